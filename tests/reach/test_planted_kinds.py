@@ -262,8 +262,8 @@ def _owner_of_buckets_unknown(patch: pytest.MonkeyPatch) -> None:
 
 
 def _free_calls_judged(patch: pytest.MonkeyPatch) -> None:
-    for module in (judge, judge_outside):
-        patch.setattr(module, "NO_PERMISSION", frozenset())
+    for place in (Principal, judge_outside):
+        patch.setattr(place, "is_free", lambda *_, **__: None)
 
 
 def _given_keys_lose(patch: pytest.MonkeyPatch) -> None:
