@@ -26,6 +26,8 @@ FOLDERS = (
     "snyk+agent-scan",
     "stacklok+toolhive",
 )
+# Transports of a client's built-in tools, which no entry of a file names.
+BUILT_IN = ("shell", "file", "fetch")
 INVALID = "tests/mcp_servers/.test-client-invalid/mcp.json"
 # Every position in these files that names a credential: file and pointer, then class.
 CREDENTIALS = {
@@ -89,6 +91,7 @@ def test_a_scan_finds_every_server_of_every_file(
         (relative(str(agent["place"]), folder), tool["server"])
         for agent in ask(tmp_path / "s", "agents").items
         for tool in agent["tools"]  # type: ignore[attr-defined]
+        if tool["transport"] not in BUILT_IN
     }
     assert found == servers(folder)
 
@@ -99,12 +102,13 @@ def test_a_scan_says_class_and_place_of_every_credential(
 ) -> None:
     folder = shared("agent-configs") / name
     ask(tmp_path / "s", "scan", f"repo:{folder}")
-    found = {
-        relative(str(place["place"]), folder): credential["class"]
+    found = [
+        (relative(str(place["place"]), folder), credential["class"])
         for credential in ask(tmp_path / "s", "credentials").items
         for place in credential["places"]  # type: ignore[attr-defined]
-    }
-    assert found == CREDENTIALS.get(name, {})
+    ]
+    # A list: two credentials at one position are one too many.
+    assert sorted(found) == sorted(CREDENTIALS.get(name, {}).items())
 
 
 def test_the_file_that_is_no_configuration_is_named_and_the_scan_is_partial(

@@ -116,6 +116,26 @@ def test_the_folder_that_holds_a_home_is_not_inside_it(
         assert [a.scope for a in sync(str(tmp_path), context).facts.agents] == [""]
 
 
+@pytest.mark.parametrize("servers", [{}, {"metrics": {"command": "metrics"}}])
+def test_a_variable_that_an_extension_declares_is_one_credential(
+    servers: dict[str, object], tmp_path: Path, context: SyncContext
+) -> None:
+    settings = [
+        {"name": "Address", "envVar": "METRICS_URL"},
+        {"name": "Token", "envVar": "METRICS_TOKEN", "sensitive": True},
+        {"name": "Key", "envVar": "METRICS_API_KEY"},
+    ]
+    document = {"name": "metrics", "mcpServers": servers, "settings": settings}
+    path = tmp_path / "gemini-extension.json"
+    path.write_bytes(msgspec.json.encode(document))
+    credentials = sync(str(tmp_path), context).facts.credentials
+    found = {(c.id, c.cls.value, c.place) for c in credentials}
+    assert sorted((cls, place) for _, cls, place in found) == [
+        ("env-ref", f"{path}#/settings/2/envVar"),
+        ("keychain/input-ref", f"{path}#/settings/1/envVar"),
+    ]
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -162,7 +162,9 @@ class _Reader:
         self.environment |= dict.fromkeys(
             self.credentials.sight(settings.environment, origin)
         )
-        found = settings.found
+        read = {item.pointer for item in maps.declared}
+        swept = (item for item in settings.found if item.pointer not in read)
+        found = (*maps.declared, *swept)
         if file.entry.role is Role.LOGIN:
             found = tuple(replace(item, kind="oauth-token") for item in found)
         self.credentials.sight(found, origin)

@@ -23,11 +23,13 @@ class ServerMaps:
         servers: Entries in file order.
         maps: Pointers of the maps found.
         faults: Pairs (pointer, what is wrong with it).
+        declared: Credentials that the document asks its user for, passed to each server.
     """
 
     servers: tuple[McpServer, ...]
     maps: tuple[str, ...]
     faults: tuple[tuple[str, str], ...]
+    declared: tuple[Found, ...] = ()
 
 
 def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
@@ -57,7 +59,9 @@ def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
         servers = [replace(item, found=(*item.found, *declared)) for item in servers]
     if len(servers) > SERVERS_LIMIT:
         faults.append(("", f"more than {SERVERS_LIMIT} servers"))
-    return ServerMaps(tuple(servers[:SERVERS_LIMIT]), tuple(maps), tuple(faults))
+    return ServerMaps(
+        tuple(servers[:SERVERS_LIMIT]), tuple(maps), tuple(faults), declared
+    )
 
 
 def _descend(root: Node, keys: Keys) -> Iterator[Node]:
