@@ -106,6 +106,22 @@ class Authority:
         return issued
 
 
+def self_signed(name: str, begins: float, ends: float) -> bytes:
+    """Issue a certificate, as DER, for a validity period given by two NumericDates."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.fromtimestamp(begins, UTC))
+        .not_valid_after(datetime.fromtimestamp(ends, UTC))
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
 def _usage(is_ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True,

@@ -8,6 +8,7 @@ from functools import cache
 
 from answerable.federate.strict import base64url
 from answerable.serving.link import Link, UnixPeer
+from tests.authority import self_signed
 from tests.federate.tokens import (
     EC,
     ED,
@@ -21,7 +22,7 @@ from tests.federate.tokens import (
 
 URL = "https://gateway.example"
 STS = "https://sts.example"
-CERTIFICATE = b"certificate of the one process"
+CERTIFICATE = self_signed("one process", NOW - 3600, NOW + 3600)
 PEER = UnixPeer(pid=4321, uid=1001, gid=1001, unit="invoices.service", start=99)
 PARENT = UnixPeer(pid=4322, uid=1002, gid=1002, unit="", start=99)
 

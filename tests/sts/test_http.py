@@ -17,6 +17,7 @@ from answerable.sts.http.asked import Asked
 from answerable.sts.http.dialects import usual_path
 from answerable.sts.http.door import Door, Routes
 from answerable.sts.http.front import Front
+from tests.authority import self_signed
 from tests.sts.wires import Wire, spelled
 
 LIMITS = Limits(connections=8, head=1, body=1, idle=2)
@@ -239,7 +240,10 @@ def test_a_draining_door_finishes_what_is_under_way() -> None:
     staged(work)
 
 
-SHOWN = base64.b64encode(b"certificate").decode()
+CERTIFICATE = self_signed("workload", time.time() - 3600, time.time() + 3600)
+EXPIRED = self_signed("workload", time.time() - 3600, time.time() - 60)
+SHOWN = base64.b64encode(CERTIFICATE).decode()
+NO_CERTIFICATE = base64.b64encode(b"certificate").decode()
 
 
 def test_only_the_named_terminators_word_on_a_certificate_is_believed(
@@ -249,7 +253,7 @@ def test_only_the_named_terminators_word_on_a_certificate_is_believed(
     fields = {"Client-Cert": f":{SHOWN}:"}
     mine = os.getuid()
     cases = [
-        (Terminator("client-cert", mine), "certificate", None, False),
+        (Terminator("client-cert", mine), CERTIFICATE.decode("latin-1"), None, False),
         (Terminator("client-cert", mine + 1), "", mine, True),
         (None, "", mine, True),
         (Terminator("x-client-cert", mine), "", None, False),
@@ -276,13 +280,28 @@ def test_only_the_named_terminators_word_on_a_certificate_is_believed(
     print(f"{len(cases) + 1} connections that say a certificate")
 
 
+def test_an_expired_certificate_that_a_terminator_says_does_not_count(
+    tmp_path: Path,
+) -> None:
+    """RFC 5280 4.1.2.5: the terminator's connection to its client may outlive it."""
+    fields = {"Client-Cert": f":{base64.b64encode(EXPIRED).decode()}:"}
+
+    def work(_: Stage, where: str) -> None:
+        with Wire.to(where) as wire:
+            assert wire.ask("POST", "/echo", b"", fields).json["certificate"] == ""
+
+    staged(work, tmp_path / "s.sock", Terminator("client-cert", os.getuid()))
+
+
 def _last(work, *said):
     stage, where = said[-2:]
     work(stage, where, *said[:-2])
 
 
 @pytest.mark.parametrize(
-    "value", ["x", f"{SHOWN}", f":{SHOWN}", ":a:", ":*:", "::, ::"]
+    "value",
+    ["x", f"{SHOWN}", f":{SHOWN}", f":{NO_CERTIFICATE}:", ":a:", ":*:", "::, ::"],
+    ids=["text", "no colons", "one colon", "other bytes", "short", "star", "two"],
 )
 def test_a_terminator_that_says_no_certificate_is_refused(
     tmp_path: Path, value: str

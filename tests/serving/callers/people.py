@@ -24,6 +24,7 @@ from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link, UnixPeer
 from answerable.serving.wire.head import Head
+from tests.authority import self_signed
 from tests.federate.tokens import (
     AUD,
     EC,
@@ -44,7 +45,8 @@ URL = "https://gw.example"
 TARGET = "/mcp/weather"
 TCP = Link(tls=True, url=URL)
 PEER = UnixPeer(pid=4321, uid=1001, gid=1001, unit="invoices.service", start=99)
-CERTIFICATE = b"certificate of the one process"
+CERTIFICATE = self_signed("one process", NOW - 3600, NOW + 3600)
+OTHER_CERTIFICATE = self_signed("another process", NOW - 3600, NOW + 3600)
 LATER = NOW + 1000  # when nonces are no longer asked for
 
 DECLARED = agent_id("declared", "invoices")

@@ -26,6 +26,7 @@ from tests.gateway.build import head
 from tests.serving.callers.people import (
     CERTIFICATE,
     DECLARED,
+    OTHER_CERTIFICATE,
     PEER,
     TCP,
     agent,
@@ -240,7 +241,7 @@ STOLEN: list[tuple[str, Head, Link, str]] = [
     (
         "another's certificate",
         showing(certified()),
-        replace(TCP, certificate=b"of another process"),
+        replace(TCP, certificate=OTHER_CERTIFICATE),
         "certificate",
     ),
     ("no proof", showing(bound(), "DPoP"), TCP, "proof-count"),
