@@ -21,12 +21,17 @@ def parse_certificate(der: bytes) -> "Certificate":
     """Parse an X.509 certificate.
 
     Raises:
-        ValueError: The bytes are no certificate.
+        ValueError: The bytes are no certificate, or one of an unsupported version or
+            key type.
     """
-    from cryptography.x509 import load_der_x509_certificate
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
-    certificate = load_der_x509_certificate(der)
-    certificate.public_key()  # what is malformed in there is found here, not later
+    try:
+        certificate = load_der_x509_certificate(der)
+        certificate.public_key()  # what is malformed in there is found here, not later
+    except (InvalidVersion, UnsupportedAlgorithm) as unsupported:
+        raise ValueError(str(unsupported)) from None
     return certificate
 
 
@@ -43,8 +48,14 @@ def with_valid_certificate(link: Link, now: float) -> Link:
 
 
 def is_valid(der: bytes, now: float) -> bool:
-    """Tell whether a certificate is inside its validity period (RFC 5280 4.1.2.5)."""
-    begins, ends = _validity(der)
+    """Tell whether a certificate is inside its validity period (RFC 5280 4.1.2.5).
+
+    One that cannot be parsed is not: its dates are unknown.
+    """
+    try:
+        begins, ends = _validity(der)
+    except ValueError:
+        return False
     return begins <= now <= ends
 
 
