@@ -5,11 +5,13 @@ A new route joins by a line here. `total` and `shown` are then looked for in ans
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 
 import pytest
 
 from answerable.web.http.answers import told
+from answerable.web.pages.reach.question import REMOVED
 from answerable.web.routes import File, Told
 from answerable.web.table import ROUTES, STREAMS
 from tests.web.conftest import answer, shown
@@ -29,7 +31,7 @@ HOW: Mapping[str, str] = {
     "/who-can": CURSOR,
     "/": LIMIT,
     **dict.fromkeys(("/trace/export", "/reach/graph", "/kills"), LIMIT),
-    **dict.fromkeys(("/tools/diff", "/baseline"), LIMIT),
+    **dict.fromkeys(("/tools/diff", "/baseline", "/what-if"), LIMIT),
     **dict.fromkeys(("/agent", "/identity", "/credential", "/person"), ONE),
     **dict.fromkeys(("/event", "/decision", "/can", "/ask", "/sign"), ONE),
     **dict.fromkeys(("/proof", "/proof/bundle", "/evidence"), ONE),
@@ -48,6 +50,8 @@ HOW: Mapping[str, str] = {
     API + "/who-can": CURSOR,
     API + "/trace/unmediated": LIMIT,
     API + "/sql": LIMIT,
+    API + "/reach/all": LIMIT,
+    **dict.fromkeys((API + "/what-if", API + "/what-if/cuts"), LIMIT),
     **{
         API + path: WHOLE
         for path in (
@@ -152,3 +156,33 @@ def test_an_export_of_a_part_says_of_how_many(desk, admin, monkeypatch) -> None:
     document = json.loads(got.body)
     assert len(document["items"]) == 5
     assert document["total"] == 216
+
+
+USER = "arn:aws:iam::111122223333:user/report-bot"
+EDIT = f"{USER}#inline/inline#3"
+
+
+def test_exposures_changes_and_cuts_at_a_limit_say_of_how_many(
+    desk, admin, monkeypatch
+) -> None:
+    monkeypatch.setattr("answerable.flows.cuts.MOST_LISTED", 1)
+    cut = {"subject": USER, **ASKED["/who-can"]}
+    for path, what, fields in (
+        ("/reach/all", "grave identities", {"limit": "1"}),
+        ("/what-if", "changes", {"subject": USER, "without": EDIT, "limit": "1"}),
+        ("/what-if/cuts", "cuts", cut),
+    ):
+        got = answer(desk, admin, API + path, **fields)
+        assert isinstance(got, Told)
+        document = json.loads(told(got).body)
+        part = document["coverage"]["shown"]
+        assert part["what"] == what
+        assert part["rows"] == part["done"] == len(document["items"]) == 1
+        assert part["of"] > 1
+
+
+def test_the_page_of_an_edit_says_of_how_many(desk, admin, monkeypatch) -> None:
+    page_of = sys.modules["answerable.web.pages.reach.what_if"]
+    monkeypatch.setattr(page_of, "_ROWS", 1)
+    page = shown(desk, admin, "/what-if", subject=USER, **{REMOVED[0]: EDIT})
+    assert re.findall(r">1 of \d+ changes; nothing is changed anywhere", page)

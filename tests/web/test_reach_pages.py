@@ -9,6 +9,7 @@ from answerable.flows.permitted import Listed
 from answerable.model.document import CanItem, Document, ReachItem
 from answerable.web.desk import Desk
 from answerable.web.draw.paths import Spot, Step, paths
+from answerable.web.http.refusals import Refused
 from answerable.web.pages.reach import picture, rows
 from answerable.web.pages.reach.question import Question
 from answerable.web.routes import Page, Told
@@ -78,6 +79,29 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     assert "sts:AssumeRole <" not in html
     direct = shown(desk, viewer, path, **said, direct="yes")
     assert "not followed here" not in direct
+
+
+def test_of_very_many_identities_an_edit_is_refused_in_one_line(
+    desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.flows.asked.MOST_FOLLOWED", 3)
+    for module in ("flows.what_if", "flows.cuts", "flows.breakage", "reach.exposure"):
+        monkeypatch.setattr(f"answerable.{module}.whole_of", pytest.fail)
+    user = "arn:aws:iam::111122223333:user/report-bot"
+    edit = {"without": f"{user}#inline/inline#3"}
+    admin = visitor(*Role)
+    for path, said in (
+        ("/what-if", edit),
+        ("/what-if/cuts", {"subject": user, "resource": "*"}),
+        ("/reach/all", {}),
+    ):
+        with pytest.raises(Refused) as caught:
+            answer(desk, admin, f"/api/v1{path}", **said)
+        assert caught.value.status == 422
+        assert (
+            "too many identities to follow every path in a server" in caught.value.says
+        )
+        assert "expected at most 3" in caught.value.says
 
 
 def test_what_is_stated_of_a_request_counts(desk: Desk, viewer: Visit) -> None:

@@ -229,6 +229,21 @@ def _tags_collected(inventory: Inventory) -> bool:
     return bool(told) and all("resource-tags" in words for words in told)
 
 
+def require_paths(asked: Asked) -> None:
+    """Refuse a question that needs every path where they are not followed.
+
+    Raises:
+        UsageError: A snapshot that is kept to answer many has too many identities.
+    """
+    if asked.cut:
+        raise UsageError(
+            "too many identities to follow every path in a server "
+            f"(got {len(asked.estate.principals):,}, expected at most "
+            f"{MOST_FOLLOWED:,})",
+            "ask on the command line, which follows them",
+        )
+
+
 def subject_of(inventory: Inventory, text: str) -> str:
     """Find whom a question is about: somebody scanned, or a caller from outside.
 

@@ -10,6 +10,7 @@ from answerable.flows.asked import (
     assuming_of,
     coverage_of,
     missing_of,
+    require_paths,
     subject_of,
 )
 from answerable.flows.breakage import Breakage
@@ -19,7 +20,7 @@ from answerable.flows.hints import command
 from answerable.flows.not_known import scan_command, unknown_items
 from answerable.flows.quotes import written
 from answerable.lineage.joints import JointChains
-from answerable.model.document import Coverage, Document
+from answerable.model.document import Coverage, Document, ShownItem
 from answerable.model.document_what_if import CutItem, CutStatementItem
 from answerable.model.inventory import Inventory
 from answerable.reach import questions, subjects
@@ -67,6 +68,7 @@ def cuts(
         UsageError: The subject is not known, or no action or resource can match.
     """
     asked = asked_of(inventory, None, Given(), now)
+    require_paths(asked)
     name = subject_of(inventory, subject)
     target = _target(asked, action, resource)
     starts = subjects.starts(asked.graph, inventory, name)
@@ -113,6 +115,8 @@ class _Question:
         subject: Id of the subject.
         starts: Its identities.
         target: What is reached.
+        missing: What was not collected and could change an item.
+        found: How many cuts there are, listed or not.
     """
 
     asked: Asked
@@ -120,6 +124,7 @@ class _Question:
     starts: Starts
     target: _Target
     missing: set[str] = field(default_factory=set)
+    found: int = 0
 
     def open_way(self, graph: Graph) -> Reply | None:
         """Find a way that is open, for sure or under conditions."""
@@ -159,6 +164,7 @@ class _Question:
         )
         found = search.cuts()
         found.sort(key=lambda pair: sorted(map(str, pair[0])))
+        self.found = len(found)
         if not found:
             return [self._uncut_item(before, search)]
         return [
@@ -245,6 +251,10 @@ class _Question:
         absent |= self.missing | set(self.starts.not_collected)
         absent -= {"action-catalogue"}
         coverage: Coverage = coverage_of(self.asked, [nothing], absent)
+        if self.found > len(items):
+            coverage["shown"] = ShownItem(
+                rows=len(items), what="cuts", done=len(items), of=self.found
+            )
         following = scan_command(self.starts.unknown)
         if not following and items:
             words = [

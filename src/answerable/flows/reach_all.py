@@ -10,6 +10,7 @@ from answerable.flows.asked import (
     asked_of,
     coverage_of,
     missing_of,
+    require_paths,
 )
 from answerable.flows.given import Given
 from answerable.flows.hints import command
@@ -42,6 +43,7 @@ def reach_all(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
         limit: Most items; 0 for all.
     """
     asked = asked_of(inventory, None, Given(), now)
+    require_paths(asked)
     exposure = EstateExposure(asked.graph)
     graded = gravity_of(inventory)
     unknown = unknown_holders(asked)

@@ -14,6 +14,7 @@ from answerable.flows.asked import (
     assuming_of,
     coverage_of,
     missing_of,
+    require_paths,
     services_of,
     subject_of,
 )
@@ -118,6 +119,7 @@ def what_if(
     if edit.file:
         services |= subjects.services_of(facts)
     asked = asked_of(inventory, services, Given(), now)
+    require_paths(asked)
     edited = edited_graph(asked, facts)
     return compared(edited, name, action=action, resource=resource, limit=limit)
 
