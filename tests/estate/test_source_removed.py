@@ -19,6 +19,7 @@ from answerable.model.errors import UsageError
 from answerable.web.api.table import OPERATIONS
 from answerable.web.desk import Desk
 from answerable.web.http.refusals import Refused
+from answerable.web.pages.reach.question import REMOVED
 from answerable.web.routes import Asked, Page, Told
 from answerable.web.table import ROUTES
 from answerable.web.visit import Role
@@ -32,6 +33,8 @@ REPORTER = "agent:claude-code/ana/reporter"
 USER = "arn:aws:iam::111122223333:user/report-bot"
 KEY = "cred:aws/AKIARTX3GSDSRRFJNQSQ"
 GONE = f"{ROLE}/tmp-export"
+STATEMENT = f"{USER}#inline/inline#3"
+GRANT = str(Path(__file__).with_name("grant.json"))
 
 ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "agents": (("agents",),),
@@ -43,6 +46,20 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "reach": (("reach", REPORTER, "--action", "s3:*"), ("reach", KEY, "--direct")),
     "who-can": (("who-can", "s3:GetObject", DATA),),
     "can": (("can", REPORTER, "s3:GetObject", DATA),),
+    "reach-all": (("reach", "--all"),),
+    "what-if": (
+        ("what-if", REPORTER, "--without", STATEMENT),
+        ("what-if", "--all", "--without", STATEMENT),
+        ("what-if", KEY, "--without", STATEMENT, "--action", "s3:*"),
+        ("what-if", USER, "--with", GRANT, "--action", "s3:*"),
+        ("what-if", REPORTER, "--with", GRANT, "--on", USER, "--action", "s3:*"),
+        ("what-if", "--all", "--with", GRANT, "--on", USER),
+    ),
+    "what-if-cuts": tuple(
+        ("what-if", each, "--cuts", DATA, "--action", action)
+        for each in (REPORTER, USER, KEY, GONE)
+        for action in ("s3:GetObject", "s3:*")
+    ),
     "reach-used": (
         ("reach", GONE, "--used"),
         ("reach", USER, "--used", "--direct", "--action", "s3:*"),
@@ -77,7 +94,7 @@ APART = {
 PAGES = {
     "/",
     *("/agents", "/identities", "/credentials", "/tools", "/people"),
-    *("/reach", "/can", "/who-can"),
+    *("/reach", "/can", "/who-can", "/what-if"),
     *("/agent", "/identity", "/credential", "/person"),
 }
 PAGES_APART = {
@@ -153,6 +170,11 @@ SUBJECTS = (
 )
 ACTIONS = ("s3:GetObject", "s3:DeleteObject", "iam:CreateUser", "sts:AssumeRole")
 RESOURCES = (DATA, "arn:aws:s3:::other/x", "*", f"{ROLE}/data-reader")
+STATEMENTS = (
+    *(STATEMENT, f"{USER}#inline/inline#2", f"{ROLE}/data-reader#trust#0"),
+    *(f"{ROLE}/data-reader#inline/inline#0", f"{ROLE}/ci-deploy#trust#0"),
+)
+_DIRECT = ("/can", "/who-can", "/reach")
 INVESTIGATOR = visitor(Role.ADMIN, Role.OWNER, Role.INVESTIGATOR)
 
 
@@ -174,11 +196,12 @@ def over_http(desk: Desk, path: str, query: dict[str, str]) -> dict[str, Any] | 
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    path=st.sampled_from(("/can", "/who-can", "/reach")),
+    path=st.sampled_from((*_DIRECT, "/what-if", "/what-if/cuts")),
     subject=st.sampled_from(SUBJECTS),
     action=st.sampled_from(ACTIONS),
     resource=st.sampled_from(RESOURCES),
     direct=st.booleans(),
+    statement=st.sampled_from(STATEMENTS),
     removed=st.sampled_from(SOURCES),
 )
 def test_no_document_of_the_api_says_a_stronger_no(
@@ -188,17 +211,21 @@ def test_no_document_of_the_api_says_a_stronger_no(
     action: str,
     resource: str,
     direct: bool,
+    statement: str,
     removed: str,
 ) -> None:
     query = {"action": action, "resource": resource} | (
-        {"direct": "true"} if direct else {}
+        {"direct": "true"} if direct and path in _DIRECT else {}
     )
     if path != "/who-can":
         query["subject"] = subject
+    if path == "/what-if":
+        query["without"] = statement
     before = over_http(desks.full, path, query)
     after = over_http(desks.less[removed], path, query)
     if before is not None and after is not None:
-        assert faults(path[1:], before, after) == []
+        kind = next(e.kind for e in OPERATIONS if e.path == path)
+        assert faults(kind, before, after) == []
 
 
 @pytest.mark.parametrize("removed", SOURCES)
@@ -209,6 +236,11 @@ def test_no_list_of_the_api_says_a_stronger_no(desks: Desks, removed: str) -> No
         assert before is not None
         assert after is not None
         assert faults(kind, before, after) == [], kind
+    before = over_http(desks.full, "/reach/all", {})
+    after = over_http(desks.less[removed], "/reach/all", {})
+    assert before is not None
+    assert after is not None
+    assert faults("reach-all", before, after) == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -272,8 +304,17 @@ def test_no_figure_of_the_overview_becomes_0(desks: Desks, removed: str) -> None
 
 
 # Sentences of pages that are a no.
-_NO = ("cannot", "Nobody who was collected can", "No permission that was collected")
-_NO += ("Nothing that was collected grants it", "never</span>")
+_NO: tuple[str, ...] = (
+    "cannot",
+    "Nobody who was collected can",
+    "No permission that was collected",
+)
+_NO += (
+    "Nothing changes",
+    "falls away</td>",
+    "Nothing that was collected grants it",
+    "never</span>",
+)
 
 
 @pytest.mark.parametrize("removed", SOURCES)
@@ -283,6 +324,7 @@ def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
         *(("/reach", {"subject": each}) for each in (REPORTER, USER, GONE, ELSEWHERE)),
         *(("/can", {"subject": each, **call}) for each in (REPORTER, USER, GONE)),
         ("/who-can", call),
+        *(("/what-if", {"subject": e, REMOVED[0]: STATEMENT}) for e in (REPORTER, "")),
         ("/agent", {"id": REPORTER}),
         ("/identity", {"id": USER}),
         ("/credential", {"id": KEY}),

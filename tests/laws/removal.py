@@ -29,8 +29,7 @@ def faults(kind: str, full: Mapping[str, Any], less: Mapping[str, Any]) -> list[
         full: Of every source.
         less: With one source removed.
     """
-    judge = {"can": _can, "reach": _rows, "who-can": _rows}.get(kind, _lists)
-    return list(judge(full, less))
+    return list(_JUDGES.get(kind, _lists)(full, less))
 
 
 def _can(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
@@ -76,6 +75,89 @@ def _lists(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{name} of {_key(item)} was {was[name]} and is never"
 
 
+def _what_if(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
+    """A change that is gone must be not known; no side of a change is a stronger no."""
+    # What is not known of a subject stands under the same words as a change of it.
+    changes: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for item in full["items"]:
+        if "unknown" not in item:
+            changes.setdefault(_change(item), []).append(item)
+    kept = {_change(item) for item in less["items"]}
+    for item in full["items"]:
+        if _change(item) not in kept and not _is_left_open(item, less):
+            yield f"{_change(item)} is gone, and is not said to be not known"
+    for item in less["items"]:
+        was = changes.get(_change(item), [])
+        for side in ("before", "after"):
+            then = [_side(each, side) for each in was]
+            if _side(item, side) > max([1, *then]):
+                yield f"{side} of {_change(item)} is {item[side]} {item['assuming']}"
+    if full["items"] and not less["items"]:
+        yield "the list is empty"
+
+
+def _cuts(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
+    """A set is a cut only if it was one, and breaks nothing only if that was known."""
+    cuts = {_statements(item): item for item in full["items"]}
+    for item in less["items"]:
+        # To remove more than a cut ends a reach as well.
+        of = [was for cut, was in cuts.items() if cut <= _statements(item)]
+        if strength(item) > max([1, *(strength(was) for was in of)]):
+            yield f"{set(_statements(item))} became {item['verdict']}"
+        used = [was["breaks"]["used"] for was in of]
+        if item["breaks"]["used"] == [] and [] not in used:
+            yield f"{set(_statements(item))} breaks nothing, and broke {used}"
+    if full["items"] and not less["items"]:
+        yield "the list is empty"
+
+
+def _exposures(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
+    """A grave identity stays, or is not known; none of its verdicts becomes `never`."""
+    kept = {item["subject"]: item for item in less["items"]}
+    for item in full["items"]:
+        now = kept.get(item["subject"])
+        if now is None:
+            if not _is_left_open(item, less):
+                yield f"{item['subject']} is gone, and is not said to be not known"
+            continue
+        for name in ("admin", "public", "external"):
+            if now[name] == "never" != item[name]:
+                yield f"{name} of {item['subject']} was {item[name]} and is never"
+        if item["becomes"] != 0 == now["becomes"]:
+            yield f"{item['subject']} became {item['becomes']} others and becomes none"
+    if full["items"] and not less["items"]:
+        yield "the list is empty"
+
+
+def _is_left_open(item: Mapping[str, Any], less: Mapping[str, Any]) -> bool:
+    """Tell whether a document says of an item's subject that something is not known."""
+    unknown = {each["subject"] for each in less["items"] if "unknown" in each}
+    looked = less["coverage"].get("looked")
+    account = next(iter(item["subject"].split(":")[4:5]), "")
+    elsewhere = looked is not None and account and account not in looked["accounts"]
+    return item["subject"] in unknown or bool(elsewhere)
+
+
+def _change(item: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(item[name] for name in ("kind", "subject", "action", "resource"))
+
+
+def _side(item: Mapping[str, Any], side: str) -> int:
+    return strength({"verdict": item[side], "assuming": item["assuming"]})
+
+
+def _statements(item: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(each["id"] for each in item["statements"])
+
+
+_JUDGES = {
+    "can": _can,
+    "reach": _rows,
+    "who-can": _rows,
+    "what-if": _what_if,
+    "what-if-cuts": _cuts,
+    "reach-all": _exposures,
+}
 _NAMES = ("id", "agent", "action", "subject", "event_id", "source", "hop")
 
 
