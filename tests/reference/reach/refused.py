@@ -21,14 +21,13 @@ Sources:
     SQS Developer Guide, "Limitations of Amazon SQS custom policies".
 """
 
-from answerable.model.identity import Identity
 from tests.reference.reach.facts import (
     World,
     find_identity,
     is_service_linked,
     owner_of,
 )
-from tests.reference.reach.principals import Anonymous, Caller, Foreign
+from tests.reference.reach.principals import Anonymous, Caller, Service
 
 _POLICY_CHANGES = {
     "iam:createpolicy",
@@ -96,7 +95,7 @@ def is_refused(world: World, caller: Caller, action: str, resource: str) -> bool
     """Tell whether AWS refuses a call although every policy allows it."""
     folded = action.lower()
     return _is_protected(world, folded, resource) or (
-        _is_for_owners(folded) and _is_abroad(world, caller, resource)
+        _is_for_owners(folded) and _is_abroad(world, caller, folded, resource)
     )
 
 
@@ -121,11 +120,17 @@ def _is_for_owners(action: str) -> bool:
     return action in _OWNERS_ONLY
 
 
-def _is_abroad(world: World, caller: Caller, resource: str) -> bool:
-    """Tell whether a caller is surely of no account that owns the resource."""
+def _is_abroad(world: World, caller: Caller, action: str, resource: str) -> bool:
+    """Tell whether a caller is surely of no account that owns the resource.
+
+    KMS and SQS speak of other accounts, and a service principal is of none; S3 asks
+    that the caller belongs to the owner's.
+    """
     owner = owner_of(world, resource)
     if not owner:
         return False
     if isinstance(caller, Anonymous):
         return True
-    return isinstance(caller, Identity | Foreign) and caller.account != owner
+    if isinstance(caller, Service):
+        return action.startswith("s3:")
+    return caller.account != owner

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from answerable.reach.patterns.globs import inward, literal, matches
 
+# Not UpdateRole: the description of a service-linked role may be edited. Source: AWS IAM
+# User Guide, "Editing a service-linked role description".
 _ROLE_EDITS = frozenset(
     f"iam:{name}"
     for name in (
@@ -20,7 +22,6 @@ _ROLE_EDITS = frozenset(
         "putrolepermissionsboundary",
         "putrolepolicy",
         "updateassumerolepolicy",
-        "updaterole",
     )
 )
 _POLICY_EDITS = frozenset(
@@ -83,12 +84,13 @@ PROTECTED: tuple[Protected, ...] = (
     ),
 )
 
-# "Cross-account use: No". Source: AWS KMS Developer Guide, "AWS KMS permissions".
+# "Cross-account use: No". Source: AWS KMS API Reference, each operation.
 _KMS = (
     "cancelkeydeletion createalias deletealias deleteimportedkeymaterial disablekey "
-    "disablekeyrotation enablekey enablekeyrotation getkeypolicy getparametersforimport "
-    "importkeymaterial listkeypolicies listresourcetags putkeypolicy replicatekey "
-    "schedulekeydeletion tagresource untagresource updatealias updatekeydescription "
+    "disablekeyrotation enablekey enablekeyrotation getkeylastusage getkeypolicy "
+    "getparametersforimport importkeymaterial listkeypolicies listkeyrotations "
+    "listresourcetags putkeypolicy replicatekey rotatekeyondemand schedulekeydeletion "
+    "tagresource untagresource updatealias updatekeydescription "
     "updateprimaryregion"
 )
 # "The calling identity must ... belong to the bucket owner's account". Source: Amazon S3

@@ -3,7 +3,7 @@
 from answerable.model.ids import IdentityId
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import owner_in
-from answerable.reach.estate.outside import Caller
+from answerable.reach.estate.outside import Caller, CallerKind
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.protected import OWNER_ONLY, protection
 from answerable.reach.verdict.assume import assume_with
@@ -34,7 +34,9 @@ def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer
     call = estate.asked(action, resource)
     if call is None:
         return _impossible(estate, action, resource)
-    if abroad(estate, caller.account, action, resource):
+    if not _is_undocumented(caller, action) and abroad(
+        estate, caller.account, action, resource
+    ):
         return _abroad(action)
     return judged_as(estate, caller, call)
 
@@ -53,6 +55,17 @@ def _impossible(estate: Estate, action: str, resource: str) -> Answer:
 def _abroad(action: str) -> Answer:
     what = f"{action} acts on the caller's own account"
     return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
+
+
+def _is_undocumented(caller: Caller, action: str) -> bool:
+    """Tell whether no page says that a call of the owner alone excludes a caller.
+
+    KMS and SQS exclude other accounts, and a service principal is of no account. S3
+    asks that the caller belongs to the owner's account.
+    """
+    return caller.kind is CallerKind.SERVICE and action.lower().startswith(
+        ("kms:", "sqs:")
+    )
 
 
 def abroad(estate: Estate, account: str, action: str, resource: str) -> bool:
