@@ -48,6 +48,8 @@ class Demo:
             text=True,
             start_new_session=True,
             env={**os.environ, "TMPDIR": str(place), "COLUMNS": "80"},
+            # What a shell starts in the background ignores Ctrl-C, and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def hear(self, text: str) -> None:

@@ -106,11 +106,16 @@ def client_of(
             service,
             region,
             endpoint_url=context.endpoint_url or None,
-            config=config,
+            config=_own(config),
         )
     if patient:
         _be_patient(client, context)
     return client
+
+
+def _own(config: Config) -> Config:
+    """Copy settings for one client: botocore writes the environment's into them."""
+    return config.merge(Config(retries=dict(config.retries or {})))
 
 
 def _kept(
@@ -133,7 +138,7 @@ def _assumed(base: "boto3.Session", context: SyncContext) -> "boto3.Session":
             service,
             region_name=region_of(base, context) or DEFAULT_REGION,
             endpoint_url=context.endpoint_url or None,
-            config=CONFIG,
+            config=_own(CONFIG),
             **keys,
         )
         _be_patient(client, context)
