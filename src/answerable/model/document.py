@@ -23,7 +23,7 @@ class SourceItem(TypedDict):
 
 
 class ShownItem(TypedDict):
-    """How much of a list an answer shows, where it is not all of it.
+    """Part of a list that an answer shows, when it is cut.
 
     Attributes:
         rows: How many rows are shown.

@@ -51,7 +51,7 @@ class UseItem(TypedDict):
 
 
 class BreaksItem(TypedDict):
-    """What else a cut breaks; None where the trail does not tell.
+    """Calls that a cut breaks; None when no trail tells.
 
     `since` is the beginning of the covered window.
     """

@@ -51,5 +51,5 @@ class Tool:
 
     @property
     def is_indirect(self) -> bool:
-        """Whether it acts as an identity only where a credential it reads is used."""
+        """True when it acts as an identity only through a credential that it reads."""
         return self.transport in _READING

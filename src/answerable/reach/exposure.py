@@ -22,7 +22,7 @@ _ANYONE = "*"
 
 
 class Gravity(StrEnum):
-    """What makes an identity grave, the gravest first."""
+    """Grades of exposure, the gravest first."""
 
     PUBLIC_ADMIN = "public administrators"
     EXTERNAL_ADMIN = "externally assumable administrators"

@@ -314,7 +314,7 @@ def _account_of(node: Node) -> str:
 
 
 class _Paths:
-    """Who may act on some of a pattern, and the steps that lead there.
+    """Identities that may act on part of a pattern, and the steps that lead there.
 
     Attributes:
         some: Actors that may act on some of it by themselves, as bits; perhaps more.

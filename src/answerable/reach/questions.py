@@ -34,7 +34,7 @@ from answerable.reach.visiting import entries_of, rows_as
 
 
 class Extent(StrEnum):
-    """How much of a resource pattern an answer allows, given its conditions."""
+    """Share of a resource pattern that an answer allows, given its conditions."""
 
     ALL = "all"
     PART = "part"

@@ -103,7 +103,7 @@ class Kills:
 
     @property
     def has_gateway(self) -> bool:
-        """Whether the configuration knows a gateway."""
+        """True when the configuration names a gateway."""
         return self._gateway is not None
 
     def told(self) -> Mapping[str, Note]:

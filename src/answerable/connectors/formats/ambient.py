@@ -112,7 +112,7 @@ class AwsProfile:
 
 @dataclass(slots=True)
 class Ambient:
-    """What the ambient files of one home say together.
+    """Facts of the ambient files of one home, joined.
 
     Attributes:
         credentials: Sightings.

@@ -18,7 +18,7 @@ _DENY, _ONLY, _ALLOW = "deny", "only", "allow"
 
 
 class Effect(StrEnum):
-    """What a list of patterns does with the tools that they name."""
+    """Effect of a list of patterns on the tools that they name."""
 
     DENY = _DENY  # refuses them
     ONLY = _ONLY  # refuses all others

@@ -1,4 +1,4 @@
-"""Where macOS and Windows keep the files that Linux keeps below `~/.config`.
+"""Folders of macOS and Windows for the files that Linux keeps below `~/.config`.
 
 Every path of the tables is spelled as on Linux; a row here gives its analogues for all
 paths that begin like it. A scanned home may be a copy from any system, so all layouts

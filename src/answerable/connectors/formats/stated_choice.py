@@ -42,7 +42,7 @@ ReadNamedFile = Callable[[str, str], NamedFile | None]
 
 @dataclass(slots=True)
 class Behind:
-    """What a reference to a login or a credential file stands for.
+    """Login or credential file that a reference stands for.
 
     Attributes:
         ids: Credentials that it gives beside itself.

@@ -65,12 +65,12 @@ class _Pattern:
 
     @property
     def whole(self) -> bool:
-        """Whether it is about each use of the tool."""
+        """True when it is about each use of the tool."""
         return self.argument.strip() in _WHOLE
 
     @property
     def acts(self) -> bool:
-        """Whether its commands act through an identity, or run any program."""
+        """True when its commands act through an identity, or run any program."""
         words = re.split(r"[\s:*]", self.argument.strip(), maxsplit=1)
         return self.whole or words[0].rpartition("/")[2] in ACTING_COMMANDS
 

@@ -83,7 +83,7 @@ def _paths(node: object) -> Iterator[Path]:
 
 
 class Hazards:
-    """What the policies of one slice read, and what would be taken for it.
+    """Names that the policies of one slice read, and names that look like them.
 
     Args:
         read: Position of each policy, with the members of the arguments that it reads

@@ -86,7 +86,7 @@ def _parts(coverage: Coverage, most: int) -> list[str]:
 
 
 def _shown(coverage: Coverage) -> list[str]:
-    """How much of a list is shown, where it is not all of it."""
+    """Say how much of a list is shown, when it is cut."""
     shown = coverage.get("shown")
     if shown is None:
         return []

@@ -1,4 +1,4 @@
-"""What is not known about permissions, the source that would tell, and where it looked."""
+"""Unknown permissions, the source that would tell, and the places looked at."""
 
 from answerable.model.document_unknown import LookedItem, UnknownItem
 

@@ -1,4 +1,4 @@
-"""What AWS keeps from everyone, whatever policies say; each entry with its source.
+"""Objects and calls that AWS protects, whatever policies say; each with its source.
 
 Objects that only AWS changes, and operations that only the account of a resource's
 owner can make.

@@ -35,7 +35,7 @@ _RANK = {Verdict.NEVER: 0, Verdict.NOT_KNOWN: 1, Verdict.ONLY_IF: 2, Verdict.ALW
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How much of something a subject may do, over every path.
+    """Extent to which a subject may do something, over every path.
 
     Attributes:
         verdict: Whether.

@@ -53,7 +53,7 @@ class Pending(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def sealed(self) -> Sealed:
-        """What made the sign-in unlike any other."""
+        """Value that identifies this sign-in alone."""
         return Sealed(self.state, self.nonce, self.verifier)
 
 
