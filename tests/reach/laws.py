@@ -250,6 +250,8 @@ def rows_agree(estate: Estate, calls: Calls) -> None:
                     estate, principal.identity.account, action, resource
                 )
                 impossible |= _is_aside(estate, principal, action, resource)
+                # No policy decides a call that a session cannot make.
+                impossible |= principal.is_free(action.lower()) is False
                 assert impossible or verdict(answer.formula) == "always"
 
 

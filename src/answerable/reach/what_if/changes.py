@@ -132,11 +132,12 @@ class Comparison:
         for side, found in ((self.before, rows[0]), (self.after, rows[1])):
             listed = [(key, pair) for key, pair in found.items() if key not in same]
             listed.sort(key=lambda each: not side.is_sure(each[1][0]))
+            unchanged: set[object] = set()  # the other side may speak for these
             for key, (node, row) in listed:
-                if key[2:] in told:
+                if key[2:] in told or key[2:] in unchanged:
                     continue
-                told.add(key[2:])
                 difference = self._difference(side, node, row)
+                (told if difference else unchanged).add(key[2:])
                 if difference:
                     yield difference
 
