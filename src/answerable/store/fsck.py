@@ -6,6 +6,7 @@ Each check stops at its first record that does not hold and names it; the others
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from answerable.evidence.canonical import decode_brief
 from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
 from answerable.evidence.merkle import consistency_path, consistent, leaf_hash, root
 from answerable.evidence.note import PublicKey, public_key
@@ -217,7 +218,8 @@ def _history(
 
 
 def _journals(store: Store, entries: list[Entry]) -> str:
-    layout, count = store.layout, 0
+    layout = store.layout
+    events: set[tuple[str, str]] = set()  # once each, however many processes had it
     sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
     opened = {e.journal for e in entries if isinstance(e, JournalOpened)} - sealed
     for name in journals.names(layout):
@@ -231,13 +233,14 @@ def _journals(store: Store, entries: list[Entry]) -> str:
         fault = journals.fault(store.keys, name, journal, head)
         if fault and not (name not in opened and not journal.records):
             raise VerificationError(f"journal/{name}.log: {fault}")
-        count += len(journal.records)
+        briefs = map(decode_brief, journal.records)
+        events.update((brief.event_id, brief.raw_sha256) for brief in briefs)
         opened.discard(name)
     # What was sealed and removed since the entries were read is not missing.
     now = {e.journal for e in store.log.entries() if isinstance(e, JournalSealed)}
     for name in sorted(opened - now):
         raise VerificationError(f"journal/{name}.log is missing and was never sealed")
-    return f"{counted(count, 'event')} not sealed yet"
+    return f"{counted(len(events), 'event')} not sealed yet"
 
 
 def _objects(layout: Layout, entries: list[Entry]) -> str:

@@ -132,6 +132,20 @@ def tail(layout: Layout, name: str) -> list[bytes]:
     return frames.read(data, name, lambda signature, text: True).records
 
 
+def acknowledged(layout: Layout, name: str) -> list[bytes]:
+    """Give the records that were on disk when the head file was written last.
+
+    Another process may have written more, and the disk may still refuse it.
+
+    Raises:
+        FileNotFoundError: The journal is not there.
+    """
+    body = head_bytes(layout, name)
+    if body is None or len(body) != frames.HEAD:
+        return []
+    return tail(layout, name)[: frames.read_head(body).count]
+
+
 def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
     """Read a journal that must hold and reach its last head.
 

@@ -177,7 +177,7 @@ class Known:
             size = self._layout.journal_file(name).stat().st_size
             if size == self._sizes.get(name) and name in self._tails:
                 return
-            records = journals.tail(self._layout, name)
+            records = journals.acknowledged(self._layout, name)
         except FileNotFoundError:
             return
         self._sizes[name] = size

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from answerable.evidence.records import JournalSealed, Manifest
 from answerable.store import journals
@@ -9,6 +10,7 @@ from answerable.store.columns import NAMES, from_canonical
 from answerable.store.engine import Engine, quoted
 from answerable.store.layout import Layout
 from answerable.store.log import Log
+from answerable.store.segments import sealed_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,17 @@ class Parts:
     Attributes:
         layout: Where they are.
         segments: Sealed ones, those with the newest events first.
-        records: Canonical records that are not sealed yet.
+        records: Canonical records that are not sealed yet, journal by journal.
+        journals: How many journals they are from.
+        since: Segments sealed after the oldest of these journals was opened: a process
+            that ran at the same time may have put the same records there.
     """
 
     layout: Layout
     segments: Sequence[Manifest]
     records: Sequence[bytes]
+    journals: int
+    since: Sequence[Manifest]
 
     @classmethod
     def read(cls, layout: Layout, log: Log) -> "Parts":
@@ -32,13 +39,17 @@ class Parts:
         tails = _tails(layout)
         entries = log.entries()
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
-        records = [
-            r for name, tail in tails.items() if name not in sealed for r in tail
-        ]
+        tails = {
+            name: tail for name, tail in tails.items() if tail and name not in sealed
+        }
+        records = [record for tail in tails.values() for record in tail]
         segments = [each for each in entries if isinstance(each, Manifest)]
+        since = max(
+            (sealed_since(entries, name) for name in tails), key=len, default=[]
+        )
         # The newest are mostly asked for, and the engine stops where it has them.
         segments.sort(key=lambda each: int(each.max_time), reverse=True)
-        return cls(layout, segments, records)
+        return cls(layout, segments, records, len(tails), since)
 
     def file(self, segment: Manifest) -> str:
         """Name the file of a segment."""
@@ -46,11 +57,35 @@ class Parts:
         return str(path.absolute())
 
     def load(self, engine: Engine, table: str) -> None:
-        """Copy what is not sealed into a table."""
+        """Copy what is not sealed into a table, each event once."""
         engine.load_records("tail_records", self.records)
         rows = from_canonical("tail_records")
         engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}")
         engine.connection.unregister("tail_records")
+        if self.journals > 1:
+            engine.run(
+                f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} QUALIFY "  # noqa: S608 - our own names
+                "row_number() OVER (PARTITION BY event_id, raw_sha256 ORDER BY n) > 1)"
+            )
+        if files := self._sealed_meanwhile(engine, table):
+            engine.run(
+                f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} SEMI JOIN "  # noqa: S608 - our own names
+                f"{read_files(files)} USING (event_id, raw_sha256))"
+            )
+
+    def _sealed_meanwhile(self, engine: Engine, table: str) -> list[str]:
+        """Name the files that may hold records of the tails as well."""
+        if not self.since:
+            return []
+        ((first, last),) = engine.run(
+            f"SELECT min(event_time), max(event_time) FROM {table}"  # noqa: S608 - our own name
+        )
+        return [
+            self.file(each)
+            for each in self.since
+            if int(each.min_time) <= cast("int", last)
+            and cast("int", first) <= int(each.max_time)
+        ]
 
     def events(self, tail: str) -> str:
         """Give the query of all events.

@@ -145,6 +145,11 @@ class Store:
         if not events:
             return Appended(0, 0, 0)
         fresh, duplicate, conflicts = self._known.sift(events)
+        if fresh and self._writer is None:
+            # Sealing leaves out what other processes sealed since a journal was opened;
+            # what they sealed until then is known from here on.
+            self._open_writer(now)
+            fresh, duplicate, conflicts = self._known.sift(events)
         if not fresh:
             return Appended(0, duplicate, 0)
         salts = os.urandom(SALT * len(fresh))

@@ -1,0 +1,122 @@
+"""Processes that store the same events at once: each event is counted once, always."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from answerable.evidence.records import JournalSealed
+from answerable.model.connector import no_progress
+from answerable.model.event import AuditEvent
+from answerable.store import disk, fsck
+from answerable.store.skim import Skim
+from answerable.store.store import Store
+
+Make = Callable[..., AuditEvent]
+COUNT = 40
+
+
+@pytest.fixture(params=["plain", "skimmed"])
+def reader(request: pytest.FixtureRequest, place: Path, now: int) -> Iterator[Store]:
+    """A process that asks: with columns held in memory, or without."""
+    skim = Skim()
+    held = skim if request.param == "skimmed" else None
+    with Store.open(place, now=now, skim=held) as store:
+        yield store
+    skim.close()
+
+
+def counts(store: Store) -> set[int]:
+    """Count the events in each way that they are asked for."""
+    (shown,) = store.rows("SELECT count(*) FROM events")
+    (found,) = store.rows("SELECT count(*) FROM skimmed")
+    _, (said,) = store.select("SELECT count(*) FROM events")
+    places = store.rows("SELECT event_time, event_id, segment, row FROM skimmed")
+    whole = store.whole(places)  # type: ignore[arg-type]  # as the query gives them
+    return {*shown, *found, *said, len({event.event_id for event in whole})}  # type: ignore[arg-type]  # counts
+
+
+def wrong(store: Store) -> list[str]:
+    return [c.detail for c in fsck.verify(store, None, None, no_progress) if not c.ok]
+
+
+def test_events_in_the_journals_of_three_processes_are_counted_once(
+    place: Path, make: Make, now: int, reader: Store
+) -> None:
+    events = [make(number) for number in range(COUNT)]
+    writers = [Store.open(place, now=now) for _ in range(3)]
+    for writer in writers:
+        writer.append(events[:1], now)  # each knows the day by now, and no other's tail
+    for at in range(1, COUNT, 3):
+        for writer in writers:
+            writer.append(events[at : at + 3], now)
+        assert counts(reader) == {min(at + 3, COUNT)}
+    for number, writer in enumerate(writers):
+        writer.seal(now)  # its own: the others are alive
+        assert counts(reader) == {COUNT}, number
+        assert wrong(reader) == []
+        writer.close()
+    sealed = [e for e in reader.log.entries() if isinstance(e, JournalSealed)]
+    assert sum(entry.count - entry.duplicate for entry in sealed) == COUNT
+
+
+def test_verify_counts_an_event_of_two_journals_once(
+    place: Path, make: Make, now: int
+) -> None:
+    events = [make(number) for number in range(COUNT)]
+    with Store.open(place, now=now) as one, Store.open(place, now=now) as other:
+        for writer in (one, other):
+            writer.append(events[:1], now)
+        for writer in (one, other):
+            writer.append(events, now)
+        (said,) = [
+            check.detail
+            for check in fsck.verify(one, None, None, no_progress)
+            if check.check == "journals"
+        ]
+    assert said == f"{COUNT} events not sealed yet"
+
+
+def test_what_another_process_seals_while_a_journal_is_opened_is_not_stored_again(
+    place: Path, make: Make, now: int
+) -> None:
+    """Between the look for known events and the journal's opening, another seals."""
+    events = [make(number) for number in range(COUNT)]
+    with Store.open(place, now=now) as late:
+        late.append([make(COUNT)], now)
+        late.seal(now)  # it knows the day, and has no journal
+        with Store.open(place, now=now) as early:
+
+            def meanwhile(step: str) -> None:
+                if step == "journal-made":
+                    disk.hook = None
+                    early.append(events, now)
+                    early.seal(now)
+
+            disk.hook = meanwhile
+            done = late.append(events, now)
+        assert (done.stored, done.duplicate) == (0, COUNT)
+        late.seal(now)
+        assert late.rows("SELECT count(*) FROM events") == [(COUNT + 1,)]
+
+
+def test_what_another_process_wrote_and_did_not_acknowledge_counts_for_nothing(
+    place: Path, make: Make, now: int
+) -> None:
+    """Its disk may refuse it still: then this process alone has the events."""
+    events = [make(number) for number in range(COUNT)]
+    with Store.open(place, now=now) as failing, Store.open(place, now=now) as other:
+        failing.append([make(COUNT)], now)
+
+        def meanwhile(step: str) -> None:
+            if step == "journal-written":
+                disk.hook = None
+                assert other.append(events, now).stored == COUNT
+                raise OSError(5, "Input/output error")
+
+        disk.hook = meanwhile
+        with pytest.raises(disk.EnvironmentRefused):
+            failing.append(events, now)
+        assert failing.rows("SELECT count(*) FROM events") == [(COUNT + 1,)]
+        other.seal(now)
+        assert other.rows("SELECT count(*) FROM events") == [(COUNT + 1,)]
