@@ -23,7 +23,8 @@ from answerable.model.sighting import Facts
 from answerable.model.user_group import UserGroup
 from answerable.model.written import Seen, WrittenBy
 
-SEEN = Seen("aws:test", "test", WrittenBy.PLATFORM, 1)
+SEEN_AT = 1_772_323_200  # 2026-03-01T00:00:00Z
+SEEN = Seen("aws:test", "test", WrittenBy.PLATFORM, SEEN_AT * 1_000_000_000)
 A, B = "111122223333", "444455556666"
 SERVICES = [
     "s3",

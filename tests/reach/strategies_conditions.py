@@ -35,13 +35,29 @@ FAMILIES: list[tuple[str, tuple[str, ...], list[tuple[str, tuple[str, ...]]]]] =
             ("aws:PrincipalType", ("Anonymous", "User")),
         ],
     ),
-    ("Numeric", ORDERS, [("s3:max-keys", ("10",)), ("s3:max-keys", ("x", "1.0"))]),
+    (
+        "Numeric",
+        ORDERS,
+        [
+            ("s3:max-keys", ("10",)),
+            ("s3:max-keys", ("x", "1.0")),
+            ("aws:EpochTime", ("1700000000",)),
+        ],
+    ),
     (
         "Date",
         ORDERS,
         [
             ("aws:CurrentTime", ("2026-06-01T00:00:00Z",)),
             ("aws:CurrentTime", ("1780272000", "2026")),
+            # Policies were seen on 2026-03-01.
+            ("aws:CurrentTime", ("2026-03-01T00:00:00Z",)),
+            ("aws:CurrentTime", ("2025-01-01", "2025-06-01T00:00:00Z")),
+            ("aws:CurrentTime", ("2025-01-01", "2027-01-01")),
+            ("aws:EpochTime", ("1700000000",)),
+            ("aws:TokenIssueTime", ("2026-02-27T12:00:00Z",)),
+            ("aws:TokenIssueTime", ("2026-02-28T00:00:00Z",)),
+            ("aws:TokenIssueTime", ("2020-01-01", "nothing")),
         ],
     ),
     (

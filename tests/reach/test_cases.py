@@ -48,6 +48,7 @@ class Path(TypedDict, total=False):
     admin: bool
     open: list[str]
     via: list[str]
+    to: list[str]
 
 
 PATHS = cast("list[Path]", tables.rows("reach.yaml"))
@@ -111,6 +112,8 @@ def test_in_the_table(case: Path) -> None:
         keys = {c["key"] for one in item["conditions"] for c in one["all_of"]}
         assert keys == set(case["open"])
     assert [hop["via"] for hop in item["path"]] == case.get("via", [])
+    if "to" in case:
+        assert [hop["to"] for hop in item["path"]] == case["to"]
     if item["verdict"] != "never":
         assert item["determining"]
 

@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
 from answerable.reach.estate.estate import compile_estate
@@ -110,6 +112,22 @@ def test_a_role_that_is_yet_to_be_made_is_named_as_such() -> None:
     assert hop.via == "iam:CreateRole + iam:PutRolePolicy + sts:AssumeRole"
     assert hop.to == reply.actor == MADE
     assert hop.determining
+
+
+@pytest.mark.parametrize(
+    ("allowed", "named"),
+    [
+        (role("tmp-export"), role("tmp-export")),
+        (role("tmp-*"), role("tmp-answerable")),
+        (role("*"), role("answerable")),
+    ],
+)
+def test_a_role_that_is_yet_to_be_made_has_a_name_that_the_policy_allows(
+    allowed: str, named: str
+) -> None:
+    reply = can(maker("iam:CreateRole", "iam:PutRolePolicy", resource=allowed))
+    (hop,) = reply.path
+    assert hop.to == f"{named} (to be made)"
 
 
 def test_a_role_that_is_there_cannot_be_made() -> None:

@@ -30,7 +30,7 @@ _combined = evaluate.combined
 _side_of = sides.side_of
 _side_for = judge.side_for
 _names = callers.names
-_parsed = conditions._parsed
+_parsed = conditions.parse_operator
 _missing = conditions._missing
 
 
@@ -181,7 +181,7 @@ def _open_condition_as_held(patch: pytest.MonkeyPatch) -> None:
 
 
 def _if_exists_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "_parsed", lambda op: (*_parsed(op)[:2], False))
+    patch.setattr(conditions, "parse_operator", lambda op: (*_parsed(op)[:2], False))
 
 
 def _if_exists_everywhere(patch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def _quantifiers_swapped(patch: pytest.MonkeyPatch) -> None:
         quantifier, base, if_exists = _parsed(operator)
         return other.get(quantifier, quantifier), base, if_exists
 
-    patch.setattr(conditions, "_parsed", parsed)
+    patch.setattr(conditions, "parse_operator", parsed)
 
 
 def _null_inverted(patch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from answerable.model.policy import ConditionClause
 from answerable.model.sighting import Facts
 from answerable.reach.estate import attached, callers, protected, services
+from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
+from answerable.reach.paths import made, paths, witness
 from answerable.reach.rules.rules import EDITS, LAUNCHES
+from answerable.reach.verdict import conditions, elapsed
+from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import TRUE, atom, verdict
 from tests.reach import test_cases as table
 from tests.reach.planted import planted
@@ -117,6 +122,59 @@ def clusters_are_there(patch: pytest.MonkeyPatch) -> None:
     everywhere(patch, LAUNCHES, tuple(replace(rule, awaits="") for rule in LAUNCHES))
 
 
+def dates_stay_open(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, elapsed.decide_by_time, lambda clause, seen_at: clause)
+
+
+def sessions_end_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(elapsed, "_LONGEST_SESSION", 0)
+
+
+def every_request_has_a_token(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(elapsed, "_TOKEN_TIME", "aws:nothing")
+    patch.setattr(
+        elapsed, "_REQUEST_TIME", (*elapsed._REQUEST_TIME, "aws:tokenissuetime")
+    )
+
+
+def times_are_reversed(patch: pytest.MonkeyPatch) -> None:
+    right = elapsed._test
+
+    def test(order: str, *more: object) -> bool | None:
+        found = right(order, *more)  # type: ignore[arg-type]
+        return None if found is None else not found
+
+    patch.setattr(elapsed, "_test", test)
+
+
+def a_stated_time_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    right = conditions.clause_holds
+
+    def holds(clause: ConditionClause, known: Known) -> bool | None:
+        decided = isinstance(clause, conditions.DecidedClause)
+        return clause.holds if decided else right(clause, known)
+
+    everywhere(patch, conditions.clause_holds, holds)
+
+
+def a_new_name_is_any(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, paths._name_of, lambda edge: edge.to.identity)
+
+
+def a_new_name_is_the_usual_one(patch: pytest.MonkeyPatch) -> None:
+    right = witness.candidates
+    everywhere(patch, right, lambda *args: right(*args)[:1])
+
+
+def a_taken_name_is_new(patch: pytest.MonkeyPatch) -> None:
+    right = made.at_one_name
+
+    def at_one_name(estate: Estate, *more: object) -> object:
+        return right(replace(estate, principals={}), *more)  # type: ignore[arg-type]
+
+    everywhere(patch, right, at_one_name)
+
+
 RUN = ("ecs:RegisterTaskDefinition", "ecs:RunTask")
 PLANTED: list[tuple[str, str, Plant]] = [
     ("groups", "a policy on a group forgotten", without_edit("iam:PutGroupPolicy")),
@@ -140,6 +198,14 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("owner-only", "keys", owner_only_but("kms")),
     ("owner-only", "buckets", owner_only_but("s3")),
     ("owner-only", "queues", owner_only_but("sqs")),
+    ("new-name", "any name", a_new_name_is_any),
+    ("new-name", "the usual name", a_new_name_is_the_usual_one),
+    ("new-name", "a taken name", a_taken_name_is_new),
+    ("elapsed", "dates stay open", dates_stay_open),
+    ("elapsed", "sessions end at once", sessions_end_at_once),
+    ("elapsed", "every request has a token", every_request_has_a_token),
+    ("elapsed", "times are reversed", times_are_reversed),
+    ("elapsed", "a stated time is ignored", a_stated_time_is_ignored),
 ]
 
 
@@ -158,6 +224,8 @@ def is_found(edge: str) -> bool:
             item = table.answer(case)
             via = [hop["via"] for hop in item["path"]]
             if item["verdict"] != case["verdict"] or via != case.get("via", []):
+                return True
+            if "to" in case and [hop["to"] for hop in item["path"]] != case["to"]:
                 return True
     return False
 

@@ -157,6 +157,7 @@ def _answered(
         principal = asked.estate.principals[question.principal]
         answer = ask(asked.estate, principal, question.action, question.resource)
         ours, named = verdict(answer.formula), items.determining(answer.determining)
+        quotes.ask(question.action, question.resource)
         quotes.add(named)
         why = aside.why(principal, question)
         if why:

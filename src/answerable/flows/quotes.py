@@ -2,6 +2,8 @@
 
 from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+from itertools import takewhile
 
 from answerable.model.document import DeterminingItem, PathItem
 from answerable.model.inventory import Inventory
@@ -15,6 +17,14 @@ _MOST_LISTED = 12
 _MOST_TOLD = 3
 _LONGEST = 1_000
 STATEMENTS = "statements"  # the name they are kept under
+
+
+class _Distance(IntEnum):
+    """Distance of a statement from the action asked about."""
+
+    SAME_ACTION = 0
+    SAME_SERVICE = 1
+    UNRELATED = 2
 
 
 class Written:
@@ -46,16 +56,17 @@ class Quotes:
     Args:
         written: The statements of a snapshot.
         stated: Policies that stand in no snapshot.
-        action: The action asked about: of many statements, the nearest to it are told.
     """
 
-    def __init__(
-        self, written: "Written", stated: Iterable[Policy] = (), action: str = ""
-    ) -> None:
-        self._action = action.lower()
+    def __init__(self, written: "Written", stated: Iterable[Policy] = ()) -> None:
+        self._action = self._resource = ""
         self._policies = ChainMap({str(p.id): p for p in stated}, written.policies)
         self._blocks, self._at = written.blocks, written.at
         self._by_sid: dict[str, Mapping[str, Sequence[str]]] = {}
+
+    def ask(self, action: str, resource: str) -> None:
+        """Set the call asked about: of many statements, the nearest to it are quoted."""
+        self._action, self._resource = action.lower(), resource
 
     def add(self, found: Sequence[DeterminingItem]) -> None:
         """Put beside each statement what it says."""
@@ -93,10 +104,16 @@ class Quotes:
         """Write what a policy, or the policies of a place, allow instead."""
         ids = self._at.get((item["layer"], item["policy"]), [item["policy"]])
         found = [self._policies[name] for name in ids if name in self._policies]
-        return self._summary(found) if found else ""
+        limits = item["layer"] not in ("identity", "resource", "trust")
+        return self._summary(found, limits=limits) if found else ""
 
-    def _summary(self, policies: Sequence[Policy]) -> str:
-        """Say what policies hold, none of which allows the call."""
+    def _summary(self, policies: Sequence[Policy], *, limits: bool) -> str:
+        """Quote the statements nearest to the call, of policies that do not allow it.
+
+        Args:
+            policies: The policies.
+            limits: Whether they limit what others allow: all that they say is of weight.
+        """
         allows = [
             statement
             for policy in policies
@@ -105,20 +122,44 @@ class Quotes:
         ]
         if not allows:
             return "it allows nothing"
-        nearest = sorted(allows, key=self._distance)[:_MOST_TOLD]
-        said = " | ".join(map(written, nearest))
-        more = len(allows) - len(nearest)
+        distances = [self._distance(statement) for statement in allows]
+        nearest = min(distances)
+        if nearest is _Distance.UNRELATED and not limits:
+            said = "statement says" if len(allows) == 1 else "statements say"
+            service = self._action.partition(":")[0]
+            return f"{len(allows)} {said} nothing of {service}"
+        near = [
+            statement
+            for statement, distance in zip(allows, distances, strict=True)
+            if distance is nearest
+        ]
+        near.sort(key=self._resource_distance)
+        said = " | ".join(map(written, near[:_MOST_TOLD]))
+        more = len(allows) - len(near[:_MOST_TOLD])
         rest = f" | and {more} more" if more else ""
         return f"none of its statements allows it: {said}{rest}"[:_LONGEST]
 
-    def _distance(self, statement: Statement) -> int:
+    def _distance(self, statement: Statement) -> "_Distance":
         """Tell how far a statement is from the action asked about."""
-        patterns = [inward(pattern.lower()) for pattern in statement.actions]
-        if any(matches(pattern, self._action) for pattern in patterns):
-            return 0
+        if not self._action:
+            return _Distance.SAME_ACTION
+        patterns = [
+            inward(pattern.lower())
+            for pattern in statement.actions or statement.not_actions
+        ]
+        named = any(matches(pattern, self._action) for pattern in patterns)
+        if named != bool(statement.not_actions):
+            return _Distance.SAME_ACTION
         service = self._action.partition(":")[0]
-        near = any(pattern.partition(":")[0] == service for pattern in patterns)
-        return 1 if near or statement.not_actions else 2
+        near = any(matches(pattern.partition(":")[0], service) for pattern in patterns)
+        return _Distance.SAME_SERVICE if near or named else _Distance.UNRELATED
+
+    def _resource_distance(self, statement: Statement) -> tuple[bool, int]:
+        """Order by resource: those that take it, then by the longest common beginning."""
+        patterns = [inward(pattern) for pattern in statement.resources]
+        if not patterns or any(matches(each, self._resource) for each in patterns):
+            return False, 0
+        return True, -max(_common_length(each, self._resource) for each in patterns)
 
     def _said(self, policy: Policy) -> Mapping[str, Sequence[str]]:
         known = self._by_sid.get(policy.id)
@@ -129,6 +170,11 @@ class Quotes:
                 found[key].append(written(statement))
             known = self._by_sid[policy.id] = found
         return known
+
+
+def _common_length(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def written(statement: Statement) -> str:

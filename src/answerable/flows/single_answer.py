@@ -142,7 +142,8 @@ def _proved(
     item = Tagging(asked.graph).explained(reply, item)
     item["assuming"] = assuming_of(asked, reply, absent)
     item["layers"] = layers_of(asked, reply, action, resource, absent)
-    quotes = Quotes(statements_of(asked.inventory), asked.given.policies, action)
+    quotes = Quotes(statements_of(asked.inventory), asked.given.policies)
+    quotes.ask(action, resource)
     quotes.add(item["determining"])
     quotes.add_along(item["path"])
     return item

@@ -9,6 +9,7 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -84,6 +85,48 @@ def clause_holds(
     # A negated operator compares with none of the values: it must hold for each.
     whole = quantifier == "forallvalues" or (negative and not quantifier)
     return every(fits) if whole else some(fits)
+
+
+# The longest that temporary credentials last: AWS STS API Reference, "GetSessionToken".
+_SESSION = 129_600
+# Under this name, which is no condition key, requests hold when policies were seen.
+SEEN = "seen at"
+
+
+def decided_by_time(clause: ConditionClause, seen: Decimal) -> bool | None:
+    """Decide a date condition that every request since a policy was seen answers alike.
+
+    Tries the first moment there may be, the moments around each that is named, and one
+    after all of them; for the time of issue, requests without a token as well.
+
+    Source: IAM User Guide, "AWS global condition context keys", availability of
+    aws:CurrentTime, aws:EpochTime ("always included in the request context") and
+    aws:TokenIssueTime ("only when the principal uses temporary credentials").
+    """
+    key = clause.key.lower()
+    family = clause.operator.lower().rpartition(":")[2]
+    families = {
+        "aws:currenttime": ("date",),
+        "aws:epochtime": ("date", "numeric"),
+        "aws:tokenissuetime": ("date",),
+    }
+    if not family.startswith(families.get(key, ("nothing",))):
+        return None
+    issued = key == "aws:tokenissuetime"
+    first = seen - (_SESSION if issued else 0)
+    moments = {first}
+    for value in clause.values:
+        with suppress(ValueError):
+            named = _number(value) if family.startswith("numeric") else _date(value)
+            moments |= {named - 1, named, named + 1}
+    moments.add(max(moments) + 1)
+    given = [(str(one),) for one in moments if one >= first] + ([()] if issued else [])
+    found = {clause_holds(clause, each, {}, _unfilled) for each in given}
+    return found.pop() if len(found) == 1 else None
+
+
+def _unfilled(text: str, keys: Keys) -> tuple[str, list[str], bool]:
+    return text, [], False
 
 
 def _null(wanted: tuple[str, ...], given: tuple[str, ...]) -> bool | None:

@@ -6,7 +6,7 @@ principal keys, "IAM policy elements: Variables and tags", table "Principal key 
 
 from answerable.model.identity import Account, Identity
 from answerable.model.policy import Effect, Layer
-from tests.reference.reach.conditions import Keys
+from tests.reference.reach.conditions import SEEN, Keys
 from tests.reference.reach.facts import (
     Who,
     World,
@@ -49,6 +49,9 @@ def keys_of(
     of_s3 = action.lower().startswith("s3:") or resource.startswith("arn:aws:s3:")
     if of_s3 and not door:
         keys |= dict.fromkeys(_ACCESS_POINT, ())
+    if world.facts.policies:
+        first = min(policy.seen.at for policy in world.facts.policies)
+        keys[SEEN] = (str(first // 1_000_000_000),)
     return {**keys, **door, **world.given}
 
 

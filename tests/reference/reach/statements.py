@@ -5,9 +5,16 @@ Source: AWS IAM User Guide, "IAM JSON policy element reference".
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from answerable.model.policy import ConditionClause, Effect, Statement
-from tests.reference.reach.conditions import Keys, clause_holds, glob
+from tests.reference.reach.conditions import (
+    SEEN,
+    Keys,
+    clause_holds,
+    decided_by_time,
+    glob,
+)
 from tests.reference.reach.facts import Written
 from tests.reference.reach.situation import Situation
 
@@ -148,7 +155,10 @@ def conditions_hold(statement: Statement, keys: Keys, now: Situation) -> bool:
 def condition_holds(clause: ConditionClause, keys: Keys, now: Situation) -> bool:
     """One line of a Condition block."""
     given = known(keys, clause.key)
-    held = None if given is None else clause_holds(clause, given, keys, fill)
+    if given is None:
+        held = decided_by_time(clause, Decimal(keys[SEEN][0])) if SEEN in keys else None
+    else:
+        held = clause_holds(clause, given, keys, fill)
     if held is None:
         return now.holds(clause.key, clause.operator, clause.values)
     return held

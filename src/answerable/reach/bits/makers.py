@@ -86,8 +86,8 @@ class Making:
 
     def _at_one_name(self, actor: int, make: Make, needs: tuple[Need, ...]) -> int:
         estate, principal = self.realm.graph.estate, self.realm.index.actors[actor]
-        answers = at_one_name(estate, principal, make, needs)
-        return met(answers) if answers else NEVER_MET
+        found = at_one_name(estate, principal, make, needs)
+        return met(found.answers) if found else NEVER_MET
 
     def _launched(self, actor: int, make: Make, to: Node) -> int:
         key = make, "launched", self._by_launch.of(actor)

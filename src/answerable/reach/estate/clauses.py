@@ -31,6 +31,7 @@ from answerable.reach.patterns.resources import (
 from answerable.reach.patterns.terms import Term
 from answerable.reach.verdict.conditions import evaluate
 from answerable.reach.verdict.context import Known, has_variable, resolve
+from answerable.reach.verdict.elapsed import decide_by_time
 from answerable.reach.verdict.formula import (
     FALSE,
     TRUE,
@@ -273,14 +274,24 @@ class Interner:
         for statement in policy.statements:
             if _is_whole(statement, layer):
                 grants.append(
-                    Grant(self._intern(statement), layer, policy.id, statement.sid)
+                    Grant(
+                        self._intern(statement, policy.seen.at),
+                        layer,
+                        policy.id,
+                        statement.sid,
+                    )
                 )
             else:
                 gaps.append(Gap(UNREAD, layer, policy.id, statement.sid))
         return grants, gaps
 
-    def _intern(self, statement: Statement) -> Clause:
-        conditions = tuple([self._spelled(clause) for clause in statement.conditions])
+    def _intern(self, statement: Statement, seen_at: int) -> Clause:
+        conditions = tuple(
+            [
+                decide_by_time(self._spelled(clause), seen_at)
+                for clause in statement.conditions
+            ]
+        )
         text = (
             statement.effect,
             statement.actions,

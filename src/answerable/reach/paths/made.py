@@ -5,6 +5,7 @@ make. Its name and tags are the maker's choice, so what depends on them stays op
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Protocol
 
@@ -53,8 +54,13 @@ class _Graph(Protocol):
 
 def made_id(account: str, on: On, partition: str = "aws") -> IdentityId:
     """Name what an account's principals might make."""
-    made = f"arn:{partition}:iam::{account}:{_KINDS[on]}/{NAME} ({TO_BE_MADE})"
-    return IdentityId(made)
+    arn = f"arn:{partition}:iam::{account}:{_KINDS[on]}/{NAME}"
+    return IdentityId(to_be_made(arn))
+
+
+def to_be_made(arn: str) -> str:
+    """Mark the ARN of an identity as not there yet."""
+    return f"{arn} ({TO_BE_MADE})"
 
 
 def is_made(identity: IdentityId) -> bool:
@@ -126,11 +132,11 @@ def leads_to(
 
 def _make(estate: Estate, principal: Principal, make: Make, to: Node) -> Iterator[Edge]:
     for widen, enter in product(make.widen, make.enter):
-        answers = at_one_name(estate, principal, make, (make.create, widen, enter))
-        if answers:
+        found = at_one_name(estate, principal, make, (make.create, widen, enter))
+        if found:
             via = " + ".join(n.action for n in (make.create, widen, enter))
-            yield from make_edge(to, via, *answers)
-            if all(answer.formula == TRUE for answer in answers):
+            yield from make_edge(to, via, *found.answers, new_name=found.arn)
+            if found.is_sure:
                 return
     if make.on is On.ROLE:
         for launch in LAUNCHES:
@@ -152,18 +158,37 @@ def launched(
     if any(answer.formula == FALSE for answer in running):
         return
     for widen in make.widen:
-        answers = at_one_name(estate, principal, make, (make.create, widen, enter))
-        if answers:
+        found = at_one_name(estate, principal, make, (make.create, widen, enter))
+        if found:
             calls = (make.create, widen, enter, *needs)
             via = " + ".join(dict.fromkeys(need.action for need in calls))
-            yield from make_edge(to, via, *answers, *running)
+            answers = (*found.answers, *running)
+            yield from make_edge(to, via, *answers, new_name=found.arn)
+
+
+@dataclass(frozen=True, slots=True)
+class NewName:
+    """A name that something new may get, with the answers to the calls on it.
+
+    Attributes:
+        arn: The ARN with that name.
+        answers: One answer a call; none of them is never.
+    """
+
+    arn: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def is_sure(self) -> bool:
+        """Tell whether every call is allowed without a condition."""
+        return all(answer.formula == TRUE for answer in self.answers)
 
 
 def at_one_name(
     estate: Estate, principal: Principal, make: Make, needs: Sequence[Need]
-) -> tuple[Answer, ...]:
-    """Judge the calls on one new name, the best there is."""
-    best: tuple[Answer, ...] = ()
+) -> NewName | None:
+    """Find the name on which the calls are answered best; None where they never fit."""
+    best: NewName | None = None
     calls = [need for need in needs if need.action != "sts:AssumeRole"]
     for resource in candidates(estate, principal, needs):
         if IdentityId(resource) in estate.principals or resource in estate.groups:
@@ -174,7 +199,8 @@ def at_one_name(
             answers = (*answers, entering)
         if any(answer.formula == FALSE for answer in answers):
             continue
-        if all(answer.formula == TRUE for answer in answers):
-            return answers
-        best = best or answers
+        found = NewName(resource, answers)
+        if found.is_sure:
+            return found
+        best = best or found
     return best

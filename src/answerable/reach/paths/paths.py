@@ -8,6 +8,7 @@ from answerable.reach.bits.planes import positions
 from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.made import is_made, to_be_made
 from answerable.reach.paths.steps import Edge, Node
 from answerable.reach.verdict.formula import TRUE, Formula, chained
 from answerable.reach.verdict.request import Determining
@@ -82,12 +83,19 @@ class Reached:
     @property
     def hops(self) -> tuple[Hop, ...]:
         """The path in the document's words."""
-        return tuple(_hop(origin, edge) for origin, edge in self.edges)
+        found: list[Hop] = []
+        origin: str = self.trail[0].identity
+        for _, edge in self.edges:
+            to = _name_of(edge)
+            found.append(Hop(origin, edge.via, to, edge.formula, edge.determining))
+            origin = to
+        return tuple(found)
 
 
-def _hop(origin: Node, edge: Edge) -> Hop:
-    to = edge.to.identity
-    return Hop(origin.identity, edge.via, to, edge.formula, edge.determining)
+def _name_of(edge: Edge) -> str:
+    """Name the identity that a step leads to: one to be made as policies allow it."""
+    made = edge.new_name and is_made(edge.to.identity)
+    return to_be_made(edge.new_name) if made else edge.to.identity
 
 
 def reached(

@@ -35,6 +35,8 @@ class Edge:
         formula: When.
         determining: The statements that decided.
         gaps: What was not read and could change it.
+        new_name: ARN under which the policies let an identity be made that is not there
+            yet; empty where it is there.
     """
 
     to: Node
@@ -42,16 +44,19 @@ class Edge:
     formula: Formula
     determining: tuple[Determining, ...]
     gaps: tuple[Gap, ...]
+    new_name: str = ""
 
 
-def make_edge(to: Node, via: str, *answers: Answer) -> Iterator[Edge]:
+def make_edge(
+    to: Node, via: str, *answers: Answer, new_name: str = ""
+) -> Iterator[Edge]:
     """Make an edge of the answers to its calls; they are calls of their own."""
     if any(answer.formula == FALSE for answer in answers):
         return
     determining = dict.fromkeys(d for a in answers for d in a.determining)
     gaps = dict.fromkeys(g for a in answers for g in a.gaps)
     formula = chained(*(answer.formula for answer in answers))
-    yield Edge(to, via, formula, tuple(determining), tuple(gaps))
+    yield Edge(to, via, formula, tuple(determining), tuple(gaps), new_name)
 
 
 def asked_about(only: Only, identity: IdentityId) -> bool:

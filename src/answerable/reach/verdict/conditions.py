@@ -12,6 +12,7 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -136,6 +137,17 @@ def _orders(name: str, read: Callable[[str], Decimal]) -> dict[str, tuple[Test, 
     }
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedClause(ConditionClause):
+    """A line that is decided for every request that does not state its key.
+
+    Attributes:
+        holds: Whether it holds.
+    """
+
+    holds: bool
+
+
 # Operator in lower case -> (test of one wanted against one given value, negated).
 _OPERATORS: dict[str, tuple[Test, bool]] = {
     "stringequals": (_equals, False),
@@ -187,7 +199,7 @@ def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
     """Tell whether one line holds; None when that is not known."""
     given = known.get(clause.key)
     if given is None:
-        return None
+        return clause.holds if isinstance(clause, DecidedClause) else None
     if _varies(clause.values):
         return _holds(clause.operator, clause.values, given, known)
     return _holds_always(clause.operator, clause.values, given)
@@ -208,7 +220,7 @@ def _holds_always(
 def _holds(
     operator: str, values: tuple[str, ...], given: tuple[str, ...], known: Known
 ) -> bool | None:
-    quantifier, base, if_exists = _parsed(operator)
+    quantifier, base, if_exists = parse_operator(operator)
     if quantifier not in _QUANTIFIERS:
         return None
     if base == "null":
@@ -272,7 +284,30 @@ def _any(found: Iterable[bool | None]) -> bool | None:
     return None if undecided else False
 
 
-def _parsed(operator: str) -> tuple[str, str, bool]:
+def holds_of(
+    operator: str, tests: Iterable[bool | None], *, always_present: bool
+) -> bool | None:
+    """Tell whether a line holds whichever single value its key has.
+
+    Args:
+        operator: As written, of those that compare values.
+        tests: For each value of the policy, the operator's test, before negation.
+        always_present: Whether every request carries the key.
+    """
+    quantifier, base, if_exists = parse_operator(operator)
+    if quantifier not in _QUANTIFIERS:
+        return None
+    _, negated = _OPERATORS[base]
+    fits = _any(tests)
+    present = None if fits is None else fits != negated
+    if always_present:
+        return present
+    absent = _missing(quantifier, negated=negated, if_exists=if_exists)
+    return present if present == absent else None
+
+
+def parse_operator(operator: str) -> tuple[str, str, bool]:
+    """Split an operator into its quantifier, its name, and whether it is `...IfExists`."""
     quantifier, _, rest = operator.lower().rpartition(":")
     base = rest.removesuffix("ifexists")
     return quantifier, base, base != rest
