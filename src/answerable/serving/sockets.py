@@ -3,11 +3,21 @@
 A worker that dies leaves its sockets open here, so whoever connects meanwhile waits for
 the next one instead of being refused. At an address each worker has a socket of its own
 (`SO_REUSEPORT`: the kernel spreads connections); a socket in the file system is shared.
+
+An address belongs to one supervisor. `SO_REUSEPORT` alone would let a second one, with
+another policy, take half of the connections (socket(7)): before the workers' sockets,
+the address is bound without it, which the kernel refuses where anything listens there,
+at all addresses or at one. Starts at one port wait for each other meanwhile.
 """
 
+import contextlib
+import errno
+import hashlib
 import os
 import socket
 import stat
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -17,6 +27,10 @@ from answerable.model.config import Address, Listener
 from answerable.model.errors import EnvironmentRefused
 
 BACKLOG = 1024
+# Seconds that a start waits: for another one at that port, or for the workers of a
+# supervisor that was killed to close their sockets.
+PATIENCE = 5.0
+_PAUSE = 0.02  # seconds between two tries
 
 
 class Socket(msgspec.Struct, frozen=True):
@@ -43,11 +57,13 @@ class Bound:
         listener: As configured.
         address: Where it is, with the port that was given; None for a socket.
         sockets: One for each worker, or one for all.
+        inode: Of the file of a socket in the file system; 0 for an address.
     """
 
     listener: Listener
     address: Address | None
     sockets: tuple[socket.socket, ...]
+    inode: int = 0
 
     @property
     def url(self) -> str:
@@ -75,7 +91,8 @@ class Bound:
         """Take no more connections; workers may still hold theirs."""
         for each in self.sockets:
             each.close()
-        if self.listener.unix:
+        # Not one that another process has bound there since.
+        if self.listener.unix and _inode(self.listener.unix) == self.inode:
             _remove_socket(self.listener.unix)
 
 
@@ -89,17 +106,24 @@ def hosts_of(address: Address) -> tuple[str, ...]:
 
 
 def bind(listener: Listener, workers: int) -> Bound:
-    """Bind a listener of the gateway.
+    """Bind a listener for all workers of one supervisor, and for nobody else.
 
     Raises:
-        EnvironmentRefused: It cannot be bound.
+        EnvironmentRefused: It cannot be bound, or another process listens there.
     """
     if listener.address is None:
-        return Bound(listener, None, (_bind_unix(listener.unix),))
-    first = bind_address(listener.address, share=True)
-    port = first.getsockname()[1]
-    address = Address(listener.address.host, port)
-    others = [bind_address(address, share=True) for _ in range(workers - 1)]
+        with _one_start(f"unix:{os.path.abspath(listener.unix)}"):
+            bound = _bind_unix(listener.unix)
+        return Bound(listener, None, (bound,), _inode(listener.unix))
+    if workers == 1:
+        first = bind_address(listener.address, share=False)
+        return Bound(listener, _named(listener.address, first), (first,))
+    with _one_start(f"tcp:{listener.address.port}"):
+        if listener.address.port:  # the kernel gives a port that is free
+            bind_address(listener.address, share=False).close()
+        first = bind_address(listener.address, share=True)
+        address = _named(listener.address, first)
+        others = [bind_address(address, share=True) for _ in range(workers - 1)]
     return Bound(listener, address, (first, *others))
 
 
@@ -113,23 +137,58 @@ def bind_address(address: Address, *, share: bool) -> socket.socket:
     Raises:
         EnvironmentRefused: It is taken, or may not be bound.
     """
-    try:
-        family, kind, protocol, _, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
+    until = time.monotonic() + PATIENCE
+    while True:
         try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if share:
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            bound.bind(where)
-            bound.listen(BACKLOG)
-        except OSError:
-            bound.close()
-            raise
-    except OSError as error:
-        raise _cannot(str(address), error) from None
+            return _bind_once(address, share=share)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
+                raise _cannot(str(address), error) from None
+        time.sleep(_PAUSE)
+
+
+def _bind_once(address: Address, *, share: bool) -> socket.socket:
+    family, kind, protocol, _, where = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(where)
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
     return bound
+
+
+def _named(address: Address, bound: socket.socket) -> Address:
+    return Address(address.host, bound.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _one_start(what: str) -> Iterator[None]:
+    """Let one process at a time bind something; who waits too long goes on.
+
+    The lock is a name in the abstract namespace (unix(7)): it ends with its process,
+    lies in no folder and reaches as far as a port does. A stranger who holds it only
+    delays: the kernel refuses what is bound by then in any case.
+    """
+    name = b"\0answerable-bind:" + hashlib.sha256(what.encode()).digest()
+    until = time.monotonic() + PATIENCE
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
+        while time.monotonic() < until:
+            try:
+                lock.bind(name)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    break  # a system without such names
+                time.sleep(_PAUSE)
+            else:
+                break
+        yield
 
 
 def _bind_unix(path: str) -> socket.socket:
@@ -152,6 +211,7 @@ def _bind_unix(path: str) -> socket.socket:
 
 def _is_abandoned(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0)  # one that takes no connections now is not abandoned
         try:
             probe.connect(path)
         except ConnectionRefusedError:
@@ -159,6 +219,13 @@ def _is_abandoned(path: str) -> bool:
         except OSError:
             return False
     return False
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return 0
 
 
 def _remove_socket(path: str) -> None:

@@ -7,6 +7,7 @@ HANDLE is the socket to the supervisor, inherited. Everything else it hears from
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import sys
@@ -50,6 +51,8 @@ async def run(handle: int) -> int:
     except AnswerableError as error:
         channel.say(Refused(error.message, error.hint))
         return 1
+    for each in start.sockets:
+        os.close(each.handle)  # it has its own: what is open here would still listen
     del start  # a large policy is kept once, compiled
     _settle()
     channel.say(Ready())

@@ -1,0 +1,13 @@
+"""A server behind the gateway, for attacks on servers that run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.gateway.serve.stage import Backend, backend
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Backend]:
+    with backend() as running:
+        yield running

@@ -1,0 +1,173 @@
+"""A second `serve` with another policy cannot take connections of the first one."""
+
+import copy
+import itertools
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from answerable.model.config import Address, Listener
+from answerable.model.errors import EnvironmentRefused
+from answerable.serving import sockets
+from answerable.serving.sockets import Bound, bind
+from tests.gateway.serve.stage import SECONDS, Backend, configuration, serving
+
+EVERY = "0.0.0.0"  # noqa: S104 - on purpose
+HOSTS = ("127.0.0.1", EVERY, "::1", "::")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def at(host: str, port: int) -> Listener:
+    return Listener(Address(host, port), "", (), (), "", None)
+
+
+def unix(path: Path | str) -> Listener:
+    return Listener(None, str(path), (), (), "", None)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_server_at_the_port_refuses_to_start(
+    tmp_path: Path, server: Backend, counted: list[str], workers: int
+) -> None:
+    settings = configuration(server.server_port)
+    address = f"127.0.0.1:{free_port()}"
+    settings["listen"]["gateway"] = [{"address": address}]
+    settings["listen"]["workers"] = workers
+    lenient = copy.deepcopy(settings) | {"store": "other"}
+    lenient["agents"]["ana"]["allow"][0]["tools"].append("forbidden")
+    lenient["listen"]["workers"] = 2
+    (tmp_path / "other").mkdir()
+    with (
+        serving(tmp_path, settings, lines=2) as first,
+        serving(tmp_path / "other", lenient, lines=0) as second,
+    ):
+        assert second.process.wait(SECONDS) == 5
+        said = [each["line"] for each in second.log if each["event"] == "text"]
+        (error,) = (each for each in said if each.startswith("error: "))
+        assert error == f"error: cannot listen at {address} (Address already in use)"
+        for _ in range(60):
+            assert "error" in first.call("forbidden")
+            counted.append("forbidden call")
+
+
+def test_every_pair_of_overlapping_addresses_is_refused(
+    counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "PATIENCE", 0.0)
+    for first, second in itertools.product(HOSTS, HOSTS):
+        both_fours = "." in first and "." in second
+        overlap = first == second or (both_fours and EVERY in (first, second))
+        overlap |= not both_fours and "::" in (first, second)
+        if not overlap:
+            continue
+        for workers, later in itertools.product((1, 2), (1, 2)):
+            bound = bind(at(first, 0), workers)
+            assert bound.address is not None
+            try:
+                with pytest.raises(EnvironmentRefused, match="cannot listen at"):
+                    bind(at(second, bound.address.port), later).close()
+                counted.append(f"{first} then {second}")
+            finally:
+                bound.close()
+
+
+def test_of_many_starts_at_one_moment_one_has_the_address(
+    tmp_path: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "PATIENCE", 0.3)
+    for number in range(4):
+        port, path = free_port(), str(tmp_path / f"{number}.sock")
+        abandoned = socket.socket(socket.AF_UNIX)
+        abandoned.bind(path)
+        abandoned.close()
+        for listener in (at("127.0.0.1", port), unix(path)):
+            bound: list[Bound] = []
+            refused: list[EnvironmentRefused] = []
+            line = threading.Barrier(8)
+
+            def start(listener=listener, bound=bound, refused=refused, line=line):
+                line.wait(10)
+                try:
+                    bound.append(bind(listener, 2))
+                except EnvironmentRefused as error:
+                    refused.append(error)
+
+            threads = [threading.Thread(target=start) for _ in range(8)]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join(30)
+            assert (len(bound), len(refused)) == (1, 7)
+            counted.extend(["start"] * 8)
+            bound[0].close()
+
+
+def test_one_that_ends_leaves_a_socket_that_another_has_bound_since(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "gw.sock"
+    first = bind(unix(path), 2)
+    path.unlink()
+    second = bind(unix(path), 2)
+    first.close()
+    assert path.exists()
+    second.close()
+    assert not path.exists()
+
+
+def test_a_socket_whose_queue_is_full_is_not_abandoned(tmp_path: Path) -> None:
+    path = str(tmp_path / "gw.sock")
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(path)
+        busy.listen(0)
+        waiting = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+        for each in waiting:
+            each.settimeout(0.01)
+            each.connect_ex(path)
+        began = time.monotonic()
+        with pytest.raises(EnvironmentRefused, match="in use"):
+            bind(unix(path), 2)
+        assert time.monotonic() - began < 2
+        for each in waiting:
+            each.close()
+
+
+def test_who_holds_the_name_of_the_lock_only_delays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sockets, "PATIENCE", 0.2)
+    port = free_port()
+    with sockets._one_start(f"tcp:{port}"):
+        bound = bind(at("127.0.0.1", port), 2)
+        with pytest.raises(EnvironmentRefused):
+            bind(at("127.0.0.1", port), 2)
+    bound.close()
+
+
+def test_a_server_that_was_killed_is_started_again_at_once(
+    tmp_path: Path, server: Backend
+) -> None:
+    """Its workers still answer what was under way, and listen no more."""
+    settings = configuration(server.server_port)
+    settings["listen"]["gateway"] = [{"address": f"127.0.0.1:{free_port()}"}]
+    with serving(tmp_path, settings, lines=2) as first:
+        slow = threading.Thread(
+            target=first.call, args=("slow",), kwargs={"arguments": {"seconds": 8}}
+        )
+        slow.start()
+        while "slow" not in server.calls:
+            time.sleep(0.01)
+        os.kill(first.process.pid, signal.SIGKILL)
+        with serving(tmp_path, settings, lines=2) as second:
+            assert "result" in second.call("read")
+        slow.join(30)
