@@ -16,7 +16,7 @@ from bench.ingest import Ingested, ingest, trail_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
-LAWS = ("expansions", "law", "cedar", "races", "intent")
+LAWS = ("expansions", "law", "what-if", "cedar", "races", "intent")
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers"),
     *("gateway", "enforce", "federation", "web"),
@@ -117,7 +117,7 @@ def reach_parts(
 
 def laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
     """Hold the engines to their references at length; the page has none of it."""
-    from bench import expansions, intent, law
+    from bench import expansions, intent, law, what_if
     from bench.enforce import law as cedar
     from bench.federation import races
 
@@ -125,6 +125,9 @@ def laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
         yield from expansions.figures(ROOT, command)
     if "law" in parts:
         yield from law.figures(SEED, law.QUICK if quick else law.CASES, command)
+    if "what-if" in parts:
+        edits = what_if.QUICK if quick else what_if.EDITS
+        yield from what_if.figures(SEED, edits, f"{command} --only what-if")
     if "cedar" in parts:
         yield from cedar.figures(quick=quick, command=f"{command} --only cedar")
     if "intent" in parts:

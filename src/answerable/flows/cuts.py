@@ -31,6 +31,7 @@ from answerable.reach.pattern_answers import is_pattern
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import Filter
 from answerable.reach.subjects import Start, Starts
+from answerable.reach.unknown import rests_on_missing
 from answerable.reach.verdict.formula import FALSE, Verdict, verdict
 from answerable.reach.what_if.cuts import Cut, CutSearch
 from answerable.reach.what_if.edits import StatementId
@@ -224,7 +225,9 @@ class _Question:
 
     def unknown_item(self, before: Reply | None) -> CutItem:
         """Say that no cut can be shown to end what is not known."""
-        word = verdict(before.formula) if before else Verdict.NOT_KNOWN
+        word = Verdict.NOT_KNOWN
+        if before and not (self.starts.unknown and rests_on_missing(before.formula)):
+            word = verdict(before.formula)
         return {
             "subject": self.subject,
             "action": self.target.action,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from answerable.flows.given import read_policy
 from answerable.flows.words.conditions import policy_name
 from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId, CredentialId
+from answerable.model.inventory import Inventory
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
 from answerable.reach.what_if.edits import (
@@ -16,6 +18,7 @@ from answerable.reach.what_if.edits import (
     without_statements,
 )
 
+_MOST_LISTED = 4
 _LAYERS = tuple(
     one.value for one in Layer if one not in (Layer.SESSION, Layer.ENDPOINT)
 )
@@ -43,6 +46,41 @@ class Edit:
     def is_empty(self) -> bool:
         """Tell whether it changes nothing."""
         return not (self.statements or self.policies or self.file)
+
+
+def require_target(inventory: Inventory, subject: str, edit: Edit) -> None:
+    """Refuse to attach a policy to an agent or a credential.
+
+    Args:
+        inventory: The snapshot.
+        subject: Id of the subject; empty for all.
+        edit: The edit.
+
+    Raises:
+        UsageError: The subject is none that a policy can be attached to, and no target
+            is named; the hint has the identities that the subject acts as.
+    """
+    if not edit.file or edit.target:
+        return
+    agent = inventory.agents.get(AgentId(subject))
+    credential = inventory.credentials.get(CredentialId(subject))
+    if agent is None and credential is None:
+        return
+    if agent is not None:
+        what, acts = "an agent", list(agent.identities)
+    else:
+        what = "a credential"
+        acts = [credential.identity] if credential and credential.identity else []
+    hint = "name the identity: --on ARN"
+    if acts:
+        listed = ", ".join(acts[:_MOST_LISTED])
+        more = f" and {len(acts) - _MOST_LISTED} more" if acts[_MOST_LISTED:] else ""
+        hint = f"it acts as {listed}{more}: --on {acts[0]}"
+    raise UsageError(
+        f"--with attaches a policy to an identity, not to {what} "
+        f"(got {subject[:200]!r}, expected --on IDENTITY)",
+        hint,
+    )
 
 
 def edited_facts(facts: Facts, edit: Edit, subject: str, now: int) -> Facts:

@@ -22,7 +22,7 @@ from answerable.flows.call_names import wanted_of
 from answerable.flows.given import Given
 from answerable.flows.hints import command
 from answerable.flows.not_known import looked, scan_command, unknown_items
-from answerable.flows.policy_edit import Edit, edited_facts
+from answerable.flows.policy_edit import Edit, edited_facts, require_target
 from answerable.model.document import Document, ShownItem
 from answerable.model.document_what_if import WhatIfItem
 from answerable.model.errors import UsageError
@@ -114,6 +114,7 @@ def what_if(
             "--without STATEMENT, --without-policy POLICY or --with FILE",
         )
     name = subject_of(inventory, subject) if subject else ""
+    require_target(inventory, name, edit)
     facts = edited_facts(inventory.facts, edit, name, now)
     services = services_of(inventory)
     if edit.file:
