@@ -9,12 +9,12 @@ from answerable.model.config import (
     Config,
     DeclaredAgent,
     Input,
-    Limits,
     Listen,
     Server,
 )
 from answerable.model.decision import Mode, Request, Target
 from answerable.model.ids import AgentId, agent_id
+from answerable.model.limits import Limits
 
 SERVERS = ("files", "mail")
 AGENTS = ("ana", "ben", "cam")

@@ -20,7 +20,7 @@ from answerable.gateway.serve.counts import WOULD_DENY, Counting
 from answerable.gateway.wire.answers import Answer
 from answerable.model.amendment import Amendment, AmendmentKind
 from answerable.model.caller import Caller, Shown
-from answerable.model.config import Allow, Config, Limits
+from answerable.model.config import Allow, Config
 from answerable.model.decision import (
     Decision,
     Effect,
@@ -30,6 +30,7 @@ from answerable.model.decision import (
     Target,
 )
 from answerable.model.ids import AgentId
+from answerable.model.limits import Limits
 from answerable.serving.log import Log
 from answerable.serving.mcp.call import Call, digest
 from answerable.serving.mcp.messages import Kind

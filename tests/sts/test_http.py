@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.config import Limits, Terminator
+from answerable.model.config import Terminator
+from answerable.model.limits import Limits
 from answerable.serving.wire.place import Served
 from answerable.sts.http.answers import Answer, json_answer
 from answerable.sts.http.asked import Asked

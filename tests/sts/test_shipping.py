@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.config import Limits
+from answerable.model.limits import Limits
 from answerable.model.record import Exchanged
 from answerable.serving import shipping
 from answerable.serving.shipping import NICE, Told, niceness, ship_apart

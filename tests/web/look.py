@@ -18,8 +18,9 @@ from uvicorn.server import ServerState
 
 from answerable.cli.main import main
 from answerable.cli.sample import write_estate
-from answerable.model.config import Address, Limits, Listener
+from answerable.model.config import Address, Listener
 from answerable.model.ids import PersonId
+from answerable.model.limits import Limits
 from answerable.serving.asgi import Connection, uvicorn_config
 from answerable.serving.listeners import Listeners
 from answerable.serving.sockets import bind

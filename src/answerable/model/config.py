@@ -14,6 +14,7 @@ from answerable.model.decision import Mode, Target
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.ids import AgentId
 from answerable.model.learning import Learning
+from answerable.model.limits import Limits
 from answerable.model.pin import Pinning
 from answerable.model.rule import TrustRule
 from answerable.model.upstream_credential import UpstreamCredential
@@ -103,12 +104,14 @@ class Listen:
         gateway: In file order.
         workers: Processes that share the gateway's listeners.
         insecure: Addresses outside loopback may speak plain text.
+        proxies: Networks of proxies in front, whose connections many callers share.
     """
 
     api: Address
     gateway: tuple[Listener, ...]
     workers: int
     insecure: bool = False
+    proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,8 @@ class TokenService:
         passphrase_env: Name of the environment variable with that, empty for none.
         events: Who is told of sessions that ended (CAEP), https URLs.
         events_ca: Who signs their certificates, a file; empty for the system's.
+        health: Where health, readiness and metrics are served apart; None for the
+            other listeners alone.
     """
 
     url: str
@@ -201,6 +206,7 @@ class TokenService:
     passphrase_env: str = ""
     events: tuple[str, ...] = ()
     events_ca: str = ""
+    health: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,35 +324,6 @@ class DeclaredAgent:
     callers: tuple[CallerRule, ...]
     allow: tuple[Allow, ...]
     baseline: Learning | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one worker; times are seconds, sizes bytes.
-
-    Attributes:
-        connections: Client connections open at once.
-        calls_per_caller: Calls of one principal in flight at once.
-        head: From the first byte of a request to the end of its head.
-        body: From there to the end of its body.
-        idle: A client connection without a request.
-        connect: Until an upstream connection stands.
-        first_byte: From a request forwarded to the first byte of its answer.
-        drain: For calls in flight at the end, then they are cut.
-        spool: Evidence that waits to be stored.
-        spool_per_agent: Of that, for any one agent.
-    """
-
-    connections: int = 1000
-    calls_per_caller: int = 64
-    head: int = 10
-    body: int = 30
-    idle: int = 75
-    connect: int = 5
-    first_byte: int = 60
-    drain: int = 30
-    spool: int = 1 << 30
-    spool_per_agent: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,13 @@ from functools import partial
 from typing import Any, cast
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
-from answerable.model.config import Limits
+from answerable.serving.admission import AdmissionControl, Slot, address_of
 from answerable.serving.links import link_of
 from answerable.serving.listeners import Listeners
 from answerable.serving.processes.held import ProcessGone
@@ -23,12 +26,13 @@ MAX_HEAD = 64 * 1024  # bytes of a request's head that are waited for
 class Connection(HttpToolsProtocol):
     """Reads requests, and hands each on with what the transport knows.
 
-    `scope["state"]` has `link` and `served`, and nothing of the request's own.
+    `scope["state"]` has `link` and `served`, and nothing of the request's own. The
+    application may put `caller` there: who was identified.
 
     Args:
         config: Of uvicorn.
         state: Of all connections.
-        limits: Bounds.
+        admission: Decides which connections stay open.
         ticker: Tells when it is late.
         served: Names that its listener is called by.
         url: The listener's.
@@ -42,36 +46,53 @@ class Connection(HttpToolsProtocol):
         config: Config,
         state: ServerState,
         *,
-        limits: Limits,
+        admission: AdmissionControl,
         ticker: Ticker,
         served: Served,
         url: str,
     ) -> None:
         super().__init__(config, state, {})
         self.deadline = NEVER
-        self._limits, self._ticker = limits, ticker
+        self._admission, self._ticker = admission, ticker
+        self._slot: Slot | None = None
         self._served, self._url = served, url
         self._head_is_here, self._came = True, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Find out who is at the other end."""
         stream = cast(asyncio.Transport, transport)
-        full = len(self.connections) >= self._limits.connections
         super().connection_made(stream)
         try:
             link = link_of(stream, self._url)
         except ProcessGone:
-            full = True
-        if full:
+            stream.abort()
+            return
+        if link.peer is None:
+            self._slot = self._admission.admit(self, address_of(stream))
+        else:
+            self._slot = self._admission.admit_local(self, link.peer.uid)
+        if self._slot is None:
             stream.abort()
             return
         self.app_state = {"link": link, "served": self._served}
-        self._wait(self._limits.head)
+        self._wait(self._admission.limits.first_request)
         self._ticker.add(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whoever asked is gone."""
         self._ticker.discard(self)
+        if self._slot is not None:
+            self._slot.release()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -84,13 +105,13 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins: its head has to be here in time."""
         self._head_is_here, self._came = False, 0
-        self._wait(self._limits.head)
+        self._wait(self._admission.limits.head)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Its head is here."""
         self._head_is_here = True
-        self._wait(self._limits.body)
+        self._wait(self._admission.limits.body)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -100,12 +121,21 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """It was answered: the next one may take as long as it is idle."""
+        self._count_for_caller()
         super().on_response_complete()
-        self._wait(self._limits.idle)
+        self._wait(self._admission.limits.idle)
+
+    def _count_for_caller(self) -> None:
+        """Count the connection as its caller's; close it where that has too many."""
+        caller = self.scope["state"].get("caller", "")
+        if not caller or self._slot is None or self.transport.is_closing():
+            return
+        if not self._admission.identify(self._slot, caller):
+            self.transport.close()
 
     def late(self) -> None:
         """It took too long."""
-        self.transport.abort()
+        self.abort()
 
     def _wait(self, seconds: int) -> None:
         self.deadline = self.loop.time() + seconds
@@ -116,7 +146,7 @@ class Connections:
 
     Args:
         app: Answers requests.
-        limits: Bounds.
+        admission: Decides which connections stay open.
         listeners: Of the process.
         loop: Its event loop.
     """
@@ -124,12 +154,13 @@ class Connections:
     def __init__(
         self,
         app: Any,
-        limits: Limits,
+        admission: AdmissionControl,
         listeners: Listeners,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._limits, self._listeners = limits, listeners
-        self._config, self._state = uvicorn_config(app, limits.idle), ServerState()
+        self._admission, self._listeners = admission, listeners
+        idle = admission.limits.idle
+        self._config, self._state = uvicorn_config(app, idle), ServerState()
         self._ticker = Ticker(loop)
 
     def __len__(self) -> int:
@@ -153,7 +184,7 @@ class Connections:
         connection = partial(
             Connection,
             *(self._config, self._state),
-            limits=self._limits,
+            admission=self._admission,
             ticker=self._ticker,
             served=served,
             url=given.url,

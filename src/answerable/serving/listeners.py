@@ -3,11 +3,14 @@
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeAlias
 
 from answerable.model.config import Listener
-from answerable.serving.sockets import Bound
+from answerable.serving.admission import AdmissionControl
+from answerable.serving.handshakes import TlsServer
+from answerable.serving.sockets import BACKLOG, Bound
 from answerable.serving.tls import HTTP_1, TlsListeners
 
 Factory: TypeAlias = Callable[[], asyncio.BaseProtocol]
@@ -20,21 +23,50 @@ class Serving(Protocol):
         """Take no more."""
 
 
+async def accept(
+    loop: asyncio.AbstractEventLoop,
+    listening: socket.socket,
+    connection: Factory,
+    context: ssl.SSLContext | None,
+    admission: AdmissionControl,
+) -> Serving:
+    """Take connections at a socket.
+
+    Args:
+        loop: The event loop.
+        listening: The socket; closed with what is returned.
+        connection: Makes what reads a connection.
+        context: For TLS, None for plain text.
+        admission: Counts handshakes; a protocol counts its own connection.
+    """
+    if context is not None:
+        listening.listen(BACKLOG)
+        return TlsServer(loop, listening, connection, context, admission)
+    if listening.family == socket.AF_UNIX:
+        return await loop.create_unix_server(
+            connection, sock=listening, backlog=BACKLOG
+        )
+    return await loop.create_server(connection, sock=listening, backlog=BACKLOG)
+
+
 class Listeners:
     """Listens until told to stop.
 
     Args:
         loop: The event loop.
+        admission: Counts connections.
 
     Attributes:
         where: Where it can be reached: pairs (what, where).
         urls: How clients know the listeners that have an address, by what they are.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, admission: AdmissionControl
+    ) -> None:
         self.where: list[tuple[str, str]] = []
         self.urls: list[tuple[str, str]] = []
-        self._loop = loop
+        self._loop, self._admission = loop, admission
         self._bound: list[Bound] = []
         self._servings: list[Serving] = []
         self._tls = TlsListeners()
@@ -52,12 +84,8 @@ class Listeners:
         """
         given = bound.of_worker(0)
         own = socket.socket(fileno=os.dup(given.handle))
-        listener = given.listener
-        if listener.address is None:
-            serving = await self._loop.create_unix_server(connection, sock=own)
-        else:
-            context = self._tls.add(listener, protocol)
-            serving = await self._loop.create_server(connection, sock=own, ssl=context)
+        context = self._tls.add(given.listener, protocol)
+        serving = await accept(self._loop, own, connection, context, self._admission)
         self.add(what, bound, serving)
 
     def add(self, what: str, bound: Bound, serving: Serving) -> None:

@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from answerable.serving.admission import CONNECTIONS, AdmissionControl
 from answerable.serving.recording.recorder import DoorRecorder
 
 Gauges = Mapping[str, tuple[str, float]]  # name -> (what it says, value)
@@ -29,15 +30,18 @@ class Names:
     unrecorded: str
 
 
-def rendered(names: Names, recorder: DoorRecorder, gauges: Gauges) -> bytes:
+def rendered(
+    names: Names, recorder: DoorRecorder, gauges: Gauges, admission: AdmissionControl
+) -> bytes:
     """Write every metric.
 
     Args:
         names: What they are called.
         recorder: What it counted.
         gauges: Further ones.
+        admission: Counted connections.
     """
-    return generate_latest(_Collector(names, recorder, gauges))
+    return generate_latest(_Collector(names, recorder, gauges, admission))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class _Collector(Collector):
     names: Names
     recorder: DoorRecorder
     gauges: Gauges
+    admission: AdmissionControl
 
     def collect(self) -> Iterator[Metric]:
         """Give each family of metrics."""
@@ -60,6 +65,7 @@ class _Collector(Collector):
         for why, count in sorted(recorder.away.items()):
             away.add_metric((why,), count)
         yield away
+        yield from self._connections()
         for name, says, total in (
             ("records", "Records of evidence.", journal.recorded),
             ("record_failures", "Groups that failed at first.", journal.failures),
@@ -69,3 +75,12 @@ class _Collector(Collector):
         spooled = ("Evidence that waits to be stored.", float(journal.spooled))
         for name, (says, value) in {"spool_bytes": spooled, **self.gauges}.items():
             yield GaugeMetricFamily(f"{names.door}_{name}", says, value=value)
+
+    def _connections(self) -> Iterator[Metric]:
+        for what, says in CONNECTIONS.items():
+            name = f"{self.names.door}_connections_{what}"
+            family = CounterMetricFamily(name, says, labels=("quota",))
+            for counted, quota, count in self.admission.counted():
+                if counted == what:
+                    family.add_metric((quota,), count)
+            yield family

@@ -17,8 +17,9 @@ from answerable.gateway.stdio.command import Command
 from answerable.gateway.stdio.process import Program
 from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.heads import Returned
-from answerable.model.config import Limits, Server
+from answerable.model.config import Server
 from answerable.model.decision import Target
+from answerable.model.limits import Limits
 from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import Era

@@ -146,7 +146,9 @@ def test_one_caller_has_so_many_calls_in_flight_and_no_more(tmp_path: Path) -> N
         assert gateway.refusals() == ["too-many-calls"]
 
 
-def test_connections_beyond_the_limit_are_closed(tmp_path: Path) -> None:
+def test_beyond_the_limit_of_connections_an_idle_one_of_its_caller_is_closed(
+    tmp_path: Path,
+) -> None:
     with (
         gateway(tmp_path, 1, "limits: {connections: 2}") as running,
         running.client() as first,
@@ -156,7 +158,9 @@ def test_connections_beyond_the_limit_are_closed(tmp_path: Path) -> None:
         second.send(call("rm"))
         assert first.answer().status == second.answer().status == 200
         with running.client() as third:
-            assert third.is_closed()
+            third.send(call("rm"))
+            assert third.answer().status == 200
+            assert first.is_closed()
 
 
 def test_a_backend_that_is_never_asked_stays_untouched(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from answerable.evidence.spool import chain_start, follows, read_line
 from answerable.gateway.recording.recorder import Recorder
 from answerable.model.caller import Caller, Shown
-from answerable.model.config import Limits
 from answerable.model.decision import (
     Decision,
     Durability,
@@ -19,6 +18,7 @@ from answerable.model.decision import (
     Target,
 )
 from answerable.model.ids import AgentId
+from answerable.model.limits import Limits
 from answerable.model.record import End, Ending, Record
 from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.messages import Kind

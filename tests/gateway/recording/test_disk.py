@@ -252,7 +252,7 @@ LIMITED = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from answerable.gateway.recording.recorder import Recorder
-from answerable.model.config import Limits
+from answerable.model.limits import Limits
 from answerable.serving.recording.ticket import NotRecorded
 from tests.gateway.recording.stage import BODY, CALL, CALLER, DURABLE
 

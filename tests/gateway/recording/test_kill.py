@@ -18,7 +18,7 @@ WORKER = """
 import asyncio, os, sys
 from pathlib import Path
 from answerable.gateway.recording.recorder import Recorder
-from answerable.model.config import Limits
+from answerable.model.limits import Limits
 from tests.gateway.recording.stage import (
     BODY, BUFFERED, CALL, CALLER, COMPLETED, DURABLE,
 )

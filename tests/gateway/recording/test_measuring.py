@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from answerable.gateway.recording.recorder import Recorder
-from answerable.model.config import Limits
+from answerable.model.limits import Limits
 from answerable.serving.recording.segments import succeed, waiting
 from tests.gateway.recording.stage import (
     BODY,

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from answerable.gateway.recording.recorder import Recorder
-from answerable.model.config import Limits
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.ids import AgentId, event_id
+from answerable.model.limits import Limits
 from answerable.model.record import (
     Closed,
     Decided,

@@ -12,7 +12,6 @@ from answerable.model.config import (
     Config,
     DeclaredAgent,
     IssuerCaller,
-    Limits,
     Listen,
     PinnedIssuer,
     StdioCaller,
@@ -20,6 +19,7 @@ from answerable.model.config import (
 )
 from answerable.model.decision import Mode
 from answerable.model.ids import AgentId, agent_id
+from answerable.model.limits import Limits
 from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link, UnixPeer

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from answerable.flows.ship import ship
-from answerable.model.config import Limits
 from answerable.model.event import AuditEvent
 from answerable.model.ids import PersonId
+from answerable.model.limits import Limits
 from answerable.model.written import WrittenBy
 from answerable.store.store import Store
 from answerable.web.auth.sessions import Session, Sessions

@@ -21,7 +21,7 @@ from answerable.api.enforcers import Enforcer, Enforcers
 from answerable.api.recording.recorder import Recorder
 from answerable.api.wire.entities import MAX_BODY, Members, read_body
 from answerable.api.wire.problems import MEDIA, Invalid, Problem
-from answerable.model.config import Limits
+from answerable.model.limits import Limits
 from answerable.serving.link import Link
 from answerable.serving.wire.head import Head
 from answerable.serving.wire.place import check_place
@@ -123,6 +123,7 @@ class Door:
             head = _head(request)
             _check_place(head, request)
             enforcer = await self._enforcers.identify(head, _link(request))
+            request.scope["state"]["caller"] = enforcer.principal
             with self.counted(enforcer):
                 said = read_body(await self._body(request, head))
                 told = await handler(said, enforcer)

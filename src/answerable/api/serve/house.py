@@ -23,6 +23,7 @@ from answerable.api.wire.problems import Problem
 from answerable.enforce.kill import Kills, killed_keys
 from answerable.flows.authorize import Authority
 from answerable.model.config import Listener
+from answerable.serving.admission import AdmissionControl
 from answerable.serving.asgi import Connections
 from answerable.serving.callers.callers import Callers
 from answerable.serving.callers.challenge import WELL_KNOWN
@@ -31,6 +32,7 @@ from answerable.serving.link import Link
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
 from answerable.serving.metrics import Names, rendered
+from answerable.serving.open_files import raise_open_files
 from answerable.serving.secret import derived, shared_secret
 from answerable.serving.sockets import bind
 from answerable.serving.tasks import Tasks
@@ -91,8 +93,12 @@ class House:
         self._searching = Searching(self._evaluating, Paging(secret), config)
         self._door = Door(self._enforcers, self._recorder, config.limits, self._failed)
         self.app = self._door.app(self._handlers(), self._pages())
-        self._listeners = listeners = Listeners(loop)
-        self._connections = Connections(self.app, config.limits, listeners, loop)
+        raise_open_files(config.limits, log)
+        self._admission = admission = AdmissionControl(
+            config.limits, config.listen.proxies, log
+        )
+        self._listeners = listeners = Listeners(loop, admission)
+        self._connections = Connections(self.app, admission, listeners, loop)
         self.listening = self._listeners.where
         self._tasks = Tasks()
         self._url = plan.point.url or "http://localhost"
@@ -136,7 +142,7 @@ class House:
         self._enforcers.swap(plan.config)
         self._subjects.swap(plan.config, plan.inventory)
         self._searching.config = plan.config
-        self._door.limits = plan.config.limits
+        self._door.limits = self._admission.limits = plan.config.limits
         self._authority.swap(table)
         self._refuse_keys(self._authority.kills)
         self._plan = plan
@@ -235,7 +241,8 @@ class House:
             ),
         }
         return Response(
-            rendered(NUMBERS, self._recorder, gauges), headers={"content-type": TEXT}
+            rendered(NUMBERS, self._recorder, gauges, self._admission),
+            headers={"content-type": TEXT},
         )
 
     # What goes on beside.

@@ -9,7 +9,8 @@ from typing import Protocol
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.sessions import Sessions
 from answerable.gateway.wire.opening import Opening, remembering
-from answerable.model.config import Limits
+from answerable.model.limits import Limits
+from answerable.serving.admission import AdmissionControl, Slot
 from answerable.serving.callers.callers import Callers
 from answerable.serving.link import Link
 from answerable.serving.ticker import Ticker
@@ -42,6 +43,7 @@ class Peers(Protocol):
         link: Link,
         served: Served,
         received: bytes,
+        slot: Slot | None,
     ) -> None:
         """Give a connection to the owner, with what was read of it."""
 
@@ -64,6 +66,7 @@ class Door:
         fronts: Connections that are open.
         in_flight: Calls under way, by principal.
         tasks: What is done beside the calls.
+        admission: Decides which connections stay open.
     """
 
     exchange: Exchange
@@ -79,6 +82,10 @@ class Door:
     fronts: set[Open] = field(default_factory=set)
     in_flight: dict[str, int] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    admission: AdmissionControl = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.admission = AdmissionControl(self.limits)
 
     def may_enter(self, principal: str) -> bool:
         """Say whether a principal may have one more call under way."""

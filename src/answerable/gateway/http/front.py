@@ -8,7 +8,7 @@ from. A client that stops sending is taken for one that is gone.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from typing import cast
 
 from answerable.gateway.http.door import Door
@@ -23,6 +23,7 @@ from answerable.gateway.wire.heads import (
     reply_head,
 )
 from answerable.gateway.wire.opening import Opening
+from answerable.serving.admission import Slot, address_of
 from answerable.serving.link import Link
 from answerable.serving.links import link_of
 from answerable.serving.processes.held import ProcessGone
@@ -35,13 +36,14 @@ from answerable.serving.wire.refusals import Refused, Why
 JOINED = 64 * 1024
 
 
-class _Wait(Enum):
-    """What the connection waits for."""
+class _Wait(StrEnum):
+    """What the connection waits for: the key of `Limits` that bounds it."""
 
-    REQUEST = "a request"
-    HEAD = "the rest of a head"
-    BODY = "the rest of a body"
-    ANSWER = "an answer"
+    FIRST = "first_request"
+    REQUEST = "idle"
+    HEAD = "head"
+    BODY = "body"
+    ANSWER = ""  # bounded by the server's own deadlines
 
 
 class Front(asyncio.Protocol):
@@ -67,6 +69,8 @@ class Front(asyncio.Protocol):
         self.link = Link(url=url) if link is None else link
         self.deadline = NEVER
         self._transport: asyncio.Transport | None = None
+        self._slot: Slot | None = None  # None where another worker counts it
+        self._is_new = True  # nothing was received
         self._intake = Intake(door.read)
         self._arrived: deque[Arrived[Opening]] = deque()
         self._turn: Turn | None = None
@@ -83,9 +87,6 @@ class Front(asyncio.Protocol):
         """Find out what the transport knows of the other end."""
         transport = cast(asyncio.Transport, transport)
         door = self.door
-        if door.draining or len(door.fronts) >= door.limits.connections:
-            transport.abort()
-            return
         try:
             if not self._is_ours:
                 self.link = link_of(transport, self.link.url)
@@ -93,15 +94,33 @@ class Front(asyncio.Protocol):
             door.exchange.recorder.refused(gone.reason, None, "", "")
             transport.abort()
             return
+        if door.draining or not (self._is_ours or self._admit(transport)):
+            transport.abort()
+            return
         self._transport = transport
         door.fronts.add(self)
         door.ticker.add(self)
         self._time()
 
+    def _admit(self, transport: asyncio.Transport) -> bool:
+        """Take a place among the connections of this worker."""
+        admission, peer = self.door.admission, self.link.peer
+        if peer is None:
+            self._slot = admission.admit(self, address_of(transport))
+        else:
+            self._slot = admission.admit_local(self, peer.uid)
+        return self._slot is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request of its caller is being answered."""
+        return self._turn is not None and self._turn.caller is not None
+
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
         if self._transport is None or self._closes:
             return
+        self._is_new = False
         if self._received is not None:
             self._received.append(data)
         self._arrived.extend(self._intake.feed(data))
@@ -115,6 +134,8 @@ class Front(asyncio.Protocol):
         """The client is gone."""
         turn = self._turn
         self._let_go()
+        if self._slot is not None:
+            self._slot.release()
         if turn is not None:
             turn.gone()
 
@@ -131,7 +152,8 @@ class Front(asyncio.Protocol):
     def late(self) -> None:
         """The client waits too long with what it has to send."""
         turn = self._turn
-        if self._wait is _Wait.REQUEST or self._transport is None:
+        is_idle = self._wait in (_Wait.FIRST, _Wait.REQUEST)
+        if is_idle or self._transport is None:
             self.abort()
             return
         slow = Refused(Why.SLOW)
@@ -277,6 +299,11 @@ class Front(asyncio.Protocol):
 
     def _settle(self, turn: Turn, principal: str) -> None:
         """Keep the connection, or hand it to the worker that owns its caller."""
+        slot = self._slot
+        if slot is not None and not self.door.admission.identify(slot, principal):
+            self._closes = True
+            turn.refuse(Why.TOO_MANY_CONNECTIONS)
+            return
         peers = self.door.peers
         if peers is None:
             return
@@ -286,12 +313,15 @@ class Front(asyncio.Protocol):
         elif self._is_ours or received is None:
             # One hop, and one worker for all requests of a connection.
             self._closes = True
-            turn.misdirect()
+            turn.refuse(Why.MISDIRECTED)
         else:
             transport = self._let_go()
             if transport is not None:
                 data = b"".join(received)
-                peers.hand_over(transport, principal, self.link, self.served, data)
+                slot, self._slot = self._slot, None
+                peers.hand_over(
+                    transport, principal, self.link, self.served, data, slot
+                )
 
     def _let_go(self) -> asyncio.Transport | None:
         """Forget the connection; somebody else has it."""
@@ -353,17 +383,14 @@ class Front(asyncio.Protocol):
         turn = self._turn
         if turn is not None:
             wait = _Wait.BODY if turn.wants_body else _Wait.ANSWER
+        elif not self._intake.is_between:
+            wait = _Wait.HEAD
         else:
-            wait = _Wait.REQUEST if self._intake.is_between else _Wait.HEAD
+            wait = _Wait.FIRST if self._is_new else _Wait.REQUEST
         if wait is self._wait:
             return
         self._wait = wait
-        limits = self.door.limits
         if wait is _Wait.ANSWER:
             self.deadline = NEVER
-            return
-        if wait is _Wait.REQUEST:
-            seconds = limits.idle
         else:
-            seconds = limits.head if wait is _Wait.HEAD else limits.body
-        self.deadline = self.door.loop.time() + seconds
+            self.deadline = self.door.loop.time() + getattr(self.door.limits, wait)

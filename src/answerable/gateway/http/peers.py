@@ -18,6 +18,7 @@ from typing import cast
 
 import msgspec
 
+from answerable.serving.admission import Slot
 from answerable.serving.link import Link
 from answerable.serving.wire.place import Served
 
@@ -80,6 +81,7 @@ class Peers:
         link: Link,
         served: Served,
         received: bytes,
+        slot: Slot | None = None,
     ) -> None:
         """Relay a connection to the owner of its caller, from now to its end.
 
@@ -89,8 +91,9 @@ class Peers:
             link: What is known of the client.
             served: What its listener serves.
             received: Every byte that came so far.
+            slot: Its place in this worker, kept until its end.
         """
-        near = _Side(self._relayed)
+        near = _Side(self._relayed, slot)
         near.connection_made(transport)
         transport.set_protocol(near)
         transport.pause_reading()
@@ -180,10 +183,15 @@ class _Side(asyncio.Protocol):
 
     Args:
         among: Sides that are open; it is one of them while it is.
+        slot: Place of the client's side among the connections of this worker.
     """
 
-    def __init__(self, among: "set[_Side]") -> None:
-        self._among = among
+    is_busy = True  # its owner knows more
+
+    def __init__(self, among: "set[_Side]", slot: Slot | None = None) -> None:
+        self._among, self._slot = among, slot
+        if slot is not None:
+            slot.client = self
         self._transport: asyncio.Transport | None = None
         self._other: _Side | None = None
 
@@ -223,6 +231,8 @@ class _Side(asyncio.Protocol):
         """This side is gone, so the other has nobody to speak to."""
         self._among.discard(self)
         self._transport = None
+        if self._slot is not None:
+            self._slot.release()
         other = self._other
         if other is None or other._transport is None:
             return

@@ -24,7 +24,8 @@ from answerable.gateway.wire.replies import (
     ReplyIntake,
     whole_reply,
 )
-from answerable.model.config import Limits, Server
+from answerable.model.config import Server
+from answerable.model.limits import Limits
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.ticker import NEVER, Ticker
 from answerable.serving.wire.refusals import Refused, Why

@@ -117,9 +117,9 @@ class Turn:
             return
         self.wants_body = True
 
-    def misdirect(self) -> None:
-        """Another worker has to serve its caller, over another connection."""
-        self.early = self._refusal(Refused(Why.MISDIRECTED))
+    def refuse(self, why: Why) -> None:
+        """Answer with a refusal, whatever its body says."""
+        self.early = self._refusal(Refused(why))
 
     def body(self, data: bytes) -> None:
         """Take the body: read, decide, record, and send it on."""

@@ -15,9 +15,9 @@ import msgspec
 from answerable.evidence.spool import encode, encode_decided
 from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
-from answerable.model.config import Limits
 from answerable.model.decision import Decision, Durability
 from answerable.model.ids import event_id
+from answerable.model.limits import Limits
 from answerable.model.record import SOURCE, Act, Acted, End, Ended, Ending
 from answerable.serving.mcp.call import Call, Watched
 from answerable.serving.recording.recorder import DoorRecorder

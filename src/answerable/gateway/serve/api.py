@@ -12,6 +12,7 @@ from typing import cast
 import msgspec
 
 from answerable.gateway.wire.heads import heading, reply_head
+from answerable.serving.admission import AdmissionControl, Slot, address_of
 from answerable.serving.wire.head import Head, read_head
 from answerable.serving.wire.intake import Intake
 from answerable.serving.wire.place import Served, check_place
@@ -51,23 +52,50 @@ class Api(asyncio.Protocol):
     Args:
         pages: Path -> what makes its answer.
         served: Names that the listener is called by; a page in a browser may not ask.
+        admission: Counts connections of this listener alone.
     """
 
-    def __init__(self, pages: Pages, served: Served) -> None:
-        self._pages, self._served = pages, served
+    def __init__(
+        self, pages: Pages, served: Served, admission: AdmissionControl
+    ) -> None:
+        self._pages, self._served, self._admission = pages, served, admission
+        self._slot: Slot | None = None
         self._intake = Intake(read_head)
         self._transport: asyncio.Transport | None = None
         self._answering: asyncio.Task[None] | None = None
+        self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Give the client its time."""
-        self._transport = transport = cast(asyncio.Transport, transport)
-        self._late = asyncio.get_running_loop().call_later(PATIENCE, transport.abort)
+        """Give the client its time: some for the first byte, more for the rest."""
+        transport = cast(asyncio.Transport, transport)
+        self._slot = self._admission.admit(self, address_of(transport))
+        if self._slot is None:
+            transport.abort()
+            return
+        self._transport = transport
+        self._wait(self._admission.limits.first_request)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._answering is not None
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _wait(self, seconds: float) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        self._late = asyncio.get_running_loop().call_later(seconds, self.abort)
 
     def data_received(self, data: bytes) -> None:
         """Answer the first request; there is no second one."""
-        if self._answering is not None:
+        if self._answering is not None or self._transport is None:
             return
+        if self._intake.is_between:
+            self._wait(PATIENCE)
         arrived = self._intake.feed(data)
         if not arrived:
             return
@@ -79,7 +107,10 @@ class Api(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self._late.cancel()
+        if self._late is not None:
+            self._late.cancel()
+        if self._slot is not None:
+            self._slot.release()
         self._transport = None
         if self._answering is not None:
             self._answering.cancel()

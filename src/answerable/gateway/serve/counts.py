@@ -18,8 +18,8 @@ from answerable.gateway.recording.recorder import Facts, Recorder
 from answerable.gateway.serve.control import Series
 from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
 from answerable.model.caller import Caller
-from answerable.model.config import Limits
 from answerable.model.decision import Decision, Effect, Mode, Reason
+from answerable.model.limits import Limits
 from answerable.model.record import End, Ending
 from answerable.serving.log import Log
 from answerable.serving.mcp.call import Call

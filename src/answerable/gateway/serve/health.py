@@ -8,8 +8,16 @@ from answerable.gateway.serve.api import TEXT, Page, Pages, json_page
 from answerable.gateway.serve.beside import Beside
 from answerable.gateway.serve.child import Child
 from answerable.gateway.serve.control import Measured, Series
-from answerable.gateway.serve.metrics import render, summed
+from answerable.gateway.serve.metrics import (
+    EVICTED,
+    PRESSED,
+    TURNED_OFF,
+    Sums,
+    render,
+    summed,
+)
 from answerable.model.replay import Replayed
+from answerable.serving.admission import AdmissionControl, full_warning
 
 # Other doors, as readers of this page call them.
 _CALLED = {"sts": "token service", "decisions": "decision point"}
@@ -30,6 +38,8 @@ class Health:
         beside: Other doors' processes.
         replayed: What the policy in force made of the calls before its reload.
         owners: What owners have signed.
+        admission: Counts connections of these pages, None where nothing does.
+        warnings: Of what is under pressure, and served all the same.
     """
 
     children: Sequence[Child]
@@ -42,6 +52,8 @@ class Health:
     beside: Sequence[Beside] = ()
     replayed: Replayed = field(default_factory=Replayed)
     owners: OwnersWord | None = None
+    admission: AdmissionControl | None = None
+    warnings: list[str] = field(default_factory=list)
 
     def pages(self) -> Pages:
         """The pages, by path."""
@@ -55,7 +67,19 @@ class Health:
         """Ask every worker."""
         measured = [await child.measure() for child in self.children]
         self.alarms = [each.alarm for each in measured if each.alarm]
+        sums = summed(each.series for each in measured)
+        self.warnings = self._warned(sums)
         return measured
+
+    def _warned(self, sums: Sums) -> list[str]:
+        own = self.admission
+        if not sums.get((PRESSED, ()), 0):
+            return own.warnings if own is not None else []
+        evicted, refused = (
+            sum(value for (name, _), value in sums.items() if name == counted)
+            for counted in (EVICTED, TURNED_OFF)
+        )
+        return [full_warning(int(evicted), int(refused))]
 
     def reasons(self) -> list[str]:
         """Say why it is not ready; nothing where it is.
@@ -85,6 +109,7 @@ class Health:
         said = {
             "ready": not reasons,
             "reasons": reasons,
+            "warnings": self.warnings,
             "reload_refused": self.reload_refused,
             "ship_refused": self.ship_refused,
             # Without agents and rules: an agent of this host may read this, too.

@@ -38,6 +38,7 @@ from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
 from answerable.model.replay import Replayed
 from answerable.model.requested import Requested
+from answerable.serving.admission import AdmissionControl
 from answerable.serving.baselines import InForce as Baseline
 from answerable.serving.callers.callers import Callers
 from answerable.serving.fingerprints import fingerprints
@@ -46,7 +47,9 @@ from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.kills_told import KillsTold
 from answerable.serving.link import Link
+from answerable.serving.listeners import Serving, accept
 from answerable.serving.log import Log
+from answerable.serving.open_files import raise_open_files
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.keeper import PinKeeper
 from answerable.serving.pins.telling import PinTold
@@ -119,6 +122,10 @@ class House:
             ticker=self._ticker,
             loop=loop,
         )
+        raise_open_files(config.limits, log)
+        self.door.admission = AdmissionControl(
+            config.limits, config.listen.proxies, log
+        )
         self._authority.on_kill(self._cut)
         self._kills_told = told = KillsTold(self.recorder, log)
         self._kills = KillWatch(
@@ -132,7 +139,7 @@ class House:
         self._amendments.take(start.amendments)
         self.hold_to(start.baselines)
         self.asked(start.requests)
-        self._servings: list[asyncio.Server] = []
+        self._servings: list[Serving] = []
         self._tls = TlsListeners()
         self._peers: Peers | None = None
         self._own = socket_of(state, start.worker)
@@ -178,6 +185,10 @@ class House:
         yield Series("answerable_credentials_refused", (), refused)
         calls = sum(self.door.in_flight.values())
         yield Series("answerable_calls_in_flight", (), calls)
+        admission = self.door.admission
+        yield Series("answerable_connections_pressed", (), float(admission.is_pressed))
+        for what, quota, count in admission.counted():
+            yield Series(f"answerable_connections_{what}", (quota,), count)
 
     async def attempt(self, policy: Policy) -> tuple[str, Replayed]:
         """Say what another policy would have decided lately, and change nothing.
@@ -215,7 +226,7 @@ class House:
         self._servers.update(fresh)
         for server in kept.values():
             server.limits = config.limits
-        self.door.limits = config.limits
+        self.door.limits = self.door.admission.limits = config.limits
         self._config = config
         self._credentials.swap(config)
         self._behaviour.swap(config)
@@ -289,12 +300,9 @@ class House:
         front = partial(Front, self.door, served, given.url)
         bound = socket.socket(fileno=os.dup(given.handle))
         loop = self.door.loop
-        if listener.address is None:
-            serving = await loop.create_unix_server(front, sock=bound)
-        else:
-            named = as_configured(listener, self._config.listen.gateway)
-            context = self._tls.add(named)
-            serving = await loop.create_server(front, sock=bound, ssl=context)
+        named = as_configured(listener, self._config.listen.gateway)
+        context = self._tls.add(named)
+        serving = await accept(loop, bound, front, context, self.door.admission)
         self._servings.append(serving)
 
     async def _meet(self, start: Start) -> None:

@@ -23,6 +23,11 @@ from answerable.gateway.serve.counts import (
     SUM,
     WOULD_DENY,
 )
+from answerable.serving.admission import CONNECTIONS
+
+EVICTED = "answerable_connections_evicted"
+TURNED_OFF = "answerable_connections_refused"
+PRESSED = "answerable_connections_pressed"
 
 Sums = dict[tuple[str, tuple[str, ...]], float]
 
@@ -38,6 +43,8 @@ COUNTERS = {
     "answerable_asks_told": ("Messages about asks that the webhook took.", ()),
     "answerable_asks_not_told": ("Messages about asks that were given up.", ()),
     "answerable_break_glass_calls": ("Calls that passed by a break-glass.", ()),
+    EVICTED: (CONNECTIONS["evicted"], ("quota",)),
+    TURNED_OFF: (CONNECTIONS["refused"], ("quota",)),
     "answerable_records": ("Records of evidence.", ()),
     "answerable_record_failures": ("Groups of records that failed at first.", ()),
     "answerable_unrecorded": ("Decisions refused for want of a record.", ()),
@@ -47,6 +54,7 @@ COUNTERS = {
 GAUGES = {
     "answerable_spool_bytes": ("Evidence that waits to be stored.", ()),
     "answerable_connections": ("Connections of clients.", ()),
+    PRESSED: ("Workers that closed or refused connections within a minute.", ()),
     "answerable_calls_in_flight": ("Calls under way.", ()),
     "answerable_amendments": ("Amendments in force that owners have signed.", ()),
     "answerable_break_glass": ("Of these, signed by two persons (break-glass).", ()),

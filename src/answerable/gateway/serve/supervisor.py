@@ -8,6 +8,7 @@ finish what is under way, and end.
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from answerable.connectors.config.parse.faults import ConfigError, fault_lines
@@ -30,18 +31,20 @@ from answerable.model.ask import Asked
 from answerable.model.cedar import NO_RULES, CedarRules, prefix_warnings
 from answerable.model.config import Address
 from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.serving.admission import AdmissionControl
 from answerable.serving.claim import claim
 from answerable.serving.kills import KillFile
 from answerable.serving.log import Log
 from answerable.serving.plan import needs_restart
 from answerable.serving.process import LINK
 from answerable.serving.shipping import ship_apart
-from answerable.serving.sockets import Bound, bind, bind_address, hosts_of
+from answerable.serving.sockets import BACKLOG, Bound, bind, bind_address, hosts_of
 from answerable.serving.stored import make_store
 from answerable.serving.tasks import Tasks, ended
 from answerable.serving.wire.place import Served
 
 SHIP = 30.0  # seconds between two shippings
+CONNECTIONS = 64  # of the pages of health and metrics
 LOOK = 2.0  # seconds between two looks at how workers do
 
 
@@ -78,11 +81,19 @@ class Supervisor:
             Beside(name, argv, log, self._again) for name, argv in beside.items()
         ]
         self._owners = OwnersWord(plan.store, self._children, log)
+        # Apart from the workers': a flood of calls leaves these pages alone.
+        limits = replace(
+            plan.config.limits,
+            connections=CONNECTIONS,
+            connections_per_address=CONNECTIONS,
+        )
+        self._admission = AdmissionControl(limits, log=log)
         self._health = Health(
             self._children,
             lacks_policy=not plan.policy.whole,
             beside=self._beside,
             owners=self._owners,
+            admission=self._admission,
         )
         self._api: asyncio.Server | None = None
         self._operator: Operator | None = None
@@ -150,7 +161,9 @@ class Supervisor:
         await asyncio.gather(*(child.open() for child in self._children))
         served = Served(frozenset(hosts_of(where)))
         self._api = await asyncio.get_running_loop().create_server(
-            partial(Api, self._health.pages(), served), sock=api
+            partial(Api, self._health.pages(), served, self._admission),
+            sock=api,
+            backlog=BACKLOG,
         )
         try:
             self._operator = await Operator.at(self._plan.state, self._attempt)

@@ -18,7 +18,8 @@ from answerable.gateway.stdio.child import IDLE, Child
 from answerable.gateway.stdio.process import Program, program_identity
 from answerable.gateway.stdio.under_way import INITIALIZE, UnderWay
 from answerable.gateway.upstreams import Sending, Sent, Sink
-from answerable.model.config import Limits, Server
+from answerable.model.config import Server
+from answerable.model.limits import Limits
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.refusals import Why

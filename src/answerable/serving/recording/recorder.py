@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from answerable.enforce.kill import Kills
-from answerable.model.config import Limits
+from answerable.model.limits import Limits
 from answerable.model.record import Kill, Refusals
 from answerable.serving.recording.journal import Journal
 from answerable.serving.recording.ticket import Ticket

@@ -63,6 +63,7 @@ class Why(StrEnum):
     # HTTP: what a door can bear.
     SLOW = "slow"
     TOO_MANY_CALLS = "too-many-calls"
+    TOO_MANY_CONNECTIONS = "too-many-connections"
     # JSON-RPC.
     NOT_JSON = "not-json"
     TOO_DEEP = "too-deep"
@@ -143,6 +144,7 @@ _HTTP = {
     Why.CUT_SHORT: Wire(400, NO_CODE, "The request ended early."),
     Why.SLOW: Wire(408, NO_CODE, "The request took too long."),
     Why.TOO_MANY_CALLS: Wire(429, NO_CODE, "Too many calls are in flight."),
+    Why.TOO_MANY_CONNECTIONS: Wire(503, NO_CODE, "Too many connections are open."),
 }
 
 _MESSAGE = {

@@ -8,8 +8,10 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.model.config import Limits, Terminator
+from answerable.model.config import Terminator
 from answerable.model.exchange import OAuthError
+from answerable.model.limits import Limits
+from answerable.serving.admission import AdmissionControl
 from answerable.serving.client_certificates import with_valid_certificate
 from answerable.serving.ticker import Ticker, Timed
 from answerable.serving.wire.head import Head
@@ -82,6 +84,7 @@ class Door:
         clock: Gives UTC seconds.
         draining: It takes nothing more.
         fronts: Connections that are open.
+        admission: Decides which connections stay open.
     """
 
     routes: Routes
@@ -94,19 +97,17 @@ class Door:
     clock: Callable[[], float] = time.time
     draining: bool = False
     fronts: set[Open] = field(default_factory=set)
+    admission: AdmissionControl = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.ticker = Ticker(self.loop)
+        self.admission = AdmissionControl(self.limits)
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is being answered."""
         return bool(self._tasks)
-
-    def may_enter(self) -> bool:
-        """Say whether there is room for one more connection."""
-        return not self.draining and len(self.fronts) < self.limits.connections
 
     def answer(self, asked: Asked, front: Open) -> None:
         """Have a request answered, whoever still waits for that."""

@@ -7,9 +7,10 @@ nothing: what was begun for it is finished, and recorded.
 import asyncio
 import socket
 from collections import deque
-from enum import Enum
+from enum import StrEnum
 from typing import cast
 
+from answerable.serving.admission import Slot, address_of
 from answerable.serving.link import Link
 from answerable.serving.links import link_of
 from answerable.serving.processes.held import ProcessGone
@@ -25,13 +26,14 @@ from answerable.sts.http.terminator import asked_of
 MAX_BODY = 64 * 1024  # bytes: two tokens of 16 KiB, escaped
 
 
-class _Wait(Enum):
-    """What the connection waits for."""
+class _Wait(StrEnum):
+    """What the connection waits for: the key of `Limits` that bounds it."""
 
-    REQUEST = "a request"
-    HEAD = "the rest of a head"
-    BODY = "the rest of a body"
-    ANSWER = "an answer"
+    FIRST = "first_request"
+    REQUEST = "idle"
+    HEAD = "head"
+    BODY = "body"
+    ANSWER = ""  # as long as it takes
 
 
 class Front(asyncio.Protocol):
@@ -52,10 +54,12 @@ class Front(asyncio.Protocol):
         self._link = Link(url=url)
         self._socket: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
+        self._slot: Slot | None = None
+        self._is_new = True  # nothing was received
         self._intake = Intake(read_head, MAX_BODY)
         self._arrived: deque[Arrived[Head]] = deque()
         self._head: Head | None = None  # whose body is still to come
-        self._answering = self._advancing = False
+        self._answering = self._advancing = self._posted = False
         self._wait = _Wait.ANSWER
         self._held = False  # the client sent ahead, and is not read from
         self._closes = False  # after the present answer
@@ -69,13 +73,13 @@ class Front(asyncio.Protocol):
         """Find out what the transport knows of the other end."""
         transport = cast(asyncio.Transport, transport)
         door = self._door
-        if not door.may_enter():
-            transport.abort()
-            return
         try:
             self._link = link_of(transport, self._link.url)
         except ProcessGone as gone:
             door.turned_away(gone.reason)
+            transport.abort()
+            return
+        if door.draining or not self._admit(transport):
             transport.abort()
             return
         if self._link.peer is not None:
@@ -85,10 +89,20 @@ class Front(asyncio.Protocol):
         door.ticker.add(self)
         self._time()
 
+    def _admit(self, transport: asyncio.Transport) -> bool:
+        """Take a place among the connections of the service."""
+        admission, peer = self._door.admission, self._link.peer
+        if peer is None:
+            self._slot = admission.admit(self, address_of(transport))
+        else:
+            self._slot = admission.admit_local(self, peer.uid)
+        return self._slot is not None
+
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
         if self._transport is None or self._closes:
             return
+        self._is_new = False
         self._arrived.extend(self._intake.feed(data))
         self._resume()
 
@@ -101,6 +115,8 @@ class Front(asyncio.Protocol):
         self._transport = self._socket = None
         self._door.fronts.discard(self)
         self._door.ticker.discard(self)
+        if self._slot is not None:
+            self._slot.release()
         self._arrived.clear()
 
     def late(self) -> None:
@@ -127,13 +143,23 @@ class Front(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        closes = self._closes or self._door.draining
+        closes = self._closes or self._door.draining or self._is_beyond(answer)
         transport.write(spelled(answer, closes=closes))
         if closes:
             self._closes = True
             transport.close()
         else:
             self._resume()
+
+    def _is_beyond(self, answer: Answer) -> bool:
+        """Count a connection for its address once it was given something.
+
+        Tell whether that has too many such connections.
+        """
+        slot = self._slot
+        if slot is None or slot.caller or not self._posted or answer.status != 200:
+            return False
+        return not self._door.admission.identify(slot, slot.address)
 
     # From one request to the next.
 
@@ -172,6 +198,7 @@ class Front(asyncio.Protocol):
             return
         asked = asked_of(head, body, self._link, self._socket, self._door.terminator)
         self._answering = True
+        self._posted = head.method == "POST"
         self._door.answer(asked, self)
 
     def _refuse(self, refused: Refused) -> None:
@@ -196,15 +223,18 @@ class Front(asyncio.Protocol):
 
     def _time(self) -> None:
         """Set the deadline for what the connection waits for now, once for each."""
-        limits = self._door.limits
         if self._answering:
-            wait, seconds = _Wait.ANSWER, NEVER
+            wait = _Wait.ANSWER
         elif self._head is not None:
-            wait, seconds = _Wait.BODY, limits.body
-        elif self._intake.is_between:
-            wait, seconds = _Wait.REQUEST, limits.idle
+            wait = _Wait.BODY
+        elif not self._intake.is_between:
+            wait = _Wait.HEAD
         else:
-            wait, seconds = _Wait.HEAD, limits.head
-        if wait is not self._wait:
-            self._wait = wait
-            self.deadline = self._door.loop.time() + seconds
+            wait = _Wait.FIRST if self._is_new else _Wait.REQUEST
+        if wait is self._wait:
+            return
+        self._wait = wait
+        if wait is _Wait.ANSWER:
+            self.deadline = NEVER
+        else:
+            self.deadline = self._door.loop.time() + getattr(self._door.limits, wait)

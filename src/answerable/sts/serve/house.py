@@ -9,12 +9,14 @@ from answerable.enforce.kill import Kills
 from answerable.flows.exchange import Exchanges
 from answerable.flows.own_tokens import OwnTokens
 from answerable.model.errors import AnswerableError
+from answerable.serving.admission import AdmissionControl
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch, Note
 from answerable.serving.kills_told import KillsTold
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
 from answerable.serving.metrics import Names, rendered
+from answerable.serving.open_files import raise_open_files
 from answerable.serving.processes.listening import Listening
 from answerable.serving.processes.registering import Killed, Launch
 from answerable.serving.processes.runs import Run, Runs
@@ -44,6 +46,7 @@ from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
 from answerable.sts.serve.bounds import Bounds
 from answerable.sts.serve.gathering import Gathering
+from answerable.sts.serve.health import open_health
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan, foreign, in_force
 from answerable.sts.serve.reviews import Reviews, asked_of
@@ -131,7 +134,11 @@ class House:
         self._kills = KillWatch(
             self._file, self._bounds, loop, self._killed, told.unread
         )
-        self._listeners = Listeners(loop)
+        raise_open_files(config.limits, log)
+        self.door.admission = AdmissionControl(
+            config.limits, config.listen.proxies, log
+        )
+        self._listeners = Listeners(loop, self.door.admission)
         self.listening = self._listeners.where
         self._tasks = Tasks()
 
@@ -146,6 +153,7 @@ class House:
         await house._owners.refresh()
         for listener in plan.service.listen:
             await house._listen(bind(listener, 1))
+        await open_health(plan, house.door, house._handlers(), house._listeners, log)
         house._tasks.spawn(house._owners.keep_fresh())
         upkeep = Upkeep(
             *(house._keys, house._signing, house._control, house._runs),
@@ -173,7 +181,7 @@ class House:
         self._reviews.swap(asked)
         self._exchanges.swap(in_force(plan))
         self._admin.swap(plan.service.admins)
-        self.door.limits = plan.config.limits
+        self.door.limits = self.door.admission.limits = plan.config.limits
         self._plan = plan
 
     def drain(self) -> None:
@@ -345,6 +353,7 @@ class House:
             "reload_refused": self.reload_refused,
             "ship_refused": self.ship_refused,
             "owners_refused": self._owners.why,
+            "warnings": self.door.admission.warnings,
         }
 
     def _state(self) -> Mapping[str, object]:
@@ -369,7 +378,7 @@ class House:
             "events_sent": ("Events taken.", float(self._events.counted["sent"])),
             "events_dropped": ("Events dropped.", self._events.counted["dropped"]),
         }
-        return rendered(NUMBERS, self._recorder, gauges)
+        return rendered(NUMBERS, self._recorder, gauges, self.door.admission)
 
     # What goes on beside.
 

@@ -55,6 +55,7 @@ class Plan:
             "sts.url": service.url,
             "sts.listen": without_tls_files(service.listen),
             "sts.database": service.database,
+            "sts.health": service.health,
             "sts.terminator": service.terminator,
             "sts.events": service.events,
             "sts.state": self.state,

@@ -102,6 +102,7 @@ class Door:
             known = await self._entrance.known(come)
             if known is None:
                 return self._unknown(come, none)
+            request.scope["state"]["caller"] = known.key.hex()
             visit = await self.pool.run(partial(self._entrance.visit, known))
             if route is None or visit.may.isdisjoint(route.may):
                 raise none

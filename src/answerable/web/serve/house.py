@@ -4,9 +4,11 @@ import asyncio
 import secrets
 import time
 
+from answerable.serving.admission import AdmissionControl
 from answerable.serving.asgi import Connections
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
+from answerable.serving.open_files import raise_open_files
 from answerable.serving.process import LINK, Listening
 from answerable.serving.sockets import Bound, bind
 from answerable.web.auth.local import LocalToken
@@ -80,10 +82,12 @@ class House:
             },
             self._failed,
         )
-        self._listeners = listeners = Listeners(loop)
-        self._connections = Connections(
-            self.door.app, plan.config.limits, listeners, loop
+        raise_open_files(plan.config.limits, log)
+        self._admission = admission = AdmissionControl(
+            plan.config.limits, plan.config.listen.proxies, log
         )
+        self._listeners = listeners = Listeners(loop, admission)
+        self._connections = Connections(self.door.app, admission, listeners, loop)
         self.listening = self._listeners.where
 
     @classmethod

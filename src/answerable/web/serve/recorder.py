@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.model.config import Limits
+from answerable.model.limits import Limits
 from answerable.model.record import WEB_PREFIX, Visited
 from answerable.serving.recording.recorder import DoorRecorder
 from answerable.web.auth.sessions import Session

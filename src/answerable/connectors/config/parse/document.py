@@ -21,8 +21,9 @@ from answerable.connectors.config.parse.sts import read_sts
 from answerable.connectors.config.parse.web import read_web
 from answerable.federate.rules.check import Around
 from answerable.model.cedar import NO_RULES, CedarRules
-from answerable.model.config import Config, Limits
+from answerable.model.config import Config
 from answerable.model.decision import Mode
+from answerable.model.limits import Limits
 from answerable.model.rule import TrustRule
 
 # Whose faults leave a gateway that can start, and refuses.
@@ -30,7 +31,14 @@ POLICY = ("agents", "default_mode", "policy")
 # Whose faults leave a token service that can start, and gives nothing.
 RULES = ("rules",)
 
-_HIGHEST = {"spool": 1 << 44, "spool_per_agent": 1 << 44, "connections": 1_000_000}
+_MOST_CONNECTIONS = 1_000_000
+_HIGHEST = {
+    "spool": 1 << 44,
+    "spool_per_agent": 1 << 44,
+    "connections": _MOST_CONNECTIONS,
+    "connections_per_address": _MOST_CONNECTIONS,
+    "connections_per_caller": _MOST_CONNECTIONS,
+}
 # A recorder keeps its newest file (8 MiB) while it lives: a bound near that would be
 # reached once, and never left.
 _LOWEST = {"spool": 256 << 20, "spool_per_agent": 32 << 20}

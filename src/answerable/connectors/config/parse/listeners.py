@@ -1,5 +1,7 @@
 """The section `listen`."""
 
+import ipaddress
+
 from answerable.connectors.config.parse.places import (
     is_loopback,
     is_url,
@@ -26,8 +28,20 @@ def read_listen(section: Section, folder: str, *, web: bool = False) -> Listen:
         section.fault("api", "outside loopback this needs listen.insecure: true")
     gateway = read_listeners(section, "gateway", folder, GATEWAY, insecure=insecure)
     workers = section.number("workers", 1, 1, MAX_WORKERS)
+    proxies = _networks(section, "proxies")
     section.close()
-    return Listen(api, gateway, workers, insecure)
+    return Listen(api, gateway, workers, insecure, proxies)
+
+
+def _networks(section: Section, key: str) -> tuple[str, ...]:
+    """Read a list of addresses or networks, e.g. `10.2.0.0/16`."""
+    networks = []
+    for text in section.texts(key):
+        try:
+            networks.append(str(ipaddress.ip_network(text)))
+        except ValueError:
+            section.fault(key, "addresses or networks were expected: 10.2.0.0/16")
+    return tuple(networks)
 
 
 def read_listeners(

@@ -3,11 +3,18 @@
 import re
 
 from answerable.connectors.config.parse.listeners import read_listeners
-from answerable.connectors.config.parse.places import is_open, is_url, read_path
+from answerable.connectors.config.parse.places import (
+    is_loopback,
+    is_open,
+    is_url,
+    read_address,
+    read_path,
+)
 from answerable.connectors.config.parse.section import Section
-from answerable.model.config import Listen, Terminator, TokenService
+from answerable.model.config import Address, Listen, Terminator, TokenService
 
 USUAL = "127.0.0.1:8472"
+HEALTH = "127.0.0.1:8477"
 MAX_ID = 2**32 - 2  # the highest user id
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -32,6 +39,7 @@ def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
         passphrase_env=section.text("passphrase_env"),
         events=section.texts("events"),
         events_ca=read_path(section, "events_ca", folder),
+        health=_health(section, listen),
     )
     section.check(
         "events", lambda text: is_url(text, "https"), "an https URL was expected"
@@ -49,6 +57,14 @@ def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
     if service.terminator and not any(each.unix for each in service.listen):
         section.fault("terminator", "it reaches us at a unix listener; there is none")
     return service
+
+
+def _health(section: Section, listen: Listen) -> Address | None:
+    given = section.has("health")
+    address = read_address(section, "health", HEALTH)
+    if not listen.insecure and not is_loopback(address.host):
+        section.fault("health", "outside loopback this needs listen.insecure: true")
+    return address if given else None
 
 
 def _check_variables(section: Section, service: TokenService) -> None:

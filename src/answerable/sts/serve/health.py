@@ -1,0 +1,53 @@
+"""Health of the token service at an address of its own, with places of its own."""
+
+from dataclasses import replace
+from functools import partial
+
+from answerable.model.config import Listener
+from answerable.serving.admission import AdmissionControl
+from answerable.serving.listeners import Listeners
+from answerable.serving.log import Log
+from answerable.serving.sockets import bind
+from answerable.serving.wire.place import Served
+from answerable.sts.http.door import Door, Handler, Routes
+from answerable.sts.http.front import Front
+from answerable.sts.serve.plan import Plan
+
+CONNECTIONS = 64
+PAGES = ("/healthz", "/readyz", "/metrics")
+
+
+async def open_health(
+    plan: Plan,
+    door: Door,
+    handlers: dict[tuple[str, str], Handler],
+    listeners: Listeners,
+    log: Log,
+) -> None:
+    """Serve the pages of health apart, where the plan says so.
+
+    Args:
+        plan: Says where.
+        door: Of the token service.
+        handlers: Of the token service, of which these pages are served.
+        listeners: Of the process.
+        log: Of the process.
+
+    Raises:
+        EnvironmentRefused: The address cannot be bound.
+    """
+    address = plan.service.health
+    if address is None:
+        return
+    pages = {at: handlers[at] for at in handlers if at[1] in PAGES}
+    health = Door(
+        Routes("", pages), door.limits, None, door.loop, door.turned_away, door.failed
+    )
+    limits = replace(
+        door.limits, connections=CONNECTIONS, connections_per_address=CONNECTIONS
+    )
+    health.admission = AdmissionControl(limits, log=log)
+    bound = bind(Listener(address, "", (), (), "", None), 1)
+    given = bound.of_worker(0)
+    served = Served(frozenset(given.hosts), frozenset())
+    await listeners.open("health", bound, partial(Front, health, served, given.url))
