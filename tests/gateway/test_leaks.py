@@ -1,6 +1,7 @@
 """What a server was shown is found in what it gives back, however it is spelled or cut."""
 
 import base64
+import html
 import json
 import secrets
 import string
@@ -20,6 +21,9 @@ from tests.gateway.build import sliced
 
 VISIBLE = string.ascii_letters + string.digits + string.punctuation
 SECRETS = st.text(st.sampled_from(VISIBLE), min_size=8, max_size=120)
+# Text before a secret that begins no escape: `%` before a secret that begins with two
+# digits is read as one of them.
+BEFORE = st.binary(max_size=40).filter(lambda data: not set(data[-4:]) & set(b"\\%&"))
 AWKWARD = "p@ss/w+rd\"\\<&>'`=%$"
 
 
@@ -62,12 +66,27 @@ SPELLED: dict[str, Callable[[str], str]] = {
     "in base64, in the midst": lambda s: base64.b64encode(f"{{{s}}}".encode()).decode(),
     "in base64, by PHP": lambda s: basic(s).replace("/", "\\/"),
     "in base64, by .NET": lambda s: net(basic(s)),
+    "by Gson": lambda s: json.dumps(s).translate(
+        {ord(each): f"\\u{ord(each):04x}" for each in "<>&='"}
+    ),
+    "every letter as JSON may": lambda s: "".join(f"\\u{ord(c):04x}" for c in s),
+    "one letter as JSON may": lambda s: (
+        f"{s[:-3]}\\u{ord(s[-3]):04X}{s[-2:]}"
+        if not set(s) & set('\\"')
+        else json.dumps(s)
+    ),
+    "every byte percent-encoded": lambda s: "".join(f"%{ord(c):02x}" for c in s),
+    "percent-encoded twice": lambda s: quote(quote(s, safe=""), safe=""),
+    "percent-encoded, by .NET": lambda s: net(quote(s, safe="")),
+    "in HTML": html.escape,
+    "in HTML, in JSON": lambda s: json.dumps(html.escape(s)),
+    "in HTML, by .NET": lambda s: net(html.escape(s)),
     "cut short in front": lambda s: s[-WINDOW:],
 }
 
 
 @pytest.mark.parametrize("spell", SPELLED.values(), ids=SPELLED)
-@given(secret=SECRETS, before=st.binary(max_size=40), after=st.binary(max_size=40))
+@given(secret=SECRETS, before=BEFORE, after=st.binary(max_size=40))
 @settings(max_examples=40)
 def test_a_secret_is_found_however_it_is_spelled(
     spell: Callable[[str], str], secret: str, before: bytes, after: bytes
@@ -81,6 +100,14 @@ def test_an_awkward_secret_is_found_however_it_is_spelled(
     spell: Callable[[str], str],
 ) -> None:
     assert NONE.after(AWKWARD).is_in(spell(AWKWARD).encode())
+
+
+def where_it_begins(secret: str, spell: Callable[[str], str]) -> int:
+    """Count the characters before the window of a secret in what spells it."""
+    at = max(0, len(secret) - WINDOW)
+    other = secret[:at] + ("x" if secret[at] != "x" else "y") + secret[at + 1 :]
+    pairs = zip(spell(secret), spell(other), strict=False)
+    return next(at for at, (one, two) in enumerate(pairs) if one != two)
 
 
 def watched(watch: Watch, slices: list[bytes]) -> tuple[bytes, bool]:
@@ -97,7 +124,7 @@ def watched(watch: Watch, slices: list[bytes]) -> tuple[bytes, bool]:
 @given(
     secret=SECRETS,
     spell=st.sampled_from(list(SPELLED.values())),
-    around=st.tuples(st.binary(max_size=200), st.binary(max_size=200)),
+    around=st.tuples(BEFORE, st.binary(max_size=200)),
     cuts=st.lists(st.integers(0, 10_000), max_size=8),
 )
 @settings(max_examples=300)
@@ -112,8 +139,8 @@ def test_no_piece_of_a_secret_goes_on_however_it_is_cut(
     passed, is_found = watched(Watch(leaks), sliced(data, cuts))
     assert is_found
     assert data.startswith(passed)
-    first = min(at for each in spellings(secret) if (at := data.find(each)) >= 0)
-    assert len(passed) <= first
+    # One character of base64 may hold bits of the secret and of the text before it.
+    assert len(passed) <= len(around[0]) + where_it_begins(secret, spell) + 1
 
 
 @given(

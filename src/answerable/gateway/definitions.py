@@ -163,6 +163,9 @@ class _Asking:
             data = self._watch.feed(data)
         except Refused:
             self._failed = True  # what it was shown is kept nowhere
+        self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
         self._room -= len(data)
         if self._failed or self._room < 0:
             self._failed, self._parts = True, []
@@ -177,7 +180,7 @@ class _Asking:
         """It is whole."""
         rest = self._watch.rest()
         if rest:
-            self.on_data(rest)
+            self._keep(rest)
         if self._events is None and self._parts:
             self._hear(b"".join(self._parts))
 

@@ -1,12 +1,20 @@
 """Finds what a server was shown in what it gives back, as that passes.
 
 Nothing is held but what could be the beginning of a secret: a few bytes, and only where
-a piece ends in the midst of one. Each spelling is searched for by itself: that is
-several times faster on large bodies than one automaton for all of them, whose prefilter
-fails on base64 (decision 0024 has the figures).
+a piece ends in the midst of one. The text is decoded, layer by layer, and each encoding
+of the secret is searched for by itself: that is several times faster on large bodies
+than one automaton for all of them, whose prefilter fails on base64 (decision 0024 has
+the figures).
 """
 
-from answerable.gateway.shown.spellings import WINDOW, spellings
+from answerable.gateway.shown.escapes import (
+    LONGEST,
+    WITHIN,
+    decoded_layers,
+    first_escape,
+    without_backslashes,
+)
+from answerable.gateway.shown.spellings import WINDOW, escaped_spellings, spellings
 from answerable.gateway.wire.heads import Returned
 from answerable.serving.wire.refusals import Refused, Why
 
@@ -27,10 +35,15 @@ class Leaks:
     def __init__(self, tails: tuple[str, ...]) -> None:
         self.clean: Returned | None = None
         self._tails = tails
-        found = dict.fromkeys(each for tail in tails for each in spellings(tail))
-        self._spelled = tuple(found)
+        self._spelled = tuple({each: 0 for tail in tails for each in spellings(tail)})
+        self._escaped = tuple(
+            each for tail in tails for each in escaped_spellings(tail)
+        )
+        found = self._spelled + self._escaped
         self._longest = max(map(len, found), default=0)
         self._within = frozenset(b"".join(each[:-1] for each in found))
+        if found:
+            self._within |= WITHIN
         self._begins = {
             each[:size] for each in found for size in range(1, min(_SHORT, len(each)))
         }
@@ -47,18 +60,44 @@ class Leaks:
 
     def is_in(self, data: bytes) -> bool:
         """Say whether one of them stands in it, whole."""
+        if not self._spelled:
+            return False
         # Not `any`: this is run for every answer.
-        for each in self._spelled:  # noqa: SIM110
-            if each in data:
-                return True
+        for layer in decoded_layers(data):
+            text = without_backslashes(layer)
+            for each in self._spelled:
+                if each in text:
+                    return True
+            for each in self._escaped:
+                if each in layer:
+                    return True
         return False
 
     def begun(self, data: bytes) -> int:
-        """Count the bytes at the end that may be the beginning of one."""
+        """Count the bytes at the end that may be the beginning of one.
+
+        Where escapes are among them it is an upper bound, of `LONGEST` bytes for each
+        character.
+        """
         if not data or data[-1] not in self._within:
             return 0
-        tail = data[-self._longest + 1 :]
-        most = max((_begun(tail, each) for each in self._spelled), default=0)
+        tail = data[-self._longest * LONGEST :]
+        if first_escape(tail) == len(tail):
+            return self._begun(tail)
+        # An escape may not be complete yet, and then the text before it counts.
+        at = first_escape(tail[-LONGEST:])
+        partial = len(tail[-LONGEST:]) - at
+        whole = tail[: len(tail) - partial]
+        layers = [each for text in (tail, whole) for each in decoded_layers(text)]
+        texts = (each for it in layers for each in (it, without_backslashes(it)))
+        most = max(map(self._begun, texts))
+        return min(most * LONGEST + partial, len(data))
+
+    def _begun(self, tail: bytes) -> int:
+        if not tail:
+            return 0
+        forms = self._spelled + self._escaped
+        most = max((_begun(tail, each) for each in forms), default=0)
         if most:
             return most
         short = range(_SHORT - 1, 0, -1)

@@ -1,72 +1,64 @@
-"""How a secret may be spelled where a server gives it back: pure.
+"""Encodings of a secret that are searched for where a server gives it back: pure.
 
-As it is; as it stands in JSON, by the encoders that are about, and in JSON within JSON;
-percent-encoded; in hexadecimal; in base64 of either alphabet, at each of three places
-within what was encoded. A server that wants to hide it can spell it in other ways.
+The secret as it is, in hexadecimal, and in base64 of either alphabet at each of three
+places within what was encoded. Escapes of JSON, URLs and HTML are no encodings here:
+`escapes` decodes them before the search. A server that wants to hide the secret can
+encode it in other ways.
 
-Of a long secret the last 64 bytes are looked for: without them the rest is of no use,
-and what was cut short at its beginning is found, too.
+Of a long secret the last 64 bytes are searched for: without them the rest is of no use,
+and a secret that was cut short at its beginning is found, too.
 """
 
 import base64
 from collections.abc import Iterator
-from urllib.parse import quote
+
+from answerable.gateway.shown.escapes import decoded_layers, without_backslashes
 
 WINDOW = 64  # bytes
+SHORT = 6  # bytes; less than that is in an answer by accident
 
-# Characters of base64 that are shared with what stands before the secret.
+# Characters of base64 that are shared with the text before the secret.
 _SHARED = (0, 2, 3)
-# encodeURIComponent leaves these (ECMA-262 19.2.6.4), and most leave a slash.
-_UNRESERVED = ("", "/", "!'()*")
-_GO = "<>&"  # escaped by Go
-_NET = "\"'`+<>&"  # escaped by .NET
 
 
 def spellings(secret: str) -> tuple[bytes, ...]:
-    """List every spelling of a secret that is looked for.
+    """List the encodings of a secret, each without its backslashes.
+
+    A secret with escapes of its own, such as a URL with `%40` in its password, is
+    searched for as it is and as the layers below them.
 
     Args:
         secret: Visible ASCII.
     """
-    tail = secret[-WINDOW:]
-    spelled = {tail, *_percent(tail), *_hex(tail), *_base64(tail)}
-    in_json = {each for one in spelled for each in _in_json(one)}
-    twice = {_escaped(each) for each in in_json}
-    return tuple(sorted(each.encode("ascii") for each in in_json | twice))
+    data = secret.encode("ascii")
+    tails = {data[-WINDOW:], *(each[-WINDOW:] for each in decoded_layers(data))}
+    encoded = {without_backslashes(each) for tail in tails for each in _encodings(tail)}
+    return tuple(sorted(each for each in encoded if len(each) >= SHORT))
 
 
-def _percent(text: str) -> Iterator[str]:
-    for safe in _UNRESERVED:
-        quoted = quote(text, safe=safe)
-        yield quoted
-        head, *rest = quoted.split("%")
-        yield head + "".join(f"%{each[:2].lower()}{each[2:]}" for each in rest)
+def escaped_spellings(secret: str) -> tuple[bytes, ...]:
+    """List a secret that is mostly backslashes as JSON, and JSON in JSON, escape it.
+
+    Without its backslashes it is too short to be searched for. Empty for other secrets.
+    """
+    tail = secret[-WINDOW:].encode("ascii")
+    if len(without_backslashes(tail)) >= SHORT:
+        return ()
+    once = _escaped(tail)
+    by_php = once.replace(b"/", b"\\/")
+    return tail, once, by_php, _escaped(once), _escaped(by_php)
 
 
-def _hex(text: str) -> Iterator[str]:
-    digits = text.encode("ascii").hex()
-    yield digits
-    yield digits.upper()
-
-
-def _base64(text: str) -> Iterator[str]:
+def _encodings(tail: bytes) -> Iterator[bytes]:
+    digits = tail.hex()
+    yield from (tail, digits.encode("ascii"), digits.upper().encode("ascii"))
     for before, shared in enumerate(_SHARED):
-        data = bytes(before) + text.encode("ascii")
+        data = bytes(before) + tail
         whole = len(data) * 8 // 6  # characters that what follows has no part in
-        plain = base64.b64encode(data).decode("ascii")[shared:whole]
+        plain = base64.b64encode(data)[shared:whole]
         yield plain
-        yield plain.replace("+", "-").replace("/", "_")
+        yield plain.translate(bytes.maketrans(b"+/", b"-_"))
 
 
-def _in_json(text: str) -> Iterator[str]:
-    plain = _escaped(text)
-    yield text
-    yield plain
-    yield plain.replace("/", "\\/")  # PHP
-    yield "".join(f"\\u{ord(each):04x}" if each in _GO else each for each in plain)
-    back = text.replace("\\", "\\\\")
-    yield "".join(f"\\u{ord(each):04X}" if each in _NET else each for each in back)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def _escaped(text: bytes) -> bytes:
+    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
