@@ -162,9 +162,9 @@ def updates_agree(states: list[Facts]) -> None:
 
 def stepped(whole: Whole, node: Node) -> list[set[Node]]:
     """Name whom a node becomes: for sure, perhaps, by assuming a role."""
-    number = whole.realm.numbers[node]
+    number = whole.number(node)
     assert number < whole.size
-    rows = whole.rows.steps[number], whole.rows.assumed[number]
+    rows = whole.table.taken[number], whole.table.assumed[number]
     return [
         {whole.node(to) for to in positions(bits)}
         for row in rows
@@ -174,7 +174,7 @@ def stepped(whole: Whole, node: Node) -> list[set[Node]]:
 
 def said(whole: Whole, nodes: list[Node]) -> list[object]:
     """Say of nodes which calls they can make, by themselves and through others."""
-    numbers = [whole.realm.numbers[node] for node in nodes]
+    numbers = [whole.number(node) for node in nodes]
     return [
         [bits >> number & 1 for number in numbers for bits in (held.sure, held.some)]
         for call in CALLS

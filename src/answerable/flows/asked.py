@@ -110,14 +110,15 @@ def _graph(inventory: Inventory, catalogue: Catalogue, given: Given) -> Graph:
     derived = inventory.derived
     if derived is not None and given == Given():
         graph.restore = lambda asked: _restored(asked, derived)
-        graph.keep = lambda found: derived.save(_STEPS, stored.encode(whole_of(found)))
+        graph.keep = lambda found: derived.save(
+            _STEPS, stored.tables_of(whole_of(found))
+        )
     return graph
 
 
 def _restored(graph: Graph, derived: DerivedState) -> Whole | None:
-    data = derived.load(_STEPS)
-    with settled():
-        return stored.decode(graph, data) if data is not None else None
+    tables = derived.load(_STEPS)
+    return stored.restore(graph, tables) if tables is not None else None
 
 
 def _compiled(inventory: Inventory, catalogue: Catalogue, given: Given) -> Estate:

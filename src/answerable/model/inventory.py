@@ -1,6 +1,6 @@
 """The inventory: sightings joined into entities. Built by the inventory room."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar, cast
 
@@ -84,14 +84,23 @@ class AgentEntity:
     identities: tuple[IdentityId, ...]
 
 
+class DerivedTables(Protocol):
+    """Tables of one derived file; each is sorted by key and read by row."""
+
+    def section(self, name: str, kind: type[Made]) -> Mapping[str, Made]:
+        """Give a table by name, its rows of a type; an unknown one is empty."""
+
+
 class DerivedState(Protocol):
-    """Bytes derived from one inventory, kept until what it was joined from changes."""
+    """Tables derived from one inventory, kept until what it was joined from changes."""
 
-    def load(self, name: str) -> bytes | None:
-        """Give what was kept under a name; None where nothing fresh is kept."""
+    def load(self, name: str) -> DerivedTables | None:
+        """Open what was kept under a name; None where nothing fresh is kept."""
 
-    def save(self, name: str, data: bytes) -> None:
-        """Keep bytes under a name; a disk that refuses is no error."""
+    def save(
+        self, name: str, tables: Mapping[str, Iterable[tuple[str, object]]]
+    ) -> None:
+        """Keep tables under a name; a disk that refuses is no error."""
 
 
 class NameEntry(NamedTuple):

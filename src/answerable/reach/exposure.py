@@ -121,7 +121,7 @@ class EstateExposure:
 
     def _nodes_of(self, number: int) -> int:
         """List the actors of one identity: itself, and itself with more permissions."""
-        return self.whole.realm.index.with_gains(1 << number)
+        return self.whole.actors.index.with_gains(1 << number)
 
     def becomes(self, found: Exposure) -> list[IdentityId]:
         """List the identities that one can come to act as, administrators first."""

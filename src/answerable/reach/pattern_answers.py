@@ -248,7 +248,7 @@ class PatternQuestion:
         """Find every actor that may act on some of the pattern, or on all of it."""
         graph, estate = self.graph, self.graph.estate
         whole = whole_of(graph)
-        index, action = whole.realm.index, self._wanted.actions.pattern
+        index, action = whole.actors.index, self._wanted.actions.pattern
         some = wide = 0
         for clause in index.identity.taking(action).allows:
             some |= index.identity.actors[clause] if self._touches(clause) else 0
@@ -271,7 +271,7 @@ class PatternQuestion:
                 wide |= 1 << number
         sure = gathered(
             (n for n in positions(some & wide) if self._is_whole(whole.node(n))),
-            len(whole.realm.nodes),
+            whole.count,
         )
         found = towards(graph, starts, Verdicts(sure, 0))
         return _Paths(whole, some, found, self._stops(whole, sure))
@@ -285,7 +285,7 @@ class PatternQuestion:
         Whoever may act on all of the pattern has all that others of its account have.
         """
         accounts: dict[str, list[int]] = {}
-        for number, node in enumerate(whole.realm.nodes[: whole.size] if sure else ()):
+        for number, node in enumerate(whole.actors.nodes[: whole.size] if sure else ()):
             accounts.setdefault(_account_of(node), []).append(number)
         same = {name: gathered(held, whole.size) for name, held in accounts.items()}
         stops = 0

@@ -28,6 +28,7 @@ _MAGIC = b"ansblk1\n"
 _MAC = 16
 _HEAD = struct.Struct(f">8sQ{_MAC}s")
 _ROWS_BYTES = 32_768
+_MOST_READ = 128  # blocks of a section that stay in memory
 Value = TypeVar("Value")
 
 
@@ -176,7 +177,7 @@ class Section(Mapping[str, Value], Generic[Value]):
         self._firsts = [block.first for block in blocks]
         self._decode = msgspec.msgpack.Decoder(kind).decode
         self._found: dict[str, Value] = {}
-        self._last: tuple[int, dict[str, msgspec.Raw]] = (-1, {})
+        self._read: dict[int, dict[str, msgspec.Raw]] = {}
 
     def __getitem__(self, key: str) -> Value:
         if key in self._found:
@@ -197,10 +198,11 @@ class Section(Mapping[str, Value], Generic[Value]):
         at = bisect.bisect_right(self._firsts, key) - 1
         if at < 0:
             return None
-        last, rows = self._last
-        if last != at:
-            rows = dict(self._file.rows(self._blocks[at]))
-            self._last = (at, rows)
+        rows = self._read.get(at)
+        if rows is None:
+            if len(self._read) >= _MOST_READ:
+                del self._read[next(iter(self._read))]
+            rows = self._read[at] = dict(self._file.rows(self._blocks[at]))
         return rows.get(key)
 
     def __iter__(self) -> Iterator[str]:

@@ -17,7 +17,7 @@ from answerable import __version__
 from answerable.inventory.judged import JudgedOwners, OwnerRecords
 from answerable.inventory.people import People
 from answerable.inventory.resolve import name_table
-from answerable.model.errors import EnvironmentRefused, VerificationError
+from answerable.model.errors import EnvironmentRefused
 from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import (
     AgentEntity,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from answerable.store.store import Store
 
 # Raised when the same input would be joined otherwise.
-DERIVATION = 3
+DERIVATION = 4
 Key = TypeVar("Key", bound=str)
 _Entries = tuple[NameEntry, ...]
 _KINDS: Mapping[str, type] = {
@@ -152,26 +152,26 @@ def save_inventory(store: "Store", generation: str, inventory: Inventory) -> Non
 
 
 class DerivedFiles:
-    """State derived from the inventory of one generation: a file by name."""
+    """Tables derived from the inventory of one generation: a file by name."""
 
     def __init__(self, store: "Store", generation: str) -> None:
         """Take the store, and what names the input."""
         self._store, self._generation = store, _named(generation)
 
-    def load(self, name: str) -> bytes | None:
-        """Give what was kept under a name; None where nothing of this input is kept."""
+    def load(self, name: str) -> BlockFile | None:
+        """Open what was kept under a name; None where nothing of this input is kept."""
         path, key = _file(self._store, name), _key(self._store)
         try:
-            return BlockFile(path, self._generation, key).section("", bytes).get("")
-        except (BlockFileError, VerificationError):
+            return BlockFile(path, self._generation, key)
+        except BlockFileError:
             return None
 
-    def save(self, name: str, data: bytes) -> None:
-        """Keep bytes under a name; a disk that refuses is no error."""
-        rows = {"": [("", data)]}
-        _write(
-            _file(self._store, name), encode(self._generation, rows, _key(self._store))
-        )
+    def save(
+        self, name: str, tables: Mapping[str, Iterable[tuple[str, object]]]
+    ) -> None:
+        """Keep tables under a name; a disk that refuses is no error."""
+        data = encode(self._generation, tables, _key(self._store))
+        _write(_file(self._store, name), data)
 
 
 def _write(path: Path, data: bytes) -> None:

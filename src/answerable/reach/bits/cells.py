@@ -64,7 +64,25 @@ _ByValue = dict[str | None, list[Cell]]
 
 
 class Cells:
-    """Parts a list of things by the values of the keys a statement uses."""
+    """Parts a list of things by the values of the keys a statement uses.
+
+    Attributes:
+        size: How many things there are.
+        spoken: Keys of which a value is known of any.
+        complete: Prefixes of keys that are known, if only as absent, of any.
+        nameless: Things with names of which `aws:PrincipalArn` is not known.
+    """
+
+    def _begin(self, size: int) -> None:
+        self.size = size
+        self.spoken: frozenset[str] = frozenset()
+        self.complete: tuple[str, ...] = ()
+        self.nameless = 0
+        self._names: Texts | None = None
+        self._alike: list[tuple[Known, list[int]]] = []
+        self._found: dict[tuple[str, ...], list[Cell]] = {}
+        self._valued: dict[tuple[tuple[str, ...], str], _ByValue] = {}
+        self._lines: dict[ConditionClause, Plane] = {}
 
     def __init__(self, knowns: Sequence[Known], names: Texts | None = None) -> None:
         """Take what is known of each thing.
@@ -73,24 +91,32 @@ class Cells:
             knowns: By thing.
             names: The things by their `aws:PrincipalArn`, if they have one.
         """
-        self._size = len(knowns)
+        self._begin(len(knowns))
         self._names = names
         alike: dict[int, list[int]] = {}
         for number, known in enumerate(knowns):
             alike.setdefault(id(known), []).append(number)
         self._alike = [(knowns[members[0]], members) for members in alike.values()]
         each = [known for known, _ in self._alike]
-        self._spoken = {key for known in each for key in known.values}
-        self._complete = tuple({p for known in each for p in known.complete})
-        self._found: dict[tuple[str, ...], list[Cell]] = {}
-        self._valued: dict[tuple[tuple[str, ...], str], _ByValue] = {}
-        self._lines: dict[ConditionClause, Plane] = {}
+        self.spoken = frozenset(key for known in each for key in known.values)
+        self.complete = tuple({p for known in each for p in known.complete})
         nameless = (n for n, k in enumerate(knowns) if not k.get("aws:principalarn"))
-        self._nameless = gathered(nameless, len(knowns)) if names else 0
+        self.nameless = gathered(nameless, len(knowns)) if names else 0
+
+    def completed(self) -> dict[str, int]:
+        """Return by prefix of keys the things of which all such keys are known."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for known, members in self._alike:
+            for prefix in set(known.complete):
+                found[prefix] += members
+        return {p: gathered(sorted(ns), self.size) for p, ns in found.items()}
+
+    def _texts(self) -> Texts | None:
+        return self._names
 
     def speaks(self, key: str) -> bool:
         """Tell whether a key in lower case is known of anything here."""
-        return key in self._spoken or key.startswith(self._complete)
+        return key in self.spoken or key.startswith(self.complete)
 
     def of(self, keys: Iterable[str]) -> list[Cell]:
         """Part by keys in lower case; one part where nothing is known of any."""
@@ -127,10 +153,10 @@ class Cells:
 
     def _named(self, line: ConditionClause) -> Plane | None:
         """Match ARNs of principals at once."""
-        operator = line.operator.lower()
+        names, operator = self._texts(), line.operator.lower()
         base = operator.removeprefix("arn").removesuffix("ifexists").replace("not", "")
         if (
-            self._names is None
+            names is None
             or line.key.lower() != "aws:principalarn"
             or base not in ("equals", "like")
             or operator == base
@@ -139,14 +165,14 @@ class Cells:
             return None
         hit = 0
         for value in line.values:
-            hit |= self._names.bits(pattern_parts(inward(value)))
-        open_ = self._nameless
-        everything = span(0, self._size)
+            hit |= names.bits(pattern_parts(inward(value)))
+        open_ = self.nameless
+        everything = span(0, self.size)
         sure = (everything & ~hit if "not" in operator else hit) & ~open_
         return Plane(sure, sure | open_)
 
     def _part(self, keys: tuple[str, ...]) -> list[Cell]:
-        size = self._size
+        size = self.size
         if not keys:
             return [Cell(span(0, size), NOTHING)]
         parted: dict[tuple[object, ...], tuple[Known, list[int]]] = {}

@@ -19,8 +19,8 @@ class Closure:
         classes: Pairs (reached, members): the nodes that reach just that, and something.
     """
 
-    beyond: tuple[int, ...]
-    classes: tuple[tuple[int, int], ...]
+    beyond: Sequence[int]
+    classes: Sequence[tuple[int, int]]
 
     def towards(self, goals: int) -> int:
         """Return the nodes that are a goal or reach one."""

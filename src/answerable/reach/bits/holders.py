@@ -82,7 +82,7 @@ class Held:
     def add(self, clause: Clause, actors: int) -> None:
         """Let a statement stand for further actors."""
         if clause not in self.actors:
-            for service in _services(clause):
+            for service in services(clause):
                 self._by_service[service].append(clause)
             self._taking.clear()
             self._narrow.clear()
@@ -99,7 +99,7 @@ class Held:
             new.actors[clause] &= ~actors
         for clause, actors in gained.gathered(size):
             if clause not in new.actors:
-                for service in _services(clause):
+                for service in services(clause):
                     new._by_service[service] = [*new._by_service[service], clause]
             new.actors[clause] = new.actors.get(clause, 0) | actors
         return new
@@ -138,7 +138,7 @@ class Held:
         if by_start is None:
             by_start = self._narrow[service] = defaultdict(list)
             for clause in self.of(service):
-                for start in _starts(clause):
+                for start in plain_starts(clause):
                     by_start[start].append(clause)
         met: set[Clause] = set()
         for length in range(len(resource) + 1):
@@ -156,7 +156,7 @@ class Held:
         yield from self._by_service.get("", ())
 
 
-def _starts(clause: Clause) -> set[str]:
+def plain_starts(clause: Clause) -> set[str]:
     """List the plain beginnings of what a statement speaks of."""
     if clause.wide:
         return set()
@@ -165,7 +165,7 @@ def _starts(clause: Clause) -> set[str]:
     return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
 
 
-def _services(clause: Clause) -> set[str]:
+def services(clause: Clause) -> set[str]:
     """Name the services whose actions a statement may take; empty for any."""
     named = {pattern.partition(":")[0] for pattern in clause.actions}
     if clause.not_actions or not all(map(is_literal, named)):
@@ -192,24 +192,30 @@ class Index:
         parted: Actors for whom a statement was found to mean the same.
         unread: Actors some of whose policies were not read, by layer; what may deny
             stands under None, too.
+        runs: Actors that are the same identities as others in the same order: where
+            they start, and the first and the end of the others.
+        known: What is known of the identities.
     """
 
     def __init__(self, identities: Iterable[Principal]) -> None:
         """Take identities; their number is their place."""
-        self.actors: list[Principal] = []
-        self.base: list[int] = []
+        plain = list(identities)
+        self._begin([], len(plain))
+        self.add(plain, range(self.size))
+        names = Texts([principal.id for principal in plain])
+        self.known = Cells([principal.known for principal in plain], names)
+
+    def _begin(self, actors: Sequence[Principal], size: int) -> None:
+        self.actors = actors
+        self.base: Sequence[int] = []
         self.identity, self.boundary = Held(), Held()
         self.bounded = self.unbound = self.linked = self.scope = 0
         self.limits: dict[Limit, int] = {}
         self.unread: dict[Layer | None, int] = defaultdict(int)
-        plain = list(identities)
-        self.size = len(plain)
-        self._runs: list[tuple[int, int, int]] = []
+        self.size = size
+        self.runs: list[tuple[int, int, int]] = []
         self._copied = self._copies = 0
         self._copies_of: dict[int, int] = defaultdict(int)
-        self.add(plain, range(self.size))
-        names = Texts([principal.id for principal in plain])
-        self._known = Cells([principal.known for principal in plain], names)
         self._held: dict[tuple[ConditionClause, int], Plane] = {}
         self._cells: dict[tuple[int, int], list[Cell]] = {}
         self.parts: dict[tuple[object, ...], list[Part]] = {}
@@ -220,8 +226,8 @@ class Index:
     def add(self, actors: Iterable[Principal], base: Sequence[int]) -> range:
         """Take actors that are identities taken before, with what they gained."""
         start = len(self.actors)
-        self.actors += actors
-        self.base += base
+        self.actors = [*self.actors, *actors]
+        self.base = [*self.base, *base]
         stop = len(self.actors)
         if start:
             self._copy(base, start)
@@ -241,7 +247,7 @@ class Index:
     def changed(self, actors: Mapping[int, Principal]) -> "Index":
         """Return the same with other identity policies for some actors."""
         new = copy(self)
-        new.actors = list(self.actors)
+        new.actors = listed = list(self.actors)
         new.parts, new.held, new.unread = {}, {}, defaultdict(int, self.unread)
         new.parted, new._members = {}, {}
         lost, gained = Noted(), Noted()
@@ -249,7 +255,7 @@ class Index:
         for number, actor in actors.items():
             lost.take(_telling(self.actors[number]), number)
             gained.take(_telling(actor), number)
-            new.actors[number] = actor
+            listed[number] = actor
             for layer in (Layer.IDENTITY, None):
                 new.unread[layer] &= ~(1 << number)
             for gap in actor.gaps:
@@ -284,12 +290,20 @@ class Index:
     def _copy(self, base: Sequence[int], start: int) -> None:
         """Note which actors are the same identity: a long run, or one by one."""
         if isinstance(base, range) and base.step == 1:
-            self._runs.append((start, base.start, base.stop))
+            self.runs.append((start, base.start, base.stop))
             return
         for number, one in enumerate(base, start):
-            self._copied |= 1 << one
-            self._copies |= 1 << number
-            self._copies_of[one] |= 1 << number
+            self._copy_one(number, one)
+
+    def _copy_one(self, number: int, base: int) -> None:
+        self._copied |= 1 << base
+        self._copies |= 1 << number
+        self._copies_of[base] |= 1 << number
+
+    @property
+    def copies(self) -> list[int]:
+        """Actors, apart from the long runs, that are an identity taken before."""
+        return positions(self._copies)
 
     def _mark(self, actor: Principal, bit: int) -> None:
         if actor.boundary is not None:
@@ -318,7 +332,7 @@ class Index:
     def with_gains(self, identities: int) -> int:
         """Return the actors that are one of these identities."""
         found = identities
-        for start, low, high in self._runs:
+        for start, low, high in self.runs:
             found |= (identities >> low & span(0, high - low)) << start
         copied = identities & self._copied
         if copied == self._copied:
@@ -347,21 +361,21 @@ class Index:
 
     def speaks(self, key: str) -> bool:
         """Tell whether a condition key in lower case is known of any actor."""
-        return self._known.speaks(key)
+        return self.known.speaks(key)
 
     def holding_line(self, line: ConditionClause) -> Plane:
         """Say for which actors one line of a condition holds."""
         key = line, len(self.actors)
         found = self._held.get(key)
         if found is None:
-            held = self._known.holding(line)
+            held = self.known.holding(line)
             sure, maybe = self.with_gains(held.sure), self.with_gains(held.maybe)
             found = self._held[key] = Plane(sure, maybe)
         return found
 
     def cells(self, keys: Iterable[str]) -> list[Cell]:
         """Part the actors by the values of keys in lower case."""
-        mine = self._known.of(keys)
+        mine = self.known.of(keys)
         key = (id(mine), len(self.actors))
         found = self._cells.get(key)
         if found is None:

@@ -1,44 +1,56 @@
-"""Steps and closure of every actor as bytes: found once, kept, restored in milliseconds.
+"""Steps and closure of every actor as tables: found once, kept, read by row.
 
 Rows of bits repeat: ten thousand actors have some thousand different ones, and each is
-written once.
+written once. A question reads the rows and the statements that it needs.
 """
 
-import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from answerable.model.inventory import DerivedTables
+from answerable.reach.bits import stored_index
 from answerable.reach.bits.closure import Closure
 from answerable.reach.bits.everybody import Rows
 from answerable.reach.bits.existing import Existing
+from answerable.reach.bits.packed import (
+    ReadSequence,
+    number_key,
+    pack_numbers,
+    pack_set,
+    unpack_numbers,
+    unpack_set,
+)
+from answerable.reach.bits.planes import gathered
 from answerable.reach.bits.rights import Verdicts
-from answerable.reach.bits.ways import grown, make_realm
-from answerable.reach.bits.whole import Whole, joined_whole
+from answerable.reach.bits.stored_index import StoredActors
+from answerable.reach.bits.ways import Realm, grown, make_realm
+from answerable.reach.bits.whole import Steps, Whole
 from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.steps import Node
+from answerable.reach.paths.made import is_made
 
+Tables = Mapping[str, Iterable[tuple[str, object]]]
 _KINDS = ("steps", "written", "common", "assumed")
 
 
-class _Stored(msgspec.Struct, array_like=True):
-    """All of a `Whole` but its graph.
+class _Head(msgspec.Struct, array_like=True):
+    """Single values of a `Whole`.
 
     Attributes:
         plain: How many nodes the graph has by itself.
-        nodes: All of them, in order.
-        bits: Each different row of bits, little-endian.
-        rows: By kind, numbers in `bits`: pairs (sure, some), by actor.
-        beyond: Numbers in `bits`, along sure steps and along any.
+        size: How many nodes there are in all.
+        made: Nodes that are identities yet to be made.
+        rows: By kind, numbers of rows of bits: pairs (sure, some), by actor.
+        beyond: Numbers of rows of bits, along sure steps and along any.
         classes: Pairs (reached, members) of each closure.
         editors: Actors whose steps may depend on who is an admin already.
         passers: Actors that may pass a role.
     """
 
     plain: int
-    nodes: list[tuple[str, str, bool, bool]]
-    bits: list[bytes]
+    size: int
+    made: bytes
     rows: dict[str, bytes]
     beyond: tuple[bytes, bytes]
     classes: tuple[bytes, bytes]
@@ -46,10 +58,7 @@ class _Stored(msgspec.Struct, array_like=True):
     passers: bytes
 
 
-_DECODER = msgspec.msgpack.Decoder(_Stored)
-
-
-class _Table:
+class _Numbering:
     """Numbers of different rows of bits, in the order they are met."""
 
     def __init__(self) -> None:
@@ -57,111 +66,132 @@ class _Table:
 
     def numbers(self, rows: Iterable[int]) -> bytes:
         known = self._number
-        found = array("I", (known.setdefault(row, len(known)) for row in rows))
-        if sys.byteorder == "big":
-            found.byteswap()
-        return found.tobytes()
+        return pack_numbers(known.setdefault(row, len(known)) for row in rows)
 
-    def bits(self) -> list[bytes]:
-        return [_bytes(row) for row in self._number]
+    def rows(self) -> Iterator[tuple[str, bytes]]:
+        for row, number in self._number.items():
+            yield number_key(number), pack_set(row)
 
 
-def encode(whole: Whole) -> bytes:
-    """Write steps and closure as bytes."""
-    table, rows = _Table(), whole.rows
-    stored = {
-        kind: table.numbers(bits for row in getattr(rows, kind) for bits in row[:2])
-        for kind in _KINDS
+def tables_of(whole: Whole) -> Tables:
+    """Write steps, closure and actors as tables."""
+    numbering, rows = _Numbering(), whole.rows
+    nodes = whole.realm.nodes[: whole.size]
+    head = _Head(
+        plain=whole.plain,
+        size=whole.size,
+        made=pack_set(
+            gathered(
+                (n for n, each in enumerate(nodes) if is_made(each.identity)),
+                whole.size,
+            )
+        ),
+        rows={
+            kind: numbering.numbers(
+                bits for row in getattr(rows, kind) for bits in row[:2]
+            )
+            for kind in _KINDS
+        },
+        beyond=(
+            numbering.numbers(whole.sure.beyond),
+            numbering.numbers(whole.some.beyond),
+        ),
+        classes=(
+            numbering.numbers(bits for pair in whole.sure.classes for bits in pair),
+            numbering.numbers(bits for pair in whole.some.classes for bits in pair),
+        ),
+        editors=pack_set(rows.editors),
+        passers=pack_set(rows.passers),
+    )
+    return {
+        "head": [("", head)],
+        "bits": numbering.rows(),
+        **stored_index.tables_of(whole.realm, nodes),
     }
-    beyond = table.numbers(whole.sure.beyond), table.numbers(whole.some.beyond)
-    classes = (
-        table.numbers(bits for pair in whole.sure.classes for bits in pair),
-        table.numbers(bits for pair in whole.some.classes for bits in pair),
-    )
-    return msgspec.msgpack.encode(
-        _Stored(
-            plain=whole.plain,
-            nodes=[_plain(node) for node in whole.realm.nodes[: whole.size]],
-            bits=table.bits(),
-            rows=stored,
-            beyond=beyond,
-            classes=classes,
-            editors=_bytes(rows.editors),
-            passers=_bytes(rows.passers),
-        )
-    )
 
 
-def decode(graph: Graph, data: bytes) -> Whole | None:
-    """Restore what was found of an equal graph.
+def restore(graph: Graph, tables: DerivedTables) -> Whole:
+    """Restore what was found of an equal graph; rows are read as they are used.
 
     Args:
         graph: The graph.
-        data: As `encode` wrote it.
-
-    Returns:
-        All of the graph; None where the bytes speak of other actors.
+        tables: As `tables_of` wrote them of a graph of the same facts.
     """
-    try:
-        stored = _DECODER.decode(data)
-    except msgspec.MsgspecError:
-        return None
+    head = tables.section("head", _Head)[""]
+    read = _Rows(tables, head)
+    sure, some = read.closures()
+    return Whole(
+        graph=graph,
+        actors=StoredActors(graph, tables, head.size),
+        table=Steps(read.verdicts("steps"), read.verdicts("assumed")),
+        sure=sure,
+        some=some,
+        plain=head.plain,
+        size=head.size,
+        made=unpack_set(head.made),
+        find=lambda: _found(graph, tables, head, read),
+    )
+
+
+def _found(
+    graph: Graph, tables: DerivedTables, head: _Head, read: "_Rows"
+) -> tuple[Realm, Rows]:
+    """Make the actors of a graph again, and give every row of their steps."""
     realm = make_realm(graph)
-    nodes = [Node(*node) for node in stored.nodes]  # type: ignore[arg-type]  # ids
-    if realm.nodes != nodes[: stored.plain]:
-        return None
-    if len(nodes) > stored.plain:
-        grown(realm, nodes[stored.plain :])
+    nodes = stored_index.nodes_of(tables, head.size)
+    more = nodes[head.plain :]
+    if more:
+        grown(realm, more)
     realm.index.scope = realm.index.all
     realm.index.forget_members()
-    bits = [int.from_bytes(row, "little") for row in stored.bits]
-    shared: dict[tuple[int, int], Verdicts] = {}
-    listed = {kind: _verdicts(stored.rows[kind], bits, shared) for kind in _KINDS}
-    rows = Rows(
+    listed = {kind: list(read.verdicts(kind)) for kind in _KINDS}
+    return realm, Rows(
         **listed,
         there=Existing(realm),
-        editors=int.from_bytes(stored.editors, "little"),
-        passers=int.from_bytes(stored.passers, "little"),
+        editors=unpack_set(head.editors),
+        passers=unpack_set(head.passers),
     )
-    sure, some = (
-        Closure(tuple(_ints(beyond, bits)), tuple(_pairs(_ints(classes, bits))))
-        for beyond, classes in zip(stored.beyond, stored.classes, strict=True)
-    )
-    return joined_whole(graph, realm, rows, (sure, some))
 
 
-def _plain(node: Node) -> tuple[str, str, bool, bool]:
-    return node.identity, node.extra, node.session, node.bare
+class _Rows:
+    """Rows of bits by number, decoded when they are used."""
 
+    def __init__(self, tables: DerivedTables, head: _Head) -> None:
+        self._head = head
+        self._kept = tables.section("bits", bytes)
+        self._bits: dict[int, int] = {}
+        self._shared: dict[tuple[int, int], Verdicts] = {}
 
-def _bytes(row: int) -> bytes:
-    return row.to_bytes((row.bit_length() + 7) // 8, "little")
+    def bits(self, number: int) -> int:
+        found = self._bits.get(number)
+        if found is None:
+            found = self._bits[number] = unpack_set(self._kept[number_key(number)])
+        return found
 
+    def verdicts(self, kind: str) -> Sequence[Verdicts]:
+        numbers = unpack_numbers(self._head.rows[kind])
+        return ReadSequence(len(numbers) // 2, lambda n: self._pair(numbers, n))
 
-def _numbers(data: bytes) -> "array[int]":
-    found = array("I")
-    found.frombytes(data)
-    if sys.byteorder == "big":
-        found.byteswap()
-    return found
+    def _pair(self, numbers: "array[int]", actor: int) -> Verdicts:
+        pair = numbers[2 * actor], numbers[2 * actor + 1]
+        found = self._shared.get(pair)
+        if found is None:
+            found = Verdicts(self.bits(pair[0]), self.bits(pair[1]))
+            self._shared[pair] = found
+        return found
 
+    def closures(self) -> Iterator[Closure]:
+        head = self._head
+        for packed, classes in zip(head.beyond, head.classes, strict=True):
+            yield Closure(self._listed(packed), self._pairs(classes))
 
-def _ints(data: bytes, bits: Sequence[int]) -> list[int]:
-    return [bits[number] for number in _numbers(data)]
+    def _listed(self, packed: bytes) -> Sequence[int]:
+        numbers = unpack_numbers(packed)
+        return ReadSequence(len(numbers), lambda n: self.bits(numbers[n]))
 
-
-def _pairs(rows: Sequence[int]) -> Iterable[tuple[int, int]]:
-    return zip(rows[::2], rows[1::2], strict=True)
-
-
-def _verdicts(
-    data: bytes, bits: Sequence[int], shared: dict[tuple[int, int], Verdicts]
-) -> list[Verdicts]:
-    numbers = _numbers(data)
-    found: list[Verdicts] = []
-    for pair in zip(numbers[::2], numbers[1::2], strict=True):
-        row = shared.get(pair)
-        if row is None:
-            row = shared[pair] = Verdicts(bits[pair[0]], bits[pair[1]])
-        found.append(row)
-    return found
+    def _pairs(self, packed: bytes) -> Sequence[tuple[int, int]]:
+        numbers = unpack_numbers(packed)
+        return ReadSequence(
+            len(numbers) // 2,
+            lambda n: (self.bits(numbers[2 * n]), self.bits(numbers[2 * n + 1])),
+        )

@@ -255,10 +255,11 @@ def _reindexed(
         if actor.grants != index.actors[n].grants
     }
     new = index.changed(other)
+    new.actors = listed = list(new.actors)
     lost, gained = Noted(), Noted()
     for number, actor in actors.items():
         was = index.actors[number].boundary
-        new.actors[number] = actor
+        listed[number] = actor
         if was is not actor.boundary:
             lost.take(was or (), number)
             gained.take(actor.boundary or (), number)

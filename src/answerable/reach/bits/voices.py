@@ -4,7 +4,7 @@ The same as `sides`, for all actors and all resources of a space at once.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
@@ -65,23 +65,49 @@ class Naming:
             index: The actors.
             given: Condition keys the question states; a session's name decides.
         """
-        self._index = index
-        self._is_stated = given.get(SESSION_NAME) is not None
         by_account: dict[str, list[int]] = defaultdict(list)
-        self._by_id: dict[str, list[int]] = defaultdict(list)
-        self._by_role: dict[tuple[str, str], list[int]] = defaultdict(list)
+        by_id: dict[str, list[int]] = defaultdict(list)
+        by_role: dict[tuple[str, str], list[int]] = defaultdict(list)
         for number, principal in enumerate(index.actors[: index.size]):
             identity = principal.identity
             by_account[identity.account].append(number)
             for named in {identity.id, identity.unique_id} - {""}:
-                self._by_id[named].append(number)
+                by_id[named].append(number)
             if principal.is_role:
-                self._by_role[identity.account, identity.name].append(number)
-        self.accounts = {
+                by_role[identity.account, identity.name].append(number)
+        accounts = {
             account: gathered(numbers, index.size)
             for account, numbers in by_account.items()
         }
+        self._begin(index, given, accounts, by_id, by_role)
+
+    def _begin(
+        self,
+        index: Index,
+        given: Known,
+        accounts: Mapping[str, int],
+        by_id: Mapping[str, Sequence[int]],
+        by_role: Mapping[tuple[str, str], Sequence[int]],
+    ) -> None:
+        self._index = index
+        self._is_stated = given.get(SESSION_NAME) is not None
+        self.accounts, self.by_id, self.by_role = accounts, by_id, by_role
         self._found: dict[tuple[Clause, int], list[Name]] = {}
+
+    @classmethod
+    def restored(
+        cls,
+        index: Index,
+        given: Known,
+        *,
+        accounts: Mapping[str, int],
+        by_id: Mapping[str, Sequence[int]],
+        by_role: Mapping[tuple[str, str], Sequence[int]],
+    ) -> "Naming":
+        """Take what was indexed before."""
+        new = cls.__new__(cls)
+        new._begin(index, given, accounts, by_id, by_role)
+        return new
 
     def over(self, index: Index) -> "Naming":
         """Return the same for actors that differ in their policies alone."""
@@ -113,9 +139,9 @@ class Naming:
                 yield Name(ACCOUNT, index.with_gains(self.accounts[account]))
         if naming.canonical:
             yield Name(ACCOUNT, index.all, is_open=True)
-        single = {n for named in naming.ids for n in self._by_id.get(named, ())}
+        single = {n for named in naming.ids for n in self.by_id.get(named, ())}
         for role in naming.sessions:
-            single.update(self._by_role.get(role, ()))
+            single.update(self.by_role.get(role, ()))
         yield from self._one_by_one(clause, sorted(single))
 
     def _escaping(self, clause: Clause) -> Iterator[Name]:

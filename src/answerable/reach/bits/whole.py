@@ -5,19 +5,22 @@ the search for a path, read them. What is printed of a path is judged step by st
 the exact engine (`Graph.edge`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import is_not
+from typing import NamedTuple, Protocol
 
 from answerable.reach.bits.closure import Closure, closed
 from answerable.reach.bits.edited import Hanging
 from answerable.reach.bits.everybody import Rows, rows_of
 from answerable.reach.bits.goals import Goal
+from answerable.reach.bits.holders import Index
 from answerable.reach.bits.planes import gathered, positions
 from answerable.reach.bits.reclosed import reclosed
 from answerable.reach.bits.rights import NEVER, Verdicts
+from answerable.reach.bits.voices import Naming
 from answerable.reach.bits.ways import Realm, make_realm
 from answerable.reach.estate.protected import OWNER_ONLY
 from answerable.reach.estate.services import NO_PERMISSION
@@ -28,31 +31,87 @@ from answerable.reach.verdict.formula import TRUE, Verdict
 from answerable.reach.verdict.single import abroad, ask
 
 
+class Actors(Protocol):
+    """Actors of a graph, as far as questions need them: a `Realm`, or a stored one."""
+
+    @property
+    def index(self) -> Index:
+        """Who holds what."""
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The graph's node of each actor."""
+
+    @property
+    def numbers(self) -> Mapping[Node, int]:
+        """Back from a node to its actor."""
+
+    @property
+    def naming(self) -> Naming:
+        """Who is named how."""
+
+    @property
+    def plain(self) -> int:
+        """How many identities there are; those yet to be made come after."""
+
+    @property
+    def widened(self) -> int:
+        """Where the actors that may do anything start."""
+
+
+class Steps(NamedTuple):
+    """Whom each actor becomes in a step, and whom of these by assuming a role alone."""
+
+    taken: Sequence[Verdicts]
+    assumed: Sequence[Verdicts]
+
+
 @dataclass(eq=False, slots=True)
 class Whole:
     """All actors of a graph.
 
     Attributes:
         graph: The graph.
-        realm: The actors.
-        rows: Whom each becomes in a step.
+        actors: The actors.
+        table: Whom each becomes in a step.
         sure: What follows, along steps without conditions.
         some: What follows, along any steps.
         plain: How many actors there are before anybody joined a group.
         size: How many actors there are.
+        made: Actors that are identities yet to be made, as bits.
+        find: Gives all that is known of actors and steps, for edits.
         hanging: Where policies hang, once there was an edit.
     """
 
     graph: Graph
-    realm: Realm
-    rows: Rows
+    actors: Actors
+    table: Steps
     sure: Closure
     some: Closure
     plain: int
     size: int
-    _made: int
-    _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
+    made: int
+    find: Callable[[], tuple[Realm, Rows]]
     hanging: Hanging | None = None
+    _more: list[Node] = field(default_factory=list)
+    _numbers: dict[Node, int] = field(default_factory=dict)
+    _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
+    _found: tuple[Realm, Rows] | None = None
+
+    @property
+    def realm(self) -> Realm:
+        """The actors, with all that finding steps needs."""
+        return self._all()[0]
+
+    @property
+    def rows(self) -> Rows:
+        """The steps of every actor, with the parts they are made of."""
+        return self._all()[1]
+
+    def _all(self) -> tuple[Realm, Rows]:
+        if self._found is None:
+            self._found = self.find()
+        return self._found
 
     def moved(self, graph: Graph, realm: Realm, rows: Rows) -> "Whole":
         """Return the same for an edited estate.
@@ -63,12 +122,9 @@ class Whole:
             rows: Their steps.
         """
         new = copy(self)
-        new.graph, new.realm = graph, realm
-        new._loose = {}
-        new.realm.numbers = dict(realm.numbers)
-        for node in realm.nodes[self.size :]:
-            del new.realm.numbers[node]
-        new.realm.nodes = realm.nodes[: self.size]
+        new.graph, new.actors = graph, realm
+        new._found = realm, rows
+        new._loose, new._more, new._numbers = {}, [], {}
         if rows is not self.rows:
             new._follow(self, rows)
         graph.all = new
@@ -76,7 +132,7 @@ class Whole:
 
     def _follow(self, old: "Whole", rows: Rows) -> None:
         """Take other rows, and close what they lead to."""
-        self.rows = rows
+        self.table = Steps(rows.steps, rows.assumed)
         was, now = old.rows.steps, rows.steps
         other = list(compress(range(self.size), map(is_not, was, now)))
         self.sure = reclosed(
@@ -92,42 +148,52 @@ class Whole:
 
     def number(self, node: Node) -> int:
         """Return the number of a node; one that is no actor yet gets the next."""
-        found = self.realm.numbers.get(node)
+        found = self.actors.numbers.get(node)
         if found is None:
-            found = self.realm.numbers[node] = len(self.realm.nodes)
-            self.realm.nodes.append(node)
+            found = self._numbers.get(node)
+        if found is None:
+            found = self._numbers[node] = self.size + len(self._more)
+            self._more.append(node)
         return found
 
     def node(self, number: int) -> Node:
         """Return the node of a number."""
-        return self.realm.nodes[number]
+        if number >= self.size:
+            return self._more[number - self.size]
+        return self.actors.nodes[number]
+
+    @property
+    def count(self) -> int:
+        """How many nodes have a number."""
+        return self.size + len(self._more)
 
     def steps(self, number: int) -> Verdicts:
         """Return whom a node becomes in a step; not itself, with no more than it has."""
         row = self._row(number)[0]
         if number >= self.size:
             return row
-        base = self.realm.index.base[number]
-        node = self.realm.nodes[number]
+        actors = self.actors
+        base = actors.index.base[number]
+        node = actors.nodes[number]
         itself = 1 << base
         wide = node.extra == "*" or node.bare
-        if base < self.realm.plain and (wide or self.graph.admin(node)):
-            itself |= 1 << self.realm.widened + base
+        if base < actors.plain and (wide or self.graph.admin(node)):
+            itself |= 1 << actors.widened + base
         return Verdicts(row.sure & ~itself, row.some & ~itself)
 
     def ordered(self, number: int, wanted: int) -> list[int]:
         """List nodes that are a step away: what is checked most easily comes first."""
         assumed = wanted & self._row(number)[1]
-        made = wanted & self._made
+        made = wanted & self.made
         rest = wanted & ~(assumed | made)
         return [*positions(assumed), *positions(rest), *positions(made & ~assumed)]
 
     def _row(self, number: int) -> tuple[Verdicts, int]:
         if number < self.size:
-            return self.rows.steps[number], self.rows.assumed[number].some
+            return self.table.taken[number], self.table.assumed[number].some
         found = self._loose.get(number)
         if found is None:
-            found = self._loose[number] = self._exactly(self.realm.nodes[number])
+            found = self._loose[number] = self._exactly(self.node(number))
         return found
 
     def _exactly(self, node: Node) -> tuple[Verdicts, int]:
@@ -175,7 +241,7 @@ class Whole:
 
     def goal(self, action: str, resource: str) -> Verdicts:
         """Say which actors may make one call by themselves."""
-        estate, realm = self.graph.estate, self.realm
+        estate, realm = self.graph.estate, self.actors
         folded = action.lower()
         if not estate.possible(action, resource):
             return NEVER
@@ -189,19 +255,15 @@ class Whole:
         found = goal.verdicts(lambda one: ask(estate, one, action, resource).formula)
         near = realm.index.all
         if folded.startswith("iam:") or folded in OWNER_ONLY:
-            near = gathered(
-                (
-                    n
-                    for n, actor in enumerate(realm.index.actors)
-                    if not abroad(estate, actor.identity.account, action, resource)
-                ),
-                self.size,
-            )
+            near = 0
+            for account, members in realm.naming.accounts.items():
+                if not abroad(estate, account, action, resource):
+                    near |= realm.index.with_gains(members)
         return Verdicts(found.sure & near, found.some & near)
 
     def _one_by_one(self, action: str, resource: str) -> Verdicts:
         sure = some = 0
-        for number, actor in enumerate(self.realm.index.actors):
+        for number, actor in enumerate(self.actors.index.actors):
             formula = ask(self.graph.estate, actor, action, resource).formula
             some |= (1 << number) if formula else 0
             sure |= (1 << number) if formula == TRUE else 0
@@ -237,13 +299,14 @@ def joined_whole(
     )
     return Whole(
         graph=graph,
-        realm=realm,
-        rows=rows,
+        actors=realm,
+        table=Steps(rows.steps, rows.assumed),
         sure=closures[0],
         some=closures[1],
         plain=realm.joined,
         size=len(nodes),
-        _made=made,
+        made=made,
+        find=lambda: (realm, rows),
     )
 
 
