@@ -46,6 +46,7 @@ SERVICES = [
     "sns",
     "secretsmanager",
     "ecr",
+    "cognito-identity",
 ]
 
 

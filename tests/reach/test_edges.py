@@ -10,6 +10,7 @@ from answerable.model.document import CanItem
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
 from answerable.reach.estate.estate import compile_estate
+from answerable.reach.estate.named import service_kind
 from answerable.reach.estate.protected import OWNER_ONLY
 from answerable.reach.keys import tagging
 from answerable.reach.paths.graph import Graph
@@ -27,11 +28,9 @@ def trusting(service: str) -> Builder:
     build = Builder()
     build.identity(ANA)
     build.identity(ONE)
-    named = statement(
-        "t",
-        action=["sts:AssumeRole", "sts:TagSession"],
-        principal={"Service": service},
-    )
+    entering = ["sts:AssumeRole", "sts:TagSession", "sts:AssumeRoleWithWebIdentity"]
+    principal = {service_kind(service): service}
+    named = statement("t", action=entering, principal=principal)
     build.policy(ONE, "trust", named)
     build.policy(ONE, "identity", statement("r", action="s3:*", resource="*"))
     return build
@@ -115,18 +114,6 @@ def test_a_saml_provider_that_may_be_changed_is_named() -> None:
     found = item(build)
     assert f"saml-providers (account {A})" in found["coverage"]["not_collected"]
     assert "saml-providers" in found["assuming"]
-
-
-def test_roles_of_identity_pools_are_named() -> None:
-    build = Builder()
-    build.identity(ANA)
-    build.identity(ONE)
-    named = {"Federated": "cognito-identity.amazonaws.com"}
-    web = statement("t", action="sts:AssumeRoleWithWebIdentity", principal=named)
-    build.policy(ONE, "trust", web)
-    build.policy(ANA, "identity", *held(["iam:PassRole"]))  # type: ignore[arg-type]
-    word = f"passed-roles (account {A}, cognito-identity.amazonaws.com)"
-    assert word in item(build)["coverage"]["not_collected"]
 
 
 def test_nobody_edits_a_role_of_identity_center() -> None:

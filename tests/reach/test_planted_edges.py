@@ -8,7 +8,7 @@ import pytest
 
 from answerable.model.policy import ConditionClause
 from answerable.model.sighting import Facts
-from answerable.reach.estate import attached, callers, protected, services
+from answerable.reach.estate import attached, callers, named, protected, services
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths import made, paths, witness
@@ -175,6 +175,11 @@ def a_taken_name_is_new(patch: pytest.MonkeyPatch) -> None:
     everywhere(patch, right, at_one_name)
 
 
+def cognito_is_a_service(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, named.service_kind, lambda service: "Service")
+
+
+POOLS = ("cognito-identity:CreateIdentityPool", "cognito-identity:SetIdentityPoolRoles")
 RUN = ("ecs:RegisterTaskDefinition", "ecs:RunTask")
 PLANTED: list[tuple[str, str, Plant]] = [
     ("groups", "a policy on a group forgotten", without_edit("iam:PutGroupPolicy")),
@@ -198,6 +203,9 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("owner-only", "keys", owner_only_but("kms")),
     ("owner-only", "buckets", owner_only_but("s3")),
     ("owner-only", "queues", owner_only_but("sqs")),
+    ("identity-pools", "no new pool", without_launch(*POOLS)),
+    ("identity-pools", "Cognito is a service", cognito_is_a_service),
+    ("identity-pools", "pools are there", clusters_are_there),
     ("new-name", "any name", a_new_name_is_any),
     ("new-name", "the usual name", a_new_name_is_the_usual_one),
     ("new-name", "a taken name", a_taken_name_is_new),

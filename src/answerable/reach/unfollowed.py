@@ -5,7 +5,6 @@ Roles that are passed to a service without a rule, and code that no source tells
 
 from collections.abc import Iterable, Iterator
 
-from answerable.model.ids import IdentityId
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.launching import may_pass, passed
@@ -13,7 +12,6 @@ from answerable.reach.rules.rules import LAUNCHES, RUNNING
 from answerable.reach.rules.running import IN_NO_SOURCE
 from answerable.reach.verdict.formula import FALSE
 
-_COGNITO = "cognito-identity.amazonaws.com"
 FOLLOWED = frozenset(launch.service for launch in LAUNCHES)
 
 
@@ -33,7 +31,7 @@ def _services(estate: Estate, actor: Principal) -> Iterator[str]:
     """List services without a rule that a role may be passed to."""
     if not may_pass(actor):
         return
-    for service, roles in (*estate.by_service.items(), (_COGNITO, _federated(estate))):
+    for service, roles in estate.by_service.items():
         if service in FOLLOWED:
             continue
         near = (r for r in roles if estate.trusts[r].account == actor.identity.account)
@@ -44,16 +42,6 @@ def _services(estate: Estate, actor: Principal) -> Iterator[str]:
             if passed(estate, actor, role, service).formula != FALSE:
                 yield service
                 break
-
-
-def _federated(estate: Estate) -> tuple[IdentityId, ...]:
-    """List roles that identity pools may hand out: their trust names Cognito."""
-    pair = ("Federated", _COGNITO)
-    return tuple(
-        role
-        for role, trust in estate.trusts.items()
-        if any(pair in grant.clause.principals for grant in trust.grants)
-    )
 
 
 def _changes_saml(estate: Estate, actor: Principal) -> bool:

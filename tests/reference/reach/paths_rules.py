@@ -37,6 +37,9 @@ from tests.reference.reach.situation import Situation, verdict
 from tests.reference.reach.statements import conditions_hold, takes_action
 
 PASS = "iam:PassRole"
+# Its trust policies name it as a web identity provider. Source: Amazon Cognito Developer
+# Guide, "IAM roles", "Setting up a trust policy".
+COGNITO = "cognito-identity.amazonaws.com"
 
 
 def launching(world: World, who: Who) -> Iterator[tuple[str, str]]:
@@ -82,16 +85,21 @@ def trusts_service(world: World, role: Identity, service: str) -> str:
     about = known_keys(replace(world, given={}), Who(role), role.id)
     ours = ("aws:principal", "aws:username", "aws:userid")
     keys = {key: value for key, value in about.items() if not key.startswith(ours)}
-    keys["aws:sourceaccount"] = (role.account,)
-    keys["aws:principalservicename"] = (service,)
+    kind, entering = "Service", ASSUME
+    if service == COGNITO:
+        kind, entering = "Federated", "sts:AssumeRoleWithWebIdentity"
+        keys["aws:federatedprovider"] = (service,)
+    else:
+        keys["aws:sourceaccount"] = (role.account,)
+        keys["aws:principalservicename"] = (service,)
 
     def held(now: Situation) -> bool:
         said = set()
         for s in statements(world, role, Layer.TRUST):
-            if takes_action(s, ASSUME) and conditions_hold(s, keys, now):
+            if takes_action(s, entering) and conditions_hold(s, keys, now):
                 everyone = ("AWS", "*") in s.principals and s.effect is Effect.DENY
-                left = s.not_principals and ("Service", service) not in s.not_principals
-                if ("Service", service) in s.principals or everyone:
+                left = s.not_principals and (kind, service) not in s.not_principals
+                if (kind, service) in s.principals or everyone:
                     said.add(s.effect)
                 if left and s.effect is Effect.DENY:
                     said.add(s.effect)

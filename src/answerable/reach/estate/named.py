@@ -15,8 +15,18 @@ def services_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
     for trust in trusts:
         for grant in trust.grants:
             for kind, value in grant.clause.principals:
-                if kind == "Service":
+                if kind == service_kind(value):
                     yield value, trust.role
+
+
+# Services that are passed a role and enter it as an identity provider. Source: Amazon
+# Cognito Developer Guide, "IAM roles", "Setting up a trust policy".
+IDENTITY_PROVIDERS = frozenset(["cognito-identity.amazonaws.com"])
+
+
+def service_kind(service: str) -> str:
+    """Say as which kind of principal a trust names a service that is passed roles."""
+    return "Federated" if service in IDENTITY_PROVIDERS else "Service"
 
 
 def named_of(trusts: Iterable[Trust]) -> Iterator[Pair]:

@@ -9,6 +9,7 @@ from answerable.model.policy import Layer
 from answerable.model.resource import Resource
 from answerable.reach.estate.clauses import Clause, Grant
 from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.named import service_kind
 from answerable.reach.estate.naming import account_of
 from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal, is_editable
 from answerable.reach.paths.admin import is_admin, wide
@@ -251,10 +252,12 @@ class Graph:
     def service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
         """List how a service of the role's own account may enter a role."""
         trust, accounts = self.estate.trusts[role], self.estate.accounts
-        source = {"aws:sourceaccount": (trust.account,)} if trust.account else {}
+        kind = service_kind(service)
+        signed = kind == "Service" and trust.account
+        source = {"aws:sourceaccount": (trust.account,)} if signed else {}
         call = self.estate.hop(ASSUME, role, Known(source))
         for entry in entries(trust, call.known, accounts):
-            if entry.kind == "Service" and entry.principal == service:
+            if entry.kind == kind and entry.principal == service:
                 yield entry
 
     def _same_account(self, principal: Principal, role: IdentityId) -> bool:

@@ -11,6 +11,7 @@ _THERE = "{existing}"
 _MANAGED = "the instance is managed by Systems Manager"
 _AGENTCORE = "bedrock-agentcore.amazonaws.com"
 _SAGEMAKER = "sagemaker.amazonaws.com"
+_COGNITO = "cognito-identity.amazonaws.com"
 _EVENTS = "events.amazonaws.com"
 _RULE = arn("events", "rule/{name}")
 _PIPELINE = arn("codepipeline", "{name}")
@@ -180,6 +181,21 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
             arn("bedrock-agentcore", "browser-custom/{name}"),
         ),
         ("bedrock-agentcore:ConnectBrowserAutomationStream", "*"),
+    ),
+    launch(
+        _COGNITO,
+        "Amazon Cognito Developer Guide, IAM roles, role-based access control; Amazon "
+        "Cognito Federated Identities API Reference, SetIdentityPoolRoles, GetId (a "
+        "public API); pathfinding.cloud cognitoidentity-001",
+        ("cognito-identity:SetIdentityPoolRoles", "*"),
+        awaits="an identity pool that gives the caller an identity is there",
+    ),
+    launch(
+        _COGNITO,
+        "Amazon Cognito Federated Identities API Reference, CreateIdentityPool, "
+        "SetIdentityPoolRoles, GetId (a public API)",
+        ("cognito-identity:CreateIdentityPool", "*"),
+        ("cognito-identity:SetIdentityPoolRoles", "*"),
     ),
     launch(
         "braket.amazonaws.com",
