@@ -45,6 +45,7 @@ class Question:
         credential: Anywhere on the credential path.
         action: Pattern of `*` and `?`, any case.
         resource: Pattern of `*` and `?`, against every resource of the event.
+        outcome: How the call ended, as its log says: a value of `Outcome`.
         since: UTC nanoseconds, inclusive, 0 for the beginning.
         until: UTC nanoseconds, exclusive, 0 for the end.
         limit: Most rows; the newest are given.
@@ -57,6 +58,7 @@ class Question:
     credential: str = ""
     action: str = ""
     resource: str = ""
+    outcome: str = ""
     since: int = 0
     until: int = 0
     limit: int = 1000
@@ -118,6 +120,7 @@ def _filters(
             since=question.since,
             until=question.until,
             limit=question.limit + 1,
+            outcome=question.outcome,
         ),
         question.resource,
     )
@@ -160,7 +163,7 @@ def check(question: Question) -> None:
 def asking_more(question: Question, *flags: str) -> str:
     """Spell the command that asks the same for more rows."""
     words = ["trace", *flags]
-    for name in (*naming.FIELDS, "action", "resource"):
+    for name in (*naming.FIELDS, "action", "resource", "outcome"):
         if value := getattr(question, name):
             words += [f"--{name}", value]
     for name, at in (("since", question.since), ("until", question.until)):

@@ -195,6 +195,7 @@ def _filter(question: Question) -> Filter:
         since=question.since,
         until=question.until,
         limit=question.limit,
+        outcome=question.outcome,
     )
 
 

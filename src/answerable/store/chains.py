@@ -43,6 +43,7 @@ class Filter:
         about_keys: Joints and intervals, of which one must fit those; None for all.
         limit: Most events, the newest are given.
         event: Id of the one event to give, empty for all.
+        outcome: How they ended, empty for all.
     """
 
     actions: Sequence[str] = ()
@@ -54,6 +55,7 @@ class Filter:
     about_keys: Sequence[Interval] | None = None
     limit: int = 1000
     event: bytes = b""
+    outcome: str = ""
 
 
 def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
@@ -148,6 +150,9 @@ def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
         start = int.from_bytes(wanted.event[:6], "big") * _MILLISECOND
         where.append("event_time >= ? AND event_time < ? AND event_id = ?")
         parameters += [start, start + _MILLISECOND, wanted.event]
+    if wanted.outcome:
+        where.append("outcome = ?")
+        parameters.append(wanted.outcome)
     if wanted.actions:
         one = "lower(action) LIKE ? ESCAPE '\\'"
         where.append("(" + " OR ".join([one] * len(wanted.actions)) + ")")

@@ -31,6 +31,7 @@ UPSTREAM = {
     "Peer": _CONTEXT.Peer,
     "Request": _CONTEXT.Request,
     "HttpRequest": _CONTEXT.HttpRequest,
+    "HeaderMap": base_pb2.HeaderMap,
     "HeaderValueOption": base_pb2.HeaderValueOption,
     "HeaderValue": base_pb2.HeaderValue,
     "HttpStatus": http_status_pb2.HttpStatus,

@@ -10,6 +10,7 @@ from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
 from answerable.flows.words.times import moment
 from answerable.model.errors import UsageError
+from answerable.model.event import Outcome
 
 
 @click.command(cls=Verb, short_help="Read audit logs into the sealed store.")
@@ -43,6 +44,12 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 @click.option(
     "--resource", default="", metavar="RESOURCE", help="Only on these; s3:// too."
 )
+@click.option(
+    "--outcome",
+    type=click.Choice([each.value for each in Outcome]),
+    metavar="OUTCOME",
+    help="Only calls that ended so: success, denied, error, unknown.",
+)
 @click.option("--since", default="", metavar="TIME", help="From then: 7d, a date.")
 @click.option("--until", default="", metavar="TIME", help="Until then.")
 @click.option("--limit", default=1000, show_default=True, help="At most so many rows.")
@@ -68,6 +75,7 @@ def trace(
     credential: str,
     action: str,
     resource: str,
+    outcome: str | None,
     since: str,
     until: str,
     limit: int,
@@ -95,6 +103,7 @@ def trace(
             credential=credential,
             action=action,
             resource=resource,
+            outcome=outcome or "",
             since=moment(since, session.now, "--since") if since else 0,
             until=moment(until, session.now, "--until") if until else 0,
             limit=limit,
