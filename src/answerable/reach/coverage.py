@@ -6,6 +6,7 @@ What only denies cannot change a `never`, what only allows cannot change an `alw
 from collections.abc import Iterable, Iterator, Set
 
 from answerable.model.ids import IdentityId
+from answerable.model.policy import Effect
 from answerable.reach.collected import ANY, Collected
 from answerable.reach.estate.clauses import UNCOLLECTED, UNREAD, Gap
 from answerable.reach.estate.estate import Estate
@@ -24,8 +25,10 @@ from answerable.reach.questions import Reply
 from answerable.reach.rules.rules import RUNNING, Running
 from answerable.reach.unfollowed import unfollowed
 from answerable.reach.verdict.formula import Verdict, verdict
+from answerable.reach.verdict.sides import ResourcePolicy
+from answerable.reach.verdict.trust import ASSUME
 
-_SERVICE, _REGION = 2, 3  # parts of an ARN
+_SERVICE, _REGION, _ACCOUNT = 2, 3, 4  # parts of an ARN
 
 
 def not_collected(
@@ -68,6 +71,7 @@ def _told(
     elif not direct:
         yield from _running(estate, collected, reply)
         yield from unfollowed(estate, actors(estate, reply))
+        yield from _elsewhere(estate, resource, reply)
     yield from _policies(estate, collected, action, resource, reply)
     if action.lower().startswith("s3:"):
         yield from _of_s3(estate, action, resource, reply)
@@ -121,7 +125,7 @@ def actors(estate: Estate, reply: Reply) -> list[Principal]:
 
     One yet to be made acts under the policies of its account.
     """
-    names = [reply.subject, *(hop.to for hop in reply.path), reply.actor]
+    names = [reply.subject, *(hop.to for hop in reply.path), reply.actor, *reply.tried]
     found: dict[str, Principal] = {}
     for name in map(IdentityId, names):
         if is_made(name):
@@ -144,6 +148,45 @@ def _running(estate: Estate, collected: Collected, reply: Reply) -> Iterator[str
         places = {(account, ANY) for account in _accounts(estate, reply)}
     for account, region in places:
         yield collected.lacking("running-code", account, region)
+
+
+def _elsewhere(estate: Estate, resource: str, reply: Reply) -> Iterator[str]:
+    """Name accounts outside the snapshot in which an actor may assume roles.
+
+    What such a role may do was not collected; it bears on resources of accounts that
+    were not collected either, and on those whose own policy names others.
+    """
+    if not _is_open_to_others(estate, resource, reply):
+        return
+    for actor in actors(estate, reply):
+        for grant in actor.matching(ASSUME).allows:
+            for pattern in grant.clause.resources or (ANY,):
+                account = _part(outward(pattern), _ACCOUNT)
+                if account not in estate.inhabited:
+                    where = f"account {account}" if account != ANY else "other accounts"
+                    yield f"identity-policies ({where})"
+
+
+def _is_open_to_others(estate: Estate, resource: str, reply: Reply) -> bool:
+    if not estate.inhabited.issuperset(_owners(estate, resource, reply)):
+        return True
+    pattern = _less(resource)
+    if pattern == "*" or _is_pattern(pattern):
+        return any(map(_names_others, estate.holders.values()))
+    held = estate.holders.get(estate.place(pattern).holder)
+    return held is not None and _names_others(held)
+
+
+def _names_others(held: ResourcePolicy) -> bool:
+    """Tell whether a resource's own policy allows anything to another account."""
+    return any(
+        grant.clause.effect is Effect.ALLOW
+        and any(
+            kind == "AWS" and owner_in(name) != held.account
+            for kind, name in grant.clause.principals
+        )
+        for grant in held.grants
+    )
 
 
 def _regions(actor: Principal, rule: Running) -> Iterator[str]:

@@ -18,7 +18,7 @@ from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import TRUST_CALLS
 from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.paths import Reached, Towards, reached, towards
+from answerable.reach.paths.paths import Reached, Towards, becoming, reached, towards
 from answerable.reach.paths.steps import Node
 from answerable.reach.pattern_parts import PatternUnion, SureParts
 from answerable.reach.patterns.globs import inward
@@ -94,7 +94,8 @@ class PatternQuestion:
             return found
         node = self.graph.start(start)
         reply = self._whole_reply(start, Reached(self.graph, (node,)))
-        return replace(reply, covers=Extent.NONE, parts=())
+        tried = () if direct else becoming(self.graph, node)
+        return replace(reply, covers=Extent.NONE, parts=(), tried=tried)
 
     def permitted(
         self, start: IdentityId, *, direct: bool, most: int = MOST_THROUGH

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
 from answerable.model.ids import IdentityId
 from answerable.reach.bits.rights import Verdicts
@@ -12,7 +13,7 @@ from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import Caller, caller_of
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.paths import Hop, Reached, reached, towards
+from answerable.reach.paths.paths import Hop, Reached, becoming, reached, towards
 from answerable.reach.paths.steps import Node
 from answerable.reach.patterns.globs import is_literal, outward
 from answerable.reach.patterns.resources import text_parts
@@ -57,6 +58,7 @@ class Reply:
         covers: How much of a pattern, for a question about one.
         parts: Replies with a row each, of the parts of the pattern that are allowed.
         own: When the call itself is allowed, its path aside; None where that is not kept.
+        tried: Whom the subject can become, in vain; of an answer that is never.
     """
 
     subject: str
@@ -70,6 +72,7 @@ class Reply:
     covers: Extent | None = None
     parts: tuple["Reply", ...] = ()
     own: Formula | None = None
+    tried: tuple[IdentityId, ...] = ()
 
 
 def can(
@@ -98,7 +101,8 @@ def can(
     goals = goals or whole.goal(action, resource)
     number = whole.number(node)
     if whole.leads(number, goals) is Verdict.NEVER:
-        return best
+        tried = becoming(graph, node) if best.formula == FALSE else ()
+        return replace(best, tried=tried)
     left = _MOST_OPEN
     for way in reached(graph, node):
         bit = 1 << whole.number(way.node)
@@ -134,7 +138,17 @@ def _can_as(
             return reply
         if not best.subject or (best.formula == FALSE and reply.formula != FALSE):
             best = reply
+    if best.formula == FALSE and not direct:
+        return replace(best, tried=_tried_as(graph, subject))
     return best
+
+
+def _tried_as(graph: Graph, subject: str) -> tuple[IdentityId, ...]:
+    """List whom a caller from outside can become through the roles it may enter."""
+    caller = caller_of(subject, graph.estate.accounts)
+    roles = [role for role, _ in entries_of(graph, caller)] if caller else []
+    beyond = (becoming(graph, graph.start(role)) for role in roles)
+    return tuple(dict.fromkeys((*roles, *chain.from_iterable(beyond))))
 
 
 def _answers_as(

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from answerable.model.ids import IdentityId
 from answerable.reach.bits.planes import positions
 from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.whole import Whole, whole_of
@@ -124,6 +125,14 @@ def reached(
         if number not in certain and wanted >> number & 1:
             trail = tuple(reversed(_trail(whole, every, number)))
             yield Reached(graph, trail, certain=False)
+
+
+def becoming(graph: Graph, start: Node) -> tuple[IdentityId, ...]:
+    """List the identities that a start can become, itself left out, nearest first."""
+    whole = whole_of(graph)
+    numbers = _search(whole, whole.number(start), {}, 0, sure=False)
+    names = (whole.node(number).identity for number in numbers)
+    return tuple(dict.fromkeys(name for name in names if name != start.identity))
 
 
 _Before = dict[int, int | None]
