@@ -44,7 +44,10 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "people": (("people",),),
     "who-owns": (("who-owns", USER),),
     "reach": (("reach", REPORTER, "--action", "s3:*"), ("reach", KEY, "--direct")),
-    "who-can": (("who-can", "s3:GetObject", DATA),),
+    "who-can": (
+        ("who-can", "s3:GetObject", DATA),
+        ("who-can", "sts:AssumeRole", "*"),
+    ),
     "can": (("can", REPORTER, "s3:GetObject", DATA),),
     "reach-all": (("reach", "--all"),),
     "what-if": (

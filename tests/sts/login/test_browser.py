@@ -1,5 +1,6 @@
 """Authorization code with PKCE: what is asked, and every answer that does not hold."""
 
+import json
 import socket
 import threading
 import time
@@ -46,7 +47,12 @@ def test_what_is_asked_is_a_code_with_pkce_and_no_refresh_token(stage: Stage):
     assert asked["response_type"] == "code"
     assert asked["code_challenge_method"] == "S256"
     assert asked["scope"] == "openid email"
-    assert asked["claims"] == '{"id_token":{"email":{"essential":true}}}'
+    assert json.loads(asked["claims"]) == {
+        "id_token": {
+            "email": {"essential": True},
+            "email_verified": {"essential": True},
+        }
+    }
     assert "offline_access" not in str(asked)
     assert asked["redirect_uri"] == form["redirect_uri"]
     back = urlsplit(asked["redirect_uri"])

@@ -15,12 +15,13 @@ from types import MappingProxyType
 from urllib.parse import quote_plus, urlencode
 
 from answerable.federate.login.provider import Provider
+from answerable.federate.person import EMAIL, VERIFIED
 from answerable.federate.strict import base64url
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 # Claims by the scope that asks for them (OpenID Connect Core 5.4).
-_EMAIL = {"email", "email_verified"}
+_EMAIL = {EMAIL, VERIFIED}
 _PROFILE = {"name", "nickname", "preferred_username", "profile", "website"}
 # In every ID token, or set by the provider alone.
 _WITHOUT_SCOPE = {"sub", "oid", "upn", "hd"}
@@ -149,6 +150,8 @@ def _common(provider: Provider, client: Client, sealed: Sealed) -> dict[str, str
     wanted: dict[str, object] = dict.fromkeys(client.claims)
     if client.person != "sub":
         wanted[client.person] = {"essential": True}
+    if client.person == EMAIL:
+        wanted[VERIFIED] = {"essential": True}
     if provider.takes_claims and wanted:
         asked["claims"] = json.dumps({"id_token": wanted}, separators=(",", ":"))
     return asked
