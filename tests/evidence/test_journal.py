@@ -40,7 +40,7 @@ def test_records_come_back_in_order(groups: list[list[bytes]]) -> None:
     assert found.fault == ""
     assert found.end == len(written(groups))
     if found.head is not None:
-        assert journal.chain_after(NAME, found.leaves) == found.head.chain
+        assert journal.chain_after(found.header, found.leaves) == found.head.chain
 
 
 @given(GROUPS, st.integers(0, 10_000))

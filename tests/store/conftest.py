@@ -1,21 +1,25 @@
 """A store in a folder of its own, and events to put into it."""
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from answerable.model.event import AuditEvent, Outcome
+from answerable.model.connector import no_progress
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.event import AuditEvent, Outcome, Quarantined
 from answerable.model.ids import event_id
 from answerable.model.written import WrittenBy
-from answerable.store import disk
+from answerable.store import disk, fsck
 from answerable.store.store import Store
 
 T0 = 1_700_000_000_000_000_000
 NOW = 1_800_000_000_000_000_000
 Make = Callable[..., AuditEvent]
+ROWS = 40
 
 
 def _make(number: int, **changes: Any) -> AuditEvent:
@@ -75,3 +79,37 @@ def _quick_disk(
 def _no_hook() -> Iterator[None]:
     yield
     disk.hook = None
+
+
+@pytest.fixture(scope="session")
+def whole(make: Make, now: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two segments, a journal, objects and kept records."""
+    place = tmp_path_factory.mktemp("whole") / "store"
+    with Store.open(place, now=now) as store:
+        store.append([make(number) for number in range(ROWS)], now)
+        store.put_object("sync", b'{"a":1}', now)
+        store.seal(now)
+        store.append([make(number) for number in range(ROWS, ROWS + 5)], now)
+        store.quarantine([Quarantined("a.json", 0, "no time", b"raw")], now)
+        store.seal(now)
+        store.append([make(number) for number in range(100, 110)], now)
+        store.append([make(number) for number in range(110, 113)], now)
+    return place
+
+
+@pytest.fixture
+def copied(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "store"))
+
+
+def wrong(place: Path, exported: bytes | None = None) -> list[str]:
+    try:
+        with Store.open(place, now=0, create=False) as store:
+            checks = fsck.verify(store, exported, None, no_progress)
+    except EnvironmentRefused as error:
+        return [error.message]
+    return [check.detail for check in checks if not check.ok]
+
+
+def only(place: Path, pattern: str) -> Path:
+    return sorted(place.glob(pattern))[0]

@@ -187,3 +187,57 @@ def test_columns_of_one_name_do_not_hide_each_other(store: Store, now: int) -> N
 def test_every_documented_view_is_there(store: Store, now: int, view: str) -> None:
     document = sql(store, NOTHING, f"SELECT count(*) AS n FROM {view}", now=now)  # noqa: S608
     assert document.items == [{"n": 0}]
+
+
+def said_of(data: bytes, key: str, now: int) -> str:
+    """Give the details of the checks of a bundle that do not hold."""
+    document = prove.verify(data, key=key, now=now)
+    assert document.failed
+    return "; ".join(str(i["detail"]) for i in document.items if not i["ok"])
+
+
+def test_a_record_that_stands_twice_in_a_bundle_is_found(
+    filled: Store, make: Make, now: int
+) -> None:
+    data, key = bundle_of(filled, [make(3), make(4), make(31)], now)
+    document = json.loads(data)
+    document["events"] *= 20_000
+    said = said_of(json.dumps(document).encode(), key, now)
+    assert said == "event 3 of the bundle repeats event 0"
+
+
+def test_a_record_repeated_under_a_second_copy_of_its_segment_is_found(
+    filled: Store, make: Make, now: int
+) -> None:
+    data, key = bundle_of(filled, [make(3)], now)
+    document = json.loads(data)
+    document["segments"] *= 2
+    document["events"].append({**document["events"][0], "segment": 1})
+    said = said_of(json.dumps(document).encode(), key, now)
+    assert said == "event 1 of the bundle repeats event 0"
+
+
+@pytest.mark.parametrize(
+    ("member", "twice"),
+    [
+        (b'"schema":', b'"schema":"x","schema":'),
+        (b'"events":[', b'"events":[],"events":['),
+        (b'"row":', b'"row":7,"row":'),
+        (b'"row":', b'"\\u0072ow":7,"row":'),
+    ],
+)
+def test_a_bundle_with_a_member_twice_is_refused(
+    filled: Store, make: Make, now: int, member: bytes, twice: bytes
+) -> None:
+    data, key = bundle_of(filled, [make(3)], now)
+    with pytest.raises(UsageError, match="not a bundle"):
+        prove.verify(data.replace(member, twice, 1), key=key, now=now)
+
+
+@pytest.mark.parametrize("more", [b"x", b"{}", b"\0", b"\n//"])
+def test_bytes_behind_a_bundle_are_refused(
+    filled: Store, make: Make, now: int, more: bytes
+) -> None:
+    data, key = bundle_of(filled, [make(3)], now)
+    with pytest.raises(UsageError, match="not a bundle"):
+        prove.verify(data + more, key=key, now=now)

@@ -9,48 +9,14 @@ import pytest
 from answerable.evidence.note import PublicKey, public_key
 from answerable.evidence.records import Manifest
 from answerable.model.connector import no_progress
-from answerable.model.errors import EnvironmentRefused, VerificationError
-from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.errors import VerificationError
+from answerable.model.event import AuditEvent
 from answerable.store import fsck
 from answerable.store.engine import Engine, quoted
 from answerable.store.store import Store
+from tests.store.conftest import ROWS, only, wrong
 
 Make = Callable[..., AuditEvent]
-ROWS = 40
-
-
-@pytest.fixture(scope="module")
-def whole(make: Make, now: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with two segments, a journal, objects and kept records."""
-    place = tmp_path_factory.mktemp("whole") / "store"
-    with Store.open(place, now=now) as store:
-        store.append([make(number) for number in range(ROWS)], now)
-        store.put_object("sync", b'{"a":1}', now)
-        store.seal(now)
-        store.append([make(number) for number in range(ROWS, ROWS + 5)], now)
-        store.quarantine([Quarantined("a.json", 0, "no time", b"raw")], now)
-        store.seal(now)
-        store.append([make(number) for number in range(100, 110)], now)
-        store.append([make(number) for number in range(110, 113)], now)
-    return place
-
-
-@pytest.fixture
-def copied(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "store"))
-
-
-def wrong(place: Path, exported: bytes | None = None) -> list[str]:
-    try:
-        with Store.open(place, now=0, create=False) as store:
-            checks = fsck.verify(store, exported, None, no_progress)
-    except EnvironmentRefused as error:
-        return [error.message]
-    return [check.detail for check in checks if not check.ok]
-
-
-def only(place: Path, pattern: str) -> Path:
-    return sorted(place.glob(pattern))[0]
 
 
 def test_a_store_that_nobody_touched_holds(copied: Path) -> None:
@@ -126,10 +92,6 @@ def test_a_missing_cut_or_grown_file_is_found_by_name(
     else:
         path.write_bytes({"emptied": b"", "cut": data[:-1], "grown": data + b"x"}[how])
     found = wrong(copied)
-    if how == "grown" and pattern in ("journal/*.log", "objects/*", "quarantine/*"):
-        # Behind the last head nothing was acknowledged; behind a frame nothing is read.
-        assert found == []
-        return
     assert len(found) >= 1
     segment = path.name.split(".")[0]
     assert any(path.name in detail or segment in detail for detail in found), found
@@ -199,6 +161,8 @@ def rewritten(place: Path, make: Make, now: int) -> bytes:
     for name in ("log", "segments", "journal", "objects", "quarantine"):
         shutil.rmtree(place / name)
         (place / name).mkdir(mode=0o700)
+    # Without it the keys count as half made, and an empty log is signed with them.
+    (place / "keys" / "log.pub").unlink()
     with Store.open(place, now=now) as store:
         store.append([make(number, action="s3:PutObject") for number in range(9)], now)
         store.seal(now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.evidence.canonical import decode
+from answerable.evidence.canonical import decode, refuse_repeated_names
 from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
 from answerable.evidence.merkle import includes, leaf_hash
 from answerable.evidence.note import PublicKey
@@ -88,6 +88,7 @@ def decode_bundle(data: bytes) -> Bundle:
     """
     try:
         bundle = msgspec.json.decode(data, type=Bundle, strict=True)
+        refuse_repeated_names(data)
     except (ValueError, RecursionError):
         raise UsageError(
             "not a bundle (expected a file of: answerable evidence bundle)"
@@ -117,6 +118,7 @@ def open_bundle(bundle: Bundle, key: PublicKey) -> Opened:
     events = [
         _event(number, event, manifests) for number, event in enumerate(bundle.events)
     ]
+    _refuse_repeated(bundle, manifests)
     return Opened(checkpoint, tuple(events))
 
 
@@ -147,6 +149,18 @@ def _event(
             f"event {number} of the bundle is not in segment {manifest.segment}"
         )
     return decode(data)
+
+
+def _refuse_repeated(bundle: Bundle, manifests: Sequence[Manifest]) -> None:
+    """Refuse a record that stands twice: a bundle says how many it holds."""
+    first: dict[tuple[str, int], int] = {}
+    for number, proven in enumerate(bundle.events):
+        place = manifests[proven.segment].segment, proven.row
+        if place in first:
+            raise VerificationError(
+                f"event {number} of the bundle repeats event {first[place]}"
+            )
+        first[place] = number
 
 
 def _path(path: Sequence[str]) -> list[bytes]:

@@ -7,6 +7,8 @@ default, so the bytes of an older record never change. docs/evidence.md has a wo
 example, tests/evidence/vectors.json the test vectors.
 """
 
+import json
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -109,6 +111,20 @@ class Brief(msgspec.Struct, gc=False):
 
 
 decode_brief = msgspec.json.Decoder(Brief).decode
+
+
+def refuse_repeated_names(data: bytes) -> None:
+    """Refuse JSON in which an object has a member name twice: readers differ on it.
+
+    Raises:
+        ValueError: It has one, or it is no JSON.
+    """
+    json.loads(data, object_pairs_hook=_members)
+
+
+def _members(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a member name stands twice in an object")
 
 
 def _wide(number: int) -> int | str:

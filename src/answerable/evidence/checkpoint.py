@@ -1,7 +1,16 @@
-"""Checkpoints (C2SP tlog-checkpoint): origin, tree size and root in a signed note."""
+"""Checkpoints (C2SP tlog-checkpoint): origin, tree size and root in a signed note.
+
+Two kinds of extension line follow the root; readers of the format pass over them:
+
+    fingerprint-key DIGEST      of the key of fingerprints, so that a change of it shows
+    journal NAME COUNT CHAIN    records not sealed yet; in exported checkpoints alone
+
+DIGEST and CHAIN are 32 bytes in base64.
+"""
 
 import base64
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 
 from answerable.evidence.note import (
     PublicKey,
@@ -12,6 +21,25 @@ from answerable.evidence.note import (
 )
 from answerable.model.errors import VerificationError
 
+_FINGERPRINT_KEY = "fingerprint-key"
+_JOURNAL = "journal"
+_DIGEST = 32
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHead:
+    """The newest records of a journal that is not sealed yet.
+
+    Attributes:
+        name: Name of the journal.
+        count: Acknowledged records.
+        chain: Chain hash after them, 32 bytes.
+    """
+
+    name: str
+    count: int
+    chain: bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -21,16 +49,31 @@ class Checkpoint:
         origin: Name of the log.
         size: Leaves in the tree.
         root: 32 bytes.
+        fingerprint_key: Digest of the key of fingerprints, empty where it is not said.
+        journals: Heads of the journals that were not sealed.
     """
 
     origin: str
     size: int
     root: bytes
+    fingerprint_key: bytes = b""
+    journals: tuple[JournalHead, ...] = ()
 
     def sign(self, key: PublicKey, seed: bytes) -> bytes:
         """Sign it as a note."""
-        root = base64.b64encode(self.root).decode("ascii")
-        return sign_note(f"{self.origin}\n{self.size}\n{root}\n", key, seed)
+        lines = [self.origin, str(self.size), _base64(self.root)]
+        if self.fingerprint_key:
+            lines.append(f"{_FINGERPRINT_KEY} {_base64(self.fingerprint_key)}")
+        lines += (
+            f"{_JOURNAL} {each.name} {each.count} {_base64(each.chain)}"
+            for each in self.journals
+        )
+        return sign_note("".join(f"{line}\n" for line in lines), key, seed)
+
+
+def fingerprint_key_digest(secret: bytes) -> bytes:
+    """Give the digest by which a checkpoint names the key of fingerprints."""
+    return hashlib.sha256(b"answerable fingerprint key 1\n" + secret).digest()
 
 
 def read_checkpoint(note: bytes, key: PublicKey | None) -> Checkpoint:
@@ -43,11 +86,48 @@ def read_checkpoint(note: bytes, key: PublicKey | None) -> Checkpoint:
     lines = text.split("\n")
     if len(lines) < 4 or not lines[0]:
         raise VerificationError("the checkpoint is malformed")
-    number = lines[1]
-    # Nothing but ASCII digits, and no leading zero (C2SP tlog-checkpoint).
-    if not (number.isascii() and number.isdigit()) or str(int(number[:20])) != number:
+    size = _number(lines[1])
+    if size is None:
         raise VerificationError("the checkpoint's tree size is malformed")
-    root = unbase64(lines[2])
-    if root is None or len(root) != 32:
+    root = _digest(lines[2])
+    if root is None:
         raise VerificationError("the checkpoint's root is malformed")
-    return Checkpoint(lines[0], int(number), root)
+    checkpoint = Checkpoint(lines[0], size, root)
+    for line in lines[3:-1]:
+        checkpoint = _extended(checkpoint, line)
+    return checkpoint
+
+
+def _extended(checkpoint: Checkpoint, line: str) -> Checkpoint:
+    kind, *fields = line.split(" ")
+    if kind not in (_FINGERPRINT_KEY, _JOURNAL):
+        return checkpoint  # of a later release
+    malformed = VerificationError(f"the checkpoint's {kind} line is malformed")
+    digest = _digest(fields[-1]) if fields else None
+    if digest is None:
+        raise malformed
+    if kind == _FINGERPRINT_KEY:
+        if len(fields) != 1 or checkpoint.fingerprint_key:
+            raise malformed
+        return replace(checkpoint, fingerprint_key=digest)
+    count = _number(fields[1]) if len(fields) == 3 else None
+    if count is None or fields[0] in {each.name for each in checkpoint.journals}:
+        raise malformed
+    head = JournalHead(fields[0], count, digest)
+    return replace(checkpoint, journals=(*checkpoint.journals, head))
+
+
+def _number(text: str) -> int | None:
+    """Read ASCII digits with no leading zero (C2SP tlog-checkpoint)."""
+    if not (text.isascii() and text.isdigit()) or str(int(text[:20])) != text:
+        return None
+    return int(text)
+
+
+def _digest(text: str) -> bytes | None:
+    data = unbase64(text)
+    return data if data is not None and len(data) == _DIGEST else None
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

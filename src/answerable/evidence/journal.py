@@ -1,31 +1,43 @@
 r"""The journal's format: hash-chained records in groups, each under a signed head.
 
     file    header group*
-    header  b"answerable journal 1\n" NAME "\n"
+    header  b"answerable journal 2\n" NAME "\n"
     group   record+ head
     record  length (4 bytes, big endian, top bit 0) || canonical bytes || chain (32)
     head    0x80000000 | 104 (4 bytes) || count (8) || chain (32) || signature (64)
 
 The first chain hash is SHA-256 of the header, each next one SHA-256(chain before ||
-leaf hash of the record). A head signs `answerable journal head 1\n`, the header, count
+leaf hash of the record). A head signs `answerable journal head 2\n`, the header, count
 and chain. A record is acknowledged once the head after it is on disk; what stands after
 the last head was never acknowledged.
+
+The head file of a journal has the same 104 bytes for the newest head, under a signature
+of its own over `answerable journal newest 2\n`, the header, count and chain. No head in
+the journal can stand in for it, so a journal that was cut at an older group is noticed.
+Journals of format 1 have one signature for both; they are read, and no longer written.
 """
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from answerable.evidence.merkle import leaf_hash
 from answerable.model.errors import VerificationError
 
-_MAGIC = b"answerable journal 1\n"
-_SIGNED = b"answerable journal head 1\n"
+_MAGIC = b"answerable journal 2\n"
+_SIGNED = b"answerable journal head 2\n"
+_NEWEST = b"answerable journal newest 2\n"
+_MAGIC_1 = b"answerable journal 1\n"
+_SIGNED_1 = b"answerable journal head 1\n"
 HEAD = 104
 _HEAD_MARK = 1 << 31
 _HEAD_FRAME = (_HEAD_MARK | HEAD).to_bytes(4, "big")
 _CHAIN = 32
 LONGEST = 16 << 20
+SECTOR = 512  # bytes that a disk writes whole or not at all
+_ZEROS = bytes(SECTOR)
+_MOST_TRIED = 1000
 
 
 def header(name: str) -> bytes:
@@ -38,9 +50,14 @@ def chain_start(head: bytes) -> bytes:
     return hashlib.sha256(head).digest()
 
 
-def chain_after(name: str, leaves: Iterable[bytes]) -> bytes:
-    """Give the chain hash after the records with these leaf hashes."""
-    chain = chain_start(header(name))
+def chain_after(head: bytes, leaves: Iterable[bytes]) -> bytes:
+    """Give the chain hash after the records with these leaf hashes.
+
+    Args:
+        head: Header of the journal.
+        leaves: In order.
+    """
+    chain = chain_start(head)
     for leaf in leaves:
         chain = hashlib.sha256(chain + leaf).digest()
     return chain
@@ -62,8 +79,27 @@ def pack(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
 
 
 def signed_part(head: bytes, count: int, chain: bytes) -> bytes:
-    """Give what a head signs."""
-    return _SIGNED + head + count.to_bytes(8, "big") + chain
+    """Give what a head in the journal signs.
+
+    Args:
+        head: Header of the journal.
+        count: Records until there.
+        chain: Chain hash after them.
+    """
+    domain = _SIGNED_1 if head.startswith(_MAGIC_1) else _SIGNED
+    return domain + head + count.to_bytes(8, "big") + chain
+
+
+def signed_newest(head: bytes, count: int, chain: bytes) -> bytes:
+    """Give what the newest head signs, in the file beside the journal.
+
+    Args:
+        head: Header of the journal.
+        count: Records in it.
+        chain: Chain hash after them.
+    """
+    domain = _SIGNED_1 if head.startswith(_MAGIC_1) else _NEWEST
+    return domain + head + count.to_bytes(8, "big") + chain
 
 
 def head_body(count: int, chain: bytes, signature: bytes) -> bytes:
@@ -101,20 +137,27 @@ class Journal:
     """What a journal holds.
 
     Attributes:
+        header: Its first bytes; they say the format.
         records: Acknowledged records, in order.
         leaves: Their leaf hashes.
         head: The last head, None when nothing was acknowledged.
         end: Where the acknowledged bytes end.
         unsigned: Whole records after the last head.
+        behind: Bytes after the last head.
         fault: The first thing that does not hold, empty when all does.
+        torn: Whether the fault may be a group that a loss of power left half written:
+            sectors are missing in it, and no later group was acknowledged.
     """
 
+    header: bytes
     records: list[bytes]
     leaves: list[bytes]
     head: Head | None
     end: int
     unsigned: int
+    behind: int
     fault: str
+    torn: bool = False
 
 
 def read(data: bytes, name: str, verify: Callable[[bytes, bytes], bool]) -> Journal:
@@ -126,8 +169,10 @@ def read(data: bytes, name: str, verify: Callable[[bytes, bytes], bool]) -> Jour
         verify: Tells whether (signature, data) holds; called once for each head.
     """
     first = header(name)
+    if data.startswith(_MAGIC_1):
+        first = _MAGIC_1 + first.removeprefix(_MAGIC)
     if not data.startswith(first):
-        return Journal([], [], None, 0, 0, "header does not hold")
+        return Journal(first, [], [], None, 0, 0, len(data), "header does not hold")
     walk = _Walk(first)
     fault = ""
     while not fault and len(data) - walk.at >= 4:
@@ -142,10 +187,71 @@ def read(data: bytes, name: str, verify: Callable[[bytes, bytes], bool]) -> Jour
             if word > LONGEST or end + _CHAIN > len(data):
                 break
             fault = walk.record_holds(data[walk.at + 4 : end], data[end : end + _CHAIN])
+    if not fault and not _may_go_on(data[walk.at :], len(walk.records)):
+        fault = f"bytes after record {len(walk.records)} are no part of a journal"
     held = walk.head.count if walk.head else 0
     unsigned = len(walk.records) - held
     del walk.records[held:], walk.leaves[held:]
-    return Journal(walk.records, walk.leaves, walk.head, walk.end, unsigned, fault)
+    torn = bool(fault) and _may_be_torn(data, walk.end, first, verify)
+    return Journal(
+        header=first,
+        records=walk.records,
+        leaves=walk.leaves,
+        head=walk.head,
+        end=walk.end,
+        unsigned=unsigned,
+        behind=len(data) - walk.end,
+        fault=fault,
+        torn=torn,
+    )
+
+
+def _may_go_on(rest: bytes, number: int) -> bool:
+    """Tell whether bytes may be the beginning of a frame whose end was not written.
+
+    Args:
+        rest: Less than a frame.
+        number: Records before it.
+    """
+    frame = _HEAD_FRAME + number.to_bytes(8, "big")
+    if rest[:1] == frame[:1]:
+        return frame.startswith(rest[: len(frame)])
+    longest = LONGEST.to_bytes(4, "big")
+    return rest[:4] <= longest[: len(rest[:4])] and rest[4:5] in (b"", b"{")
+
+
+def _may_be_torn(
+    data: bytes, end: int, head: bytes, verify: Callable[[bytes, bytes], bool]
+) -> bool:
+    """Tell whether what follows the last head is one group with sectors missing.
+
+    A group is written once the one before it is on disk, so a loss of power leaves
+    holes in the last one alone.
+    """
+    bounds = [end, *range((end // SECTOR + 1) * SECTOR, len(data), SECTOR), len(data)]
+    holes = any(
+        data[start:stop] == _ZEROS[: stop - start]
+        for start, stop in itertools.pairwise(bounds)
+        if start < stop
+    )
+    return holes and _count_heads(data, end, head, verify) < 2
+
+
+def _count_heads(
+    data: bytes, start: int, head: bytes, verify: Callable[[bytes, bytes], bool]
+) -> int:
+    """Count the signed heads behind a place, whatever stands between them, up to 2."""
+    found, at = 0, data.find(_HEAD_FRAME, start)
+    for _ in range(_MOST_TRIED):
+        if at < 0 or found > 1:
+            return found
+        body = data[at + 4 : at + 4 + HEAD]
+        if len(body) == HEAD:
+            there = read_head(body)
+            signed = signed_part(head, there.count, there.chain)
+            found += verify(there.signature, signed)
+        at = data.find(_HEAD_FRAME, at + 1)
+    return 2  # no group holds so many
 
 
 class _Walk:

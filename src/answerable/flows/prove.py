@@ -18,7 +18,7 @@ from answerable.model.document_evidence import (
     ProveItem,
 )
 from answerable.model.errors import UsageError, VerificationError
-from answerable.store import fsck, proofs
+from answerable.store import fsck, heads, proofs
 from answerable.store.fsck_segments import counted
 from answerable.store.store import Store
 
@@ -56,7 +56,7 @@ def verify(
             "check": check.check,
             "ok": check.ok,
             "detail": check.detail,
-            "hint": "" if check.ok else _HINT,
+            "hint": "" if check.ok else check.hint or _HINT,
         }
         for check in checks
     ]
@@ -92,9 +92,9 @@ def _bundle_checks(
 
 
 def checkpoint(store: Store, *, now: int) -> Document:
-    """Give the signed head of the log; `note` is what to export."""
+    """Give the signed head of the log and of journals; `note` is what to export."""
     del now
-    note = store.log.checkpoint()
+    note = heads.signed_heads(store)
     if not note:
         raise UsageError(
             "nothing is in the log yet", "run: answerable ingest cloudtrail:PATH"

@@ -3,20 +3,22 @@
 Each check stops at its first record that does not hold and names it; the others go on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from answerable.evidence.canonical import decode_brief
 from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
-from answerable.evidence.merkle import consistency_path, consistent, leaf_hash, root
+from answerable.evidence.merkle import leaf_hash, root
 from answerable.evidence.note import PublicKey, public_key
 from answerable.evidence.records import (
     Entry,
     JournalOpened,
     JournalSealed,
-    ObjectEntry,
     decode_entry,
 )
+from answerable.evidence.restores import KIND as RESTORE
 from answerable.evidence.tiles import (
     WIDTH,
     entries_path,
@@ -28,11 +30,17 @@ from answerable.evidence.tiles import (
 from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store import journals
 from answerable.store.disk import read_file
+from answerable.store.fsck_history import check_history, described, restores
+from answerable.store.fsck_objects import check_objects
 from answerable.store.fsck_segments import check_segments, counted
 from answerable.store.layout import Layout
-from answerable.store.objects import read_blob
+from answerable.store.log import emptied, other_fingerprint_key
 from answerable.store.store import Store
 
+_RESTORED = (
+    "compare with a copy of the store; if you put back an older copy, record that and "
+    "go on: answerable evidence restored --reason TEXT"
+)
 Progress = Callable[[int, int, str], None]
 
 
@@ -44,11 +52,13 @@ class Check:
         check: What was checked.
         ok: Whether it holds.
         detail: What was found; where it does not hold, the first record that does not.
+        hint: What to do where it does not hold; empty for the usual.
     """
 
     check: str
     ok: bool
     detail: str
+    hint: str = ""
 
 
 def verify(
@@ -63,8 +73,8 @@ def verify(
         progress: Called with (done, total, what).
     """
     layout = store.layout
-    checks = [_run("keys", lambda: _keys(store, key))]
     note = store.log.checkpoint()
+    checks = [_run("keys", lambda: _keys(store, key, note))]
     if not note:
         checks.append(_run("checkpoint", lambda: _nothing(layout, exported)))
         checks.append(_run("journals", lambda: _journals(store, [])))
@@ -92,13 +102,18 @@ def verify(
     if exported is not None:
         leaves = [leaf_hash(data) for data in raw]
         checks.append(
-            _run("history", lambda: _history(exported, trusted, tree, leaves))
+            _run(
+                "history",
+                lambda: check_history(store, exported, trusted, tree, leaves, entries),
+            )
         )
+    if store.objects(RESTORE):
+        checks.append(_run("restores", lambda: _restores(store)))
     checks.append(
         _run("segments", lambda: check_segments(layout, entries, raw, progress))
     )
     checks.append(_run("journals", lambda: _journals(store, entries)))
-    checks.append(_run("objects", lambda: _objects(layout, entries)))
+    checks.append(_run("objects", lambda: check_objects(store, entries)))
     return checks
 
 
@@ -106,34 +121,66 @@ def _run(name: str, check: Callable[[], str]) -> Check:
     try:
         return Check(name, True, check())
     except AnswerableError as error:
-        return Check(name, False, error.message)
+        return Check(name, False, error.message, error.hint)
     except FileNotFoundError as error:
         return Check(name, False, f"{error.filename} is missing")
     except OSError as error:
         return Check(name, False, f"{error.filename} cannot be read: {error.strerror}")
 
 
-def _keys(store: Store, key: PublicKey | None) -> str:
+def _keys(store: Store, key: PublicKey | None, note: bytes) -> str:
     file = store.layout.keys / "log.pub"
     if not file.exists():
         return "no key yet: nothing was signed"
     public = store.keys.public
+    for name in ("log.pub", "log.key", "fingerprint.key"):
+        _one_line(store.layout.keys / name)
     if key is not None and key != public:
         raise VerificationError("keys/log.pub is not the key given with --key")
     if not (store.layout.keys / "log.key").exists():
         return f"{public.name}; the signing key is not here"
     if public_key(public.name, store.keys.seed()) != public:
         raise VerificationError("keys/log.key and keys/log.pub are no pair")
+    named = b""
+    with suppress(VerificationError):  # a malformed one is named by the next check
+        named = read_checkpoint(note, None).fingerprint_key
+    here = store.keys.fingerprint_digest()
+    if named and not here:
+        raise VerificationError("keys/fingerprint.key is missing")
+    if named and named != here:
+        raise other_fingerprint_key()
     return public.name
+
+
+def _one_line(path: Path) -> None:
+    """Refuse bytes of a key file that its readers would pass over."""
+    try:
+        data = read_file(path)
+    except FileNotFoundError:
+        return
+    if data.removesuffix(b"\n") != data.strip():
+        raise VerificationError(f"keys/{path.name} has bytes that are no part of it")
+
+
+def _restores(store: Store) -> str:
+    return "; ".join(described(each) for each in restores(store))
 
 
 def _nothing(layout: Layout, exported: bytes | None) -> str:
     leftovers = [
         path
-        for folder in (layout.log, layout.segments, layout.journal, layout.objects)
+        for folder in (
+            layout.log,
+            layout.segments,
+            layout.journal,
+            layout.objects,
+            layout.quarantine,
+        )
         for path in folder.rglob("*")
         if path.is_file() and not path.name.startswith(".")
     ]
+    if (layout.keys / "log.pub").exists():
+        raise emptied()
     if leftovers or exported is not None:
         raise VerificationError("log/checkpoint is missing")
     return "nothing is stored yet"
@@ -199,26 +246,9 @@ def _read(layout: Layout, path: str) -> bytes:
         raise VerificationError(f"log/{path} is missing") from None
 
 
-def _history(
-    exported: bytes, key: PublicKey, tree: Checkpoint, leaves: list[bytes]
-) -> str:
-    old = read_checkpoint(exported, key)
-    if old.size > tree.size:
-        raise VerificationError(
-            f"the log was cut: the exported checkpoint has {old.size} entries, "
-            f"the log {tree.size}"
-        )
-    path = consistency_path(old.size, leaves)
-    if not consistent(old.size, old.root, tree.size, tree.root, path):
-        raise VerificationError(
-            f"history was rewritten: the first {old.size} entries are not those the "
-            "exported checkpoint signed"
-        )
-    return f"the log still begins with the exported one of size {old.size:,}"
-
-
 def _journals(store: Store, entries: list[Entry]) -> str:
     layout = store.layout
+    torn: list[str] = []
     events: set[tuple[str, str]] = set()  # once each, however many processes had it
     sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
     opened = {e.journal for e in entries if isinstance(e, JournalOpened)} - sealed
@@ -232,32 +262,19 @@ def _journals(store: Store, entries: list[Entry]) -> str:
             continue
         fault = journals.fault(store.keys, name, journal, head)
         if fault and not (name not in opened and not journal.records):
-            raise VerificationError(f"journal/{name}.log: {fault}")
+            raise VerificationError(f"journal/{name}.log: {fault}", _RESTORED)
+        if journal.behind and name in opened:
+            torn.append(
+                f"{counted(journal.behind, 'byte')} after the last head of "
+                f"journal/{name}.log, never acknowledged"
+            )
         briefs = map(decode_brief, journal.records)
         events.update((brief.event_id, brief.raw_sha256) for brief in briefs)
         opened.discard(name)
     # What was sealed and removed since the entries were read is not missing.
     now = {e.journal for e in store.log.entries() if isinstance(e, JournalSealed)}
     for name in sorted(opened - now):
-        raise VerificationError(f"journal/{name}.log is missing and was never sealed")
-    return f"{counted(len(events), 'event')} not sealed yet"
-
-
-def _objects(layout: Layout, entries: list[Entry]) -> str:
-    seen: set[tuple[str, str]] = set()
-    for entry in _object_entries(entries):
-        folder = layout.quarantine if entry.of == "quarantine" else layout.objects
-        if (folder.name, entry.sha256) in seen:
-            continue
-        try:
-            read_blob(folder / entry.sha256)
-        except AnswerableError as error:
-            raise VerificationError(
-                f"{folder.name}/{entry.sha256} does not hold: {error.message}"
-            ) from error
-        seen.add((folder.name, entry.sha256))
-    return counted(len(seen), "object")
-
-
-def _object_entries(entries: list[Entry]) -> Iterator[ObjectEntry]:
-    return (entry for entry in entries if isinstance(entry, ObjectEntry))
+        raise VerificationError(
+            f"journal/{name}.log is missing and was never sealed", _RESTORED
+        )
+    return "; ".join([f"{counted(len(events), 'event')} not sealed yet", *torn])

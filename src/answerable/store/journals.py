@@ -39,7 +39,8 @@ class Writer:
         self._path = layout.journal_file(self.name)
         with refused("write", self._path):
             # The head first: a journal without one is damaged.
-            write_file(layout.head_file(self.name), self._head(0, self._chain))
+            newest = self._newest(0, self._chain)
+            write_file(layout.head_file(self.name), newest)
             self._head_handle = os.open(layout.head_file(self.name), os.O_WRONLY)
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
             self._handle = os.open(self._path, flags, FILE_MODE)
@@ -53,6 +54,10 @@ class Writer:
         signature = self._keys.sign(frames.signed_part(self._header, count, chain))
         return frames.head_body(count, chain, signature)
 
+    def _newest(self, count: int, chain: bytes) -> bytes:
+        text = frames.signed_newest(self._header, count, chain)
+        return frames.head_body(count, chain, self._keys.sign(text))
+
     def append(self, records: Sequence[bytes]) -> None:
         """Add records; they are on disk when this returns.
 
@@ -61,15 +66,15 @@ class Writer:
         """
         data, chain = frames.pack(records, self._chain)
         count = self.count + len(records)
-        body = self._head(count, chain)
-        data += frames.head_frame(body)
+        data += frames.head_frame(self._head(count, chain))
+        newest = self._newest(count, chain)
         with refused("write", self._path):
             try:
                 write_all(self._handle, data, "journal-write")
                 reached("journal-written")
                 os.fdatasync(self._handle)
                 reached("journal-synced")
-                os.pwrite(self._head_handle, body, 0)
+                os.pwrite(self._head_handle, newest, 0)
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._handle, self.size)
@@ -176,24 +181,25 @@ def fault(keys: Keys, name: str, journal: frames.Journal, body: bytes | None) ->
     """Say what of a journal does not hold, empty when all does.
 
     The journal may be ahead of its head file, which is written after it and not
-    synced; it is never behind.
+    synced; it is never behind. What a loss of power left of a group that was never
+    acknowledged is no fault.
     """
-    if journal.fault:
+    if journal.fault and not journal.torn:
         return journal.fault
     if body is None:
         return "its head file is missing"
     if len(body) != frames.HEAD:
         return "its head file is cut short"
     head = frames.read_head(body)
-    signed = frames.signed_part(frames.header(name), head.count, head.chain)
+    signed = frames.signed_newest(journal.header, head.count, head.chain)
     if not keys.verify(head.signature, signed):
         return "its head file does not hold"
     held = len(journal.records)
     if head.count > held:
-        return (
+        return journal.fault or (
             f"record {held + journal.unsigned} or the head after it is missing or "
             f"damaged (its head file counts {head.count})"
         )
-    if frames.chain_after(name, journal.leaves[: head.count]) != head.chain:
+    if frames.chain_after(journal.header, journal.leaves[: head.count]) != head.chain:
         return "its head file is of another journal"
     return ""

@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from threading import get_native_id
 
+from answerable.evidence.checkpoint import Checkpoint, fingerprint_key_digest
+from answerable.evidence.merkle import EMPTY_ROOT
 from answerable.evidence.note import (
     PublicKey,
     public_key,
@@ -15,11 +17,12 @@ from answerable.evidence.note import (
     verify_bytes,
 )
 from answerable.model.errors import EnvironmentRefused
-from answerable.store.disk import read_file, write_file
+from answerable.store.disk import read_file, sync_folder, write_file
 from answerable.store.layout import Layout
 
 _SIZE = 32
 _FINGERPRINT_HEX = 24
+_FINGERPRINT_KEY = "fingerprint.key"
 
 
 def _missing(path: Path) -> EnvironmentRefused:
@@ -27,6 +30,22 @@ def _missing(path: Path) -> EnvironmentRefused:
         f"{path} is missing: this store was made with it",
         "put it back from a copy; what is sealed still verifies without it",
     )
+
+
+def _make_once(path: Path, data: bytes) -> None:
+    """Put a file in place unless there is one.
+
+    Of several processes the last to rename would win; link() lets the first one win.
+    """
+    fresh = path.with_name(f".{path.name}.{get_native_id()}.made")
+    write_file(fresh, data)
+    try:
+        os.link(fresh, path)
+        sync_folder(path.parent)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
 
 
 class Keys:
@@ -42,7 +61,7 @@ class Keys:
         """Give the keyed fingerprint of a secret value: 24 hex digits."""
         if self._fingerprint is None:
             self._public = self.public
-            self._fingerprint = self._secret("fingerprint.key")
+            self._fingerprint = self._secret(_FINGERPRINT_KEY)
         data = value.encode("utf-8", "surrogatepass")
         digest = hmac.new(self._fingerprint, data, hashlib.sha256)
         return digest.hexdigest()[:_FINGERPRINT_HEX]
@@ -64,6 +83,12 @@ class Keys:
                 raise EnvironmentRefused(f"{path} is damaged") from error
         return self._public
 
+    def fingerprint_digest(self) -> bytes:
+        """Give the digest of the key of fingerprints, empty where it is not here."""
+        if not (self._layout.keys / _FINGERPRINT_KEY).exists():
+            return b""
+        return fingerprint_key_digest(self._secret(_FINGERPRINT_KEY))
+
     def seed(self) -> bytes:
         """Give the signing seed; makes the pair when there is none."""
         if self._seed is None:
@@ -80,14 +105,17 @@ class Keys:
         return verify_bytes(self.public, signature, data)
 
     def _make(self) -> PublicKey:
-        # The public key is written last: where it lies, all keys were made.
-        self._make_secret("fingerprint.key")
+        # The public key is written last: where it lies, all keys were made, and the
+        # log has a checkpoint. A store that was emptied to its keys shows by that.
+        self._make_secret(_FINGERPRINT_KEY)
         self._make_secret("log.key")
         seed = self._secret("log.key")
         # The log's name is its own: two stores never share an origin.
         raw = public_key("answerable", seed).raw
         name = f"answerable.local/{hashlib.sha256(raw).hexdigest()[:16]}"
         public = PublicKey(name, raw)
+        empty = Checkpoint(name, 0, EMPTY_ROOT, self.fingerprint_digest())
+        _make_once(self._layout.log / "checkpoint", empty.sign(public, seed))
         write_file(self._layout.keys / "log.pub", f"{public}\n".encode())
         return public
 
@@ -101,15 +129,7 @@ class Keys:
             return
         if (self._layout.log / "checkpoint").exists():
             raise _missing(path)
-        # Whoever renames last would win: link() lets the first one win.
-        fresh = self._layout.keys / f".{name}.{get_native_id()}.made"
-        write_file(fresh, secrets.token_bytes(_SIZE).hex().encode() + b"\n")
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
+        _make_once(path, secrets.token_bytes(_SIZE).hex().encode() + b"\n")
 
     def _secret(self, name: str) -> bytes:
         path = self._layout.keys / name

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from answerable.evidence.canonical import refuse_repeated_names
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.store.disk import FOLDER_MODE, make_folder, refused, write_file
 
@@ -134,6 +135,7 @@ def _check(layout: Layout) -> None:
     with refused("read", layout.format):
         data = layout.format.read_bytes()
     try:
+        refuse_repeated_names(data)
         found = msgspec.json.decode(data, type=_Format).store
     except ValueError as error:
         raise EnvironmentRefused(

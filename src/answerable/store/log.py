@@ -123,13 +123,17 @@ class Log:
             EnvironmentRefused: The disk refused; the log stands as it was.
         """
         with self.lock():
+            key = self._keys.public  # makes the first checkpoint with the keys
             self._refresh()
             leaves = [leaf_hash(data) for data in self._bytes]
-            key = self._keys.public
-            if self._seen:
-                last = read_checkpoint(self._seen, key)
-                if last.root != Frontier(leaves).root():
-                    raise _changed()
+            if not self._seen:
+                raise emptied()
+            last = read_checkpoint(self._seen, key)
+            if last.root != Frontier(leaves).root():
+                raise _changed()
+            named = self._keys.fingerprint_digest() or last.fingerprint_key
+            if last.fingerprint_key not in (b"", named):
+                raise other_fingerprint_key()
             fresh = [encode_entry(entry) for entry in entries]
             old, data = len(self._bytes), [*self._bytes, *fresh]
             leaves += [leaf_hash(entry) for entry in fresh]
@@ -142,7 +146,8 @@ class Log:
             for path, tile in tiles_after(old, leaves).items():
                 self._put(path, tile)
             reached("log-tiles")
-            checkpoint = Checkpoint(key.name, len(data), Frontier(leaves).root())
+            root = Frontier(leaves).root()
+            checkpoint = Checkpoint(key.name, len(data), root, named)
             note = checkpoint.sign(key, self._keys.seed())
             write_file(self._layout.log / "checkpoint", note)
             reached("log-checkpoint")
@@ -174,6 +179,22 @@ class Log:
         for old in folder.glob("*") if folder.is_dir() else ():
             if old.name.isdigit() and int(old.name) < width:
                 old.unlink(missing_ok=True)
+
+
+def emptied() -> VerificationError:
+    """Say that the keys are there, and the log that was made with them is not."""
+    return VerificationError(
+        "log/checkpoint is missing, and keys/log.pub says that there was one",
+        "put the store back from a copy; if it never held anything, remove keys/",
+    )
+
+
+def other_fingerprint_key() -> VerificationError:
+    """Say that the key of fingerprints is not the one the log was signed with."""
+    return VerificationError(
+        "keys/fingerprint.key is not the key that this store was made with",
+        "put it back from a copy: with another one, known credentials look new",
+    )
 
 
 def _changed() -> VerificationError:

@@ -1,7 +1,14 @@
-"""Objects on disk: named by their digest, compressed, and logged."""
+"""Objects on disk: named by their digest, compressed, and logged.
+
+An object is written beside its place and synced, then the log commits to it, and only
+then it is renamed into place. So each file in place is in the log: any other one was put
+there by somebody else. A process that ended before the rename leaves the object beside
+its place; it is read from there, and the next process that writes moves it.
+"""
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +16,15 @@ import msgspec
 import zstandard
 
 from answerable.evidence.records import ObjectEntry
-from answerable.model.errors import UsageError, VerificationError
+from answerable.model.errors import AnswerableError, UsageError, VerificationError
 from answerable.model.event import Quarantined
-from answerable.store.disk import reached, read_file, write_file
+from answerable.store.disk import (
+    reached,
+    read_file,
+    refused,
+    sync_folder,
+    write_file,
+)
 from answerable.store.layout import Layout
 from answerable.store.log import Log
 
@@ -48,6 +61,7 @@ class Objects:
     def __init__(self, layout: Layout, log: Log) -> None:
         self._layout, self._log = layout, log
         self._quarantined: set[str] | None = None
+        self._finished: set[Path] = set()
 
     def put(self, kind: str, data: bytes, now: int) -> str:
         """Store an object under its digest and log it.
@@ -55,11 +69,7 @@ class Objects:
         Returns:
             SHA-256 of the data, hex.
         """
-        digest = hashlib.sha256(data).hexdigest()
-        self._put(self._layout.objects / digest, data)
-        reached("object-written")
-        self._log.append([ObjectEntry(of=kind, sha256=digest, at=str(now))])
-        return digest
+        return self._commit(self._layout.objects, kind, data, now)
 
     def get(self, digest: str) -> bytes:
         """Give an object's content.
@@ -105,16 +115,55 @@ class Objects:
                 for r in fresh.values()
             ]
         )
-        name = hashlib.sha256(data).hexdigest()
-        self._put(self._layout.quarantine / name, data)
-        reached("object-written")
-        self._log.append([ObjectEntry(of=_QUARANTINE, sha256=name, at=str(now))])
+        self._commit(self._layout.quarantine, _QUARANTINE, data, now)
         self._quarantined.update(fresh)
         return len(fresh)
 
-    def _put(self, path: Path, data: bytes) -> None:
-        if not path.exists():
-            write_file(path, zstandard.ZstdCompressor(level=3).compress(data))
+    def _commit(self, folder: Path, kind: str, data: bytes, now: int) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        path = folder / digest
+        packed = zstandard.ZstdCompressor(level=3).compress(data)
+        with self._log.lock():
+            self._finish(folder)
+            if not _holds(path):
+                write_file(unfinished(path), packed)
+            reached("object-written")
+            self._log.append([ObjectEntry(of=kind, sha256=digest, at=str(now))])
+            reached("object-logged")
+            self._move(path)
+        return digest
+
+    def _finish(self, folder: Path) -> None:
+        """Move what the log names into place, and remove what it does not name."""
+        if folder in self._finished:
+            return
+        named = {e.sha256 for e in self._log.entries() if isinstance(e, ObjectEntry)}
+        for left in folder.glob(".*.new"):
+            digest = left.name.strip(".").removesuffix(".new")
+            if digest in named and not _holds(folder / digest):
+                self._move(folder / digest)
+            else:
+                with refused("remove", left):
+                    left.unlink(missing_ok=True)
+        self._finished.add(folder)
+
+    def _move(self, path: Path) -> None:
+        with refused("write", path), suppress(FileNotFoundError):
+            unfinished(path).replace(path)
+            sync_folder(path.parent)
+
+
+def unfinished(path: Path) -> Path:
+    """Give the place of an object until the log commits to it."""
+    return path.with_name(f".{path.name}.new")
+
+
+def _holds(path: Path) -> bool:
+    try:
+        read_whole(path)
+    except (AnswerableError, OSError):
+        return False
+    return True
 
 
 def read_blob(path: Path) -> bytes:
@@ -124,16 +173,36 @@ def read_blob(path: Path) -> bytes:
         UsageError: There is no such file.
         VerificationError: Its content is not what its name says.
     """
+    for place in (path, unfinished(path), path):  # it may be moved meanwhile
+        with suppress(FileNotFoundError):
+            return read_whole(place, path.name)
+    raise UsageError(f"there is no object {path.name}")
+
+
+def read_whole(place: Path, digest: str = "") -> bytes:
+    """Read a compressed file to its end.
+
+    Args:
+        place: The file.
+        digest: Of its content; empty for the file's name.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        VerificationError: Its content has another digest, or bytes follow it.
+    """
+    packed = read_file(place)
+    name = f"{place.parent.name}/{place.name}"
+    reader = zstandard.ZstdDecompressor().decompressobj()
     try:
-        packed = read_file(path)
-    except FileNotFoundError:
-        raise UsageError(f"there is no object {path.name}") from None
-    try:
-        data = zstandard.ZstdDecompressor().decompress(packed)
+        data = reader.decompress(packed)
     except zstandard.ZstdError:
-        raise VerificationError(f"{path.parent.name}/{path.name} is damaged") from None
-    if hashlib.sha256(data).hexdigest() != path.name:
-        raise VerificationError(f"{path.parent.name}/{path.name} is damaged")
+        raise VerificationError(f"{name} is damaged") from None
+    if reader.unused_data:
+        raise VerificationError(
+            f"{name} is damaged: {len(reader.unused_data)} bytes follow its end"
+        )
+    if not reader.eof or hashlib.sha256(data).hexdigest() != (digest or place.name):
+        raise VerificationError(f"{name} is damaged")
     return data
 
 

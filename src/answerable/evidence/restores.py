@@ -1,0 +1,71 @@
+"""Restore events: a record in the log that an older copy of the store was put back.
+
+It is an object of kind `restore`. The entries and records that the copy lacks are lost;
+the event says how many, so that nobody takes the gap for a rewritten history.
+"""
+
+import msgspec
+
+from answerable.model.errors import VerificationError
+
+KIND = "restore"
+SCHEMA = "answerable/restore/v1"
+
+
+class LostRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A journal of which the copy does not hold all.
+
+    Attributes:
+        journal: Its name.
+        kept: Records that hold, and are sealed by the restore.
+        known: Records that are known to have been acknowledged, at least.
+        fault: What does not hold.
+    """
+
+    journal: str
+    kept: int
+    known: int
+    fault: str
+
+
+class Restore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A restore event.
+
+    Attributes:
+        size: Entries in the log when it was recorded.
+        root: Root of the log then, hex.
+        checkpoint: An exported checkpoint that the log does not contain, a signed note;
+            empty where none was given.
+        journals: Journals that are not whole.
+        reason: Why, in the words of the person who recorded it.
+        at: When, UTC nanoseconds as a decimal string.
+        schema: `answerable/restore/v1`.
+    """
+
+    size: int
+    root: str
+    checkpoint: str
+    journals: tuple[LostRecords, ...]
+    reason: str
+    at: str
+    schema: str = SCHEMA
+
+
+def encode_restore(restore: Restore) -> bytes:
+    """Encode a restore event as canonical JSON."""
+    return msgspec.json.encode(restore, order="sorted")
+
+
+def decode_restore(data: bytes) -> Restore:
+    """Decode a restore event.
+
+    Raises:
+        VerificationError: The bytes are not the canonical encoding of one.
+    """
+    try:
+        restore = msgspec.json.decode(data, type=Restore, strict=True)
+    except (ValueError, RecursionError):
+        raise VerificationError("a restore event is malformed") from None
+    if restore.schema != SCHEMA or encode_restore(restore) != data:
+        raise VerificationError("a restore event is not of a kind this release knows")
+    return restore

@@ -1,0 +1,152 @@
+"""Verification against an exported checkpoint, and what restore events say about it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from answerable.evidence import journal as frames
+from answerable.evidence.checkpoint import Checkpoint, JournalHead, read_checkpoint
+from answerable.evidence.merkle import consistency_path, consistent
+from answerable.evidence.note import PublicKey
+from answerable.evidence.records import Entry, JournalSealed
+from answerable.evidence.restores import KIND, Restore, decode_restore
+from answerable.model.errors import VerificationError
+from answerable.store import journals
+from answerable.store.store import Store
+
+_RECORD = (
+    "if you put back an older copy, record that and go on: "
+    "answerable evidence restored --checkpoint FILE --reason TEXT"
+)
+_GO_ON = (
+    "what was lost stays lost; from now on compare with a checkpoint of today: "
+    "answerable evidence checkpoint --export FILE"
+)
+
+
+def restores(store: Store) -> list[Restore]:
+    """Read the restore events of a store, in the order of the log.
+
+    Raises:
+        VerificationError: One of them does not hold.
+    """
+    return [
+        decode_restore(store.get_object(each.digest)) for each in store.objects(KIND)
+    ]
+
+
+def described(restore: Restore) -> str:
+    """Say when a copy was put back, and why."""
+    day = datetime.fromtimestamp(int(restore.at) // 10**9, tz=UTC).date()
+    why = f" ({restore.reason})" if restore.reason else ""
+    return f"an older copy of the store was put back, as recorded on {day}{why}"
+
+
+def check_history(
+    store: Store,
+    exported: bytes,
+    key: PublicKey,
+    tree: Checkpoint,
+    leaves: Sequence[bytes],
+    entries: Sequence[Entry],
+) -> str:
+    """Check that the store contains what an exported checkpoint signed.
+
+    Args:
+        store: The store.
+        exported: The exported checkpoint.
+        key: Whose signature it has to have.
+        tree: The store's own checkpoint.
+        leaves: Leaf hashes of the log's entries.
+        entries: Entries of the log.
+
+    Raises:
+        VerificationError: It does not; the message says what is missing.
+    """
+    old = read_checkpoint(exported, key)
+    lost = lost_entries(old, tree, leaves)
+    if lost:
+        for restore in restores(store):
+            if restore.size < old.size or _is_of(restore, old):
+                raise VerificationError(
+                    f"{described(restore)}: the log had {restore.size} entries then, "
+                    f"and those up to {old.size}, which the exported checkpoint "
+                    "signed, are lost",
+                    _GO_ON,
+                )
+        raise VerificationError(lost, _RECORD)
+    events = restores(store)
+    for head in old.journals:
+        fault = lost_records(store, head, entries)
+        if fault:
+            raise _lost_journal(head, fault, events)
+    said = f"the log still begins with the exported one of size {old.size:,}"
+    records = sum(head.count for head in old.journals)
+    if not records:
+        return said
+    return f"{said}, and {records:,} records that were not sealed then are here"
+
+
+def _is_of(restore: Restore, old: Checkpoint) -> bool:
+    """Tell whether a restore event names this exported checkpoint, or a later one."""
+    if not restore.checkpoint:
+        return False
+    lost = read_checkpoint(restore.checkpoint.encode(), None)
+    return lost.origin == old.origin and lost.size >= old.size
+
+
+def _lost_journal(
+    head: JournalHead, fault: str, events: Sequence[Restore]
+) -> VerificationError:
+    for restore in events:
+        if head.name in {each.journal for each in restore.journals}:
+            return VerificationError(f"{described(restore)}: {fault}", _GO_ON)
+    return VerificationError(fault, _RECORD)
+
+
+def lost_entries(old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]) -> str:
+    """Say what of an exported checkpoint the log does not contain, empty for nothing."""
+    if old.size > tree.size:
+        return (
+            "the log was cut, or an older copy was put back: the exported checkpoint "
+            f"has {old.size} entries, the log {tree.size}"
+        )
+    path = consistency_path(old.size, leaves)
+    if not consistent(old.size, old.root, tree.size, tree.root, path):
+        return (
+            "history was rewritten, or an older copy was put back and written to: the "
+            f"first {old.size} entries are not those the exported checkpoint signed"
+        )
+    return ""
+
+
+def lost_records(store: Store, head: JournalHead, entries: Sequence[Entry]) -> str:
+    """Say what of a journal is not here any more, empty for nothing."""
+    name = f"journal/{head.name}.log"
+    signed = f"the exported checkpoint counts {head.count} records"
+    sealed = _sealed(head.name, entries)
+    if sealed is None:
+        try:
+            journal = journals.load(store.layout, store.keys, head.name)
+        except FileNotFoundError:
+            # It may have been sealed since the entries were read.
+            sealed = _sealed(head.name, store.log.entries())
+            if sealed is None:
+                return f"{name} is missing: {signed}"
+        else:
+            held = len(journal.records)
+            if held < head.count:
+                return f"{name} was cut: {signed}, it holds {held}"
+            leaves = journal.leaves[: head.count]
+            if frames.chain_after(journal.header, leaves) != head.chain:
+                return f"{name} was rewritten: {signed}, and other ones"
+            return ""
+    if sealed.count < head.count:
+        return f"{name} was cut: {signed}, {sealed.count} were sealed"
+    if sealed.count == head.count and sealed.chain != head.chain.hex():
+        return f"{name} was rewritten: {signed}, and other ones"
+    return ""
+
+
+def _sealed(name: str, entries: Sequence[Entry]) -> JournalSealed | None:
+    found = (e for e in entries if isinstance(e, JournalSealed) and e.journal == name)
+    return next(found, None)

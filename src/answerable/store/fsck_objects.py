@@ -1,0 +1,73 @@
+"""Verification of objects and kept records: each is what its name says, and logged."""
+
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from answerable.evidence.records import Entry, ObjectEntry
+from answerable.model.errors import AnswerableError, VerificationError
+from answerable.store.fsck_segments import counted
+from answerable.store.objects import read_blob, unfinished
+from answerable.store.store import Store
+
+# Names of files that a process which was ended left half written.
+_HALF = re.compile(r"\.{1,2}[0-9a-f]{64}(\.new)?(\.[0-9]+)?\.new")
+
+
+def check_objects(store: Store, entries: list[Entry]) -> str:
+    """Check every object that the log names, and that there is no other file.
+
+    Raises:
+        VerificationError: The first one that does not hold, by name.
+    """
+    layout = store.layout
+    # Files first: what is in place now is in the log already.
+    there = {
+        folder: list(_files(folder)) for folder in (layout.objects, layout.quarantine)
+    }
+    logged = {
+        (_folder(each), each.sha256) for each in _object_entries(store.log.entries())
+    }
+    half = 0
+    for folder, paths in there.items():
+        for path in paths:
+            name = f"{folder.name}/{path.name}"
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise VerificationError(f"{name} is no regular file")
+            if _HALF.fullmatch(path.name):
+                half += 1
+            elif (folder.name, path.name) not in logged:
+                raise VerificationError(
+                    f"{name} is not in the log: it is no evidence",
+                    "move it away; the store does not read it",
+                )
+    seen: set[tuple[str, str]] = set()
+    for entry in _object_entries(entries):
+        folder = layout.quarantine if entry.of == "quarantine" else layout.objects
+        if (folder.name, entry.sha256) in seen:
+            continue
+        try:
+            read_blob(folder / entry.sha256)
+        except AnswerableError as error:
+            raise VerificationError(
+                f"{folder.name}/{entry.sha256} does not hold: {error.message}"
+            ) from error
+        seen.add((folder.name, entry.sha256))
+        half -= unfinished(folder / entry.sha256).exists()
+    said = counted(len(seen), "object")
+    return (
+        f"{said}; {counted(half, 'unfinished write')} left over" if half > 0 else said
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return iter(sorted(folder.iterdir()))
+
+
+def _folder(entry: ObjectEntry) -> str:
+    return "quarantine" if entry.of == "quarantine" else "objects"
+
+
+def _object_entries(entries: Sequence[Entry]) -> Iterator[ObjectEntry]:
+    return (entry for entry in entries if isinstance(entry, ObjectEntry))

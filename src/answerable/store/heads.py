@@ -1,0 +1,52 @@
+"""The signed head of a store for export: the log's, and that of each open journal."""
+
+from dataclasses import replace
+
+from answerable.evidence.checkpoint import JournalHead, read_checkpoint
+from answerable.evidence.records import JournalSealed
+from answerable.store import journals
+from answerable.store.store import Store
+
+_AGAIN = 20
+
+
+def signed_heads(store: Store) -> bytes:
+    """Give a signed checkpoint that covers the log and what is not sealed yet.
+
+    Without the signing key, as in a copy that only verifies, it covers the log alone.
+
+    Returns:
+        The note, empty where nothing is in the log.
+
+    Raises:
+        VerificationError: A journal does not hold.
+    """
+    for _ in range(_AGAIN):
+        note = store.log.checkpoint()
+        if not note or not (store.layout.keys / "log.key").exists():
+            return note
+        heads = _heads(store)
+        if store.log.checkpoint() == note:  # nothing was sealed meanwhile
+            break
+    tree = read_checkpoint(note, store.keys.public)
+    if not tree.size:
+        return b""
+    if not heads:
+        return note
+    return replace(tree, journals=heads).sign(store.keys.public, store.keys.seed())
+
+
+def _heads(store: Store) -> tuple[JournalHead, ...]:
+    entries = store.log.entries()
+    sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
+    heads = []
+    for name in journals.names(store.layout):
+        if name in sealed:
+            continue
+        try:
+            journal = journals.load_whole(store.layout, store.keys, name)
+        except FileNotFoundError:
+            continue
+        if journal.head is not None:
+            heads.append(JournalHead(name, journal.head.count, journal.head.chain))
+    return tuple(heads)
