@@ -118,7 +118,7 @@ def can(
     return best
 
 
-OPEN = 2
+MISSING, OPEN = 1, 2
 _MOST_OPEN = 256  # open paths that are judged for one that rests on less
 
 
@@ -126,7 +126,7 @@ def rank(reply: Reply) -> int:
     """Rank an answer: never, open for want of a policy that was not collected, open, always."""
     if reply.formula in (FALSE, TRUE):
         return 3 if reply.formula == TRUE else 0
-    return 1 if rests_on_missing(reply.formula) else OPEN
+    return MISSING if rests_on_missing(reply.formula) else OPEN
 
 
 def _can_as(

@@ -12,7 +12,7 @@ from answerable.model.inventory import CredentialEntity, Inventory
 from answerable.reach.estate.clauses import UNCOLLECTED
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import is_account, owner_in
-from answerable.reach.verdict.formula import Formula
+from answerable.reach.verdict.formula import Atom, Formula
 
 AWS = "aws"
 _AWS_KEYS = "aws-keys"
@@ -133,8 +133,15 @@ def unknown_platform(estate: Estate) -> UnknownSubject | None:
 
 
 def rests_on_missing(formula: Formula) -> bool:
-    """Tell whether only policies that were not collected could allow a call."""
-    return all(any(a.key == UNCOLLECTED for a in one) for one in formula)
+    """Tell whether only policies that were not collected could allow a call.
+
+    A call that they could merely deny is allowed by others.
+    """
+    return all(any(map(_is_missing_allow, one)) for one in formula)
+
+
+def _is_missing_allow(each: Atom) -> bool:
+    return each.key == UNCOLLECTED and each.operator == "Allows" and not each.negated
 
 
 def unknown_identities(

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from answerable.model.ids import IdentityId
 from answerable.reach.able import candidates
+from answerable.reach.bits.planes import positions
 from answerable.reach.bits.whole import whole_of
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import caller_of
@@ -23,13 +24,17 @@ from answerable.reach.pattern_answers import PatternQuestion, is_pattern
 from answerable.reach.patterns.resources import text_parts
 from answerable.reach.patterns.terms import RESOURCES, Term, disjoint
 from answerable.reach.questions import (
+    MISSING,
     Reply,
+    can,
     entry_hop,
     nobody,
     of_caller,
+    rank,
     replied,
 )
 from answerable.reach.rows.rows import Row
+from answerable.reach.unknown import rests_on_missing
 from answerable.reach.verdict.formula import FALSE, TRUE, chained
 from answerable.reach.verdict.request import Request
 from answerable.reach.verdict.single import ask, ask_as
@@ -272,8 +277,10 @@ class _Listed:
         self._graph, self._call, self._gravity = graph, (action, resource), gravity
         whole = whole_of(graph)
         starts = [graph.start(identity) for identity in graph.estate.principals]
-        goals = whole.with_loose(whole.goal(*self._call), starts, *self._call)
-        self._starts, self._found = starts, towards(graph, starts, goals)
+        self._whole = whole
+        self._goals = whole.with_loose(whole.goal(*self._call), starts, *self._call)
+        self._starts, self._found = starts, towards(graph, starts, self._goals)
+        self._answered: int | None = None
 
     def all(self) -> Iterator[_Entry]:
         """List everyone, each with its place in the order."""
@@ -293,7 +300,28 @@ class _Listed:
 
     def _reply(self, node: Node, way: Reached) -> Reply:
         answer = ask(self._graph.estate, self._graph.principal(way.node), *self._call)
-        return replied(self._graph, node.identity, way, answer)
+        reply = replied(self._graph, node.identity, way, answer)
+        if rank(reply) != MISSING or not self._leads_to_answer(node):
+            return reply
+        better = can(
+            self._graph, node.identity, *self._call, direct=False, goals=self._goals
+        )
+        return better if rank(better) > MISSING else reply
+
+    def _leads_to_answer(self, node: Node) -> bool:
+        """Tell whether a node leads to one that collected policies allow the call."""
+        if self._answered is None:
+            graph, open_ = self._graph, self._goals.some & ~self._goals.sure
+            self._answered = self._goals.sure
+            for number in positions(open_ & ~(-1 << self._whole.size)):
+                principal = graph.principal(self._whole.node(number))
+                answer = ask(graph.estate, principal, *self._call)
+                if not rests_on_missing(answer.formula):
+                    self._answered |= 1 << number
+        number = self._whole.number(node)
+        if number >= self._whole.size:
+            return True
+        return bool(self._whole.some.beyond[number] & self._answered)
 
     def _entering(self) -> Iterator[_Entry]:
         """List who may enter a role that can, and is not in the snapshot."""

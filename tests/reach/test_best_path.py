@@ -1,0 +1,129 @@
+"""An open answer does not hide a better one: of an identity, the best path is shown."""
+
+import pytest
+
+from answerable.model.ids import IdentityId
+from answerable.reach import questions, unknown, who_can
+from answerable.reach.estate.clauses import UNCOLLECTED
+from answerable.reach.estate.estate import compile_estate
+from answerable.reach.paths.graph import Graph
+from answerable.reach.questions import Reply
+from answerable.reach.unknown import rests_on_missing
+from answerable.reach.verdict.formula import Verdict, verdict
+from tests.reach.build import B, Builder, catalogue, role, statement, user
+from tests.reach.planted import Plant, planted
+
+ANA, ONE = user("ana"), role("one")
+READ = ("s3:GetObject", "arn:aws:s3:::red/a")
+MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+
+
+def estate(condition: dict[str, dict[str, str]] | None) -> Builder:
+    """Ana has a policy that was not collected, and enters a role that reads."""
+    build = Builder()
+    build.identity(ANA)
+    build.identity(ONE)
+    build.policy(ANA, "identity", policy="arn:aws:iam::1:policy/lost", collected=False)
+    trust = statement(
+        "t", action="sts:AssumeRole", principal={"AWS": ANA}, condition=condition
+    )
+    build.policy(ONE, "trust", trust)
+    build.policy(ONE, "identity", statement("r", action="s3:*", resource="*"))
+    return build
+
+
+def listed(build: Builder) -> Reply:
+    graph = Graph(compile_estate(build.facts(), catalogue()))
+    found = who_can.who_can(graph, *READ, direct=False)
+    return next(reply for reply in found if reply.subject == ANA)
+
+
+def is_allowed_by(reply: Reply) -> tuple[list[str], bool]:
+    """Say to whom the path leads, and whether a policy not collected must allow it."""
+    return [hop.to for hop in reply.path], rests_on_missing(reply.formula)
+
+
+@pytest.mark.parametrize("condition", [None, MFA])
+def test_who_can_shows_a_path_that_rests_on_collected_policies(
+    condition: dict[str, dict[str, str]] | None,
+) -> None:
+    reply = listed(estate(condition))
+    assert verdict(reply.formula) is Verdict.ONLY_IF  # what is missing may deny
+    assert is_allowed_by(reply) == ([ONE], False)
+
+
+def test_an_open_path_of_a_role_that_rests_on_collected_policies_is_shown() -> None:
+    build = estate(MFA)
+    two = build.identity(role("two"))
+    trust = statement("t", action="sts:AssumeRole", principal={"AWS": ANA})
+    build.policy(two, "trust", trust)
+    build.policy(two, "identity", policy="arn:aws:iam::1:policy/gone", collected=False)
+    assert is_allowed_by(listed(build)) == ([ONE], False)
+
+
+def test_without_a_better_path_the_open_answer_stays() -> None:
+    build = estate(MFA)
+    build.policies = [one for one in build.policies if not one.id.startswith(ONE)]
+    build.attachments = [one for one in build.attachments if one.target != ONE]
+    trust = statement("t", action="sts:AssumeRole", principal={"AWS": ANA})
+    build.policy(ONE, "trust", trust)
+    assert is_allowed_by(listed(build)) == ([], True)
+
+
+def test_can_and_who_can_say_the_same() -> None:
+    for condition in (None, MFA):
+        build = estate(condition)
+        graph = Graph(compile_estate(build.facts(), catalogue()))
+        said = questions.can(graph, IdentityId(ANA), *READ, direct=False)
+        reply = listed(build)
+        assert (said.formula, said.path) == (reply.formula, reply.path)
+
+
+def test_one_from_outside_enters_a_role_that_has_a_better_path() -> None:
+    build = estate(MFA)
+    far = user("far", B)
+    door = build.identity(role("door"))
+    trust = statement("t", action="sts:AssumeRole", principal={"AWS": far})
+    build.policy(door, "trust", trust)
+    build.policy(door, "identity", policy="arn:aws:iam::1:policy/gone", collected=False)
+    step = statement("s", action="sts:AssumeRole", resource=ONE)
+    build.policy(door, "identity", step, policy=f"{door}#inline/s")
+    build.policies = [p for p in build.policies if not p.id.startswith(f"{ONE}#trust")]
+    build.attachments = [
+        a
+        for a in build.attachments
+        if not a.policy.endswith("#trust") or a.target != ONE
+    ]
+    both = statement(
+        "t", action="sts:AssumeRole", principal={"AWS": door}, condition=MFA
+    )
+    build.policy(ONE, "trust", both)
+    graph = Graph(compile_estate(build.facts(), catalogue()))
+    found = who_can.who_can(graph, *READ, direct=False)
+    reply = next(reply for reply in found if reply.subject == far)
+    assert is_allowed_by(reply) == ([door, ONE], False)
+
+
+def _no_answer_is_better(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(who_can, "can", lambda *args, **more: questions.nobody())
+
+
+def _a_missing_deny_counts_as_a_missing_allow(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(unknown, "_is_missing_allow", lambda each: each.key == UNCOLLECTED)
+
+
+def _nothing_leads_to_an_answer(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(who_can._Listed, "_leads_to_answer", lambda self, node: False)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _no_answer_is_better,
+        _a_missing_deny_counts_as_a_missing_allow,
+        _nothing_leads_to_an_answer,
+    ],
+)
+def test_a_planted_mistake_is_found(plant: Plant) -> None:
+    with planted(plant), pytest.raises(AssertionError):
+        test_who_can_shows_a_path_that_rests_on_collected_policies(MFA)
