@@ -77,6 +77,7 @@ DECIDES = {
         "client_id",  # of an ID-JAG, against what the request says
         "leaves",  # those that a rule names; the others are varied below
         "token_sha256",  # names the start
+        "payload_sha256",  # names the token that is used up
     },
     Attestation: {
         "attestor",

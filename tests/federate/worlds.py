@@ -88,6 +88,7 @@ def signed(
         "leaves": read_leaves(payload),
         "unchecked": (),
         "token_sha256": hashlib.sha256(repr(payload).encode()).digest(),
+        "payload_sha256": hashlib.sha256(repr(payload).encode()).digest(),
     }
     return SignedClaims(**(usual | facts))
 

@@ -272,6 +272,7 @@ JUDGED: dict[type, dict[str, str]] = {
         "leaves": "of our own tokens: the delegation; said in all others",
         "unchecked": "said",
         "token_sha256": "evidence",
+        "payload_sha256": "names the token that is used up",
     },
     Proof: {
         "jkt": "the key that is shown",

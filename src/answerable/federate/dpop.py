@@ -132,14 +132,24 @@ def _check_request(payload: JsonObject, method: str, url: str) -> None:
 
 
 def _check_age(payload: JsonObject, now: int) -> int:
-    iat = payload.get("iat")
-    if type(iat) is not int:
-        raise ProofRefused(Reason.CLAIM_TYPE, "expected iat as whole seconds")
+    iat = _time(payload, "iat")
     if not now - WINDOW <= iat <= now + SKEW:
         raise ProofRefused(
             Reason.PROOF_AGE, f"expected a proof of the last {WINDOW} seconds"
         )
+    # RFC 9449 4.2: other claims may stand in a proof; these two say when it holds.
+    if "exp" in payload and now >= _time(payload, "exp") + SKEW:
+        raise ProofRefused(Reason.PROOF_AGE, "expected a proof before its exp")
+    if "nbf" in payload and now + SKEW < _time(payload, "nbf"):
+        raise ProofRefused(Reason.PROOF_AGE, "expected a proof after its nbf")
     return iat
+
+
+def _time(payload: JsonObject, name: str) -> int:
+    value = payload.get(name)
+    if type(value) is not int:
+        raise ProofRefused(Reason.CLAIM_TYPE, f"expected {name} as whole seconds")
+    return value
 
 
 def _check_token(payload: JsonObject, access_token: str) -> None:

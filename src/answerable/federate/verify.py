@@ -4,6 +4,7 @@ Text in, `SignedClaims` out, or a refusal. Nothing outside `verify` makes claims
 token, and nothing is read from a token that `verify` refused. docs/decisions/0010.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -209,4 +210,10 @@ def _claims(
         leaves=read_leaves(payload),
         unchecked=unchecked,
         token_sha256=admitted.sha256,
+        payload_sha256=_payload_digest(admitted),
     )
+
+
+def _payload_digest(admitted: Admitted) -> bytes:
+    payload = admitted.signing_input.partition(b".")[2]
+    return hashlib.sha256(payload).digest()

@@ -28,6 +28,7 @@ from answerable.model.errors import AnswerableError
 from answerable.model.exchange import OAuthError, Refusal
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.record import Exchanged
+from answerable.model.rule import Reuse
 from answerable.store.control.contract import (
     Committed,
     Control,
@@ -326,8 +327,10 @@ def _exchange_of(found: Found, minting: Minting, sha256: bytes) -> Exchange:
         sha256=sha256,
         expires=minting.expires,
     )
+    is_single_use = minting.rule.reuse is Reuse.ONCE
+    token = (found.token,) if found.token is not None and is_single_use else ()
     return Exchange(
-        uses=tuple(found.uses),
+        uses=(*found.uses, *token),
         ticket=minting.ticket,
         under=minting.under,
         opens=minting.delegation if minting.opens else None,

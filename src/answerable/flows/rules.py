@@ -206,6 +206,7 @@ def _rule_item(
         ],
         "delegate_to": list(rule.delegate_to),
         "on_behalf_of": list(rule.on_behalf_of),
+        "reuse": rule.reuse.value,
         "digest": rule.digest,
         "faults": faults,
     }

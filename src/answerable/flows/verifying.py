@@ -71,11 +71,13 @@ class Found:
         subject: Of what is asked for; None until it is found.
         actor: Who asks beside it, likewise.
         uses: What is used up by it.
+        token: The foreign token among it, which the rule may let be shown again.
     """
 
     subject: SignedClaims | Attestation | HeldNow | Handed | None = None
     actor: HeldNow | Attestation | None = None
     uses: list[Use] = field(default_factory=list)
+    token: Use | None = None
 
 
 class Verifying:
@@ -156,8 +158,8 @@ class Verifying:
             # runs says the API server.
             if claims.token_sha256 not in shown.reviewed:
                 raise ReviewNeeded(claims, request.unverified_subject)
-        elif claims.jti:
-            found.uses.append(token_use(claims))
+        else:
+            found.token = token_use(claims)
         return claims
 
     def _held(self, admitted: Admitted, now: float) -> HeldNow:

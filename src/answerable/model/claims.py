@@ -124,6 +124,8 @@ class SignedClaims:
             leaf. What lies deeper in lists, null and fractions are not read.
         unchecked: Names of the claims that no profile asked for, sorted.
         token_sha256: Digest of the token, 32 bytes: what evidence names it by.
+        payload_sha256: Digest of the payload as it is signed, 32 bytes. It names the
+            token even where another signature of the same issuer verifies, too.
     """
 
     token_type: TokenType
@@ -144,6 +146,7 @@ class SignedClaims:
     leaves: tuple[tuple[ClaimPath, Scalar | tuple[Scalar, ...]], ...]
     unchecked: tuple[str, ...]
     token_sha256: bytes
+    payload_sha256: bytes
 
     def leaf(self, *path: str) -> Scalar | tuple[Scalar, ...] | None:
         """Find a leaf by its path, None where there is none."""

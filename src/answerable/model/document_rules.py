@@ -33,6 +33,7 @@ class RuleItem(TypedDict):
     grants: list[RuleGrantItem]
     delegate_to: list[str]
     on_behalf_of: list[str]
+    reuse: str
     digest: str
     faults: list[RuleFaultItem]
 

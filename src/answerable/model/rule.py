@@ -136,6 +136,13 @@ class Bounds:
         )
 
 
+class Reuse(StrEnum):
+    """How often a token of an issuer can be exchanged under a rule."""
+
+    ONCE = "once"
+    UNTIL_EXPIRY = "until-expiry"
+
+
 @dataclass(frozen=True, slots=True)
 class TrustRule:
     """One rule.
@@ -147,6 +154,7 @@ class TrustRule:
         grants: What it gets, by audience; one grant for each audience and kind.
         delegate_to: Agents that it may hand a part of this to.
         on_behalf_of: Names of issuers whose people may have it act for them.
+        reuse: How often one token of an issuer can be exchanged under it.
         digest: SHA-256 of the rule in its canonical form, hex; evidence names it.
         bounds: What its grants come to: made once, and in every delegation.
     """
@@ -157,6 +165,7 @@ class TrustRule:
     grants: tuple[TokenGrant, ...]
     delegate_to: tuple[AgentId, ...] = ()
     on_behalf_of: tuple[str, ...] = ()
+    reuse: Reuse = Reuse.ONCE
     digest: str = ""
     bounds: "Bounds" = field(init=False, repr=False, compare=False)
 

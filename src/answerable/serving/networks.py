@@ -7,6 +7,8 @@ the proxy's network.
 import ipaddress
 from functools import lru_cache
 
+from answerable.serving.metadata_addresses import is_metadata_service
+
 HERE = "local"  # a unix socket, or a pipe
 LOOPBACK = "loopback"
 LINK_LOCAL = "link-local"
@@ -22,7 +24,8 @@ _PRIVATE = tuple(
 def network_of(host: str) -> str:
     """Give the network of an address; empty for what is none.
 
-    The block of a private address, 24 bits of a public one of IPv4 and 48 of IPv6.
+    `link-local` for addresses of metadata services, too, and for those that stand for
+    one; the block of a private address, 24 bits of a public one of IPv4 and 48 of IPv6.
     """
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
@@ -32,7 +35,7 @@ def network_of(host: str) -> str:
         address = address.ipv4_mapped
     if address.is_loopback:
         return LOOPBACK
-    if address.is_link_local:
+    if is_metadata_service(address):
         return LINK_LOCAL
     for block in _PRIVATE:
         if address in block:

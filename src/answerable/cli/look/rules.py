@@ -8,6 +8,7 @@ from answerable.cli.look.table import Column, table
 from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_rules import RuleFitItem, RuleItem, TokenCheckItem
+from answerable.model.rule import Reuse
 
 
 def rules(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -34,6 +35,9 @@ def rules(document: Document, screen: Screen, now: int) -> Iterator[str]:
     ]
     yield from table(columns, rows, screen, together=True)
     for item in items:
+        if item["reuse"] != Reuse.ONCE:
+            line = f"{item['rule']}: a copied token gives more (reuse: {item['reuse']})"
+            yield from screen.wrap(safe(line), " " * 4)
         for fault in item["faults"]:
             where = f"{fault['line']}:{fault['column']}: " if fault["line"] else ""
             at = f"{fault['at']}: " if fault["at"] else ""

@@ -9,21 +9,23 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from answerable.model.rule import IssuedSubject, TokenGrant, TrustRule
+from answerable.model.rule import IssuedSubject, Reuse, TokenGrant, TrustRule
 
 
 def canonical(rule: TrustRule) -> bytes:
     """Write a rule, its digest left out, in the one way there is."""
-    return _json(
-        {
-            "agent": rule.agent,
-            "delegate_to": sorted(rule.delegate_to),
-            "grants": sorted((_grant(grant) for grant in rule.grants), key=_json),
-            "id": rule.id,
-            "on_behalf_of": sorted(rule.on_behalf_of),
-            "subject": _subject(rule),
-        }
-    )
+    members: dict[str, object] = {
+        "agent": rule.agent,
+        "delegate_to": sorted(rule.delegate_to),
+        "grants": sorted((_grant(grant) for grant in rule.grants), key=_json),
+        "id": rule.id,
+        "on_behalf_of": sorted(rule.on_behalf_of),
+        "subject": _subject(rule),
+    }
+    # Left out where it is the default: digests of older rules stay what they were.
+    if rule.reuse is not Reuse.ONCE:
+        members["reuse"] = rule.reuse.value
+    return _json(members)
 
 
 def digest(rule: TrustRule) -> str:

@@ -12,22 +12,16 @@ from urllib.parse import urlsplit
 
 from answerable.federate.uri import normalise
 from answerable.model.errors import AnswerableError
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-# Metadata services that are not link-local: of AWS, Oracle Cloud, Alibaba Cloud.
-_METADATA = frozenset(
-    ipaddress.ip_address(each)
-    for each in ("fd00:ec2::254", "192.0.0.192", "100.100.100.200")
+from answerable.serving.metadata_addresses import (
+    Address,
+    destinations,
+    is_metadata_service,
 )
+
 # What some versions of Python take for global, and the registries of IANA do not.
 _NOT_GLOBAL = tuple(
     ipaddress.ip_network(each)
     for each in ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")
-)
-# Prefixes behind which an IPv4 address stands: RFC 6052 2.1, RFC 8215.
-_TRANSLATED = tuple(
-    ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48")
 )
 
 
@@ -100,30 +94,23 @@ def _is_address(host: str) -> bool:
 def is_fit(text: str, *, private: bool) -> bool:
     """Tell whether an address may be connected to.
 
-    Link-local ones never are: what answers there is the metadata service of a cloud.
+    One of a metadata service never may, nor one that stands for it.
     """
     try:
-        address = _inner(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return False  # with a zone, for one
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
-    if address in _METADATA:
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        return False
+    if is_metadata_service(address):
+        return False
+    return all(_may_be(each, private=private) for each in destinations(address))
+
+
+def _may_be(address: Address, *, private: bool) -> bool:
+    if address.is_multicast or address.is_unspecified:
         return False
     if private:
         return True
     listed = any(address in net for net in _NOT_GLOBAL)
     return address.is_global and not address.is_reserved and not listed
-
-
-def _inner(address: Address) -> Address:
-    """Give the IPv4 address that an IPv6 address stands for, else itself."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    inner = address.ipv4_mapped or address.sixtofour
-    if inner is None and address.teredo:
-        inner = address.teredo[1]
-    compatible = int(address) >> 32 == 0 and int(address) > 1
-    if inner is None and (compatible or any(address in net for net in _TRANSLATED)):
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return inner or address

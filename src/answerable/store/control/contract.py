@@ -84,8 +84,21 @@ class Use(msgspec.Struct, frozen=True, gc=False):
 
 
 def token_use(claims: SignedClaims) -> Use:
-    """Name a token that was shown to us: (issuer, audience, jti)."""
-    key = _digest("token", claims.iss, claims.aud, claims.jti)
+    """Name a token that was shown to us.
+
+    By (issuer, audience, `jti`); without `jti` by `uti`, the same claim in tokens of
+    Entra ID; without either by issuer and payload, never by the whole text: an ECDSA
+    signature has a second form that verifies, too.
+
+    Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    """
+    uti = claims.leaf("uti")
+    if claims.jti:
+        key = _digest("token", claims.iss, claims.aud, claims.jti)
+    elif isinstance(uti, str) and uti:
+        key = _digest("token-uti", claims.iss, claims.aud, uti)
+    else:
+        key = _digest("token-payload", claims.iss, claims.payload_sha256.hex())
     return Use(key, claims.iat - SKEW, claims.exp + SKEW)
 
 

@@ -20,6 +20,7 @@ from answerable.model.rule import (
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
+    Reuse,
     RuleSubject,
     TokenGrant,
     TrustRule,
@@ -79,6 +80,7 @@ def _rule(section: Section) -> _Placed:
         grants=tuple(grants),
         delegate_to=tuple(map(AgentId, section.texts("delegate_to"))),
         on_behalf_of=section.texts("on_behalf_of"),
+        reuse=section.word("reuse", Reuse.ONCE),
     )
     section.close()
     return _Placed(replace(rule, digest=digest(rule)), places)

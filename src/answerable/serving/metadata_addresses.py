@@ -1,0 +1,92 @@
+"""Addresses of cloud metadata services, in every form that leads to them: pure.
+
+A metadata service gives credentials of the machine to whoever connects, so an address of
+one counts as link-local, whatever its prefix. Many IPv6 addresses stand for an IPv4
+address, and a translator in the network sends the connection there.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Those that are not link-local themselves.
+_SERVICES = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+        "168.63.129.16/32",
+        # Oracle Cloud Classic; Alibaba Cloud ECS "Instance metadata".
+        "192.0.0.192/32",
+        "100.100.100.200/32",
+        # AWS: instance metadata ::254, EKS Pod Identity ::23, time ::123, names ::253.
+        "fd00:ec2::/32",
+        # https://cloud.google.com/compute/docs/metadata/querying-metadata
+        "fd20:ce::254/128",
+        # Oracle Cloud, endpoint of its SDKs; Scaleway; Alibaba Cloud.
+        "fd00:c1::a9fe:a9fe/128",
+        "fd00:42::42/128",
+        "fd00:100::100:200/128",
+    )
+)
+_LOW_32 = 0xFFFF_FFFF
+# RFC 8215: a translator may have any prefix in it, of 48 to 96 bits (RFC 6052 2.2).
+_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+# Before an IPv4 address: RFC 4291 2.5.5, RFC 2765 2.1, RFC 6052 2.1.
+_PREFIXES = tuple(
+    ipaddress.IPv6Network(each)
+    for each in (
+        "::/96",
+        "::ffff:0:0/96",
+        "::ffff:0:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+    )
+)
+_ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))  # RFC 5214 6.1
+
+
+def is_metadata_service(address: Address) -> bool:
+    """Say whether a metadata service answers at an address or at what it stands for."""
+    found = list(destinations(address))
+    if isinstance(address, ipaddress.IPv6Address) and _without_zone(address) in _LOCAL:
+        found += map(ipaddress.IPv4Address, _translated(int(address)))
+    return any(each.is_link_local or _is_service(each) for each in found)
+
+
+def destinations(address: Address) -> Iterator[Address]:
+    """Yield where a connection to an address goes: there, or to an IPv4 address."""
+    if isinstance(address, ipaddress.IPv4Address):
+        yield address
+        return
+    address = _without_zone(address)
+    low = ipaddress.IPv4Address(int(address) & _LOW_32)
+    if int(address) > 1 and any(address in prefix for prefix in _PREFIXES):
+        yield low
+    elif address.sixtofour is not None:
+        yield address.sixtofour
+    elif address.teredo is not None:
+        yield from address.teredo
+    else:
+        yield address
+    if int(address) >> 32 & _LOW_32 in _ISATAP:
+        yield low
+
+
+def _is_service(address: Address) -> bool:
+    return any(address.version == net.version and address in net for net in _SERVICES)
+
+
+def _without_zone(address: ipaddress.IPv6Address) -> ipaddress.IPv6Address:
+    return ipaddress.IPv6Address(int(address))
+
+
+def _translated(number: int) -> Iterator[int]:
+    """Yield the IPv4 addresses behind prefixes of 48, 56, 64 and 96 bits.
+
+    Bits 64 to 71 are zero, and no part of the address (RFC 6052 2.2).
+    """
+    yield (number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF
+    yield (number >> 64 & 0xFF) << 24 | number >> 32 & 0xFF_FFFF
+    yield number >> 24 & _LOW_32
+    yield number & _LOW_32
