@@ -19,6 +19,26 @@ _USUAL = "/run/answerable/sts.sock"
 @click.option("--agent", metavar="NAME", required=True, help="Which agent it is.")
 @click.option("--user", metavar="USER", default="", help="Run it as this user.")
 @click.option(
+    "--env",
+    "environment",
+    metavar="NAME",
+    multiple=True,
+    help="With --user, a variable that it gets; may be repeated.",
+)
+@click.option(
+    "--fd",
+    "descriptors",
+    metavar="N",
+    type=click.IntRange(min=3),
+    multiple=True,
+    help="With --user, an open file that it gets; may be repeated.",
+)
+@click.option(
+    "--no-pty",
+    is_flag=True,
+    help="With --user, share your terminal: it can type as you there.",
+)
+@click.option(
     "--sts",
     metavar="SOCKET",
     envvar="ANSWERABLE_STS",
@@ -47,6 +67,9 @@ def run(
     settings: Settings,
     agent: str,
     user: str,
+    environment: tuple[str, ...],
+    descriptors: tuple[int, ...],
+    no_pty: bool,
     sts: str,
     files: tuple[str, ...],
     request: str,
@@ -60,8 +83,9 @@ def run(
     the kernel who started it and as whom it will run, and has found a rule that lets
     them. What COMMAND starts in turn belongs to it. No key is written anywhere.
 
-    As its own user (--user, which takes root) it is told apart from whoever started it.
-    Without, any process of that user can pass for it, and a line says so.
+    As its own user (--user, which takes root) it is told apart from whoever started it,
+    with a clean environment, no open files and a terminal of its own. Without, any
+    process of that user can pass for it, and a line says so.
 
     With --request, what you ask it for is filed first, as `requests file` does for an
     hour, and COMMAND begins once a running gateway knows of it.
@@ -87,5 +111,15 @@ def run(
             shows=False,
         )
         time.sleep(_KNOWN)
-    start = Start(named, command, user, sts, files, settings.quiet)
+    start = Start(
+        agent=named,
+        argv=command,
+        user=user,
+        environment=environment,
+        descriptors=descriptors,
+        shares_terminal=no_pty,
+        sts=sts,
+        files=files,
+        quiet=settings.quiet,
+    )
     ctx.exit(launch(start, lambda line: click.echo(f"answerable: {line}", err=True)))

@@ -16,10 +16,10 @@ from threading import Lock
 from answerable.gateway.shown.credential import LEAST, is_fit
 from answerable.model.errors import AnswerableError
 from answerable.model.upstream_credential import UpstreamCredential
+from answerable.serving.clean_environment import clean_environment
 
 MOST = 8192  # bytes of a secret
 WITHIN = 10.0  # seconds that a command has
-INHERITED = ("HOME", "PATH")  # all that it has of our environment
 
 Stamp = tuple[int, ...]
 
@@ -126,14 +126,13 @@ def _is_open(facts: os.stat_result) -> bool:
 
 def _of_command(argv: tuple[str, ...], groups: Groups) -> bytes:
     """Run a command in a clean environment; what it writes, within bounds."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     running = subprocess.Popen(  # noqa: S603 - the operator's own words
         argv,
         bufsize=0,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # nobody knows what it writes there
-        env=inherited,
+        env=clean_environment(),
         cwd="/",
         process_group=0,
     )

@@ -7,11 +7,9 @@ gets no more calls; its session has ended, and is begun anew.
 """
 
 import asyncio
-import os
 import secrets
 from collections.abc import Mapping
 from functools import partial
-from itertools import chain
 
 from answerable.gateway.identity import Met, MetAt, anybody, nowhere
 from answerable.gateway.stdio.child import IDLE, Child
@@ -20,6 +18,7 @@ from answerable.gateway.stdio.under_way import INITIALIZE, UnderWay
 from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.model.config import Server
 from answerable.model.limits import Limits
+from answerable.serving.clean_environment import clean_environment
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.refusals import Why
@@ -27,16 +26,14 @@ from answerable.serving.wire.refusals import Why
 MOST = 64  # processes of one server
 FIRST_BACK_OFF, LAST_BACK_OFF = 0.5, 30.0  # seconds
 OK, BAD_REQUEST, NOT_FOUND, NO_STREAM = 200, 400, 404, 405
-ALWAYS = ("HOME", "PATH")
 
 Owner = tuple[str, str, str]  # principal, session, digest of the credential
 
 
 def program(server: Server, *, shows_errors: bool) -> Program:
     """Say how a configured command is run: with what it was given, and no more."""
-    names = chain(ALWAYS, server.inherit_env)
-    inherited = {name: os.environ[name] for name in names if name in os.environ}
-    return Program(server.command, inherited | dict(server.env), shows_errors)
+    environment = clean_environment(server.inherit_env) | dict(server.env)
+    return Program(server.command, environment, shows_errors)
 
 
 class Command:

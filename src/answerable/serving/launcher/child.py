@@ -5,12 +5,13 @@ other it says that it stands, and what went wrong if it does not begin. That one
 by itself when the program runs.
 """
 
+import ctypes
 import errno
 import os
 import pwd
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +20,15 @@ from typing import NoReturn
 import msgspec
 
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.serving.clean_environment import TERMINAL, clean_environment
 from answerable.serving.processes.held import text
 from answerable.serving.processes.units import start_in
 
 _STANDS = b"!"
 _FAILED = 127  # of a child that never began; nobody sees it
-# What leads to the launcher's own things, and is no other user's.
-_OWN = (
-    *("DBUS_SESSION_BUS_ADDRESS", "MAIL", "SSH_AUTH_SOCK", "ANSWERABLE_STORE"),
-    *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
-    *("XDG_STATE_HOME", "SUDO_COMMAND", "SUDO_GID", "SUDO_UID", "SUDO_USER"),
-)
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4  # <linux/prctl.h>
+# Of the account, whatever the starter's are.
+ACCOUNT_NAMES = ("HOME", "LOGNAME", "SHELL", "USER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,14 @@ class Account:
         uid: User id.
         gid: Its group.
         home: Its home.
+        shell: Its shell.
     """
 
     name: str
     uid: int
     gid: int
     home: str
+    shell: str
 
 
 def account(user: str) -> Account:
@@ -66,14 +67,28 @@ def account(user: str) -> Account:
             "an agent does not run as the superuser",
             "make a user for it, and name that",
         )
-    return Account(found.pw_name, found.pw_uid, found.pw_gid, found.pw_dir)
+    return Account(
+        name=found.pw_name,
+        uid=found.pw_uid,
+        gid=found.pw_gid,
+        home=found.pw_dir,
+        shell=found.pw_shell or "/bin/sh",
+    )
 
 
-def environment_of(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of another user's process."""
-    kept = {name: each for name, each in environment.items() if name not in _OWN}
-    name = account.name
-    return kept | {"HOME": account.home, "USER": name, "LOGNAME": name}
+def environment_of(account: Account, names: Sequence[str]) -> dict[str, str]:
+    """Give the environment of a process of an account.
+
+    Args:
+        account: Whose.
+        names: Variables of our own environment that it gets besides.
+    """
+    return clean_environment((*TERMINAL, *names)) | {
+        "HOME": account.home,
+        "LOGNAME": account.name,
+        "SHELL": account.shell,
+        "USER": account.name,
+    }
 
 
 class Child:
@@ -85,6 +100,7 @@ class Child:
         account: Whom it runs as; None leaves it who we are.
         mask: Signals that are blocked in it when it begins.
         shut: A socket that it has no business with.
+        kept: Descriptors above 2 that its program gets; None for all that are open.
 
     Raises:
         EnvironmentRefused: It cannot be made, or cannot become that user.
@@ -101,6 +117,8 @@ class Child:
         account: Account | None,
         mask: set[signal.Signals],
         shut: socket.socket,
+        *,
+        kept: Collection[int] | None = None,
     ) -> None:
         self._program = program
         begin, self._gate = os.pipe()
@@ -112,6 +130,8 @@ class Child:
                 os.close(each)
             raise EnvironmentRefused(f"cannot start it ({error.strerror})") from None
         if self.pid == 0:
+            if kept is not None:
+                close_at_exec(kept)
             _run(program, argv, account, mask, (begin, say, self._gate, shut))
         os.close(begin)
         os.close(say)
@@ -181,11 +201,23 @@ def _run(
         os._exit(_FAILED)
 
 
+def close_at_exec(kept: Collection[int]) -> None:
+    """Have all descriptors above 2 end where a program begins, but those to be kept."""
+    for name in os.listdir("/proc/self/fd"):
+        # The one that lists the folder is gone by now.
+        with suppress(OSError):
+            if int(name) > 2:
+                os.set_inheritable(int(name), int(name) in kept)
+
+
 def _become(account: Account) -> None:
     """Be another user, with no way back."""
     os.initgroups(account.name, account.gid)
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)
+    # A launcher with CAP_SETUID instead of root keeps that over the change of user, and
+    # as an ambient one it would be the program's (man 7 capabilities).
+    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 
 
 def _reset_signals(mask: set[signal.Signals]) -> None:

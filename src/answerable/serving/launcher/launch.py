@@ -12,8 +12,15 @@ from pathlib import Path
 
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
-from answerable.serving.launcher.child import Account, Child, account, environment_of
+from answerable.serving.launcher.child import (
+    ACCOUNT_NAMES,
+    Account,
+    Child,
+    account,
+    environment_of,
+)
 from answerable.serving.launcher.service import Registered, Service
+from answerable.serving.launcher.session import give_foreground, run_in_session
 from answerable.serving.launcher.waiting import block, restore, wait_for
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
@@ -28,6 +35,9 @@ class Start:
         agent: As which agent.
         argv: Program and arguments.
         user: Name or number of the user to run it as; empty for our own.
+        environment: Names of variables that another user's agent gets besides the usual.
+        descriptors: Open files above 2 that it gets.
+        shares_terminal: It has our terminal in place of one of its own.
         sts: Path of the token service's socket.
         files: The agent's configuration.
         quiet: Say nothing of ourselves.
@@ -36,6 +46,9 @@ class Start:
     agent: AgentId
     argv: tuple[str, ...]
     user: str
+    environment: tuple[str, ...]
+    descriptors: tuple[int, ...]
+    shares_terminal: bool
     sts: str
     files: tuple[str, ...]
     quiet: bool
@@ -61,22 +74,27 @@ def launch(start: Start, tell: Callable[[str], None]) -> int:
             "run it there, or give the workload a token of an issuer",
         )
     user = account(start.user) if start.user else None
-    if user is not None and user.uid == os.geteuid():
-        user = None
+    _check_handed_over(start)
     request = {
         "agent": start.agent,
         "program": _program(start.argv[0]),
         "argv_sha256": _argv_digest(start.argv),
         "config_sha256": _files_digest(start.files),
     }
-    service = Service(start.sts)
-    mask = block()
-    try:
-        _take_in_orphans()
-        return _run(start, user, request, service, mask, tell)
-    finally:
-        restore(mask)
-        service.close()
+
+    def work() -> int:
+        service = Service(start.sts)
+        mask = block()
+        try:
+            _take_in_orphans()
+            return _run(start, user, request, service, mask, tell)
+        finally:
+            restore(mask)
+            service.close()
+
+    if user is None or start.shares_terminal:
+        return work()
+    return run_in_session(user, work)
 
 
 def _run(
@@ -87,8 +105,18 @@ def _run(
     mask: set[signal.Signals],
     tell: Callable[[str], None],
 ) -> int:
-    child = Child(request["program"], start.argv, user, mask, service.socket)
+    child = Child(
+        request["program"],
+        start.argv,
+        None if user is None or user.uid == os.geteuid() else user,
+        mask,
+        service.socket,
+        kept=None if user is None else start.descriptors,
+    )
     try:
+        if user is not None and not start.shares_terminal:
+            os.setpgid(child.pid, child.pid)
+            give_foreground(child.pid)
         run = service.register(request | {"pid": child.pid, "start": child.start})
     except BaseException:
         child.abandon()
@@ -98,7 +126,7 @@ def _run(
             f"advisory: {start.agent} runs as its starter (uid {os.getuid()}), whose "
             "other processes can pass for it; --user makes it enforcing"
         )
-    if user is not None and not start.quiet and _can_type():
+    if user is not None and start.shares_terminal and not start.quiet and _can_type():
         tell(
             "the terminal is shared: the agent can type into it; "
             "sysctl dev.tty.legacy_tiocsti=0 stops that"
@@ -111,13 +139,45 @@ def _run(
 
 
 def _environment(start: Start, user: Account | None, run: Registered) -> dict[str, str]:
-    own = dict(os.environ)
-    base = own if user is None else environment_of(user, own)
+    base = dict(os.environ)
+    if user is not None:
+        base = environment_of(user, start.environment)
     # Names of places. Whoever knows them is not believed for it.
     return base | {
         "ANSWERABLE_STS": os.path.abspath(start.sts),
         "ANSWERABLE_RUN": run.run,
     }
+
+
+def _check_handed_over(start: Start) -> None:
+    """Check that what another user's agent is to get besides is there.
+
+    Raises:
+        UsageError: A variable is not set, a descriptor not open; or no user is named.
+    """
+    if not start.user and (start.environment or start.descriptors):
+        raise UsageError(
+            "--env and --fd say what another user's agent gets (expected --user, too)",
+            "without --user it gets all that you have",
+        )
+    for name in start.environment:
+        if name in ACCOUNT_NAMES:
+            raise UsageError(f"{name} is that of the --user (got --env {name})")
+        if name not in os.environ:
+            raise UsageError(
+                f"no such variable (got --env {name!r}, expected one that is set)",
+                f"the name alone, and its value in the environment: {name}=... answerable",
+            )
+    for handle in start.descriptors:
+        try:
+            os.fstat(handle)
+        except OSError:
+            raise UsageError(f"no open file has the number {handle}") from None
+        if os.isatty(handle):
+            raise UsageError(
+                f"a terminal is not handed over (got --fd {handle})",
+                "the agent has one of its own, or yours with --no-pty",
+            )
 
 
 def _can_type() -> bool:

@@ -2,7 +2,8 @@
 
 The child stays in our process group, so that the terminal's own signals reach it from
 the kernel: those are not sent on a second time. Whatever somebody sends to us is. Where
-the child stops we stop, and the shell sees a job that did.
+the child stops we stop, and the shell sees a job that did. In a session of its own the
+child leads a group, and a relay sends on the signals of the starter's terminal.
 """
 
 import os
@@ -12,6 +13,17 @@ _KERNEL = 0x80  # SI_KERNEL, <asm-generic/siginfo.h>
 _SENT_ON = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM),
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT),
+)
+# Those that a terminal sends to all of a job.
+_TO_GROUPS = frozenset(
+    {
+        signal.SIGHUP,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGWINCH,
+        signal.SIGTSTP,
+        signal.SIGCONT,
+    }
 )
 _WAITED_FOR = (signal.SIGCHLD, *_SENT_ON)
 
@@ -31,6 +43,9 @@ def wait_for(child: int) -> int:
     """Wait until a child has ended; signals are blocked meanwhile.
 
     Orphans that were handed to us are waited for, too: nobody else will.
+
+    Args:
+        child: Its process id; that of its group, too, where it leads one.
 
     Returns:
         Its exit code, 128 + n where signal n ended it.
@@ -65,6 +80,9 @@ def _reaped(child: int) -> int | None:
 
 def _send_on(child: int, told: signal.struct_siginfo) -> None:
     """Give a signal to the child, unless it has it already or sent it itself."""
+    if os.getpgid(child) == child and told.si_signo in _TO_GROUPS:
+        os.killpg(child, told.si_signo)
+        return
     from_terminal = told.si_code == _KERNEL and os.getpgid(child) == os.getpgrp()
     if not from_terminal and told.si_pid != child:
         os.kill(child, told.si_signo)

@@ -1,0 +1,233 @@
+"""Relay between the terminal of whoever starts an agent and the agent's session.
+
+It copies bytes between the terminal and a pseudo-terminal, passes window sizes and
+signals on, stops when the launcher does, and ends with its exit code. The terminal is in
+raw mode meanwhile: the keys for interrupt and stop take effect on the pseudo-terminal.
+
+Without a terminal it passes signals on, and nothing else.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import termios
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+_FORWARDED = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+)
+_HEARD = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD)
+_PIECE = 65_536  # bytes that are read at once
+_MOST = 262_144  # bytes that wait in one direction
+_DRAIN = 1.0  # seconds for output that is there when the launcher ends
+_WINDOW_SIZE = 8  # bytes of struct winsize
+_IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6  # of tcgetattr
+
+# As `termios.tcgetattr` gives them: numbers, and the list of keys.
+_Modes = list[Any]
+_Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+class Relay:
+    """One relay; it hears signals from when it is made.
+
+    Args:
+        terminal: Descriptor of the terminal, -1 without one.
+        outer: Descriptor of the pseudo-terminal's outer end, -1 without one.
+    """
+
+    def __init__(self, terminal: int, outer: int) -> None:
+        self._terminal, self._outer = terminal, outer
+        self._saved: _Modes | None = None  # modes to restore
+        self._typed, self._said = bytearray(), bytearray()
+        self._reads = {terminal, outer} - {-1}
+        self._woken, self._wake = os.pipe()
+        for each in {self._woken, self._wake, outer} - {-1}:
+            os.set_blocking(each, False)
+        self._launcher = 0  # process id, while it runs
+        self._handlers: dict[signal.Signals, _Handler] = {}
+        for number in _HEARD:
+            # What was ignored before stays so, as under nohup(1).
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, _note)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+
+    def leave(self) -> None:
+        """Undo all of it in the process that is no relay."""
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        for each in {self._woken, self._wake, self._terminal, self._outer} - {-1}:
+            os.close(each)
+
+    def run(self, launcher: int) -> int:
+        """Relay until the launcher ends; give its exit code, 128 + n for signal n."""
+        self._launcher = launcher
+        self._attach()
+        while (code := self._reaped()) is None:
+            self._wait(None)
+        self._launcher = 0
+        until = time.monotonic() + _DRAIN
+        while self._has_output() and (left := until - time.monotonic()) > 0:
+            self._wait(left)
+        self._detach()
+        self.leave()
+        return code
+
+    def _reaped(self) -> int | None:
+        while True:
+            pid, status = os.waitpid(self._launcher, os.WNOHANG | os.WUNTRACED)
+            if pid == 0:
+                return None
+            if not os.WIFSTOPPED(status):
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+            self._suspend()
+            os.kill(self._launcher, signal.SIGCONT)
+
+    def _suspend(self) -> None:
+        """Stop as the agent did, and all of our job with us; returns when it goes on.
+
+        Where no shell waits for the job the kernel ignores SIGTSTP, and it goes on.
+        """
+        self._detach()
+        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(0, signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, before)
+        self._attach()
+
+    def _wait(self, seconds: float | None) -> None:
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        for here, to_read, to_write in (
+            (self._terminal, self._typed, self._said),
+            (self._outer, self._said, self._typed),
+        ):
+            is_read = here in self._reads and len(to_read) < _MOST
+            if here == self._terminal and self._saved is None:
+                is_read = False
+            wanted = is_read * select.POLLIN | bool(to_write) * select.POLLOUT
+            if here >= 0 and wanted:
+                poll.register(here, wanted)
+        ready = dict(poll.poll(None if seconds is None else seconds * 1000))
+        if self._woken in ready:
+            self._heard()
+        self._copy(ready, self._terminal, self._typed, self._said)
+        self._copy(ready, self._outer, self._said, self._typed)
+
+    def _heard(self) -> None:
+        for number in os.read(self._woken, _PIECE):
+            if number in (signal.SIGCONT, signal.SIGWINCH):
+                self._attach()
+            if number in _FORWARDED and self._launcher:
+                os.kill(self._launcher, number)
+
+    def _copy(
+        self, ready: dict[int, int], here: int, read: bytearray, write: bytearray
+    ) -> None:
+        events = ready.get(here, 0)
+        if not events:
+            return
+        try:
+            if events & select.POLLOUT:
+                del write[: os.write(here, write[:_PIECE])]
+            if events & ~select.POLLOUT and here in self._reads:
+                piece = os.read(here, _PIECE)
+                read += piece
+                if not piece:
+                    self._close(here, write)
+        except BlockingIOError:
+            pass
+        except OSError:
+            # Its other end is gone: the terminal, or all that had the pseudo-terminal.
+            self._close(here, write)
+
+    def _close(self, here: int, write: bytearray) -> None:
+        self._reads.discard(here)
+        write.clear()
+        if here == self._terminal and self._outer >= 0:
+            # The agent's terminal goes as ours went.
+            os.close(self._outer)
+            self._reads.discard(self._outer)
+            self._outer = -1
+            self._typed.clear()
+
+    def _has_output(self) -> bool:
+        if self._outer < 0 or self._terminal not in self._reads:
+            return False
+        if self._said:
+            return True
+        poll = select.poll()
+        poll.register(self._outer, select.POLLIN)
+        return self._outer in self._reads and bool(poll.poll(0))
+
+    def _attach(self) -> None:
+        """Take the terminal, if it is ours now, and pass its size on."""
+        if self._terminal < 0:
+            return
+        with suppress(OSError, termios.error):
+            size = fcntl.ioctl(self._terminal, termios.TIOCGWINSZ, bytes(_WINDOW_SIZE))
+            fcntl.ioctl(self._outer, termios.TIOCSWINSZ, size)
+            if os.tcgetpgrp(self._terminal) != os.getpgrp():
+                return
+            modes = termios.tcgetattr(self._terminal)
+            if self._saved is None:
+                self._saved = modes
+            raw = _raw(modes, is_output_ours=os.isatty(1))
+            termios.tcsetattr(self._terminal, termios.TCSADRAIN, raw)
+
+    def _detach(self) -> None:
+        """Give the terminal back as it was.
+
+        Unread input is dropped: what the agent had the terminal answer is not typed into
+        whoever reads next.
+        """
+        saved, self._saved = self._saved, None
+        if saved is not None:
+            with suppress(OSError, termios.error):
+                termios.tcsetattr(self._terminal, termios.TCSAFLUSH, saved)
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    """Handle a signal: its number is in the pipe by now."""
+
+
+def _raw(modes: _Modes, *, is_output_ours: bool) -> _Modes:
+    """Give the modes in which every key is a byte.
+
+    Where standard output goes elsewhere, the next program of a pipeline writes to the
+    terminal, and is interrupted from it: then line ends and signal keys stay.
+    """
+    raw = [*modes]
+    raw[_IFLAG] &= ~(
+        termios.BRKINT
+        | termios.ICRNL
+        | termios.IGNBRK
+        | termios.IGNCR
+        | termios.INLCR
+        | termios.ISTRIP
+        | termios.IXON
+        | termios.PARMRK
+    )
+    dropped = termios.ECHO | termios.ECHONL | termios.ICANON | termios.IEXTEN
+    if is_output_ours:
+        raw[_OFLAG] &= ~termios.OPOST
+        dropped |= termios.ISIG
+    raw[_LFLAG] &= ~dropped
+    keys = list(modes[_CC])
+    keys[termios.VMIN], keys[termios.VTIME] = 1, 0
+    raw[_CC] = keys
+    return raw
