@@ -45,6 +45,12 @@ def header(name: str) -> bytes:
     return _MAGIC + name.encode("ascii") + b"\n"
 
 
+def headers(name: str) -> tuple[bytes, ...]:
+    """Give the first bytes of a journal in each format, the newest first."""
+    newest = header(name)
+    return newest, _MAGIC_1 + newest.removeprefix(_MAGIC)
+
+
 def chain_start(head: bytes) -> bytes:
     """Give the chain hash before the first record."""
     return hashlib.sha256(head).digest()
@@ -168,10 +174,8 @@ def read(data: bytes, name: str, verify: Callable[[bytes, bytes], bool]) -> Jour
         name: Its name.
         verify: Tells whether (signature, data) holds; called once for each head.
     """
-    first = header(name)
-    if data.startswith(_MAGIC_1):
-        first = _MAGIC_1 + first.removeprefix(_MAGIC)
-    if not data.startswith(first):
+    first = next((each for each in headers(name) if data.startswith(each)), b"")
+    if not first:
         return Journal(first, [], [], None, 0, 0, len(data), "header does not hold")
     walk = _Walk(first)
     fault = ""

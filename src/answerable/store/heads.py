@@ -19,7 +19,7 @@ def signed_heads(store: Store) -> bytes:
         The note, empty where nothing is in the log.
 
     Raises:
-        VerificationError: A journal does not hold.
+        VerificationError: A head file does not hold.
     """
     for _ in range(_AGAIN):
         note = store.log.checkpoint()
@@ -43,10 +43,7 @@ def _heads(store: Store) -> tuple[JournalHead, ...]:
     for name in journals.names(store.layout):
         if name in sealed:
             continue
-        try:
-            journal = journals.load_whole(store.layout, store.keys, name)
-        except FileNotFoundError:
-            continue
-        if journal.head is not None:
-            heads.append(JournalHead(name, journal.head.count, journal.head.chain))
+        head = journals.newest(store.layout, store.keys, name)
+        if head is not None and head.count:
+            heads.append(JournalHead(name, head.count, head.chain))
     return tuple(heads)

@@ -177,6 +177,26 @@ def head_bytes(layout: Layout, name: str) -> bytes | None:
         return None
 
 
+def newest(layout: Layout, keys: Keys, name: str) -> frames.Head | None:
+    """Give the head in the head file of a journal; None where it is not there.
+
+    Raises:
+        VerificationError: It is not signed by the store's key.
+    """
+    body = head_bytes(layout, name)
+    if body is None:
+        return None
+    if len(body) == frames.HEAD:
+        head = frames.read_head(body)
+        for first in frames.headers(name):
+            signed = frames.signed_newest(first, head.count, head.chain)
+            if keys.verify(head.signature, signed):
+                return head
+    raise VerificationError(
+        f"journal/{name}.head does not hold", "see: answerable evidence verify"
+    )
+
+
 def fault(keys: Keys, name: str, journal: frames.Journal, body: bytes | None) -> str:
     """Say what of a journal does not hold, empty when all does.
 

@@ -213,8 +213,13 @@ class Store:
         for name in journals.names(self.layout):
             self.seal_journal(name, now)
 
-    def seal_journal(self, name: str, now: int) -> int:
+    def seal_journal(self, name: str, now: int, *, whole: bool = True) -> int:
         """Seal one journal, unless its process is alive.
+
+        Args:
+            name: The journal.
+            now: UTC nanoseconds.
+            whole: Refuse one that does not hold; else seal what does.
 
         Returns:
             Segments written.
@@ -228,12 +233,12 @@ class Store:
                 return 0
             with self.log.lock():
                 entries = self.log.entries()
-                done = any(
-                    isinstance(e, JournalSealed) and e.journal == name for e in entries
-                )
+                sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
+                done = name in sealed
                 written: list[Manifest | JournalSealed] = []
                 if not done and not self._never_used(name, entries):
-                    journal = journals.load_whole(self.layout, self.keys, name)
+                    load = journals.load_whole if whole else journals.load
+                    journal = load(self.layout, self.keys, name)
                     reached("seal-begin")
                     previous = [e.segment for e in entries if isinstance(e, Manifest)]
                     written = write_segments(

@@ -68,7 +68,7 @@ def test_a_newer_file_is_refused_clearly_and_left_alone(tmp_path: Path) -> None:
     raw.close()
     before = (tmp_path / "control.db").read_bytes()
     with pytest.raises(
-        EnvironmentRefused, match="has version 9, this release reads up to 3"
+        EnvironmentRefused, match="has version 9, this release reads up to 4"
     ):
         SqliteControl(tmp_path, NOW)
     assert (tmp_path / "control.db").read_bytes() == before

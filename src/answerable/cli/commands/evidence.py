@@ -99,6 +99,30 @@ def checkpoint(settings: Settings, export: str) -> None:
     answer(document, settings)
 
 
+@evidence.command(cls=Verb, short_help="Record that an older copy was put back.")
+@click.option(
+    "--checkpoint", default="", metavar="FILE", help="An exported one that is lost."
+)
+@click.option("--reason", required=True, metavar="TEXT", help="Why it was put back.")
+@pass_settings
+def restored(settings: Settings, checkpoint: str, reason: str) -> None:
+    """Record in the log that this store was put back from an older copy.
+
+    `verify` then says so instead of finding a cut or rewritten history. Journals that
+    the copy does not hold whole are sealed as far as they hold. Nothing that was lost
+    comes back, and the record cannot be taken back. An agent may not do this.
+    """
+    from answerable.cli.signing import only_a_person
+    from answerable.flows.restored import restored as flow
+
+    only_a_person(settings)
+    signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
+    with opened(settings) as session:
+        lines = flow(session.store, checkpoint=signed, reason=reason, now=session.now)
+    for line in lines:
+        click.echo(line)
+
+
 @evidence.command(cls=Verb, short_help="Write records with their proofs to one file.")
 @click.argument("event_ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--out", default="", metavar="FILE", help="Where to write the bundle.")

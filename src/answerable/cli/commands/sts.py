@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 class _Sts(Verbs):
-    sections = (("Commands", ("rules", "explain", "test", "keys", "kill", "revive")),)
+    sections = (
+        (
+            "Commands",
+            ("rules", "explain", "test", "keys", "kill", "revive", "restored"),
+        ),
+    )
 
 
 @click.group("sts", cls=_Sts, short_help="Rules, keys and kills of the token service.")
@@ -66,6 +71,34 @@ def revive(settings: Settings, subject: str, config: str) -> None:
     plan = token_plan_of(settings, config)
     only_a_person(settings, token_state(plan.config.sts, plan.store) / "runs")
     told_back(subject, Kills(plan.store, plan.config).revive(subject))
+
+
+@sts.command(cls=Verb, short_help="End what a restored database may have lost.")
+@_config
+@pass_settings
+def restored(settings: Settings, config: str) -> None:
+    """Say that the database of a token service was put back from an older copy.
+
+    Tokens and proofs that were used and delegations that were revoked since the copy
+    was made would count as fresh. So an epoch begins: all that could have been shown
+    before is refused, every delegation ends, and every signing key is killed. Run it
+    while the service is stopped. A service that finds an older copy at its start does
+    the same by itself.
+    """
+    from answerable.sts.serve.asking import end_after_restore
+
+    ended, has_gateway = end_after_restore(token_plan_of(settings, config))
+    click.echo(f"epoch {ended.epoch}: what could have been shown before is refused")
+    click.echo(f"ended: delegations {ended.delegations}, tokens {ended.tokens}")
+    for kid in ended.keys:
+        click.echo(f"{kid} killed")
+    if ended.keys and not has_gateway:
+        click.echo(
+            "at each gateway of another file: answerable gateway kill key:KID "
+            "--config FILE",
+            err=True,
+        )
+    click.echo("next: start the token service; agents ask it for new tokens")
 
 
 @sts.command(cls=Verb, short_help="List signing keys, or turn to the next one.")

@@ -15,7 +15,7 @@ opened, nor a token recorded, below what a `revoke_*` that returned has ended.
 loss of power is another matter. PostgreSQL (with `fsync` on, as it comes) keeps
 everything. SQLite keeps everything that a `revoke_*`, `kill_key`, `publish_key` or
 `new_epoch` returned from, and whatever came before it; of the last exchanges it may lose
-some. Both lose what is put back from an older copy: whoever does so calls `new_epoch`.
+some. Both lose what is put back from an older copy: see `restoring`.
 
 **The epoch** is the rule for what may have been lost. It is the time of the first start
 after a stop that may have lost records; SQLite finds such a stop itself (the machine was
@@ -23,6 +23,11 @@ started anew, and nobody had closed the file). What could have been shown before
 the epoch (`Use.since`) is refused as `PERHAPS_SEEN`, and every ticket is gone. A client
 gets on with a new token, or with a proof that carries a nonce given since the epoch.
 Delegations and tokens that were lost are unknown, and what is unknown is dead.
+
+**The generation** counts up at each start and stop and once a minute. A process keeps it
+in a file beside the database as well, so a database that was put back from an older copy
+is found to be behind. The identity names the database itself (file or cluster); a copy
+in another place has another one.
 
 **Stale.** Nothing: each answer is of a moment between call and return. With PostgreSQL
 that holds for the primary alone; never give it the address of a standby.
@@ -229,6 +234,21 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Lineage:
+    """Which database this is, and how far it has come.
+
+    Attributes:
+        generation: How often it was counted up.
+        recorded: Identity at that time, empty for none.
+        present: Identity now.
+    """
+
+    generation: int
+    recorded: str
+    present: str
+
+
+@dataclass(frozen=True, slots=True)
 class Died:
     """What a revocation ended that lived until then.
 
@@ -267,6 +287,15 @@ class Control(Protocol):
 
     def new_epoch(self, now: float) -> int:
         """Begin an epoch: records until now may be lost, e.g. after a restore."""
+
+    def lineage(self) -> Lineage:
+        """Tell which database this is, and how far it has come."""
+
+    def advance(self, least: int) -> int:
+        """Count the generation up beyond `least`, durably; record the identity."""
+
+    def end_all(self, now: float) -> Died:
+        """End every delegation that lives, their tokens and their tickets."""
 
     def see(self, use: Use, now: float) -> Outcome:
         """See one thing once: `DONE`, `SEEN` or `PERHAPS_SEEN`."""

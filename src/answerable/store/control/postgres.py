@@ -26,6 +26,7 @@ from answerable.store.control.contract import (
     Exchange,
     IdTaken,
     IssuedToken,
+    Lineage,
     Outcome,
     Use,
     one_by_one,
@@ -106,6 +107,29 @@ class PostgresControl:
             epoch = int(_one(cursor.execute(asked, (math.ceil(now),)))[0])
             cursor.execute("DELETE FROM ticket")
             return epoch
+
+    def lineage(self) -> Lineage:
+        """As the contract says; a restored dump has new oids, another cluster a new id."""
+        asked = "SELECT generation, identity FROM state"
+        with self._pool.transaction() as cursor:
+            row = cursor.execute(asked).fetchone()
+            assert row is not None, "the table `state` has one row"  # noqa: S101 - for types
+            return Lineage(int(row[0]), str(row[1]), _identity(cursor))
+
+    def advance(self, least: int) -> int:
+        """As the contract says."""
+        asked = """UPDATE state SET generation = greatest(generation, %s) + 1,
+            identity = %s RETURNING generation"""
+        with self._pool.transaction() as cursor:
+            found = _identity(cursor)
+            return int(_one(cursor.execute(asked, (least, found)))[0])
+
+    def end_all(self, now: float) -> Died:
+        """As the contract says."""
+        asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY depth, id"
+        with self._pool.transaction() as cursor:
+            living = [id for (id,) in cursor.execute(asked).fetchall()]
+        return self._revoke(living, now)
 
     def see(self, use: Use, now: float) -> Outcome:
         """As the contract says."""
@@ -347,6 +371,22 @@ def _revoke(cursor: Cursor, level: list[str], now: float) -> Died:
             cursor.execute("DELETE FROM ticket WHERE parent = %s", (id,))
         level = beneath
     return Died(tuple(delegations), tuple(tokens))
+
+
+def _identity(cursor: Cursor) -> str:
+    """Name the cluster, the database in it and the table in that.
+
+    `pg_control_system` may be refused to the user; the oids alone tell a dump then.
+    """
+    asked = """SELECT oid, 'state'::regclass::oid FROM pg_database
+        WHERE datname = current_database()"""
+    database, table = _one(cursor.execute(asked))
+    granted = "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')::integer"
+    cluster = 0
+    if _one(cursor.execute(granted))[0]:
+        told = cursor.execute("SELECT system_identifier FROM pg_control_system()")
+        (cluster,) = _one(told)
+    return f"cluster {cluster} database {database} table {table}"
 
 
 def _one(cursor: Cursor) -> tuple[int, ...]:

@@ -61,6 +61,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             killed bigint NOT NULL
         )""",
     ),
+    # By these an older copy that was put back is known.
+    (
+        "ALTER TABLE state ADD COLUMN generation bigint NOT NULL DEFAULT 0",
+        "ALTER TABLE state ADD COLUMN identity text NOT NULL DEFAULT ''",
+    ),
 )
 
 

@@ -24,6 +24,7 @@ from answerable.store.control.contract import (
     Exchange,
     IdTaken,
     IssuedToken,
+    Lineage,
     Outcome,
     Use,
     one_by_one,
@@ -42,6 +43,7 @@ from answerable.store.control.sqlite_file import (
     begin_epoch,
     boot_id,
 )
+from answerable.store.control.sqlite_revocation import end, stamp
 from answerable.store.control.sqlite_sweep import Hands
 from answerable.store.control.sqlite_uses import Uses
 
@@ -50,9 +52,6 @@ _TAKE = "DELETE FROM ticket WHERE sha256 = ? AND parent = ? AND expires >= ?"
 _OPEN = "INSERT INTO delegation VALUES (?, ?, ?, 0, ?)"
 _RECORD = """INSERT INTO token (delegation, jti, sha256, expires, revoked)
     VALUES (?, ?, ?, ?, ?)"""
-_END = "UPDATE delegation SET revoked = ? WHERE id = ? AND revoked = 0"
-_END_TOKENS = """UPDATE token SET revoked = ?
-    WHERE delegation = ? AND revoked = 0 AND expires >= ? RETURNING jti"""
 _NAMING = """SELECT id, body FROM delegation
     WHERE revoked = 0 AND instr(body, ?) ORDER BY id"""
 _WITHIN = """SELECT id, body FROM delegation WHERE instr(body, ?)"""
@@ -101,6 +100,23 @@ class SqliteControl:
         """As the contract says."""
         with self._writing(durable=True):
             return begin_epoch(self._file.connection, now)
+
+    def lineage(self) -> Lineage:
+        """As the contract says; a file is named by its inode."""
+        with self._reading():
+            return self._file.lineage()
+
+    def advance(self, least: int) -> int:
+        """As the contract says."""
+        with self._writing(durable=True):
+            return self._file.advance(least)
+
+    def end_all(self, now: float) -> Died:
+        """As the contract says."""
+        asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY id"
+        with self._writing(durable=True):
+            living = [id for (id,) in self._execute(asked).fetchall()]
+            return end(self._execute, living, now)
 
     def see(self, use: Use, now: float) -> Outcome:
         """As the contract says."""
@@ -278,7 +294,7 @@ class SqliteControl:
     def revoke_delegation(self, id: str, now: float) -> Died:
         """As the contract says."""
         with self._writing(durable=True):
-            return self._revoke([id], now)
+            return end(self._execute, [id], now)
 
     def revoke_subject(self, subject: str, now: float) -> Died:
         """As the contract says."""
@@ -290,28 +306,7 @@ class SqliteControl:
             rows = self._execute(_NAMING, (whom.spelled,)).fetchall()
         named = [id for id, body in rows if whom.is_named(body)]
         with self._writing(durable=True):
-            return self._revoke(named, now)
-
-    def _revoke(self, level: list[str], now: float) -> Died:
-        delegations: list[str] = []
-        tokens: list[str] = []
-        below = "SELECT id FROM delegation WHERE parent = ? ORDER BY id"
-        ended: set[str] = set()
-        while level:
-            beneath: list[str] = []
-            for id in level:
-                if id in ended:
-                    continue
-                ended.add(id)
-                if self._execute(_END, (_stamp(now), id)).rowcount:
-                    delegations.append(id)
-                beneath += (child for (child,) in self._execute(below, (id,)))
-                stamp, date = _stamp(now), int(now)
-                died = self._execute(_END_TOKENS, (stamp, id, date)).fetchall()
-                tokens += (jti for (jti,) in died)
-                self._execute("DELETE FROM ticket WHERE parent = ?", (id,))
-            level = beneath
-        return Died(tuple(delegations), tuple(tokens))
+            return end(self._execute, named, now)
 
     def given_to(self, subject: str, now: float) -> tuple[str, ...]:
         """As the contract says."""
@@ -342,7 +337,7 @@ class SqliteControl:
         """As the contract says."""
         asked = "UPDATE signing_key SET killed = ? WHERE kid = ? AND killed = 0"
         with self._writing(durable=True):
-            return self._execute(asked, (_stamp(now), kid)).rowcount > 0
+            return self._execute(asked, (stamp(now), kid)).rowcount > 0
 
     def remove_key(self, kid: str) -> None:
         """As the contract says."""
@@ -394,7 +389,3 @@ class SqliteControl:
     def _rollback(self) -> None:
         if self._file.connection.in_transaction:
             self._execute("ROLLBACK")
-
-
-def _stamp(now: float) -> int:
-    return max(int(now), 1)  # 0 says that nothing was revoked

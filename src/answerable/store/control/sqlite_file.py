@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from answerable.model.errors import EnvironmentRefused
-from answerable.store.control.contract import MARGIN, ControlUnavailable
+from answerable.store.control.contract import MARGIN, ControlUnavailable, Lineage
 from answerable.store.control.sqlite_schema import migrate
 from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
 
@@ -134,6 +134,23 @@ class SqliteFile:
                     raise
             else:
                 return
+
+    def lineage(self) -> Lineage:
+        """Read the generation and the identity, within a transaction."""
+        asked = "SELECT generation, identity FROM state"
+        generation, identity = self.connection.execute(asked).fetchone()
+        return Lineage(generation, identity, self._identity())
+
+    def advance(self, least: int) -> int:
+        """Count the generation up, within a transaction."""
+        asked = """UPDATE state SET generation = max(generation, ?) + 1, identity = ?
+            RETURNING generation"""
+        row = self.connection.execute(asked, (least, self._identity())).fetchone()
+        return int(row[0])
+
+    def _identity(self) -> str:
+        with refused("use", self.path):
+            return f"inode {self.path.stat().st_ino}"
 
     def tidy(self, *, stays: bool = True) -> None:
         """Copy the write-ahead log into the file while commits go on.

@@ -96,6 +96,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             SELECT substr(key, 1, 16), expires FROM seen""",
         "DROP TABLE seen",
     ),
+    # By these an older copy that was put back is known.
+    (
+        "ALTER TABLE state ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE state ADD COLUMN identity TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 

@@ -11,7 +11,9 @@ from answerable.model.errors import UsageError
 from answerable.model.signing import SigningKey
 from answerable.store.control.contract import Control
 from answerable.store.control.opening import open_control
+from answerable.store.control.restoring import Ended, end_what_may_be_lost
 from answerable.sts.serve.plan import Plan
+from answerable.sts.serve.restored import kill_at_gateways
 
 
 def key_lines(plan: Plan, *, rotate: bool, kill: str) -> list[str]:
@@ -49,6 +51,24 @@ def _rotate(control: Control, now: float) -> None:
         ahead = state(key, keys, now) is State.PREPARED
         if ahead and begins < key.signs_from:
             control.publish_key(replace(key, signs_from=begins))
+
+
+def end_after_restore(plan: Plan) -> tuple[Ended, bool]:
+    """End what a restored database may have lost, and have gateways refuse its keys.
+
+    Args:
+        plan: Of the service.
+
+    Returns:
+        What ended, and whether the file names a gateway.
+
+    Raises:
+        EnvironmentRefused: The record cannot be used.
+    """
+    now = time.time()
+    with _record(plan, now) as control:
+        ended = end_what_may_be_lost(control, plan.state, now)
+    return ended, kill_at_gateways(plan, ended)
 
 
 @contextmanager

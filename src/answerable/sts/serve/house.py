@@ -27,7 +27,7 @@ from answerable.serving.sockets import Bound, bind
 from answerable.serving.tasks import Tasks
 from answerable.serving.wire.place import Served
 from answerable.store.control.contract import Died
-from answerable.store.control.opening import open_control
+from answerable.store.control.restoring import count_up
 from answerable.sts.endpoints.admin import Admin
 from answerable.sts.endpoints.delegate import DelegateEndpoint
 from answerable.sts.endpoints.introspect import Introspection
@@ -49,6 +49,7 @@ from answerable.sts.serve.gathering import Gathering
 from answerable.sts.serve.health import open_health
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan, foreign, in_force
+from answerable.sts.serve.restored import close_counted, open_checked
 from answerable.sts.serve.reviews import Reviews, asked_of
 from answerable.sts.serve.upkeep import Upkeep
 from answerable.sts.signing import Signing
@@ -87,7 +88,8 @@ class House:
         self._clock: Callable[[], float] = time.time
         now = self._clock()
         secret = shared_secret(state)
-        self._control = open_control(state, now, service.database)
+        self._control = open_checked(plan, now, log)
+        self._count_up = partial(count_up, self._control, state)
         self._signing = signing = Signing(
             Ring(
                 self._control,
@@ -158,6 +160,7 @@ class House:
         upkeep = Upkeep(
             *(house._keys, house._signing, house._control, house._runs),
             *(house._clock, log),
+            count_up=house._count_up,
         )
         for work in upkeep.works():
             house._tasks.spawn(work)
@@ -200,7 +203,7 @@ class House:
         self._blocking.close()
         self._runs.close()
         self._recorder.close()
-        self._control.close()
+        close_counted(self._control, self._count_up)
 
     # The endpoints.
 

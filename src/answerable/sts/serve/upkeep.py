@@ -8,6 +8,7 @@ from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.log import Log
 from answerable.serving.processes.runs import Runs
 from answerable.store.control.contract import Control
+from answerable.store.control.restoring import EVERY
 from answerable.sts.signing import Signing
 
 RENEWAL = 30  # seconds between two looks at which issuers' keys are due
@@ -27,6 +28,7 @@ class Upkeep:
         runs: Launched runs; it reports each end itself.
         clock: Gives the time as a NumericDate.
         log: Of the process.
+        count_up: Counts the generation of what is on record up.
     """
 
     def __init__(
@@ -37,9 +39,11 @@ class Upkeep:
         runs: Runs,
         clock: Callable[[], float],
         log: Log,
+        *,
+        count_up: Callable[[], None],
     ) -> None:
         self._keys, self._signing = keys, signing
-        self._control, self._runs = control, runs
+        self._control, self._runs, self._count_up = control, runs, count_up
         self._clock, self._log = clock, log
 
     def works(self) -> Iterator[Coroutine[None, None, None]]:
@@ -48,6 +52,7 @@ class Upkeep:
         yield self._turn_keys()
         yield self._sweep()
         yield self._end_runs()
+        yield self._count_generations()
 
     async def _renew_keys(self) -> None:
         while True:
@@ -76,6 +81,15 @@ class Upkeep:
                 await asyncio.to_thread(self._control.sweep, now, SWEPT)
             except AnswerableError as error:
                 self._log.error("control.not-swept", why=error.message)
+
+    async def _count_generations(self) -> None:
+        """Count the generation up, so that an older copy put back is behind."""
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await asyncio.to_thread(self._count_up)
+            except AnswerableError as error:
+                self._log.error("control.not-counted", why=error.message)
 
     async def _end_runs(self) -> None:
         """Notice runs whose process has ended, whether its launcher reports it or not.

@@ -1,0 +1,68 @@
+"""What a token service does where its database was put back from an older copy."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from answerable.model.errors import AnswerableError
+from answerable.serving.killing import Kills, operator
+from answerable.serving.log import Log
+from answerable.store.control.contract import Control
+from answerable.store.control.opening import open_control
+from answerable.store.control.restoring import Ended, end_if_older
+from answerable.sts.serve.plan import Plan
+
+
+def open_checked(plan: Plan, now: float, log: Log) -> Control:
+    """Open the database; where an older copy was put back, end what may be lost.
+
+    Args:
+        plan: Of the service.
+        now: NumericDate.
+        log: Of the process.
+
+    Raises:
+        EnvironmentRefused: It cannot be used, or is of a newer release.
+    """
+    control = open_control(plan.state, now, plan.service.database)
+    try:
+        ended = end_if_older(control, plan.state, now)
+    except BaseException:
+        control.close()
+        raise
+    if ended is not None:
+        _log_ended(plan, ended, log)
+    return control
+
+
+def close_counted(control: Control, count_up: Callable[[], None]) -> None:
+    """Count the generation up, so that a copy made until now is older, and close."""
+    with suppress(AnswerableError):  # it is counted up at the next start as well
+        count_up()
+    control.close()
+
+
+def _log_ended(plan: Plan, ended: Ended, log: Log) -> None:
+    log.error(
+        "control.restored",
+        epoch=ended.epoch,
+        delegations=ended.delegations,
+        tokens=ended.tokens,
+        keys=list(ended.keys),
+    )
+    try:
+        kill_at_gateways(plan, ended)
+    except AnswerableError as error:
+        log.error("control.keys-not-killed-at-gateways", why=error.message)
+
+
+def kill_at_gateways(plan: Plan, ended: Ended) -> bool:
+    """Have gateways of the same file refuse the killed keys at once.
+
+    Returns:
+        False where the file names no gateway.
+    """
+    kills = Kills(plan.store, plan.config)
+    if kills.has_gateway:
+        for kid in ended.keys:
+            kills.kill(f"key:{kid}", operator())
+    return kills.has_gateway
