@@ -4,7 +4,8 @@ Blocks marked `console` are run line by line: `$ answerable ...` in a folder tha
 the sample estate, with a store of its own per page; the README names its own with
 `$ export ANSWERABLE_STORE=...`, so that nobody's default store is written to. Lines under a command are what it
 must print; `...` stands for anything, a line of it alone for any lines. A command ends
-with 0 unless `$ echo $?` and its code follow.
+with 0 unless `$ echo $?` and its code follow. A `yaml` block that begins with
+`# answerable.yaml` is written to that file first. The README shows whole outputs.
 """
 
 import os
@@ -27,6 +28,8 @@ PAGES = [
     if "```console" in path.read_text(encoding="utf-8")
 ]
 BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```")
+CONFIGURATION = re.compile(r"(?ms)^```yaml\n(# answerable\.yaml\n.*?)^```")
+SHOWN_FOLDER = "/home/ana/sample"  # on pages, in the place of the folder of the run
 
 # What differs from run to run, whatever the estate.
 CHANGING = (
@@ -123,6 +126,8 @@ def test_what_a_page_shows_still_runs(
     monkeypatch.setenv("COLUMNS", "100")
     text = (ROOT / page).read_text(encoding="utf-8")
     with standing_in(tmp_path):
+        for configuration in CONFIGURATION.findall(text):
+            Path("answerable.yaml").write_text(configuration, encoding="utf-8")
         for block in BLOCK.findall(text):
             for step in steps(block):
                 name, *words = shlex.split(step.command)
@@ -134,11 +139,30 @@ def test_what_a_page_shows_still_runs(
                 said = f"$ {step.command}\n{ran.out}{ran.err}"
                 assert ran.code == step.code, said
                 if step.shown:
-                    got = [*ran.out.splitlines(), *ran.err.splitlines()]
+                    lines = [*ran.out.splitlines(), *ran.err.splitlines()]
+                    got = [each.replace(str(tmp_path), SHOWN_FOLDER) for each in lines]
                     assert not differs(step.shown, got), (
                         f"{differs(step.shown, got)}\n{said}"
                     )
     assert not default.exists(), "the default store was written to"
+
+
+def elided(text: str) -> list[str]:
+    """List the shown lines of a page that leave something out."""
+    return [
+        line
+        for block in BLOCK.findall(text)
+        for step in steps(block)
+        for line in step.shown
+        if "..." in line
+    ]
+
+
+def test_the_readme_shows_whole_outputs() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert BLOCK.findall(text)
+    assert elided(text) == []
+    assert elided("```console\n$ answerable agents\na\n...\n```\n") == ["..."]
 
 
 def test_a_shown_line_that_no_longer_comes_is_named() -> None:
