@@ -1,4 +1,4 @@
-"""Every relative link in the docs leads somewhere."""
+"""Links of the docs: each leads somewhere, and the index leads to every page."""
 
 import re
 from collections.abc import Callable
@@ -78,3 +78,40 @@ def test_links_in_code_and_links_to_other_sites_are_left_alone(
     )
     files = project_files(planted_checkout)
     assert dead_links(planted_checkout, files) == []
+
+
+def _linked(page: Path) -> set[Path]:
+    """Resolve the files that a page links to."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    targets = (target.partition("#")[0] for target in LINK.findall(text))
+    return {
+        (page.parent / target).resolve()
+        for target in targets
+        if target and not target.startswith(ELSEWHERE)
+    }
+
+
+def unreachable_pages(root: Path) -> list[str]:
+    """Name each page that is more than two clicks from the README."""
+    first = _linked(root / "README.md")
+    index = root / "docs" / "README.md"
+    assert index.resolve() in first
+    near = first | _linked(index)
+    return [
+        page.name
+        for page in sorted((root / "docs").glob("*.md"))
+        if page.resolve() not in near
+    ]
+
+
+def test_every_page_is_two_clicks_from_the_readme(root: Path) -> None:
+    assert unreachable_pages(root) == []
+
+
+def test_a_planted_page_without_a_link_is_named(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("[index](docs/README.md)\n")
+    (tmp_path / "docs" / "README.md").write_text("[a](a.md#x)\n")
+    (tmp_path / "docs" / "a.md").write_text("# A\n")
+    (tmp_path / "docs" / "b.md").write_text("# B\n")
+    assert unreachable_pages(tmp_path) == ["b.md"]
