@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from answerable.cli.sample.account import CUSTOMER_BUCKET, DATA_READER, REPORT_KEY
+from answerable.web.pages.reach.question import REMOVED
 from answerable.web.table import ROUTES
 from tests.web.browser.conftest import (
     HEIGHT,
@@ -19,6 +20,7 @@ from tests.web.browser.conftest import (
 
 CLERK = "agent:declared/clerk"
 OBJECTS = f"{CUSTOMER_BUCKET}/*"
+STATEMENT = "arn:aws:iam::111122223333:user/report-bot#inline/inline#3"
 READ = {"action": "s3:GetObject", "resource": OBJECTS}
 
 
@@ -47,6 +49,10 @@ PAGES = {
     "reach": (at("/reach", subject=f"cred:aws/{REPORT_KEY}"), "s3:"),
     "can": (at("/can", subject=f"cred:aws/{REPORT_KEY}", **READ), "always"),
     "who-can": (at("/who-can", **READ), "data-reader"),
+    "what-if": (
+        at("/what-if", subject=f"cred:aws/{REPORT_KEY}", **{REMOVED[0]: STATEMENT}),
+        "falls away",
+    ),
     "baselines": (at("/baselines"), "clerk"),
     "baseline": (at("/baseline", agent=CLERK), "send_mail"),
     "decisions": (at("/decisions"), "behaviour"),
