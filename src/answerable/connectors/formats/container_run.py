@@ -21,6 +21,8 @@ _SWITCHES = frozenset(
         "--read-only --rm --sig-proxy --tty --replace --tls-verify --env-host"
     )
 )
+# Spellings of false of the engine's command line (Go, strconv.ParseBool).
+_FALSE = ("false", "f", "0")
 _SHORT_SWITCHES = frozenset("ditPq")
 _VOLUME = re.compile(r"(?P<source>(?:[A-Za-z]:[\\/])?[^:]+):(?P<target>[^:]+)(?::.*)?")
 _HOME = re.compile(
@@ -29,6 +31,13 @@ _HOME = re.compile(
 )
 # Where operating systems keep homes: a copy of one lies elsewhere.
 _HOMES = re.compile(r"(?:[A-Za-z]:)?/(?:home|Users)/(?P<login>[^/]+)(?P<rest>/.*)?")
+# Who commands the engine can mount any folder of the host.
+# Source: https://docs.docker.com/engine/security/#docker-daemon-attack-surface
+_ENGINE_SOCKET = re.compile(
+    r".*/(?:docker|podman|containerd|crio|buildkitd)\.sock|.*/pipe/docker_engine"
+)
+# Holds an engine's socket.
+_SOCKET_FOLDERS = ("/run", "/var", "/var/run", "/run/podman", "/run/containerd")
 _ABOVE_HOMES = ("/", "/home", "/Users", "C:/", "C:/Users")
 
 
@@ -52,10 +61,12 @@ class ContainerRun:
     Attributes:
         mounts: Files and folders of the host.
         passed: Names of the variables that are passed.
+        privileged: Whether it gets every device of the host, its disks among them.
     """
 
     mounts: tuple[Mount, ...]
     passed: frozenset[str]
+    privileged: bool = False
 
     def host_path(self, path: str) -> str:
         """Return the path on the host behind a path in the container, or empty."""
@@ -69,9 +80,13 @@ class ContainerRun:
     def mounts_of(self, home: str) -> tuple[str, ...]:
         """List the mounted paths that lie in a home, or hold it.
 
+        The whole home for a container that is privileged or commands the engine.
+
         Args:
             home: Absolute path of the home.
         """
+        if self.privileged or any(_commands_engine(m.source) for m in self.mounts):
+            return (home,)
         found = (_in_home(mount.source, home) for mount in self.mounts)
         return tuple(dict.fromkeys(path for path in found if path))
 
@@ -83,6 +98,7 @@ def read_container_run(words: Sequence[str]) -> ContainerRun | None:
         return None
     mounts: list[Mount] = []
     passed: set[str] = set()
+    privileged = False
     at = 0
     while at < len(rest) and rest[at].startswith("-"):
         name, value, used = _option(rest, at)
@@ -93,7 +109,9 @@ def read_container_run(words: Sequence[str]) -> ContainerRun | None:
             mounts += _mount(value)
         elif name in ("-e", "--env"):
             passed.add(value.partition("=")[0])
-    return ContainerRun(tuple(mounts), frozenset(passed))
+        elif name == "--privileged":
+            privileged = value.lower() not in _FALSE
+    return ContainerRun(tuple(mounts), frozenset(passed), privileged)
 
 
 def _unwrapped(words: list[str]) -> list[str]:
@@ -164,6 +182,11 @@ def _mount(text: str) -> list[Mount]:
     if options.get("type", "bind") != "bind" or not source or not target:
         return []
     return [Mount(source, target)]
+
+
+def _commands_engine(source: str) -> bool:
+    source = source.replace("\\", "/").rstrip("/")
+    return source in _SOCKET_FOLDERS or _ENGINE_SOCKET.fullmatch(source) is not None
 
 
 def _in_home(source: str, home: str) -> str:
