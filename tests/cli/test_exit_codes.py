@@ -169,3 +169,16 @@ def test_a_message_cannot_move_the_cursor_or_start_a_line_of_its_own(flows, run)
     assert len(ran.err.splitlines()) == 1
     assert "\x1b" not in ran.err
     assert "\u202e" not in ran.err
+
+
+def test_a_reader_that_stops_early_changes_no_exit_code(flows, run, monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("answerable.cli.emit.show", closed)
+    question = ("can", "a", "s3:GetObject", "s3://b/c")
+    assert run(*question).code == 0
+    flows.failed("can")
+    assert run(*question).code == 1
+    flows.partial("can")
+    assert run(*question).code == 3

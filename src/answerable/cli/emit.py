@@ -12,6 +12,7 @@ from answerable.cli.look.paint import paint
 from answerable.cli.look.screen import Screen, screen_of
 from answerable.cli.refusals import FAILED, FINE, PARTIAL, worst
 from answerable.cli.settings import Settings
+from answerable.cli.streams import discard
 from answerable.flows.hints import in_store, text_in_store
 from answerable.flows.words.forms import to_csv, to_json, to_ndjson
 from answerable.flows.words.text import safe
@@ -29,7 +30,10 @@ def answer(
         view: A second way to show this kind as a table, e.g. `tree`.
         note: A line for standard error.
     """
-    show(document, settings, view, note)
+    try:
+        show(document, settings, view, note)
+    except BrokenPipeError:  # a reader that stops early changes no verdict
+        discard(sys.stdout)
     click.get_current_context().exit(exit_code(document, settings))
 
 

@@ -39,11 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = Settings()
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv), settings)
-        sys.stdout.flush()
     except BrokenPipeError:
         discard(sys.stdout)
         return FINE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
+        return _refuse(error, settings)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard(sys.stdout)
+    except OSError as error:
         return _refuse(error, settings)
     return code
 

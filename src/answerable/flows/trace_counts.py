@@ -146,6 +146,8 @@ def count_chains(
         grouped = _group(_near(chains, wanted), values_of)
     counts: dict[Values, int] = defaultdict(int)
     for each in finding.count_groups(store, wanted, grouped.intervals, columns):
+        if not each.events:  # of no event at all
+            continue
         values: Values = ()
         if each.joint is not None and values_of is not None:
             values = values_of(stitch([each.joint], ())[0].chains[0])

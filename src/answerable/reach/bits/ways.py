@@ -17,7 +17,12 @@ from answerable.reach.bits.planes import Texts, gathered
 from answerable.reach.bits.rights import NEVER, Call, Verdicts
 from answerable.reach.bits.voices import Naming
 from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.principals import Principal, is_editable, is_root
+from answerable.reach.estate.principals import (
+    Principal,
+    is_editable,
+    is_iam_entity,
+    partition_of,
+)
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.hops import may
 from answerable.reach.paths.launching import PASS_ROLE
@@ -108,7 +113,7 @@ def make_realm(graph: Graph) -> Realm:
     roles: list[int] = []
     users: list[int] = []
     for number, principal in enumerate(index.actors[: len(ids)]):
-        if not is_root(principal.identity):
+        if is_iam_entity(principal.identity):
             near[principal.identity.account].append(number)
             (roles if principal.is_role else users).append(number)
     policies = {p for one in estate.principals.values() for p in one.policies}
@@ -225,7 +230,7 @@ def grown(realm: Realm, nodes: Sequence[Node]) -> range:
 def made_nodes(estate: Estate) -> list[Node]:
     """List the identities that somebody in an account could make."""
     accounts = {
-        (one.identity.account, one.id.split(":", 2)[1])
+        (one.identity.account, partition_of(one.id))
         for one in estate.principals.values()
     }
     return sorted(

@@ -211,6 +211,19 @@ def is_editable(policy: str) -> bool:
     return len(parts) == 6 and parts[4].isdigit() and "#" not in policy
 
 
+def is_iam_entity(identity: Identity) -> bool:
+    """Tell whether calls of IAM can change an identity: a user or role with an ARN.
+
+    A profile or permission set that files name is none, nor is the root of an account.
+    """
+    return identity.id.startswith("arn:") and not is_root(identity)
+
+
+def partition_of(identity: str) -> str:
+    """Return the partition in an ARN; `aws` for an id that is none."""
+    return identity.split(":")[1] if identity.startswith("arn:") else "aws"
+
+
 def is_root(identity: Identity) -> bool:
     """Tell whether an identity is an account's root user."""
     return identity.kind == "aws-root" or identity.id.endswith(":root")

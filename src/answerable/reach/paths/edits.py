@@ -4,7 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.principals import Principal, is_editable, is_root
+from answerable.reach.estate.principals import (
+    Principal,
+    is_editable,
+    is_iam_entity,
+    is_root,
+    partition_of,
+)
 from answerable.reach.paths.hops import may
 from answerable.reach.paths.made import made_id
 from answerable.reach.paths.steps import (
@@ -60,7 +66,7 @@ def admin_edges(
                 yield Edge(bare, f"{free} + {enter}", TRUE, by, ())
                 via = f"{free} + {write} + {enter}"
                 yield Edge(bare._replace(extra="*"), via, TRUE, by, ())
-    partition = principal.id.split(":")[1]
+    partition = partition_of(principal.id)
     for make in MAKES:
         made = made_id(account, make.on, partition) if make.on is not On.GROUP else None
         if made and made != principal.id and asked_about(only, made):
@@ -111,7 +117,7 @@ def _others(estate: Estate, principal: Principal, only: Only) -> Iterator[Princi
         known.values() if only is None else (known[one] for one in only if one in known)
     ):
         near = other.identity.account == principal.identity.account
-        if near and other.id != principal.id and not is_root(other.identity):
+        if near and other.id != principal.id and is_iam_entity(other.identity):
             yield other
 
 

@@ -15,7 +15,12 @@ from answerable.model.policy import Layer
 from answerable.model.written import Seen, WrittenBy
 from answerable.reach.estate.clauses import Grant
 from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal, known_of
+from answerable.reach.estate.principals import (
+    EVERYTHING_CLAUSE,
+    Principal,
+    known_of,
+    partition_of,
+)
 from answerable.reach.paths.launching import PASS_ROLE
 from answerable.reach.paths.steps import (
     Edge,
@@ -125,7 +130,7 @@ def leads_to(
         if principal.is_role or node.extra == "*" or graph.admin(node):
             return None
         return Node(node.identity, "*")
-    partition = principal.id.split(":")[1]
+    partition = partition_of(principal.id)
     to = Node(made_id(principal.identity.account, make.on, partition), "*")
     return None if to.identity == principal.id else to
 

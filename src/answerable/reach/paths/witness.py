@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.principals import Principal, partition_of
 from answerable.reach.paths.hops import anywhere, may
 from answerable.reach.patterns.globs import ANY, STAR, inward, literal, matches, outward
 from answerable.reach.patterns.meeting import meeting
@@ -148,7 +148,7 @@ def filled(
     there = existing.split(":", 5) if existing else []
     parent = there[5].split("/") if there else []
     return template.format(
-        partition=there[1] if there else principal.id.split(":")[1],
+        partition=there[1] if there else partition_of(principal.id),
         region=there[3] if there else region,
         account=there[4] if there else principal.identity.account,
         name=name,
