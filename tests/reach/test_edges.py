@@ -1,14 +1,18 @@
 """Objects that AWS protects, calls of the owner alone, and ways that were not followed."""
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import reach as flow
+from answerable.model.coverage import Held
 from answerable.model.document import CanItem
 from answerable.model.ids import IdentityId
+from answerable.model.inventory import SourceCoverage
 from answerable.reach import questions
+from answerable.reach.collected import Collected
 from answerable.reach.estate.estate import compile_estate
 from answerable.reach.estate.named import service_kind
 from answerable.reach.estate.protected import OWNER_ONLY
@@ -101,6 +105,58 @@ def test_code_that_no_source_tells_of_is_named(kind: str, calls: list[str]) -> N
     build.policy(ANA, "identity", *held(calls))  # type: ignore[arg-type]
     word = f"running-code (account {A}, {kind})"
     assert word in item(build)["coverage"]["not_collected"]
+
+
+TASK = f"arn:aws:ecs:us-east-1:{A}:task/apps/0123"
+APPS = f"arn:aws:ecs:us-east-1:{A}:cluster/apps"
+
+
+def tasks(*on: str) -> CanItem:
+    """Ana may enter tasks on some resources; one task runs as the role that reads."""
+    build = trusting("ecs-tasks.amazonaws.com")
+    build.resource(TASK, "ecs:task", A, runs_as=ONE)
+    enter = statement("x", action="ecs:ExecuteCommand", resource=on)
+    build.policy(ANA, "identity", enter)
+    return item(build)
+
+
+def test_a_task_is_entered_as_its_role() -> None:
+    found = tasks(TASK, APPS)
+    assert (found["verdict"], found["path"][0]["to"]) == ("only-if", ONE)
+    assert tasks(TASK)["verdict"] == "never"  # its cluster is needed as well
+    assert tasks(APPS)["verdict"] == "never"
+
+
+@pytest.mark.parametrize("kind", ["ecs:task", "ec2:launch-template"])
+def test_code_that_was_collected_in_a_region_is_missing_in_others(kind: str) -> None:
+    calls = {"ecs:task": "ecs:ExecuteCommand", "ec2:launch-template": "ec2:*"}
+
+    def words(region: str) -> list[str]:
+        build = trusting("ecs-tasks.amazonaws.com")
+        service = calls[kind].partition(":")[0]
+        on = f"arn:aws:{service}:{region}:{A}:*"
+        said = statement("c", action=calls[kind], resource=on)
+        build.policy(ANA, "identity", said)
+        inventory = build.inventory()
+        held = Held("running-code", A, "eu-west-1", kind)
+        source = SourceCoverage(
+            "aws-resources:x", "aws-resources", 1, (), ("running-code",), (), (held,)
+        )
+        inventory = replace(inventory, coverage=(*inventory.coverage, source))
+        found = flow.can(inventory, ANA, *READ, now=0).items[0]
+        listed = cast(CanItem, found)["coverage"]["not_collected"]
+        return [word for word in listed if kind in word]
+
+    assert words("eu-west-1") == []
+    assert words("us-east-1") == [f"running-code (account {A}, {kind}, us-east-1)"]
+    assert words("*") == [f"running-code (account {A}, {kind}, other regions)"]
+
+
+def test_kinds_of_code_say_nothing_of_functions_and_instances() -> None:
+    collected = Collected([Held("running-code", A, "eu-west-1", "ecs:task")])
+    missing = f"running-code (account {A}, eu-west-1)"
+    assert collected.lacking("running-code", A, "eu-west-1") == missing
+    assert collected.lacking("running-code", A, "eu-west-1", "ecs:task") == ""
 
 
 def test_a_saml_provider_that_may_be_changed_is_named() -> None:

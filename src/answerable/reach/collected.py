@@ -33,7 +33,8 @@ class Collected:
             word: A word of coverage.
             account: Whose things the question is about; empty where not known.
             region: Where they lie; `ANY` for anywhere, empty for what has no region.
-            service: Whose resources they are; `ANY` for every service's.
+            service: Whose resources they are, or the kind of code where some kinds
+                are collected apart; `ANY` for every service's.
         """
         of_word = self._held.get(word, {})
         if not of_word or not account:
@@ -45,6 +46,11 @@ class Collected:
         if not missing:
             return ""
         return f"{word} ({', '.join((f'account {account}', *missing))})"
+
+
+def _of_services(held: list[Held]) -> list[Held]:
+    """Leave out kinds of code (`ecs:task`), which say nothing of other code."""
+    return [each for each in held if ":" not in each.service]
 
 
 def _missing(held: list[Held], region: str, service: str) -> Iterable[str]:
@@ -59,6 +65,8 @@ def _missing(held: list[Held], region: str, service: str) -> Iterable[str]:
         if not held:
             yield service
             return
+    else:
+        held = [each for each in held if not each.service] or _of_services(held)
     if region == ANY:
         yield "other regions"
     elif region not in {each.region for each in held}:

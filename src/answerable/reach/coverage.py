@@ -22,8 +22,8 @@ from answerable.reach.estate.services import (
 from answerable.reach.paths.made import is_made, made_principal
 from answerable.reach.patterns.globs import outward
 from answerable.reach.questions import Reply
-from answerable.reach.rules.rules import RUNNING, Running
-from answerable.reach.unfollowed import unfollowed
+from answerable.reach.rules.rules import RUNNING
+from answerable.reach.unfollowed import CODE, part_of, regions_of, unfollowed
 from answerable.reach.verdict.formula import Verdict, verdict
 from answerable.reach.verdict.sides import ResourcePolicy
 from answerable.reach.verdict.trust import ASSUME
@@ -70,7 +70,7 @@ def _told(
         yield from _limiting(estate, collected, action, resource, reply)
     elif not direct:
         yield from _running(estate, collected, reply)
-        yield from unfollowed(estate, actors(estate, reply))
+        yield from unfollowed(estate, collected, actors(estate, reply))
         yield from _elsewhere(estate, resource, reply)
     yield from _policies(estate, collected, action, resource, reply)
     if action.lower().startswith("s3:"):
@@ -142,12 +142,12 @@ def _running(estate: Estate, collected: Collected, reply: Reply) -> Iterator[str
         (actor.identity.account, region)
         for actor in acting
         for rule in RUNNING
-        for region in _regions(actor, rule)
+        for region in regions_of(actor, rule)
     }
     if not acting:
         places = {(account, ANY) for account in _accounts(estate, reply)}
     for account, region in places:
-        yield collected.lacking("running-code", account, region)
+        yield collected.lacking(CODE, account, region)
 
 
 def _elsewhere(estate: Estate, resource: str, reply: Reply) -> Iterator[str]:
@@ -161,7 +161,7 @@ def _elsewhere(estate: Estate, resource: str, reply: Reply) -> Iterator[str]:
     for actor in actors(estate, reply):
         for grant in actor.matching(ASSUME).allows:
             for pattern in grant.clause.resources or (ANY,):
-                account = _part(outward(pattern), _ACCOUNT)
+                account = part_of(outward(pattern), _ACCOUNT)
                 if account not in estate.inhabited:
                     where = f"account {account}" if account != ANY else "other accounts"
                     yield f"identity-policies ({where})"
@@ -187,15 +187,6 @@ def _names_others(held: ResourcePolicy) -> bool:
         )
         for grant in held.grants
     )
-
-
-def _regions(actor: Principal, rule: Running) -> Iterator[str]:
-    """Say in which regions an actor may call all that a rule needs."""
-    allows = [actor.matching(need.action.lower()).allows for need in rule.needs]
-    if all(allows):
-        for grant in allows[0]:
-            for pattern in grant.clause.resources or (ANY,):
-                yield _part(outward(pattern), _REGION)
 
 
 def _accounts(estate: Estate, reply: Reply) -> Set[str]:
@@ -255,22 +246,14 @@ def _policies(
     several = action == "*" or _is_pattern(action)
     if pattern == "*" and not several and not estate.call(action, "*").wild:
         return
-    service = _part(pattern, _SERVICE)
+    service = part_of(pattern, _SERVICE)
     if service == ANY:
         service = _service_of(action)
     if service != ANY and not has_resource_policies(f"{service}:*"):
         return
-    region = "" if service == "s3" else _part(pattern, _REGION)
+    region = "" if service == "s3" else part_of(pattern, _REGION)
     for account in _owners(estate, resource, reply):
         yield collected.lacking("resource-policies", account, region, service)
-
-
-def _part(pattern: str, which: int) -> str:
-    """Take a part of an ARN, `ANY` where it is open."""
-    parts = pattern.split(":", 5)
-    if len(parts) < 6 or any(sign in parts[which] for sign in "*?$"):
-        return ANY
-    return parts[which]
 
 
 def _service_of(action: str) -> str:

@@ -5,23 +5,29 @@ Roles that are passed to a service without a rule, and code that no source tells
 
 from collections.abc import Iterable, Iterator
 
+from answerable.reach.collected import ANY, Collected
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.launching import may_pass, passed
-from answerable.reach.rules.rules import LAUNCHES, RUNNING
-from answerable.reach.rules.running import IN_NO_SOURCE
+from answerable.reach.patterns.globs import outward
+from answerable.reach.rules.rules import LAUNCHES, RUNNING, Running
+from answerable.reach.rules.running import COLLECTED_APART
 from answerable.reach.verdict.formula import FALSE
 
+CODE = "running-code"
+_REGION = 3  # of the parts of an ARN
 FOLLOWED = frozenset(launch.service for launch in LAUNCHES)
 
 
-def unfollowed(estate: Estate, actors: Iterable[Principal]) -> Iterator[str]:
+def unfollowed(
+    estate: Estate, collected: Collected, actors: Iterable[Principal]
+) -> Iterator[str]:
     """Name, in words of coverage, the ways of some actors that were not followed."""
     for actor in actors:
         account = actor.identity.account
         for service in _services(estate, actor):
             yield f"passed-roles (account {account}, {service})"
-        for kind in _kinds(actor):
+        for kind in _kinds(collected, actor):
             yield f"running-code (account {account}, {kind})"
         if _changes_saml(estate, actor):
             yield f"saml-providers (account {account})"
@@ -62,12 +68,36 @@ def _names_saml(principals: Iterable[tuple[str, str]]) -> bool:
     return any(":saml-provider/" in value for _, value in principals)
 
 
-def _kinds(actor: Principal) -> Iterator[str]:
-    """List kinds of code that no source tells of and an actor may take over."""
-    for kind in sorted(IN_NO_SOURCE):
-        rules = (rule for rule in RUNNING if rule.kind == kind)
-        if any(
-            all(actor.matching(need.action.lower()).allows for need in rule.needs)
-            for rule in rules
-        ):
-            yield kind
+def _kinds(collected: Collected, actor: Principal) -> Iterator[str]:
+    """List kinds of code that an actor may take over and were not collected there."""
+    account = actor.identity.account
+    for kind in sorted(COLLECTED_APART):
+        regions = {
+            region
+            for rule in RUNNING
+            if rule.kind == kind
+            for region in regions_of(actor, rule)
+        }
+        for region in sorted(regions):
+            missing = collected.lacking(CODE, account, region, kind)
+            if missing:
+                where = missing.rpartition(", ")[2].removesuffix(")")
+                known = "," in missing and where != kind
+                yield f"{kind}, {where}" if known else kind
+
+
+def regions_of(actor: Principal, rule: Running) -> Iterator[str]:
+    """Say in which regions an actor may call all that a rule needs."""
+    allows = [actor.matching(need.action.lower()).allows for need in rule.needs]
+    if all(allows):
+        for grant in allows[0]:
+            for pattern in grant.clause.resources or (ANY,):
+                yield part_of(outward(pattern), _REGION)
+
+
+def part_of(pattern: str, which: int) -> str:
+    """Take a part of an ARN, `ANY` where it is open."""
+    parts = pattern.split(":", 5)
+    if len(parts) < 6 or any(sign in parts[which] for sign in "*?$"):
+        return ANY
+    return parts[which]

@@ -42,6 +42,8 @@ LISTED: dict[str, Reply] = {
     "list_task_definitions": {
         "taskDefinitionArns": [f"arn:aws:ecs:{HERE}:task-definition/t:1"]
     },
+    "list_clusters": {"clusterArns": [f"arn:aws:ecs:{HERE}:cluster/c"]},
+    "describe_launch_templates": {"LaunchTemplates": [{"LaunchTemplateId": "lt-1"}]},
     "list_grants": {"Grants": [], "Truncated": False},
     "list_agents": {"agentSummaries": [{"agentId": "A1"}]},
     "list_agent_runtimes": {"agentRuntimes": [{"agentRuntimeId": "r1"}]},
@@ -98,6 +100,7 @@ def scan(
     session = FakeSession(answer)
     asking = Asking(session, ACCOUNT, "eu-west-1", context)
     asking.whole |= {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/x"}
+    asking.whole["Region"] = "eu-west-1"
     return collect_region(asking), session.asked
 
 
@@ -119,6 +122,8 @@ def test_when_nothing_is_allowed_each_permission_is_named_and_nothing_is_known(
         if ":List" in p or ":Describe" in p or p.startswith("tag")
     }
     lists -= {"kms:ListGrants", "ecs:DescribeTaskDefinition"}
+    lists -= {"ecs:ListTasks", "ecs:DescribeTasks"}
+    lists -= {"ec2:DescribeLaunchTemplateVersions"}
     lists -= {"bedrock:ListAgentCollaborators"}
     assert places(sync) == lists | {"s3:GetAccountPublicAccessBlock"}
     assert len(asked) == 14
@@ -142,6 +147,7 @@ def test_when_only_lists_are_allowed_each_other_permission_is_named(
         *("sqs:GetQueueAttributes", "lambda:GetPolicy"),
         *("secretsmanager:GetResourcePolicy", "ecr:GetRepositoryPolicy"),
         *("ecs:DescribeTaskDefinition", "bedrock:GetAgent"),
+        *("ecs:ListTasks", "ec2:DescribeLaunchTemplateVersions"),
         *("bedrock-agentcore:GetAgentRuntime", "bedrock-agentcore:GetGateway"),
     }
     assert "s3:GetBucketPolicy is not allowed, 9 times" in {

@@ -154,12 +154,45 @@ def build(make: Make) -> dict[str, str]:
             }
         ],
     )
+    _tasks(make, role["Arn"])
+    make("ec2").create_launch_template(
+        LaunchTemplateName="fleet",
+        LaunchTemplateData={
+            "IamInstanceProfile": {"Name": "web"},
+            "UserData": CANARY,
+        },
+    )
     image = make("ec2").describe_images()["Images"][0]["ImageId"]
     profile = {"Name": "web"}
     make("ec2").run_instances(
         ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile=profile
     )
     return {"key": key, "secret": secret, "bare secret": bare, "role": role["Arn"]}
+
+
+def _tasks(make: Make, role: str) -> None:
+    """Run two tasks of a cluster, one of them under a role of its own."""
+    ecs = make("ecs")
+    ecs.create_cluster(clusterName="apps")
+    ecs.create_cluster(clusterName="idle")
+    zone = make("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    for overrides in (
+        {},
+        {
+            "taskRoleArn": role.replace("exporter", "runner"),
+            "containerOverrides": [
+                {"name": "c", "environment": [{"name": "K", "value": CANARY}]}
+            ],
+        },
+    ):
+        ecs.run_task(
+            cluster="apps",
+            taskDefinition="batch",
+            launchType="FARGATE",
+            enableExecuteCommand=True,
+            networkConfiguration={"awsvpcConfiguration": {"subnets": [zone]}},
+            overrides=overrides,
+        )
 
 
 def policies(facts: Facts) -> dict[str, int]:
@@ -214,9 +247,12 @@ def test_tags_doors_blocks_and_roles_are_read(
     runs = {resource.kind for resource in found.values() if resource.runs_as}
     assert runs == {
         *("lambda:function", "ec2:instance", "ecs:task-definition"),
-        "iam:instance-profile",
+        *("iam:instance-profile", "ecs:task", "ec2:launch-template"),
     }
-    assert {r.runs_as for r in found.values()} == {"", made["role"]}
+    runner = made["role"].replace("exporter", "runner")
+    assert {r.runs_as for r in found.values()} == {"", made["role"], runner}
+    tasks = sorted(r.runs_as for r in found.values() if r.kind == "ecs:task")
+    assert tasks == [made["role"], runner]
 
 
 def test_no_environment_of_a_function_or_task_and_no_secret_is_kept(
@@ -335,6 +371,18 @@ def _code_and_data(c: Collector) -> None:
     for arn in c.make("ecs").list_task_definitions()["taskDefinitionArns"]:
         operation = "describe_task_definition"
         c.under("TaskDefinitions", arn, "ecs", operation, taskDefinition=arn)
+    for cluster in c.put(c.ask("ecs", "list_clusters"))["clusterArns"]:  # type: ignore[attr-defined] - JSON
+        tasks = c.make("ecs").list_tasks(cluster=cluster)["taskArns"]
+        named = {"cluster": cluster, "tasks": tasks}
+        if tasks:
+            c.under("ClusterTasks", cluster, "ecs", "describe_tasks", **named)
+        else:
+            c.put({"ClusterTasks": {cluster: {"tasks": []}}})
+    templates = ("describe_launch_templates", "LaunchTemplates", "LaunchTemplateId")
+    for template in c.listed("ec2", *templates):
+        operation = "describe_launch_template_versions"
+        named = {"LaunchTemplateId": template, "Versions": ["$Default"]}
+        c.under("DefaultVersions", template, "ec2", operation, **named)
 
 
 def test_an_empty_account_is_no_problem(

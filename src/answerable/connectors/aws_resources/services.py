@@ -204,23 +204,87 @@ def _instances(asking: Asking) -> None:
         )
 
 
-def _tasks(asking: Asking) -> None:
+def _task_definitions(asking: Asking) -> None:
     for page in asking.pages(
         "ecs", "list_task_definitions", "ecs:ListTaskDefinitions", status="ACTIVE"
     ):
         for arn in cast(list[str], page.get("taskDefinitionArns") or []):
-            named = {"taskDefinition": arn}
-            reply = asking.ask(
-                "ecs", "describe_task_definition", named, "taskDefinition"
-            )
-            asking.answer("TaskDefinitions", arn, _task(reply))
+            _task_definition(asking, arn)
 
 
-def _task(reply: Reply) -> Reply:
-    if "taskDefinition" not in reply:
-        return reply
-    kept = ("taskDefinitionArn", "taskRoleArn")
-    return {"taskDefinition": _kept(cast(Reply, reply["taskDefinition"]), kept)}
+def _task_definition(asking: Asking, arn: str) -> None:
+    named = {"taskDefinition": arn}
+    reply = asking.ask("ecs", "describe_task_definition", named, "taskDefinition")
+    if "taskDefinition" in reply:
+        kept = ("taskDefinitionArn", "taskRoleArn")
+        reply = {"taskDefinition": _kept(cast(Reply, reply["taskDefinition"]), kept)}
+    asking.answer("TaskDefinitions", arn, reply)
+
+
+_TASKS_AT_ONCE = 100  # ECS API Reference, DescribeTasks
+
+
+def _tasks(asking: Asking) -> None:
+    """Ask for the tasks of each cluster, and for definitions that are no more active."""
+    for page in asking.pages("ecs", "list_clusters", "ecs:ListClusters"):
+        clusters = cast(list[str], page.get("clusterArns") or [])
+        asking.list("clusterArns", clusters)
+        for cluster in clusters:
+            found = _tasks_of(asking, cluster)
+            if found is not None:
+                asking.answer("ClusterTasks", cluster, found)
+
+
+def _tasks_of(asking: Asking, cluster: str) -> Reply | None:
+    """Describe a cluster's tasks; None where they could not be listed."""
+    action, failed = "ecs:ListTasks", dict(asking.failures)
+    arns: list[str] = []
+    for page in asking.pages("ecs", "list_tasks", action, cluster=cluster):
+        arns += cast(list[str], page.get("taskArns") or [])
+    if asking.failures != failed:
+        return None
+    tasks: list[Reply] = []
+    for first in range(0, len(arns), _TASKS_AT_ONCE):
+        named = {"cluster": cluster, "tasks": arns[first : first + _TASKS_AT_ONCE]}
+        reply = asking.ask("ecs", "describe_tasks", named, "tasks")
+        if "Error" in reply:
+            return reply
+        tasks += [_task(record) for record in cast(list[Reply], reply.get("tasks", []))]
+    known = cast(Reply, asking.whole.get("TaskDefinitions") or {})
+    used = {str(task.get("taskDefinitionArn", "")) for task in tasks}
+    for arn in sorted(used - known.keys() - {""}):
+        _task_definition(asking, arn)
+    return {"tasks": tasks}
+
+
+def _task(record: Reply) -> Reply:
+    kept = dict(_kept(record, ("taskArn", "taskDefinitionArn", "enableExecuteCommand")))
+    overrides = cast(Reply, record.get("overrides") or {})
+    return {**kept, "overrides": _kept(overrides, ("taskRoleArn",))}
+
+
+def _launch_templates(asking: Asking) -> None:
+    """Ask for the default version of each launch template: for its instance profile."""
+    action = "ec2:DescribeLaunchTemplates"
+    for page in asking.pages("ec2", "describe_launch_templates", action):
+        asking.list("LaunchTemplates", _records(page, "LaunchTemplates", _TEMPLATE))
+        for template in _names(_records(page, "LaunchTemplates", _TEMPLATE), _TEMPLATE):
+            named = {_TEMPLATE: template, "Versions": ["$Default"]}
+            kept = "LaunchTemplateVersions"
+            reply = asking.ask("ec2", "describe_launch_template_versions", named, kept)
+            if kept in reply:
+                found = cast(list[Reply], reply[kept] or [])
+                reply = {kept: [_version(record) for record in found]}
+            asking.answer("DefaultVersions", template, reply)
+
+
+_TEMPLATE = "LaunchTemplateId"
+
+
+def _version(record: Reply) -> Reply:
+    data = cast(Reply, record.get("LaunchTemplateData") or {})
+    kept = _kept(data, ("IamInstanceProfile",))
+    return {_TEMPLATE: record.get(_TEMPLATE, ""), "LaunchTemplateData": kept}
 
 
 _SUPERVISORS = ("SUPERVISOR", "SUPERVISOR_ROUTER")
@@ -294,6 +358,7 @@ def _gateways(asking: Asking) -> None:
 
 SERVICES = (
     *(_buckets, _access_points, _keys, _topics, _queues, _functions),
-    *(_secrets, _repositories, _tags, _instances, _tasks),
+    *(_secrets, _repositories, _tags, _instances),
+    *(_task_definitions, _tasks, _launch_templates),
     *(_bedrock_agents, _agent_runtimes, _gateways),
 )

@@ -23,9 +23,9 @@ _DEPLOYED = "the instance is in a deployment group and has the CodeDeploy agent"
 _EXEC = "the task was started with execute command enabled"
 
 
-# Kinds of which no source says what runs in them: where somebody may take one over,
-# coverage says so.
-IN_NO_SOURCE = frozenset(
+# Kinds that are collected by themselves, or by no source (Batch, browsers): where an
+# actor may take one over in a place that was not scanned for it, coverage says so.
+COLLECTED_APART = frozenset(
     [
         "batch:job-definition",
         "bedrock-agentcore:browser-custom",

@@ -93,6 +93,9 @@ def parse_answers(
     reading = Reading()
     estate = Estate(reading)
     _caller(estate, found, place)
+    regions = {_text(answer, REGION) for answer in found if REGION in answer.fields}
+    regions -= {""}
+    estate.region = next(iter(regions)) if len(regions) == 1 else ""
     for answer in found:
         base = f"{place}#{answer.pointer}"
         read_lists(estate, answer.fields, base)
@@ -106,12 +109,11 @@ def parse_answers(
     made = replace(facts(build), agents=tuple(agents.all_agents()))
     _owners(estate, place)
     answered = [h for p, h in build.holders.items() if p == f"{h}#policy"]
-    regions = {_text(answer, REGION) for answer in found if REGION in answer.fields}
     return Parsed(
         made,
         reading.all_problems(),
         _collected(estate, found),
-        held(estate, found, answered, regions - {""}),
+        held(estate, found, answered, regions),
     )
 
 

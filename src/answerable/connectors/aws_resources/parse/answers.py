@@ -36,6 +36,8 @@ LISTS = (
     "ResourceTagMappingList",
     "Reservations",
     "InstanceProfiles",
+    "clusterArns",
+    "LaunchTemplates",
     "agentSummaries",
     "agentRuntimes",
 )
@@ -116,6 +118,10 @@ BUCKET_TAGS = Question(
     "BucketTagging", "s3:GetBucketTagging", "s3:bucket", frozenset(["NoSuchTagSet"])
 )
 TASKS = Question("TaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:task-definition")
+CLUSTER_TASKS = Question("ClusterTasks", "ecs:DescribeTasks", "ecs:cluster")
+TEMPLATE_VERSIONS = Question(
+    "DefaultVersions", "ec2:DescribeLaunchTemplateVersions", "ec2:launch-template"
+)
 _NO_AGENT = frozenset(["ResourceNotFoundException"])
 AGENTS = Question("BedrockAgents", "bedrock:GetAgent", "", _NO_AGENT)
 COLLABORATORS = Question(
@@ -132,6 +138,8 @@ QUESTIONS = (
     ACCOUNT_BLOCK,
     BUCKET_TAGS,
     TASKS,
+    CLUSTER_TASKS,
+    TEMPLATE_VERSIONS,
     AGENTS,
     COLLABORATORS,
     RUNTIMES,

@@ -10,16 +10,23 @@ from answerable.connectors.aws_resources.parse.answers import (
     ACCOUNT_BLOCK,
     BUCKET_BLOCK,
     BUCKET_TAGS,
+    CLUSTER_TASKS,
     DESCRIBED,
     GRANTS,
     POLICIES,
     TASKS,
+    TEMPLATE_VERSIONS,
     Asked,
     Question,
     Reading,
 )
 from answerable.connectors.aws_resources.parse.documents import document
 from answerable.connectors.aws_resources.parse.grants import grant_statements
+from answerable.connectors.aws_resources.parse.launching import (
+    read_tasks,
+    read_versions,
+    resolve_definitions,
+)
 from answerable.connectors.aws_resources.parse.listings import (
     Estate,
     Item,
@@ -96,6 +103,10 @@ def read_questions(build: Building, fields: Fields, base: str) -> None:
     ):
         for asked in reading.asked(fields, question, base):
             take(build, question, asked)
+    for asked in reading.asked(fields, CLUSTER_TASKS, base):
+        read_tasks(estate, asked)
+    for asked in reading.asked(fields, TEMPLATE_VERSIONS, base):
+        read_versions(estate, asked)
 
 
 def facts(build: Building) -> Facts:
@@ -104,6 +115,7 @@ def facts(build: Building) -> Facts:
     for arn, (block, place) in estate.blocks.items():
         _blocked(build, arn, block, place)
     _launched(build)
+    resolve_definitions(estate)
     attachments = [
         Attachment(policy.id, build.holders[policy.id], Layer.RESOURCE, "", policy.seen)
         for policy in build.policies.values()
@@ -301,13 +313,13 @@ def _described(build: Building, question: Question, asked: Asked) -> None:
 
 
 def _launched(build: Building) -> None:
-    """Give instances the role of their profile."""
+    """Give instances and launch templates the role of their profile."""
     estate = build.estate
     missing = 0
     for arn, profile in estate.launched.items():
         if profile in estate.profiles:
             estate.items[arn].runs_as = estate.profiles[profile]
-        else:
+        elif ":instance/" in arn:
             missing += 1
     if missing:
         what = "iam list-instance-profiles is not here: the roles of {} are not known"

@@ -47,9 +47,12 @@ class Estate:
         names: From names to ARNs.
         items: Resources by ARN.
         caller: The account that was asked; empty where the file does not say.
+        region: Where the lists were asked for, likewise.
         blocks: Pairs of what an access point itself blocks, and where that stands.
         profiles: Instance profile to its role.
-        launched: Instance to its profile.
+        launched: Instance, or launch template, to its profile.
+        defined: Task to its definition.
+        answered: ARNs of which a question was answered, by its field.
         seen: Fields of which something was there.
         listed: What each list names, by its field.
         broken: Lists of which an entry could not be told.
@@ -59,9 +62,12 @@ class Estate:
     names: Names = field(default_factory=Names)
     items: dict[str, Item] = field(default_factory=dict)
     caller: str = ""
+    region: str = ""
     blocks: dict[str, tuple[records.Block, str]] = field(default_factory=dict)
     profiles: dict[str, str] = field(default_factory=dict)
     launched: dict[str, str] = field(default_factory=dict)
+    defined: dict[str, str] = field(default_factory=dict)
+    answered: dict[str, set[Arn]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     listed: dict[str, set[Arn]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
@@ -107,6 +113,7 @@ def read_lists(estate: Estate, fields: Fields, base: str) -> None:
         access_point(estate, point, place)
     _data(estate, fields, base)
     _code(estate, fields, base)
+    _launching(estate, fields, base)
     for tagged, place in reading.records(
         fields, "ResourceTagMappingList", records.Tagged, base
     ):
@@ -179,6 +186,27 @@ def _code(estate: Estate, fields: Fields, base: str) -> None:
     ):
         for instance in reservation.instances:
             _instance(estate, instance, reservation.owner_id, place)
+
+
+def _launching(estate: Estate, fields: Fields, base: str) -> None:
+    """Take where code is launched: clusters, and launch templates."""
+    reading = estate.reading
+    for cluster, place in reading.records(fields, "clusterArns", str, base):
+        estate.list("clusterArns", estate.named(cluster, place, "ecs:cluster"))
+    for template, place in reading.records(
+        fields, "LaunchTemplates", records.LaunchTemplate, base
+    ):
+        arn = template_arn(estate, template.launch_template_id)
+        item = estate.named(arn, place, "ec2:launch-template")
+        estate.list("LaunchTemplates", item)
+
+
+def template_arn(estate: Estate, template: str) -> str:
+    """Write the ARN of a launch template; no answer has it, or says its region."""
+    if not estate.region or not estate.caller:
+        return ""
+    place = f"{estate.names.partition}:ec2:{estate.region}:{estate.caller}"
+    return f"arn:{place}:launch-template/{template}"
 
 
 def _profile(text: str) -> Arn | None:

@@ -181,3 +181,62 @@ class Defined(msgspec.Struct, rename="camel", frozen=True):
     """Ecs describe-task-definition."""
 
     task_definition: Definition
+
+
+class Overrides(msgspec.Struct, rename="camel", frozen=True):
+    """Overrides of a task: of all that stands there, the role."""
+
+    task_role_arn: str = ""
+
+
+class Task(msgspec.Struct, rename="camel", frozen=True):
+    """A task of ecs describe-tasks.
+
+    Attributes:
+        task_arn: The task.
+        task_definition_arn: Its definition.
+        enable_execute_command: Whether ECS Exec is on; None where it does not say.
+        overrides: Of the definition.
+    """
+
+    task_arn: str
+    task_definition_arn: str
+    enable_execute_command: bool | None = None
+    overrides: Overrides = Overrides()
+
+
+class Tasks(msgspec.Struct, frozen=True):
+    """Ecs describe-tasks."""
+
+    tasks: list[Task]
+
+
+class LaunchTemplate(Pascal, frozen=True):
+    """A template of ec2 describe-launch-templates."""
+
+    launch_template_id: str
+
+
+class NamedProfile(Pascal, frozen=True):
+    """The instance profile of a launch template: by ARN or by name."""
+
+    arn: str = ""
+    name: str = ""
+
+
+class TemplateData(Pascal, frozen=True):
+    """Data of a launch template: of all that stands there, the profile."""
+
+    iam_instance_profile: NamedProfile | None = None
+
+
+class TemplateVersion(Pascal, frozen=True):
+    """A version of a launch template."""
+
+    launch_template_data: TemplateData = TemplateData()
+
+
+class TemplateVersions(Pascal, frozen=True):
+    """Ec2 describe-launch-template-versions."""
+
+    launch_template_versions: list[TemplateVersion]

@@ -4,10 +4,15 @@ A list says what there is in one account and region. Where it is there to its en
 every resource that it names has its answer, nothing of that kind is unknown there.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from answerable.connectors.aws_resources import spec
-from answerable.connectors.aws_resources.parse.answers import LISTS, has_more
+from answerable.connectors.aws_resources.parse.answers import (
+    CLUSTER_TASKS,
+    LISTS,
+    TEMPLATE_VERSIONS,
+    has_more,
+)
 from answerable.connectors.aws_resources.parse.listings import Estate
 from answerable.connectors.formats.aws_answers import Answer
 from answerable.model.coverage import Held
@@ -53,9 +58,34 @@ def held(
         )
     ]
     both = places.get("Functions", set()) & places.get("Reservations", set())
-    if not set(estate.launched.values()) <= estate.profiles.keys():
+    instances = [p for arn, p in estate.launched.items() if ":instance/" in arn]
+    if not set(instances) <= estate.profiles.keys():
         both = set()  # whom instances run as is not known
-    return tuple(sorted([*policies, *(Held(spec.RUNNING, *place) for place in both)]))
+    running = [Held(spec.RUNNING, *place) for place in both]
+    running += _launching(estate, places)
+    return tuple(sorted([*policies, *running]))
+
+
+# By the list that names where code of a kind is launched: the kind, and the question.
+_LAUNCHING = {
+    "clusterArns": ("ecs:task", CLUSTER_TASKS.field),
+    "LaunchTemplates": ("ec2:launch-template", TEMPLATE_VERSIONS.field),
+}
+
+
+def _launching(estate: Estate, places: Mapping[str, set[Place]]) -> Iterator[Held]:
+    """Say where tasks that run, and launch templates, were collected whole."""
+    for name, (kind, question) in _LAUNCHING.items():
+        answered = estate.answered.get(question, set())
+        for place in places.get(name, ()):
+            listed = estate.listed.get(name, ())
+            here = {arn for arn in listed if _place(estate, arn) == place}
+            known = all(
+                estate.launched.get(str(arn), "") in {"", *estate.profiles}
+                for arn in here
+            )
+            if here <= answered and known:
+                yield Held(spec.RUNNING, *place, kind)
 
 
 def _ended(found: Sequence[Answer]) -> set[str]:
