@@ -1,15 +1,18 @@
 """The watch over the kills: one that is written holds, whatever happens to the file."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from answerable.flows.authorize import Authority
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving import kills
-from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.kills import KillFile, KillList, KillWatch
 from tests.gateway.recording.stage import until
 
 AGENT = "agent:declared/invoices"
@@ -20,6 +23,7 @@ class Watched:
 
     def __init__(self, state: Path) -> None:
         self.file = KillFile(state)
+        self.list = KillList(state)
         self.authority = Authority()
         self.refusals: list[str] = []
 
@@ -37,7 +41,7 @@ def watch(watched: Watched, story: Callable[[], Awaitable[None]]) -> None:
     async def whole() -> None:
         loop = asyncio.get_running_loop()
         watch = KillWatch(
-            watched.file,
+            watched.list,
             watched.authority,
             loop,
             lambda killed, revived: None,
@@ -60,9 +64,9 @@ def test_a_kill_that_could_not_be_read_at_once_is_read_later(
         raise EnvironmentRefused(f"cannot read {path}: Too many open files")
 
     async def story() -> None:
-        watched.file.kill(AGENT)
         with monkeypatch.context() as patched:
             patched.setattr(kills, "read_file", fail)
+            watched.file.path.write_text(f"{AGENT}\n")
             await until(lambda: bool(watched.refusals))
             await asyncio.sleep(0.1)
         await until(watched.holds)
@@ -134,3 +138,66 @@ def test_a_kill_says_whether_it_changed_anything(tmp_path: Path) -> None:
     assert not file.kill(AGENT)
     assert file.revive(AGENT)
     assert not file.revive(AGENT)
+
+
+def test_a_kill_holds_while_the_event_loop_is_busy(watched: Watched) -> None:
+    """Calls that flood a worker delay no kill: it holds for the next one decided."""
+
+    async def story() -> None:
+        watched.file.kill(AGENT)
+        until = time.monotonic() + 1
+        while not watched.holds():  # and the loop does nothing else
+            assert time.monotonic() < until
+            time.sleep(0.01)  # noqa: ASYNC251 - on purpose
+        assert not cuts
+        await asyncio.sleep(0.05)
+        assert cuts == [{AGENT}]
+
+    cuts: list[frozenset[str]] = []
+    watched.authority.on_kill(cuts.append)
+    watch(watched, story)
+
+
+def test_kills_of_an_earlier_release_hold_beside_those_of_the_store(
+    watched: Watched, tmp_path: Path
+) -> None:
+    old = KillFile(tmp_path / "gateway")
+    old.kill(AGENT, "ana")
+    watched.list = KillList(tmp_path, tmp_path / "gateway", tmp_path / "sts")
+
+    async def story() -> None:
+        assert watched.holds()
+        watched.file.kill("server:files", "ben", "moved")
+        await until(lambda: "server:files" in watched.authority.kills)
+        assert watched.holds()
+        KillFile(tmp_path / "sts").kill("rule:ci")
+        await until(lambda: "rule:ci" in watched.authority.kills)
+        assert watched.list.revive(AGENT)
+        await until(lambda: not watched.holds())
+
+    watch(watched, story)
+    assert not watched.refusals
+    told = watched.list.told()
+    assert str(told["server:files"]).endswith(": moved")
+    assert set(told) == {"server:files", "rule:ci"}
+
+
+def test_what_is_decided_by_beside_kills_is_not_lost_to_a_kill() -> None:
+    """Kills come from a thread; what the loop sets at that moment stays."""
+    authority, ended = Authority(), threading.Event()
+
+    def kill() -> None:
+        number = 0
+        while not ended.is_set():
+            authority.hold_kills(frozenset({f"run:{number}"}))
+            number += 1
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    for _ in range(300):
+        quarantine = MappingProxyType({"files": frozenset({"tool"})})
+        authority.set_quarantine(quarantine)  # type: ignore[arg-type]
+        assert authority._standing.quarantine is quarantine
+        time.sleep(0)
+    ended.set()
+    thread.join(10)

@@ -14,7 +14,7 @@ from answerable.model.errors import EnvironmentRefused
 from answerable.serving import killing, told_service
 from answerable.serving import kills as kills_module
 from answerable.serving.killing import GATEWAY, SERVICE
-from answerable.serving.kills import KillFile
+from answerable.serving.kills import KillFile, Note
 from answerable.serving.recording.segments import Segments
 from tests.serving.doors import (
     AGENT,
@@ -31,18 +31,18 @@ from tests.serving.doors import (
 )
 
 
-def test_where_none_runs_it_waits_in_both_folders_and_is_taken_back_from_both(
+def test_where_none_runs_it_waits_in_the_store_and_is_taken_back_from_it(
     tmp_path: Path,
 ) -> None:
     kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
     done = kills.kill(AGENT, "ana")
     assert (done.is_new, done.at, done.ended, done.refused) == (True, BOTH, None, ())
-    assert killed(tmp_path, "gateway", "sts") == [{AGENT}, {AGENT}]
+    assert killed(tmp_path) == {AGENT}
     assert not kills.kill(AGENT, "ben").is_new
     assert {note.by for note in kills.told().values()} == {"ana"}
     back = kills.revive(AGENT)
     assert (back.is_new, back.at) == (True, BOTH)
-    assert killed(tmp_path, "gateway", "sts") == [frozenset(), frozenset()]
+    assert killed(tmp_path) == frozenset()
     assert not kills.revive(AGENT).is_new
 
 
@@ -94,7 +94,7 @@ def test_a_rule_is_killed_at_the_gateway_once_it_is_known_what_was_given(
         (tmp_path / "sts.sock").unlink()
         assert (set(done.at), done.ended) == (set(BOTH), ("d-1", "d-2"))
         assert not any("serve there until they end" in each for each in done.waits)
-        assert killed(tmp_path, "gateway") == [{RUN, "run:d-2"}]
+        assert killed(tmp_path) == {"rule:desk", RUN, "run:d-2"}
     with service(tmp_path, 200, took(True)):
         assert set(kills.kill("rule:idle", "ana").at) == set(BOTH)
     (tmp_path / "sts.sock").unlink()
@@ -104,7 +104,7 @@ def test_a_rule_is_killed_at_the_gateway_once_it_is_known_what_was_given(
             done = kills.kill("issuer:corp", "ana")
         (tmp_path / "sts.sock").unlink()
         assert (done.at, done.ended) == ((SERVICE,), None), unknown
-        assert "answerable sts kill rule:ID --config" in done.waits[-1]
+        assert "answerable kill rule:ID --config" in done.waits[-1]
 
 
 def test_a_rule_that_stands_at_the_gateway_is_taken_back_there_too(
@@ -113,7 +113,7 @@ def test_a_rule_that_stands_at_the_gateway_is_taken_back_there_too(
     kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
     KillFile(tmp_path / "store" / "gateway").kill("rule:desk")
     assert set(kills.revive("rule:desk").at) == set(BOTH)
-    assert killed(tmp_path, "gateway") == [frozenset()]
+    assert killed(tmp_path) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_the_gateway_cannot_know_is_said_with_what_to_run(
     said = [each for each in done.waits if "serve there until they end" in each]
     assert bool(said) is is_half
     for each in said:
-        assert "answerable gateway kill run:DELEGATION --config" in each
+        assert "answerable kill run:DELEGATION --config" in each
         assert "run this again" in each
     alone = tmp_path / "alone"
     alone.mkdir()
@@ -160,7 +160,7 @@ def test_forty_thousand_delegations_are_one_write(
     with service(tmp_path, 200, said):
         done = kills_of(tmp_path, SERVERS, sts(tmp_path)).kill(AGENT, "")
     assert (done.at, len(done.ended or ())) == (BOTH, len(runs))
-    assert killed(tmp_path, "gateway") == [{AGENT, *(f"run:{each}" for each in runs)}]
+    assert killed(tmp_path) == {AGENT, *(f"run:{each}" for each in runs)}
     assert len(writes) == 2
 
 
@@ -208,14 +208,14 @@ def test_one_that_drips_is_waited_for_no_longer_than_one_that_hangs(
         ended.set()
         thread.join(10)
     assert (done.at, done.ended) == (BOTH, None)
-    assert killed(tmp_path, "gateway", "sts") == [{AGENT}, {AGENT}]
+    assert killed(tmp_path) == {AGENT}
 
 
 def test_a_kill_says_where_no_gateway_runs_that_would_read_it(tmp_path: Path) -> None:
     kills = kills_of(tmp_path, SERVERS)
     state = tmp_path / "store" / "gateway"
     (said,) = kills.kill(AGENT, "").waits
-    assert said.startswith(f"no gateway runs with {state}: the kill waits there")
+    assert said.startswith(f"no gateway runs with {state}: the kill waits in")
     assert "--store" in said
     ended = Segments(state / "spool", "one")
     ended.close()
@@ -236,7 +236,7 @@ def test_what_ended_at_a_service_that_runs_the_gateway_refuses_too(
     with service(tmp_path, 200, took(True, "d-1", "d-2")) as asked:
         done = kills.kill(AGENT, "ana")
     assert (done.at, done.ended, done.refused) == (BOTH, ("d-1", "d-2"), ())
-    assert killed(tmp_path, "gateway", "sts") == [{AGENT, RUN, "run:d-2"}, frozenset()]
+    assert killed(tmp_path) == {AGENT, RUN, "run:d-2"}
     assert asked[0].startswith(b"POST /admin/kill ")
     assert asked[0].endswith(json.dumps({"subject": AGENT, "by": "ana"}).encode())
     (tmp_path / "sts.sock").unlink()
@@ -251,10 +251,10 @@ def test_a_gateway_that_refuses_what_ended_is_told(
 ) -> None:
     write = KillFile.kill_all
 
-    def full(self: KillFile, subjects: Collection[str], by: str = "") -> bool:
+    def full(self: KillFile, subjects: Collection[str], note: Note) -> bool:
         if any(each.startswith("run:") for each in subjects):
             raise EnvironmentRefused("no space left", "")
-        return write(self, subjects, by)
+        return write(self, subjects, note)
 
     monkeypatch.setattr(KillFile, "kill_all", full)
     state_of(tmp_path)
@@ -289,8 +289,8 @@ def test_one_that_does_not_take_it_finds_it_in_its_folder_where_that_is_its_own(
     (refused,), (hint,) = done.refused, done.hints
     assert refused.startswith("the token service: it runs as user ")
     place = tmp_path / "answerable.yaml"
-    assert hint.endswith(f"answerable sts kill {AGENT} --config {place}")
-    assert back.hints[0].endswith(f"answerable sts revive {AGENT} --config {place}")
+    assert hint.endswith(f"answerable kill {AGENT} --config {place}")
+    assert back.hints[0].endswith(f"answerable revive {AGENT} --config {place}")
 
 
 def test_a_socket_that_we_may_not_see_is_somebody_elses(
@@ -309,9 +309,8 @@ def test_a_socket_that_we_may_not_see_is_somebody_elses(
 
 
 def test_where_neither_takes_it_that_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    below = tmp_path / "file" / "below"
-    kills = kills_of(tmp_path, SERVERS, f"state: {below}", sts(tmp_path, str(below)))
+    (tmp_path / "store").write_text("")
+    kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
     with pytest.raises(EnvironmentRefused, match="not killed") as caught:
         kills.kill(AGENT, "")
     assert "the gateway: " in caught.value.message

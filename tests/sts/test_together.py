@@ -90,7 +90,7 @@ def test_both_run_and_say_that_this_is_for_evaluation(world: World) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    kills = (world.store / "gateway" / "kills").read_text().splitlines()
+    kills = (world.store / "kills").read_text().splitlines()
     # Each with by whom and when behind it.
     assert kills[0].partition("\t")[0] == ROOT
     assert [each.partition(":")[0] for each in kills[1:]] == ["run"] * 2
@@ -121,7 +121,7 @@ def test_a_killed_signing_key_is_refused_by_the_gateway_too(world: World) -> Non
     done = keys("--kill", kid)
     assert done.returncode == 0, done.stderr
     assert "at the gateway" in done.stderr
-    kills = (world.store / "gateway" / "kills").read_text()
+    kills = (world.store / "kills").read_text()
     assert kills.partition("\t")[0] == f"key:{kid}"
 
 

@@ -9,6 +9,7 @@ from answerable.cli.commands.decisions import decision
 from answerable.cli.commands.evidence import evidence
 from answerable.cli.commands.gateway import gateway
 from answerable.cli.commands.hook import hook
+from answerable.cli.commands.kills import kill, revive
 from answerable.cli.commands.lists import LISTS
 from answerable.cli.commands.login import login, logout
 from answerable.cli.commands.machine import completion, demo, doctor
@@ -54,7 +55,8 @@ class _App(Verbs):
         (
             "What it may do",
             (
-                *("baseline", "requests", "run", "serve", "gateway", "hook"),
+                *("baseline", "requests", "run", "kill", "revive"),
+                *("serve", "gateway", "hook"),
                 *("sts", "login", "logout", "sign-ins"),
             ),
         ),
@@ -97,7 +99,7 @@ for command in (
         what_if,
     ),
     *(ingest, trace, decision, sql, evidence, baseline, requests),
-    *(run, serve, gateway, hook, sts, login, logout, sign_ins),
+    *(run, kill, revive, serve, gateway, hook, sts, login, logout, sign_ins),
     *(demo, doctor, completion),
 ):
     app.add_command(command)

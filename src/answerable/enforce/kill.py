@@ -10,6 +10,7 @@
 | person | `person:...` | every call made for them; what is given to their agents |
 | rule | `rule:ID` | what is given under it |
 | issuer | `issuer:NAME` | what is given for its tokens from then on |
+| credential | `cred:...` | every call that its server would be shown it for |
 | signing key | `key:KID` | every call with a token of ours that it signed |
 
 What is given, the token service stops: a gateway's call names no rule and no owner.
@@ -33,6 +34,7 @@ _KINDS = (
     "person:",
     "rule:",
     "issuer:",
+    "cred:",
     "key:",
 )
 _KEY = "key:"
@@ -54,8 +56,8 @@ def kill_subject(text: str) -> str:
         raise IdError(
             f"not a subject that can be killed: {text[:_TOLD]!r} (expected agent:..., "
             "run:..., principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., "
-            "rule:ID, issuer:NAME or key:KID)",
-            "answerable agents, people, trace and decision show such ids",
+            "rule:ID, issuer:NAME, cred:... or key:KID)",
+            "answerable agents, people, credentials and trace show such ids",
         )
     return text
 
@@ -97,6 +99,8 @@ def killed_by(kills: Kills, request: Request) -> str:
         f"server:{request.server}",
     ]
     subjects += request.chain
+    if request.identity:
+        subjects.append(request.identity)
     if request.person:
         subjects.append(request.person)
     if request.target is Target.TOOL:

@@ -4,12 +4,12 @@ The one function that doors call while an agent waits: it reads no file, takes n
 and never raises. What it reads is swapped whole, so a call sees one policy.
 """
 
+import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from answerable.enforce.amending import Amendments, amended
 from answerable.enforce.decide import NOTHING_STANDS, Standing, decide
-from answerable.enforce.kill import Kills
+from answerable.enforce.kill import NO_KILLS, Kills
 from answerable.enforce.quarantine import Quarantine
 from answerable.enforce.table import Table, without_policy
 from answerable.model.decision import Decision, Request
@@ -26,6 +26,8 @@ class Authority:
         self._table = table or without_policy(())
         self._standing: Standing = NOTHING_STANDS
         self._cuts: list[Callable[[Kills], None]] = []
+        self._cut: Kills = NO_KILLS
+        self._changing = threading.Lock()
 
     @property
     def table(self) -> Table:
@@ -75,10 +77,14 @@ class Authority:
         """Put another policy in force, for every call from now on."""
         self._table = table
 
+    def hold_kills(self, kills: Kills) -> None:
+        """Decide by these kills from now on; any thread may call it."""
+        self._stand(kills=kills)
+
     def set_kills(self, kills: Kills) -> None:
-        """Put these kills in force, and tell whoever holds streams of the new ones."""
-        new = kills - self._standing.kills
-        self._standing = replace(self._standing, kills=kills)
+        """Decide by these kills, and tell each holder of streams of the new ones."""
+        self._stand(kills=kills)
+        new, self._cut = kills - self._cut, kills
         if new:
             for cut in self._cuts:
                 cut(new)
@@ -89,8 +95,24 @@ class Authority:
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
         """Hold what is not as it was approved, from the next call on."""
-        self._standing = replace(self._standing, quarantine=quarantine)
+        self._stand(quarantine=quarantine)
 
     def set_amendments(self, amendments: Amendments) -> None:
         """Allow what these amendments allow, from the next call on."""
-        self._standing = replace(self._standing, amendments=amendments)
+        self._stand(amendments=amendments)
+
+    def _stand(
+        self,
+        *,
+        kills: Kills | None = None,
+        quarantine: Quarantine | None = None,
+        amendments: Amendments | None = None,
+    ) -> None:
+        """Replace a part of what is decided by; kills come from a thread of their own."""
+        with self._changing:
+            before = self._standing
+            self._standing = Standing(
+                kills=before.kills if kills is None else kills,
+                quarantine=before.quarantine if quarantine is None else quarantine,
+                amendments=before.amendments if amendments is None else amendments,
+            )

@@ -1,23 +1,37 @@
-"""The state folder belongs to one gateway at a time."""
+"""The state folder belongs to one server at a time.
+
+The lock file names the store that its server reads, so that a kill reaches a server
+that was started with another one.
+"""
 
 import fcntl
+import os
 from pathlib import Path
 from typing import IO
 
 from answerable.model.errors import EnvironmentRefused
 from answerable.store.disk import make_folder
 
+_LONGEST = 4096  # bytes of a path (PATH_MAX)
 
-def claim(state: Path) -> IO[bytes]:
+
+def claim(state: Path, store: Path) -> IO[bytes]:
     """Make the folder if it is missing, and hold it until the file is closed.
 
+    Args:
+        state: The server's own folder.
+        store: Folder of the store that it reads.
+
     Raises:
-        EnvironmentRefused: It may not be used, or another gateway holds it.
+        EnvironmentRefused: It may not be used, or another server holds it.
     """
     make_folder(state)
     try:
         held = (state / "lock").open("ab")
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.truncate(0)
+        held.write(os.fsencode(store.resolve()))
+        held.flush()
     except BlockingIOError:
         held.close()
         raise EnvironmentRefused(
@@ -27,3 +41,20 @@ def claim(state: Path) -> IO[bytes]:
     except OSError as error:
         raise EnvironmentRefused(f"cannot use {state} ({error.strerror})") from None
     return held
+
+
+def is_of(state: Path, store: Path) -> bool:
+    """Tell whether the server that ran last with a folder reads a store.
+
+    False for one of an earlier release, which names none; True where none ever ran.
+    """
+    try:
+        handle = os.open(state / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        return os.read(handle, _LONGEST) == os.fsencode(store.resolve())
+    except OSError:
+        return True
+    finally:
+        os.close(handle)

@@ -1,32 +1,36 @@
-"""A kill from whoever may write our folders: at the gateway, and at the token service.
+"""One kill at every server of a configuration: the gateway, and the token service.
 
-The command line and the page put one in force here. A running token service is asked
-over its socket, as it can say what it gave; where none runs, the kill waits in its
-folder. Both have it in force within a second. A service of another user, whose folder is
-not ours to write, does not take it from us, and that is told with the command to run.
+The command line and the page put it in force here: in the one file of the store, which
+all of them watch. A running token service is asked over its socket as well, since it
+can say which delegations it ended; these are killed with it, as a call names no rule,
+no issuer and no owner of its agent. Where it says nothing, so do we, and claim nothing
+of the gateway.
 
-A call names no rule, no issuer and no owner of its agent, so a gateway cannot know from
-such a kill alone what was given before it. It refuses the runs that the token service
-says; where that says nothing, so do we, and claim nothing of the gateway.
+A server of another user, of an earlier release, or with another store does not read
+that file: the kill goes to its own folder, too. One whose folder is not ours to write
+does not take it from us, and the command to run is told.
 """
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from answerable.enforce.kill import kill_subject
 from answerable.model.config import Config
 from answerable.model.errors import EnvironmentRefused, IdError
-from answerable.serving.kills import KillFile, Note
+from answerable.serving.claim import is_of
+from answerable.serving.kills import KillFile, KillList, Note
 from answerable.serving.recording.segments import is_written
 from answerable.serving.state import decisions_state, gateway_state, token_state
+from answerable.serving.stored import make_store
 from answerable.serving.told_service import SOMEBODY, Post, owner_of, user
 
 GATEWAY, SERVICE = "the gateway", "the token service"
 NOBODY = "no door of the configuration knows it"
 # What only a call is, and so nothing that is given.
-_OF_CALLS = ("principal:", "server:", "tool:", "key:")
+_OF_CALLS = ("principal:", "server:", "tool:", "cred:", "key:")
 # What no call says: a gateway refuses what the token service says of it.
 _OF_TOKENS = ("rule:", "issuer:")
 # Of whom what was given may go on where the token service does not say what that is: a
@@ -45,6 +49,7 @@ class Done:
         refused: Where it is not, and why; empty where it is in force everywhere.
         hints: What to run there.
         waits: What does not hold yet, and what is to be done, a sentence each.
+        waiting: Where it is in force once a server starts.
     """
 
     is_new: bool
@@ -53,6 +58,7 @@ class Done:
     refused: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     waits: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -67,6 +73,13 @@ class _Doing:
             self.changed[where] = act() or self.changed.get(where, False)
         except EnvironmentRefused as error:
             self.why[where] = error.message
+
+    def add(self, where: str, other: "_Doing") -> None:
+        """Take over what became of a change that a server shares with others."""
+        for changed in other.changed.values():
+            self.changed[where] = changed or self.changed.get(where, False)
+        for why in other.why.values():
+            self.why[where] = why
 
     def stands(self, where: str) -> bool:
         return where in self.changed and where not in self.why
@@ -87,66 +100,97 @@ class Kills:
 
     def __init__(self, store: Path, config: Config | None) -> None:
         service = None if config is None else config.sts
-        self._post = Post(service)
+        self._post, self._store = Post(service), store
         self._place = "FILE" if config is None else config.place
         own = store / "gateway" if config is None else gateway_state(config, store)
+        state = token_state(service, store)
         # A token service may stand alone.
         alone = config is not None and config.sts and not config.servers
-        self._gateway = None if alone and not own.is_dir() else KillFile(own)
+        self.has_gateway = not (alone and not own.is_dir())
+        self._has_service = bool(service) or state.is_dir()
         point = store / "decisions"
         if config is not None and config.decisions is not None:
             point = decisions_state(config.decisions, store)
-        # Of whoever is bound by that file.
+        # Of those who are bound by the gateway's kills.
         self._spools = (own / "spool", point / "spool")
-        state = token_state(service, store)
-        self._token = KillFile(state) if service or state.is_dir() else None
-
-    @property
-    def has_gateway(self) -> bool:
-        """True when the configuration names a gateway."""
-        return self._gateway is not None
+        self._list = KillList(store, own, state)
+        self._folders = {GATEWAY: own, SERVICE: state}
+        elsewhere = config is not None and Path(config.store or store) != store
+        self._apart = {
+            where: KillFile(folder)
+            for where, folder in self._folders.items()
+            if folder.is_dir() and self._is_apart(folder, elsewhere=elsewhere)
+        }
 
     def told(self) -> Mapping[str, Note]:
-        """Give all that is killed anywhere, with what is known of each kill.
+        """Give all that is killed anywhere, with the facts about each kill.
 
         Raises:
             EnvironmentRefused: A file may not be read.
         """
-        files = [each for each in (self._token, self._gateway) if each is not None]
-        return {
-            what: note for each in files for what, note in (each.told() or {}).items()
-        }
+        return self._list.told()
 
-    def kill(self, subject: str, by: str) -> Done:
+    def servers_of(self, subject: str) -> tuple[str, ...]:
+        """Name the servers that a kill of a subject is for.
+
+        Raises:
+            IdError: It names no subject.
+        """
+        kill_subject(subject)
+        gateway = self.has_gateway and not subject.startswith(_OF_TOKENS)
+        service = self._has_service and not subject.startswith(_OF_CALLS)
+        return (*((GATEWAY,) if gateway else ()), *((SERVICE,) if service else ()))
+
+    def kill(self, subject: str, by: str, reason: str = "") -> Done:
         """Put a kill in force wherever that can be done.
 
         Args:
             subject: What may do nothing.
             by: Who says so, to be shown.
+            reason: Why, likewise.
 
         Raises:
             IdError: It names no subject.
             EnvironmentRefused: It is in force nowhere.
         """
-        kill_subject(subject)
-        doing = _Doing()
+        note = Note(by, reason=reason)
+        doing, servers = _Doing(), self._servers(subject, "kill")
 
-        def at_gateway(subjects: Collection[str]) -> None:
-            file = self._gateway
-            if file is not None:
-                doing.try_at(GATEWAY, lambda: file.kill_all(subjects, by))
+        def write(file: KillFile) -> bool:
+            return file.kill_all((subject,), note)
 
         # First where calls are: a token service that hangs keeps it waiting no longer.
-        if not subject.startswith(_OF_TOKENS):
-            at_gateway((subject,))
-        said = self._at_service(
-            doing, subject, "kill", by, lambda file: file.kill(subject, by)
-        )
+        self._write(doing, servers, write)
+        said = None
+        if SERVICE in servers:
+            said = self._at_service(doing, subject, "kill", note)
         ended = None if said is None else _ended(said)
-        if ended is not None:
-            at_gateway(tuple(f"run:{each}" for each in ended))
-        waits = self._waits(doing, subject, said is not None, ended is not None)
-        return self._done(doing, subject, "kill", ended, waits)
+        if ended is not None and self.has_gateway:
+            runs = tuple(f"run:{each}" for each in ended)
+            with_it = Note(by, ended_with=subject)
+            self._write(doing, (GATEWAY,), lambda file: file.kill_all(runs, with_it))
+        waiting = self._waiting(doing, is_told=said is not None)
+        return replace(
+            self._done(doing, subject, "kill"),
+            ended=ended,
+            waiting=waiting,
+            waits=self._waits(waiting, subject, is_known=ended is not None),
+        )
+
+    def preview(self, subject: str) -> Done:
+        """Tell what a kill would do; nothing is changed, and nobody is told of it.
+
+        Raises:
+            IdError: It names no subject.
+            EnvironmentRefused: It would be in force nowhere.
+        """
+        servers = self._servers(subject, "kill")
+        said = None
+        if SERVICE in servers:
+            owner = owner_of(self._folders[SERVICE])
+            said, _ = self._post.ask("/admin/given", subject, "", {0, owner})
+        ended = None if said is None else _ended(said)
+        return Done(subject not in self.told(), servers, ended)
 
     def revive(self, subject: str) -> Done:
         """Take a kill back wherever that can be done; what was ended stays ended.
@@ -155,38 +199,74 @@ class Kills:
             IdError: It names no subject.
             EnvironmentRefused: It is taken back nowhere.
         """
-        kill_subject(subject)
-        doing = _Doing()
-        file = self._gateway
-        if file is not None and not subject.startswith(_OF_TOKENS):
-            doing.try_at(GATEWAY, lambda: file.revive(subject))
-        elif file is not None and subject in (file.told() or {}):
-            # Of an earlier release, which wrote it there: it stops nothing.
-            doing.try_at(GATEWAY, lambda: file.revive(subject))
-        self._at_service(
-            doing, subject, "revive", "", lambda file: file.revive(subject)
-        )
+        doing, servers = _Doing(), self._servers(subject, "revive")
+
+        def write(file: KillFile) -> bool:
+            return file.revive(subject)
+
+        self._write(doing, servers, write)
+        for where, folder in self._folders.items():
+            # Of an earlier release; wherever it stands, it counts.
+            old = KillFile(folder)
+            if where not in self._apart and _stands_in(old, subject):
+                doing.try_at(where, partial(write, old))
+        if SERVICE in servers:
+            self._at_service(doing, subject, "revive", Note())
         return self._done(doing, subject, "revive")
 
-    def _at_service(
+    def _is_apart(self, folder: Path, *, elsewhere: bool) -> bool:
+        """Tell whether a server does not read the file of our store."""
+        if folder.is_relative_to(self._store):
+            return not is_of(folder, self._store)
+        of_another = owner_of(folder) != owner_of(self._store) != SOMEBODY
+        return of_another or elsewhere or not is_of(folder, self._store)
+
+    def _servers(self, subject: str, act: str) -> tuple[str, ...]:
+        servers = self.servers_of(subject)
+        if not servers:
+            raise EnvironmentRefused(
+                f"{subject} is not {_PAST[act]} ({NOBODY})", _elsewhere(subject)
+            )
+        return servers
+
+    def _write(
         self,
-        doing: _Doing,
-        subject: str,
-        act: str,
-        by: str,
+        doing: "_Doing",
+        servers: Collection[str],
         write: Callable[[KillFile], bool],
+    ) -> None:
+        """Change the one file, and those of servers that do not read it."""
+
+        def shared() -> bool:
+            if not self._store.exists():
+                make_store(self._store)
+            return write(self._list.shared)
+
+        common = _Doing()
+        common.try_at(GATEWAY, shared)
+        for where in servers:
+            doing.add(where, common)
+        apart = self._apart.get(GATEWAY)
+        if GATEWAY in servers and apart is not None:
+            doing.try_at(GATEWAY, partial(write, apart))
+
+    def _at_service(
+        self, doing: "_Doing", subject: str, act: str, note: Note
     ) -> Mapping[str, object] | None:
-        """Have the token service act; what it said, None where nobody did."""
-        file = self._token
-        if file is None or subject.startswith(_OF_CALLS):
-            return None
-        folder = file.path.parent
+        """Have the token service act; what it said, None where it did not."""
+        folder = self._folders[SERVICE]
         owner = owner_of(folder)
-        said, uid = self._post.ask(f"/admin/{act}", subject, by, {0, owner})
+        said, uid = self._post.ask(
+            f"/admin/{act}", subject, note.by, {0, owner}, note.reason
+        )
         if said is not None:
-            doing.changed[SERVICE] = said.get("new", said.get("revived")) is True
+            doing.why.pop(SERVICE, None)
+            is_new = said.get("new", said.get("revived")) is True
+            doing.changed[SERVICE] = is_new or doing.changed.get(SERVICE, False)
         elif uid is None or uid == owner != SOMEBODY:
-            doing.try_at(SERVICE, lambda: write(file))
+            apart = self._apart.get(SERVICE)
+            if apart is not None:
+                doing.try_at(SERVICE, partial(_written, apart, subject, act, note))
         else:
             # Its folder is elsewhere: a file of ours would be one that nobody reads.
             but = "does not answer us"
@@ -195,62 +275,80 @@ class Kills:
             doing.why[SERVICE] = f"it runs as {user(uid)}, and {but}"
         return said
 
+    def _waiting(self, doing: "_Doing", *, is_told: bool) -> tuple[str, ...]:
+        """Name the servers where it is in force once they start."""
+        waiting = []
+        if doing.stands(GATEWAY) and not any(map(is_written, self._spools)):
+            waiting.append(GATEWAY)
+        if doing.stands(SERVICE) and not is_told:
+            waiting.append(SERVICE)
+        return tuple(waiting)
+
     def _waits(
-        self, doing: _Doing, subject: str, is_told: bool, is_known: bool
+        self, waiting: Collection[str], subject: str, *, is_known: bool
     ) -> tuple[str, ...]:
         """Say what a kill does not stop yet."""
         waits = []
-        file = self._gateway
-        if file and doing.stands(GATEWAY) and not any(map(is_written, self._spools)):
+        if GATEWAY in waiting:
             waits.append(
-                f"no gateway runs with {file.path.parent}: the kill waits there; "
-                "name its store with --store"
+                f"no gateway runs with {self._folders[GATEWAY]}: the kill waits in "
+                "its store; name another one with --store"
             )
-        if doing.stands(SERVICE) and not is_told:
+        if SERVICE in waiting:
             waits.append(
                 "the token service does not run, or does not answer you: "
-                "the kill waits in its folder"
+                "the kill waits in its store"
             )
         if subject.startswith("issuer:"):
             waits.append(
                 "no delegation says for whose token it was given, so those of before "
                 "go on until they end: kill the issuer's rules as well "
-                f"(answerable sts kill rule:ID --config {self._place})"
+                f"(answerable kill rule:ID --config {self._place})"
             )
-        elif file and self._token and not is_known and subject.startswith(_HALF_KNOWN):
+        elif (
+            self.has_gateway
+            and self._has_service
+            and not is_known
+            and subject.startswith(_HALF_KNOWN)
+        ):
             waits.append(
                 f"the gateway does not know all that was given by {subject}: "
                 "such tokens serve there until they end, ten minutes at most (once "
                 "the token service runs, run this again; until then: answerable "
-                f"gateway kill run:DELEGATION --config {self._place})"
+                f"kill run:DELEGATION --config {self._place})"
             )
         return tuple(waits)
 
-    def _done(
-        self,
-        doing: _Doing,
-        subject: str,
-        act: str,
-        ended: tuple[str, ...] | None = None,
-        waits: tuple[str, ...] = (),
-    ) -> Done:
+    def _done(self, doing: _Doing, subject: str, act: str) -> Done:
         at = tuple(filter(doing.stands, doing.changed))
         refused = tuple(f"{where}: {why}" for where, why in doing.why.items())
         hints = tuple(
-            f"as {where}'s user: answerable {_DOORS[where]} {act} {subject} "
-            f"--config {self._place}"
+            f"as {where}'s user: answerable {act} {subject} --config {self._place}"
             for where in doing.why
         )
         if not at:
             raise EnvironmentRefused(
-                f"{subject} is not {_PAST[act]} ({'; '.join(refused) or NOBODY})",
-                "; ".join(hints) or _elsewhere(subject),
+                f"{subject} is not {_PAST[act]} ({'; '.join(refused)})",
+                "; ".join(hints),
             )
-        return Done(any(doing.changed.values()), at, ended, refused, hints, waits)
+        is_new = any(doing.changed.values())
+        return Done(is_new, at, refused=refused, hints=hints)
 
 
-_DOORS = {GATEWAY: "gateway", SERVICE: "sts"}
 _PAST = {"kill": "killed", "revive": "revived"}
+
+
+def _written(file: KillFile, subject: str, act: str, note: Note) -> bool:
+    if act == "revive":
+        return file.revive(subject)
+    return file.kill_all((subject,), note)
+
+
+def _stands_in(file: KillFile, subject: str) -> bool:
+    try:
+        return subject in (file.told() or {})
+    except EnvironmentRefused:
+        return False  # nobody can take it back there, and it is told where it counts
 
 
 def _elsewhere(subject: str) -> str:

@@ -1,15 +1,19 @@
-"""The kills in force: a file in the state folder that every process watches.
+"""The kills in force: one file in the store, which every server of it watches.
 
-One subject a line, and behind a tab who killed it and when, where that is known: shown
-to whoever wants to know, and no part of what is in force. It is replaced whole, so it is read whole, and it outlives a restart.
-A process looks at it four times a second, whoever else still runs: a kill needs no
-supervisor to take hold.
+One subject a line; behind tabs who killed it, when, why, and the kill that it ended
+with, where that is known. Only the subject decides. The file is replaced whole, so it
+is read whole, and it outlives a restart. Files of earlier releases, in the folders of
+gateway and token service, count as well; so do those of servers that read another
+store. A thread of each process looks four times a second: a kill waits neither for a
+supervisor nor for an event loop that is busy with calls.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -24,40 +28,45 @@ from answerable.store.disk import make_folder, read_file, refused, write_file
 
 EVERY = 0.25  # seconds
 
-_HINT = "one subject a line; `answerable gateway kill SUBJECT` writes it"
+_HINT = "one subject a line; `answerable kill SUBJECT` writes it"
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_LONGEST = 500  # characters of who it was
+_LONGEST = 500  # characters of who it was, and of a reason
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is known of one kill beside its subject.
+    """Facts about one kill that are shown, and decide nothing.
 
     Attributes:
-        by: Who killed it, as whoever wrote the file said; empty where nobody did.
+        by: Who killed it, as the writer of the file said; empty where it did not.
         at: When, RFC 3339; likewise.
+        reason: Why; likewise.
+        ended_with: The kill that ended it: a delegation of a subject that was killed.
     """
 
     by: str = ""
     at: str = ""
+    reason: str = ""
+    ended_with: str = ""
 
     def __str__(self) -> str:
         by = f" by {self.by}" if self.by else ""
-        return f"{by} at {self.at}" if self.at else by
+        said = f"{by} at {self.at}" if self.at else by
+        return f"{said}: {self.reason}" if self.reason else said
 
 
 _Noted = Mapping[str, Note]
 
 
 class KillFile:
-    """The file.
+    """One file of kills.
 
     Args:
-        state: The gateway's own folder.
+        folder: Where it lies: the store, or a server's own folder.
     """
 
-    def __init__(self, state: Path) -> None:
-        self.path = state / "kills"
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "kills"
 
     def read(self) -> Kills:
         """Read all kills; no file is none.
@@ -92,21 +101,26 @@ class KillFile:
         except AnswerableError as error:
             raise EnvironmentRefused(f"{self.path}: {error.message}", _HINT) from None
 
-    def kill(self, subject: str, by: str = "") -> bool:
+    def kill(self, subject: str, by: str = "", reason: str = "") -> bool:
         """Put a kill in force, durable when this returns; False where it was already.
 
         Args:
             subject: What may do nothing.
             by: Who says so, to be shown.
+            reason: Why, to be shown.
 
         Raises:
             IdError: It names no subject.
             EnvironmentRefused: The file cannot be written.
         """
-        return self.kill_all((subject,), by)
+        return self.kill_all((subject,), Note(by, reason=reason))
 
-    def kill_all(self, subjects: Collection[str], by: str = "") -> bool:
+    def kill_all(self, subjects: Collection[str], note: Note) -> bool:
         """Put several kills in force in one write; False where all were already.
+
+        Args:
+            subjects: What may do nothing.
+            note: Facts about each; the time is now.
 
         Raises:
             IdError: One names no subject; none is in force by this.
@@ -114,7 +128,12 @@ class KillFile:
         """
         if not subjects:
             return False
-        note = Note(_shown(by), spelled_time(time.time_ns()))
+        note = Note(
+            _shown(note.by),
+            spelled_time(time.time_ns()),
+            _shown(note.reason),
+            note.ended_with,
+        )
         fresh = {kill_subject(each): note for each in subjects}
         # Who killed it first is who did: it changes nothing to kill it again.
         return self._change(lambda kills: {**fresh, **kills})
@@ -130,6 +149,16 @@ class KillFile:
         return self._change(
             lambda kills: {each: kills[each] for each in kills if each != subject}
         )
+
+    def may_be_seen(self) -> bool:
+        """Tell whether this process may enter the folder."""
+        try:
+            self.path.stat()
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+        return True
 
     def stamp(self) -> tuple[int, int, int]:
         """Tell one state of the file from another without reading it."""
@@ -151,6 +180,8 @@ class KillFile:
             owner = None if os.geteuid() else (facts.st_uid, facts.st_gid)
             before = self.told() or MappingProxyType({})
             after = change(before)
+            if after == before and self.path.exists():
+                return False
             lines = "".join(map(_line, sorted(after.items())))
             write_file(self.path, lines.encode(), owner=owner)
             return after.keys() != before.keys()
@@ -159,10 +190,12 @@ class KillFile:
 
 
 def _read(line: str) -> tuple[str, Note]:
-    """Read a line; files of before have the subject alone."""
-    subject, _, rest = line.partition("\t")
-    by, _, at = rest.partition("\t")
-    return kill_subject(subject), Note(_shown(by), at if _AT.fullmatch(at) else "")
+    """Read a line; earlier releases wrote fewer columns."""
+    subject, by, at, reason, ended_with = (line.split("\t") + [""] * 4)[:5]
+    time = at if _AT.fullmatch(at) else ""
+    return kill_subject(subject), Note(
+        _shown(by), time, _shown(reason), _shown(ended_with)
+    )
 
 
 def _shown(text: str) -> str:
@@ -171,78 +204,176 @@ def _shown(text: str) -> str:
 
 def _line(kill: tuple[str, Note]) -> str:
     subject, note = kill
-    return "\t".join((subject, note.by, note.at)).rstrip("\t") + "\n"
+    columns = (subject, note.by, note.at, note.reason, note.ended_with)
+    return "\t".join(columns).rstrip("\t") + "\n"
+
+
+class KillList:
+    """The kills of one store, and those of files that count as well.
+
+    Args:
+        store: Folder of the store, with the file that is written.
+        others: Folders with files of earlier releases, or of servers apart.
+
+    Attributes:
+        shared: The store's file, which kills are written to.
+        files: All that count. A store of another user, which this process may not
+            enter, is not among them: its kills come in one of the other folders.
+    """
+
+    def __init__(self, store: Path, *others: Path) -> None:
+        self.shared = KillFile(store)
+        own = tuple(map(KillFile, dict.fromkeys(others)))
+        self.files = (self.shared, *own) if self.shared.may_be_seen() else own
+
+    def read(self) -> Kills:
+        """Read all kills of all files.
+
+        Raises:
+            EnvironmentRefused: One may not be read, or a line is no subject.
+        """
+        return NO_KILLS.union(*(each.read() for each in self.files))
+
+    def revive(self, subject: str) -> bool:
+        """Take a kill back in each file where it stands; False where it did in none.
+
+        Raises:
+            IdError: It names no subject.
+            EnvironmentRefused: A file cannot be read or written.
+        """
+        kill_subject(subject)
+        standing = [each for each in self.files if subject in (each.told() or {})]
+        for each in standing:
+            each.revive(subject)
+        return bool(standing)
+
+    def told(self) -> _Noted:
+        """Read all kills, with the facts about each; the store's file goes first.
+
+        Raises:
+            EnvironmentRefused: As `read`.
+        """
+        known: dict[str, Note] = {}
+        for each in reversed(self.files):
+            known |= each.told() or {}
+        return known
 
 
 class Bound(Protocol):
-    """Whatever decides in a process, and is bound by the kills."""
+    """An object that decides in a process, and is bound by the kills."""
 
     @property
     def kills(self) -> Kills:
         """Subjects that may do nothing."""
 
+    def hold_kills(self, kills: Kills) -> None:
+        """Decide by these kills from now on; called in a thread of its own."""
+
     def set_kills(self, kills: Kills) -> None:
-        """Put these kills in force."""
+        """Decide by these kills, and cut what they forbid; called in the event loop."""
+
+
+class _Watched:
+    """One file as it was read last."""
+
+    def __init__(self, file: KillFile) -> None:
+        self._file = file
+        self._stamp = file.stamp()
+        found = file.find()
+        self._was_there, self.kills = found is not None, found or NO_KILLS
+
+    def look(self) -> str:
+        """Read it where it has changed; say why that cannot be, else nothing."""
+        stamp = self._file.stamp()
+        if stamp == self._stamp:
+            return ""
+        try:
+            kills = self._file.find()
+        except EnvironmentRefused as error:
+            return error.message
+        if kills is None:
+            # Taking a kill back leaves the file there.
+            return f"{self._file.path} is gone" if self._was_there else ""
+        # Only now: a file that could not be read is read again.
+        self._stamp, self._was_there, self.kills = stamp, True, kills
+        return ""
 
 
 class KillWatch:
-    """Puts what the file says in force, in one process.
+    """Puts the kills of a list in force in one process, and keeps them so.
+
+    A thread reads the files and has them hold at once, however busy the event loop is.
+    Streams are cut, and the rest is told, in the loop.
 
     Args:
-        file: The file.
+        kills: The list.
         bound: Decides in this process.
         loop: Its event loop.
-        changed: Told which subjects were killed, and which revived.
-        refused: Told why the file cannot be read, or that it is gone: taking a kill
-            back leaves the file there. What was in force stays so.
+        changed: Is told which subjects were killed, and which revived.
+        refused: Is told why a file cannot be read, or that it is gone. Kills that were
+            in force stay so.
 
     Raises:
-        EnvironmentRefused: It cannot be read at the start.
+        EnvironmentRefused: A file cannot be read at the start.
     """
 
     def __init__(
         self,
-        file: KillFile,
+        kills: KillList,
         bound: Bound,
         loop: asyncio.AbstractEventLoop,
         changed: Callable[[Kills, Kills], None],
         refused: Callable[[str], None],
     ) -> None:
-        self._file, self._bound, self._loop = file, bound, loop
+        self._bound, self._loop = bound, loop
         self._changed, self._refused = changed, refused
-        self._why = ""  # it was refused the last time
-        self._stamp = file.stamp()
-        bound.set_kills(file.read())
-        self._timer = loop.call_later(EVERY, self._look)
+        self._looking = threading.Lock()
+        self._ended = threading.Event()
+        self._why = self._said = ""  # a file was refused the last time
+        self._files = [_Watched(each) for each in kills.files]
+        self._latest = self._settled = self._union()
+        bound.set_kills(self._latest)
+        self._thread = threading.Thread(target=self._watch, name="kills", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Look no more."""
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        self._timer = self._loop.call_later(EVERY, self._look)
-        self.look()
+        self._ended.set()
+        self._thread.join(1)
 
     def look(self) -> None:
-        """Put in force what the file says now, without waiting for the next look."""
-        stamp = self._file.stamp()
-        if stamp == self._stamp:
-            return
-        try:
-            kills = self._file.find()
-        except EnvironmentRefused as error:
-            self._refuse(error.message)
-            return
-        if kills is None:
-            self._refuse(f"{self._file.path} is gone")
-            return
-        # Only now: what could not be read is tried again.
-        self._stamp, self._why = stamp, ""
-        before = self._bound.kills
-        self._bound.set_kills(kills)
-        self._changed(kills - before, before - kills)
+        """Put in force what the files say now, without waiting for the next look."""
+        self._look()
+        self._settle()
 
-    def _refuse(self, why: str) -> None:
-        if why != self._why:
+    def _watch(self) -> None:
+        while not self._ended.wait(EVERY) and not self._loop.is_closed():
+            if self._look():
+                with contextlib.suppress(RuntimeError):  # the loop has just ended
+                    self._loop.call_soon_threadsafe(self._settle)
+
+    def _look(self) -> bool:
+        """Read what has changed, and have it hold; say whether more is to be done."""
+        with self._looking:
+            why = "; ".join(filter(None, (each.look() for each in self._files)))
+            kills = self._union()
+            more = kills != self._latest or why != self._why
+            self._latest = kills
+            if kills != self._bound.kills:
+                self._bound.hold_kills(kills)
             self._why = why
+        return more
+
+    def _settle(self) -> None:
+        """Cut what is killed, and tell of what has changed."""
+        before, kills, why = self._settled, self._latest, self._why
+        if kills != before:
+            self._settled = kills
+            self._bound.set_kills(kills)
+            self._changed(kills - before, before - kills)
+        if why and why != self._said:
             self._refused(why)
+        self._said = why
+
+    def _union(self) -> Kills:
+        return NO_KILLS.union(*(each.kills for each in self._files))

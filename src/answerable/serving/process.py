@@ -122,7 +122,7 @@ class Process(Generic[OfPlan]):
         if not alone:
             self._tasks.spawn(self._end_with_parent())
         make_store(self._plan.store)
-        with claim(self._plan.state):
+        with claim(self._plan.state, self._plan.store):
             async with self._reloading:  # a SIGHUP during the start is heard after it
                 self._house = house = await self._made(self._plan, self._log)
             _settle()

@@ -62,7 +62,12 @@ class Post:
         self.place = self._at.unix if self._at else ""
 
     def ask(
-        self, path: str, subject: str, by: str, believed: Collection[int]
+        self,
+        path: str,
+        subject: str,
+        by: str,
+        believed: Collection[int],
+        reason: str = "",
     ) -> tuple[Said | None, int | None]:
         """Ask whoever listens there, if that is somebody whom we believe.
 
@@ -71,6 +76,7 @@ class Post:
             subject: What it is about.
             by: Who asks.
             believed: User ids.
+            reason: Why, empty where none was given.
 
         Returns:
             What it said, None where it did not take it; and whose user it is, None
@@ -83,7 +89,7 @@ class Post:
             with _Wire() as wire:
                 uid = wire.connect(self.place)
                 if uid in believed:
-                    answer = wire.ask(_request(self._at, path, subject, by))
+                    answer = wire.ask(_request(self._at, path, subject, by, reason))
         except (FileNotFoundError, ConnectionRefusedError):
             return None, None
         except OSError:
@@ -125,8 +131,9 @@ class _Wire:
         return self._socket
 
 
-def _request(at: Listener, path: str, subject: str, by: str) -> bytes:
-    body = json.dumps({"subject": subject, "by": by}).encode()
+def _request(at: Listener, path: str, subject: str, by: str, reason: str) -> bytes:
+    why = {"reason": reason} if reason else {}
+    body = json.dumps({"subject": subject, "by": by, **why}).encode()
     host = at.hosts[0] if at.hosts else "localhost"
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"

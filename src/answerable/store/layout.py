@@ -125,7 +125,12 @@ def _make(layout: Layout) -> None:
 
 
 def _ours(path: Path, folders: tuple[Path, ...]) -> bool:
-    """Tell whether something was left by a process that made a store half."""
+    """Tell whether something was left by a process that made a store half.
+
+    Kills may be there before: they wait for nothing.
+    """
+    if path.name == "kills" or path.name.startswith(".kills."):
+        return True
     if path.name.startswith(".format.json.") or path.name == "format.json":
         return True
     return path in folders and not any(path.iterdir())

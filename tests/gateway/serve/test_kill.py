@@ -11,6 +11,11 @@ import pytest
 
 from answerable.cli import signing
 from answerable.cli.main import main
+from answerable.model.ids import fingerprint_credential_id
+from answerable.serving.fingerprints import fingerprints
+from answerable.serving.kill_records import read_records
+from answerable.serving.kills import KillFile
+from answerable.store.store import Store
 from tests.gateway.serve.stage import SECONDS, Backend, Serving, configuration, serving
 
 Operate = Callable[..., str]
@@ -145,3 +150,91 @@ def test_a_kill_before_there_is_a_store_leaves_one_that_can_be_used(
     assert "revived" in run("gateway", "revive", "agent:declared/ana", *NAMED)
     assert "was not killed" in run("gateway", "revive", "agent:declared/ana", *NAMED)
     run("scan", "config:answerable.yaml")
+
+
+def test_no_server_is_shown_a_credential_that_was_killed(
+    tmp_path: Path, server: Backend, operate: Operate
+) -> None:
+    settings = configuration(server.server_port)
+    secret = tmp_path / "key"
+    secret.write_text("sk-of-the-server")
+    secret.chmod(0o600)
+    settings["servers"]["files"]["credential"] = {"file": str(secret)}
+    with serving(tmp_path, settings) as served:
+        assert "result" in served.call("read")
+        fingerprint = fingerprints(tmp_path / "store")(secret.read_text())
+        subject = fingerprint_credential_id(fingerprint)
+        assert '"state": "dead"' in operate("-o", "json", "kill", subject, *NAMED)
+        taken(served, "kill.taken", 1)
+        shown = len(server.shown)
+        assert "error" in served.call("read")
+        assert len(server.shown) == shown
+        operate("revive", subject, *NAMED)
+        taken(served, "kill.revived", 1)
+        assert "result" in served.call("read")
+
+
+def test_one_command_says_what_is_dead_and_leaves_one_record(
+    tmp_path: Path, server: Backend, operate: Operate
+) -> None:
+    agent = "agent:declared/ana"
+    with serving(tmp_path, configuration(server.server_port)) as served:
+
+        def rows(*words: str) -> list[dict[str, Any]]:
+            said = operate("-o", "ndjson", *words, *NAMED)
+            return [
+                json.loads(line)
+                for line in said.splitlines()
+                if line.startswith('{"act"')
+            ]
+
+        (tried, unknown) = rows("kill", agent, "--dry-run")
+        assert (tried["act"], tried["state"]) == ("dry-run", "dead")
+        # Nothing was scanned, so its credentials are not known: never none.
+        assert (unknown["what"], unknown["state"]) == ("credentials", "not-known")
+        assert "result" in served.call("read")
+        (dead, _) = rows("kill", agent, "--reason", "it mails strangers")
+        assert (dead["where"], dead["state"], dead["until"]) == (
+            "the gateway",
+            "dead",
+            None,
+        )
+        taken(served, "kill.taken", 1)
+        assert "error" in served.call("read")
+        note = KillFile(tmp_path / "store").told()[agent]  # type: ignore[index]
+        assert note.reason == "it mails strangers"
+        (back,) = rows("revive", agent, "--reason", "mended")
+        assert back["state"] == "revived"
+        assert served.end() == 0
+    with Store.open(tmp_path / "store", now=time.time_ns()) as store:
+        records, total = read_records(store, 9)
+    assert total == 2  # and none of the dry run
+    told = [(each.revived, each.reason, each.subject) for each in records]
+    assert told == [(True, "mended", agent), (False, "it mails strangers", agent)]
+
+
+def test_kills_of_an_earlier_release_hold_and_are_taken_back(
+    tmp_path: Path, server: Backend, operate: Operate
+) -> None:
+    old = KillFile(tmp_path / "store" / "gateway")
+    operate("--store", "store", "scan", "repo:.")
+    old.kill("agent:declared/ana", "ana")
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        assert "error" in served.call("read")
+        operate("revive", "agent:declared/ana", *NAMED)
+        taken(served, "kill.revived", 1)
+        assert "result" in served.call("read")
+    assert not old.read()
+
+
+def test_a_server_with_another_store_is_reached_in_its_own_folder(
+    tmp_path: Path, server: Backend, operate: Operate
+) -> None:
+    settings = configuration(server.server_port, state="state")
+    with serving(tmp_path, settings, "--store", str(tmp_path / "other")) as served:
+        operate("kill", "agent:declared/ana", *NAMED)
+        taken(served, "kill.taken", 1)
+        assert "error" in served.call("read")
+        operate("revive", "agent:declared/ana", *NAMED)
+        taken(served, "kill.revived", 1)
+        assert "result" in served.call("read")

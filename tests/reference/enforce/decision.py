@@ -34,6 +34,7 @@ def decide(
         "principal:" + request.principal,
         "server:" + request.server,
         *request.chain,
+        *((request.identity,) if request.identity else ()),
         *((tool,) if request.target is Target.TOOL else ()),
     ):
         if subject in kills:

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from answerable.model.errors import AnswerableError
+from answerable.serving.kill_records import KIND
 from answerable.serving.kills import Note
 from answerable.web.desk import Desk
 from answerable.web.html import render
-from answerable.web.pages.kills import KIND, slot
+from answerable.web.pages.kills import slot
 from answerable.web.routes import Asked, Forbidden, Moved, Page
 from tests.flows.owned import AGENT, OTHER
 from tests.flows.test_attested import ANA, BEN
@@ -17,8 +18,8 @@ from tests.web.conftest import answer, shown
 
 
 def test_a_kill_takes_hold_and_says_who(desk: Desk) -> None:
-    answer(desk, OWNER, "/kill", "POST", subject=AGENT)
-    killed = (desk.root / "gateway" / "kills").read_text()
+    answer(desk, OWNER, "/kill", "POST", subject=AGENT, reason="it mails strangers")
+    killed = (desk.root / "kills").read_text()
     assert killed.split("\t")[:2] == [AGENT, ANA.removeprefix("person:")]
     assert slot(desk, OWNER, AGENT).note.by == ANA.removeprefix("person:")
     with desk.store() as store:
@@ -29,6 +30,8 @@ def test_a_kill_takes_hold_and_says_who(desk: Desk) -> None:
             "how": "corp",
             "revived": False,
             "at": LATER,
+            "reason": "it mails strangers",
+            "ended": None,
         }
     assert AGENT in shown(desk, ADMIN, "/kills")
     moved = answer(desk, ADMIN, "/revive", "POST", subject=AGENT)
@@ -46,7 +49,7 @@ def test_an_owner_kills_nothing_but_their_own(desk: Desk) -> None:
     for subject in ("", "agent:", "agent:x\ny", "nothing"):
         with pytest.raises(AnswerableError):
             answer(desk, ADMIN, "/kill", "POST", subject=subject)
-    assert not (desk.root / "gateway" / "kills").exists()
+    assert not (desk.root / "kills").exists()
 
 
 def test_the_button_says_what_follows(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from answerable.serving.amendments import AmendmentWatch
 from answerable.serving.asking.teller import Teller
 from answerable.serving.baselines import BaselineWatch
 from answerable.serving.in_force import InForce
-from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.kills import KillList, KillWatch
 from answerable.serving.kills_told import KillsTold
 from answerable.serving.log import Log
 from answerable.serving.pins.files import PinFiles
@@ -53,7 +53,11 @@ class Standing:
         shared: Path = plan.shared
         self._log, told = log, KillsTold(recorder, log)
         self.kills = KillWatch(
-            KillFile(shared), authority, loop, told.changed, told.unread
+            KillList(plan.store, shared),
+            authority,
+            loop,
+            told.changed,
+            told.unread,
         )
         self.pins = PinWatch(
             *(PinFiles(shared), plan.config.servers, authority, loop), PinTold(log)

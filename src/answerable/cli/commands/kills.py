@@ -1,29 +1,97 @@
-"""What an operator hears of a kill: the same from the gateway and the token service."""
+"""`kill` and `revive`: one act at every server of a configuration."""
 
+import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+
 if TYPE_CHECKING:
     from answerable.model.config import Config
+    from answerable.model.inventory import Inventory
+    from answerable.serving.kill_effects import Act
     from answerable.serving.killing import Done
+    from answerable.store.store import Store
+
+_config = click.option(
+    "--config", metavar="FILE", default="", help="The answerable.yaml of the servers."
+)
+_reason = click.option(
+    "--reason", metavar="TEXT", default="", help="Why; kept with the record."
+)
 
 
-def warn_misspelled(subject: str, config: "Config") -> None:
-    """Say where the file would name a subject and does not; the kill stands."""
-    from answerable.enforce.kill import is_misspelled
+@click.command(cls=Verb, short_help="Stop a subject everywhere, within a second.")
+@click.argument("subject")
+@_config
+@_reason
+@click.option("--dry-run", is_flag=True, help="Say what it would end; change nothing.")
+@pass_settings
+def kill(
+    settings: Settings, subject: str, config: str, reason: str, dry_run: bool
+) -> None:
+    """Stop all that SUBJECT does, at the gateway and the token service of FILE.
 
-    if is_misspelled(subject, config):
-        place = config.place
-        click.echo(f"warning: {place} has no {subject}; is it misspelled?", err=True)
-
-
-def told(subject: str, done: "Done") -> None:
-    """Say where a kill holds.
-
-    Raises:
-        EnvironmentRefused: It does not hold everywhere.
+    SUBJECT is agent:..., run:RUN, cred:..., rule:ID, issuer:NAME, person:...,
+    principal:PRINCIPAL, server:NAME, tool:mcp/SERVER/TOOL or key:KID. Calls are
+    refused in every mode, open streams are cut, nothing more is given, and what was
+    given ends. Lists what is dead, and what lives on until when. An agent may kill.
     """
+    from answerable.enforce.kill import is_misspelled
+    from answerable.serving.kill_effects import DRY_RUN, KILL, Act
+    from answerable.serving.killing import operator
+
+    target = _Target(settings, config)
+    kills = target.kills
+    if dry_run:
+        done = kills.preview(subject)
+    else:
+        done = kills.kill(subject, operator(), reason)
+    if target.config is not None and is_misspelled(subject, target.config):
+        place = target.config.place
+        click.echo(f"warning: {place} has no {subject}; is it misspelled?", err=True)
+    now = time.time_ns()
+    if dry_run:
+        target.show(Act(DRY_RUN, subject, done, now), settings)
+        return
+    tell(subject, done)
+    target.record(subject, done, reason, now, revived=False)
+    target.show(Act(KILL, subject, done, now), settings)
+    everywhere(f"{subject} is not killed everywhere", done)
+
+
+@click.command(cls=Verb, short_help="Take a kill back.")
+@click.argument("subject")
+@_config
+@_reason
+@pass_settings
+def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
+    """Take back the kill of SUBJECT everywhere. What was ended stays ended.
+
+    It lets something go on, so an agent may not.
+    """
+    from answerable.cli.signing import only_a_person
+    from answerable.serving.kill_effects import REVIVE, Act
+    from answerable.serving.state import token_state
+
+    target = _Target(settings, config)
+    service = None if target.config is None else target.config.sts
+    of_store = replace(settings, store=str(target.store))
+    only_a_person(of_store, token_state(service, target.store) / "runs")
+    done = target.kills.revive(subject)
+    said = "revived, within a second," if done.is_new else "was not killed"
+    click.echo(f"{subject}: {said} at {' and '.join(done.at)}", err=True)
+    now = time.time_ns()
+    target.record(subject, done, reason, now, revived=True)
+    target.show(Act(REVIVE, subject, done, now), settings)
+    everywhere(f"{subject} is not revived everywhere", done)
+
+
+def tell(subject: str, done: "Done") -> None:
+    """Say where a kill holds."""
     # Of what waits, nobody can say when it holds.
     new = "killed" if done.waits else "killed, within a second,"
     said = new if done.is_new else "killed already"
@@ -32,24 +100,88 @@ def told(subject: str, done: "Done") -> None:
         click.echo(f"delegations ended: {len(done.ended)}", err=True)
     for each in done.waits:
         click.echo(each, err=True)
-    _everywhere(f"{subject} is not killed everywhere", done)
 
 
-def told_back(subject: str, done: "Done") -> None:
-    """Say where a kill is taken back.
+def everywhere(otherwise: str, done: "Done") -> None:
+    """Refuse to call it done where a server did not take it.
 
     Raises:
-        EnvironmentRefused: It is not, everywhere.
+        EnvironmentRefused: One did not.
     """
-    said = "revived, within a second," if done.is_new else "was not killed"
-    click.echo(f"{subject}: {said} at {' and '.join(done.at)}", err=True)
-    _everywhere(f"{subject} is not revived everywhere", done)
-
-
-def _everywhere(otherwise: str, done: "Done") -> None:
     from answerable.model.errors import EnvironmentRefused
 
     if done.refused:
         raise EnvironmentRefused(
             f"{otherwise} ({'; '.join(done.refused)})", "; ".join(done.hints)
         )
+
+
+class _Target:
+    """The servers that an act is for, and the store that keeps its record.
+
+    Attributes:
+        config: The configuration; None where none is named.
+        store: Folder of the store.
+        kills: The kills of both.
+    """
+
+    def __init__(self, settings: Settings, config: str) -> None:
+        from answerable.serving.killing import Kills
+
+        self.config: Config | None = None
+        self.store: Path
+        if config:
+            self.config, self.store = _configured(settings, config)
+        else:
+            self.store, _ = store_place(settings)
+        self.kills: Kills = Kills(self.store, self.config)
+
+    def record(
+        self, subject: str, done: "Done", reason: str, at: int, *, revived: bool
+    ) -> None:
+        """Keep one record of the act; where that fails, the act holds all the same."""
+        from answerable.model.errors import AnswerableError
+        from answerable.serving.kill_records import KillRecord, put_record
+        from answerable.serving.killing import operator
+
+        ended = None if done.ended is None else len(done.ended)
+        record = KillRecord(subject, operator(), "command", revived, at, reason, ended)
+        try:
+            with self._opened(at) as store:
+                put_record(store, record)
+        except AnswerableError as error:
+            click.echo(f"warning: it is not recorded: {error.message}", err=True)
+
+    def show(self, act: "Act", settings: Settings) -> None:
+        """Show what the act ends, and what lives on."""
+        from answerable.cli.emit import show
+        from answerable.serving.kill_effects import effects
+
+        show(effects(act, self.config, self._inventory(act.now)), settings)
+
+    def _inventory(self, now: int) -> "Inventory | None":
+        from answerable.flows import snapshots
+        from answerable.model.errors import AnswerableError
+
+        if not self.store.is_dir():
+            return None
+        try:
+            with self._opened(now) as store:
+                return snapshots.load(store, now=now)
+        except AnswerableError:
+            return None
+
+    def _opened(self, now: int) -> "Store":
+        from answerable.store.store import Store
+
+        return Store.open(self.store, now=now)
+
+
+def _configured(settings: Settings, place: str) -> "tuple[Config, Path]":
+    """Read a configuration; a policy that is wrong keeps no kill waiting."""
+    from answerable.connectors.config.fetch import read_file
+    from answerable.serving.plan import config_of, store_of
+
+    config = config_of(place, read_file(place))
+    usual, _ = store_place(settings)
+    return config, store_of(config, usual if settings.store else None, usual)

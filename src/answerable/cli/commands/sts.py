@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.commands.kills import everywhere, kill, revive, tell
 from answerable.cli.commands.serve import token_plan_of
 from answerable.cli.commands.sts_rules import explain, rules, test
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
@@ -26,51 +27,14 @@ def sts() -> None:
     """Look at the rules of a token service, turn its keys, kill and revive."""
 
 
-for command in (rules, explain, test):
+# `kill` and `revive` are those of `answerable kill`, under an older name.
+for command in (rules, explain, test, kill, revive):
     sts.add_command(command)
 
 
 _config = click.option(
     "--config", metavar="FILE", required=True, help="The answerable.yaml."
 )
-
-
-@sts.command(cls=Verb, short_help="Give a subject nothing more, within a second.")
-@click.argument("subject")
-@_config
-@pass_settings
-def kill(settings: Settings, subject: str, config: str) -> None:
-    """Give SUBJECT nothing more, and end what it was given, until it is revived.
-
-    SUBJECT is agent:..., person:..., rule:ID, issuer:NAME, or run:DELEGATION. What was
-    handed on below ends too. The gateway of the same file refuses it as well.
-    """
-    from answerable.cli.commands.kills import told, warn_misspelled
-    from answerable.serving.killing import Kills, operator
-
-    plan = token_plan_of(settings, config)
-    done = Kills(plan.store, plan.config).kill(subject, operator())
-    warn_misspelled(subject, plan.config)
-    told(subject, done)
-
-
-@sts.command(cls=Verb, short_help="Take a kill back.")
-@click.argument("subject")
-@_config
-@pass_settings
-def revive(settings: Settings, subject: str, config: str) -> None:
-    """Take back the kill of SUBJECT, at the gateway of the same file too.
-
-    What was ended stays ended. It lets something go on, so an agent may not.
-    """
-    from answerable.cli.commands.kills import told_back
-    from answerable.cli.signing import only_a_person
-    from answerable.serving.killing import Kills
-    from answerable.serving.state import token_state
-
-    plan = token_plan_of(settings, config)
-    only_a_person(settings, token_state(plan.config.sts, plan.store) / "runs")
-    told_back(subject, Kills(plan.store, plan.config).revive(subject))
 
 
 @sts.command(cls=Verb, short_help="End what a restored database may have lost.")
@@ -94,8 +58,7 @@ def restored(settings: Settings, config: str) -> None:
         click.echo(f"{kid} killed")
     if ended.keys and not has_gateway:
         click.echo(
-            "at each gateway of another file: answerable gateway kill key:KID "
-            "--config FILE",
+            "at each gateway of another file: answerable kill key:KID --config FILE",
             err=True,
         )
     click.echo("next: start the token service; agents ask it for new tokens")
@@ -110,33 +73,35 @@ def restored(settings: Settings, config: str) -> None:
 )
 @click.option(
     "--kill",
+    "kid",
     metavar="KID",
     default="",
     help="Take a key out of use: what it signed verifies nowhere.",
 )
 @pass_settings
-def keys(settings: Settings, config: str, rotate: bool, kill: str) -> None:
+def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:
     """List the signing keys of every replica, and where each is in its life."""
     from answerable.sts.serve.asking import key_lines
 
     plan = token_plan_of(settings, config)
-    lines = key_lines(plan, rotate=rotate, kill=kill)
-    if kill:
-        _kill_at_gateways(plan, kill)
+    lines = key_lines(plan, rotate=rotate, kill=kid)
+    if kid:
+        _kill_at_gateways(plan, kid)
     for line in lines:
         click.echo(line)
 
 
 def _kill_at_gateways(plan: "Plan", kid: str) -> None:
     """Have gateways refuse a key at once; they may keep the key set for two hours."""
-    from answerable.cli.commands.kills import told
     from answerable.serving.killing import Kills, operator
 
     subject, kills = f"key:{kid}", Kills(plan.store, plan.config)
     if kills.has_gateway:
-        told(subject, kills.kill(subject, operator()))
+        done = kills.kill(subject, operator())
+        tell(subject, done)
+        everywhere(f"{subject} is not killed everywhere", done)
     else:
-        command = f"answerable gateway kill {subject} --config FILE"
+        command = f"answerable kill {subject} --config FILE"
         click.echo(
             f"no gateway in {plan.config.place}: at each other one, {command}", err=True
         )

@@ -97,7 +97,7 @@ held back, but nothing keeps that user from going around the gateway.
 To stop the agent, on the page or here:
 
   cd {here}
-  answerable gateway kill {AGENT} --config {CONFIG}
+  answerable kill {AGENT} --config {CONFIG}
 
 Ctrl-C ends everything.
 

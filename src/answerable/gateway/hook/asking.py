@@ -24,7 +24,7 @@ from answerable.model.decision import Decision, Effect, Mode, Request, Target
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.record import Act
 from answerable.serving.callers.agents import Agents
-from answerable.serving.kills import KillFile
+from answerable.serving.kills import KillList
 from answerable.serving.plan import store_of
 from answerable.serving.policies import read_decided
 from answerable.serving.processes.parent import read_parent
@@ -104,7 +104,7 @@ def decide(asked: Asked, act: clients.Act) -> Verdict:
         make_store(asked.store)  # before the spool, which may lie in it
     state = gateway_state(asked.config, asked.store)
     authority = Authority(table_of(asked.config, asked.reading.policies))
-    authority.set_kills(KillFile(state).read())
+    authority.set_kills(KillList(asked.store, state).read())
     caller = asked.caller
     request = Request(
         agent=caller.agent,

@@ -44,7 +44,7 @@ from answerable.serving.callers.callers import Callers
 from answerable.serving.fingerprints import fingerprints
 from answerable.serving.in_force import InForce, Standing
 from answerable.serving.issuers.keys import IssuerKeys
-from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.kills import KillList, KillWatch
 from answerable.serving.kills_told import KillsTold
 from answerable.serving.link import Link
 from answerable.serving.listeners import Serving, accept
@@ -129,7 +129,11 @@ class House:
         self._authority.on_kill(self._cut)
         self._kills_told = told = KillsTold(self.recorder, log)
         self._kills = KillWatch(
-            KillFile(state), self._authority, loop, self._killed, told.unread
+            KillList(Path(start.store), state),
+            self._authority,
+            loop,
+            self._killed,
+            told.unread,
         )
         self._fresh = (
             loop.create_task(self._callers.keep_fresh(self._keyless)),

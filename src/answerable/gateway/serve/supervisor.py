@@ -33,7 +33,7 @@ from answerable.model.config import Address
 from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.serving.admission import AdmissionControl
 from answerable.serving.claim import claim
-from answerable.serving.kills import KillFile
+from answerable.serving.kills import KillList
 from answerable.serving.log import Log
 from answerable.serving.plan import needs_restart
 from answerable.serving.process import LINK
@@ -113,8 +113,9 @@ class Supervisor:
         """
         self._hear_signals()
         make_store(self._plan.store)
-        with claim(self._plan.state):
-            KillFile(self._plan.state).read()  # a kill that cannot be read is no start
+        with claim(self._plan.state, self._plan.store):
+            # A kill that cannot be read is no start.
+            KillList(self._plan.store, self._plan.state).read()
             try:
                 self._owners.teller.use(
                     self._owners.teller.made(self._plan.config.asks)

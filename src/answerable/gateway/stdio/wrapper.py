@@ -43,7 +43,7 @@ from answerable.serving.baselines import BaselineWatch
 from answerable.serving.callers.callers import Callers
 from answerable.serving.in_force import InForce
 from answerable.serving.issuers.keys import IssuerKeys
-from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.kills import KillList, KillWatch
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.keeper import PinKeeper
 from answerable.serving.processes.parent import read_parent
@@ -117,7 +117,11 @@ class Wrapper:
         caller = callers.parent(server.name, read_parent())
         authority = Authority(table_of(config, wrapped.policies))
         self._kills = KillWatch(
-            KillFile(wrapped.state), authority, loop, self._killed, tell
+            KillList(wrapped.store, wrapped.state),
+            authority,
+            loop,
+            self._killed,
+            tell,
         )
         self._pins = PinKeeper(
             *(PinFiles(wrapped.state), config.servers, authority, loop),

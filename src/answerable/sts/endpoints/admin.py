@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import msgspec
 
+from answerable.enforce.kill import kill_subject
 from answerable.federate.strict import Unread, strict_object
 from answerable.model.errors import AnswerableError, IdError
 from answerable.model.exchange import OAuthError
-from answerable.serving.kills import KillFile
+from answerable.serving.kills import KillList
 from answerable.sts.http.answers import Answer, error_answer, json_answer, plain_answer
 from answerable.sts.http.asked import Asked
 from answerable.sts.http.door import Handler
@@ -33,24 +34,27 @@ class Admin:
 
     Args:
         admins: User ids beside our own.
-        file: The kills in force.
+        kills: The kills in force.
         look: Puts in force what the file says now.
         ended: Ends what a kill names, and gives all of it that may still be shown
             somewhere, as often as it is asked: ids of delegations. None where that is
             not known.
         state: Says how the service does.
+        given: Gives what a kill would end, and ends nothing; None for not known.
     """
 
     def __init__(
         self,
         admins: Collection[int],
-        file: KillFile,
+        kills: KillList,
         look: Callable[[], None],
         ended: Callable[[str], Awaitable[tuple[str, ...] | None]],
         state: Callable[[], Mapping[str, object]],
+        given: Callable[[str], Awaitable[tuple[str, ...] | None]],
     ) -> None:
-        self._admins, self._file = admins, file
+        self._admins, self._kills = admins, kills
         self._look, self._ended, self._state = look, ended, state
+        self._given = given
 
     def swap(self, admins: Collection[int]) -> None:
         """Obey others from now on."""
@@ -61,6 +65,7 @@ class Admin:
         return {
             ("POST", "/admin/kill"): self._kill,
             ("POST", "/admin/revive"): self._revive,
+            ("POST", "/admin/given"): self._tell_given,
             ("GET", "/admin/state"): self._tell,
         }
 
@@ -69,7 +74,7 @@ class Admin:
             return plain_answer(404)
         try:
             subject, by = _subject(asked.body), _by(asked)
-            new = self._file.kill(subject, by)
+            new = self._kills.shared.kill(subject, by, _reason(asked.body))
         except (Unread, IdError):
             return error_answer(_INVALID)
         except AnswerableError:
@@ -83,13 +88,22 @@ class Admin:
             return plain_answer(404)
         try:
             subject = _subject(asked.body)
-            was = self._file.revive(subject)
+            was = self._kills.revive(subject)
         except (Unread, IdError):
             return error_answer(_INVALID)
         except AnswerableError:
             return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
         self._look()
         return json_answer({"subject": subject, "revived": was})
+
+    async def _tell_given(self, asked: Asked) -> Answer:
+        if not is_admin(asked, self._admins):
+            return plain_answer(404)
+        try:
+            subject = kill_subject(_subject(asked.body))
+        except (Unread, IdError):
+            return error_answer(_INVALID)
+        return json_answer({"subject": subject, "ended": await self._given(subject)})
 
     async def _tell(self, asked: Asked) -> Answer:
         if not is_admin(asked, self._admins):
@@ -102,6 +116,11 @@ def _subject(body: bytes) -> str:
     if not isinstance(subject, str):
         raise IdError("not a subject (expected text)")
     return subject
+
+
+def _reason(body: bytes) -> str:
+    reason = strict_object(body).get("reason")
+    return reason if isinstance(reason, str) else ""
 
 
 def _by(asked: Asked) -> str:

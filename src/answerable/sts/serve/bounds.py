@@ -14,6 +14,10 @@ class Bounds:
         """Subjects that may do nothing."""
         return self._kills
 
+    def hold_kills(self, kills: Kills) -> None:
+        """Put these kills in force; any thread may call it."""
+        self._kills = kills
+
     def set_kills(self, kills: Kills) -> None:
         """Put these kills in force."""
         self._kills = kills

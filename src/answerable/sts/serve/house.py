@@ -11,7 +11,7 @@ from answerable.flows.own_tokens import OwnTokens
 from answerable.model.errors import AnswerableError
 from answerable.serving.admission import AdmissionControl
 from answerable.serving.issuers.keys import IssuerKeys
-from answerable.serving.kills import KillFile, KillWatch, Note
+from answerable.serving.kills import KillList, KillWatch, Note
 from answerable.serving.kills_told import KillsTold
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
@@ -26,7 +26,6 @@ from answerable.serving.sign_ins import SignIns
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.tasks import Tasks
 from answerable.serving.wire.place import Served
-from answerable.store.control.contract import Died
 from answerable.store.control.restoring import count_up
 from answerable.sts.endpoints.admin import Admin
 from answerable.sts.endpoints.delegate import DelegateEndpoint
@@ -36,7 +35,7 @@ from answerable.sts.endpoints.public import Public
 from answerable.sts.endpoints.revoke import Revocation
 from answerable.sts.endpoints.runs import RunsEndpoint, record_end
 from answerable.sts.endpoints.token import TokenEndpoint
-from answerable.sts.events import Ended, Events
+from answerable.sts.events import Events
 from answerable.sts.http.door import Door, Handler, Routes
 from answerable.sts.http.front import Front
 from answerable.sts.http.metadata import base_of
@@ -51,12 +50,11 @@ from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan, foreign, in_force
 from answerable.sts.serve.restored import close_counted, open_checked
 from answerable.sts.serve.reviews import Reviews, asked_of
+from answerable.sts.serve.revoker import Revoker
 from answerable.sts.serve.upkeep import Upkeep
 from answerable.sts.signing import Signing
 
 NAME = "sts"
-# Kinds of subjects that delegations are on record by.
-ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
 ROUND = 0.05  # seconds: several rounds of the loop
 # Without agents and rules: whoever may read this may be a workload.
 NUMBERS = Names(
@@ -101,7 +99,7 @@ class House:
         self._blocking = Blocking(beside=bool(service.database))
         self._nonces = Nonces(secret, since=self._control.epoch())
         self._bounds = Bounds()
-        self._file = KillFile(state)
+        self._list = KillList(plan.store, state)
         self._owners = Owners(plan.store, log)
         self._recorder = Recorder(state / "spool", loop, config.limits)
         self._runs = Runs(state, self._run_ended)
@@ -121,8 +119,22 @@ class House:
             SignIns(state).is_bound,
         )
         self._exchanges.swap(in_force(plan))
+        self._tasks = Tasks()
+        self._revoker = Revoker(
+            self._control,
+            self._blocking,
+            self._events if service.events else None,
+            self._tasks,
+            self._clock,
+            log,
+        )
         self._admin = Admin(
-            service.admins, self._file, self._look, self._ended, self._state
+            service.admins,
+            self._list,
+            self._look,
+            self._revoker.revoke_and_list,
+            self._state,
+            self._revoker.given_to,
         )
         self.door = Door(
             Routes(base_of(service.url), self._handlers()),
@@ -134,7 +146,7 @@ class House:
         )
         self._kills_told = told = KillsTold(self._recorder, log)
         self._kills = KillWatch(
-            self._file, self._bounds, loop, self._killed, told.unread
+            self._list, self._bounds, loop, self._killed, told.unread
         )
         raise_open_files(config.limits, log)
         self.door.admission = AdmissionControl(
@@ -142,7 +154,6 @@ class House:
         )
         self._listeners = Listeners(loop, self.door.admission)
         self.listening = self._listeners.where
-        self._tasks = Tasks()
 
     @classmethod
     async def open(cls, plan: Plan, log: Log) -> "House":
@@ -240,7 +251,10 @@ class House:
             **Introspection(own, proving, blocking, admins, clock).handlers(),
             **Revocation(
                 *(own, control, proving, blocking, recorder, admins),
-                *(lambda subject, died: self._died(subject, "user", died), clock),
+                *(
+                    lambda subject, died: self._revoker.notify(subject, "user", died),
+                    clock,
+                ),
             ).handlers(),
             **RunsEndpoint(
                 *(self._runs, self._allows, recorder),
@@ -259,78 +273,26 @@ class House:
         killed = {launch.agent, f"rule:{id}"} & self._bounds.kills
         # Told of a kill is whom a rule lets start it, and nobody else.
         for subject in sorted(killed) if id else ():
-            raise Killed(subject, str(self._noted(subject)))
+            raise Killed(subject, str(self._noted().get(subject, Note())))
         return id
 
-    def _noted(self, subject: str) -> Note:
+    def _noted(self) -> Mapping[str, Note]:
         try:
-            told = self._file.told() or {}
+            return self._list.told()
         except AnswerableError:  # what is in force stays so
-            told = {}
-        return told.get(subject, Note())
+            return {}
 
     # Kills.
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
         self._kills_told.changed(killed, revived)
+        noted = self._noted() if killed else {}
         for subject in sorted(killed):
-            self._tasks.spawn(self._end(subject))
+            if not noted.get(subject, Note()).ended_with:  # it has ended already
+                self._tasks.spawn(self._revoker.revoke(subject))
 
     def _look(self) -> None:
         self._kills.look()
-
-    async def _end(self, subject: str) -> bool:
-        """End what a kill names; the kill itself is in force by the file."""
-        if subject.partition(":")[0] not in ENDED_BY_KILL:
-            return False
-        now = self._clock()
-        try:
-            died = await self._blocking.run(
-                lambda: self._control.revoke_subject(subject, now)
-            )
-        except AnswerableError as error:
-            # The kill refuses whatever is shown of it; only the record is behind.
-            self._log.error("kill.not-recorded", subject=subject, why=error.message)
-            return False
-        self._died(subject, "admin", died)
-        return True
-
-    async def _ended(self, subject: str) -> tuple[str, ...] | None:
-        """End what a kill names, and say what that was given; None for not known.
-
-        What ended before is among it: somebody elsewhere may not have heard of it.
-        """
-        if not await self._end(subject):
-            return None
-        now = self._clock()
-        try:
-            return await self._blocking.run(
-                lambda: self._control.given_to(subject, now)
-            )
-        except AnswerableError as error:
-            self._log.error("kill.not-told", subject=subject, why=error.message)
-            return None
-
-    def _died(self, subject: str, by: str, died: Died) -> None:
-        """Tell of what ended."""
-        if not died.delegations:
-            return
-        ended = len(died.delegations)
-        self._log.warning("delegations.ended", subject=subject, ended=ended)
-        if self._plan.service.events:
-            self._tasks.spawn(self._tell(by, died))
-
-    async def _tell(self, by: str, died: Died) -> None:
-        """Tell receivers of each delegation that ended."""
-        at = int(self._clock())
-        try:
-            links = await self._blocking.run(
-                lambda: [self._control.delegation(each) for each in died.delegations]
-            )
-        except AnswerableError as error:
-            self._log.error("event.dropped", why=error.message)
-            return
-        self._events.tell(Ended(link, by, at) for link in links if link is not None)
 
     def _run_ended(self, run: Run) -> None:
         """Log and record the end of a run, from whichever thread noticed it."""

@@ -10,6 +10,7 @@ import msgspec
 
 from answerable.flows.lists import spelled_time
 from answerable.model.errors import AnswerableError
+from answerable.serving.kill_records import KillRecord, put_record, read_records
 from answerable.serving.killing import Done, Kills
 from answerable.serving.kills import Note
 from answerable.web.desk import Desk
@@ -17,26 +18,7 @@ from answerable.web.filters import url
 from answerable.web.routes import Answer, Asked, Forbidden, Moved, Page, Route
 from answerable.web.visit import May, Visit
 
-KIND = "kill"  # of the objects that say who did it
 _SHOWN = 100
-
-
-class Said(msgspec.Struct):
-    """Who killed or revived, as it is recorded.
-
-    Attributes:
-        subject: What.
-        by: Who, empty where the sign-in names nobody.
-        how: How they signed in.
-        revived: It was taken back.
-        at: UTC nanoseconds.
-    """
-
-    subject: str
-    by: str
-    how: str
-    revived: bool
-    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +55,10 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """List what is killed, and who did what lately."""
     del visit, asked
     with desk.store() as store:
-        logged = store.objects(KIND)
-        said = [
-            msgspec.json.decode(store.get_object(each.digest), type=Said)
-            for each in reversed(logged[-_SHOWN:])
-        ]
+        said, total = read_records(store, _SHOWN)
     values = {
         "killed": sorted(Kills(desk.root, desk.config).told().items()),
-        "total": len(logged),
+        "total": total,
         "said": [{**msgspec.structs.asdict(s), "at": spelled_time(s.at)} for s in said],
     }
     return Page("kills.html", "Kills", values)
@@ -91,9 +69,10 @@ def kill(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     subject = asked.form.get("subject", "")
     if May.ADMINISTER not in visit.may and not visit.answers_for(subject):
         raise Forbidden
-    done = Kills(desk.root, desk.config).kill(subject, by_whom(visit))
+    reason = asked.form.get("reason", "")
+    done = Kills(desk.root, desk.config).kill(subject, by_whom(visit), reason)
     # After it: a kill waits for no record, and one that is not recorded holds.
-    note = _recorded(desk, visit, subject, revived=False)
+    note = _recorded(desk, visit, subject, done, reason, revived=False)
     return Moved(_back(subject), f"{_told(subject, done)}{note}")
 
 
@@ -101,7 +80,7 @@ def revive(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Take a kill back."""
     subject = asked.form.get("subject", "")
     done = Kills(desk.root, desk.config).revive(subject)
-    note = _recorded(desk, visit, subject, revived=True)
+    note = _recorded(desk, visit, subject, done, revived=True)
     said = "is revived, within a second" if done.is_new else "was not killed"
     return Moved(_back(subject), f"{subject} {said}.{_but(done)}{note}")
 
@@ -124,11 +103,21 @@ def _but(done: Done) -> str:
     return f" But not everywhere: {'; '.join(done.refused)}." if done.refused else ""
 
 
-def _recorded(desk: Desk, visit: Visit, subject: str, *, revived: bool) -> str:
-    said = Said(subject, visit.person or "", visit.by, revived, desk.now)
+def _recorded(
+    desk: Desk,
+    visit: Visit,
+    subject: str,
+    done: Done,
+    reason: str = "",
+    *,
+    revived: bool,
+) -> str:
+    ended = None if done.ended is None else len(done.ended)
+    by, how = visit.person or "", visit.by
+    record = KillRecord(subject, by, how, revived, desk.now, reason, ended)
     try:
         with desk.store() as store:
-            store.put_object(KIND, msgspec.json.encode(said), said.at)
+            put_record(store, record)
     except AnswerableError as error:
         return f" Who did it could not be recorded: {error.message}."
     return ""
@@ -142,6 +131,12 @@ def _back(subject: str) -> str:
 
 ROUTES: tuple[Route, ...] = (
     Route("/kills", page, frozenset({May.ADMINISTER})),
-    Route("/kill", kill, frozenset({May.ADMINISTER, May.OWN}), ("subject",), "POST"),
+    Route(
+        "/kill",
+        kill,
+        frozenset({May.ADMINISTER, May.OWN}),
+        ("subject", "reason"),
+        "POST",
+    ),
     Route("/revive", revive, frozenset({May.ADMINISTER}), ("subject",), "POST"),
 )
