@@ -120,6 +120,7 @@ def test_the_tables_hold_no_key_that_the_catalogue_does_not() -> None:
         ("answerable:deny", "operation", "names"),
         ("answerable:action-catalogue", "depends", "such an action"),
         ("answerable:credential-status", "depends", "activate"),
+        ("answerable:person-status", "depends", "administrator"),
         # In no catalogue: said so
         ("aws:ResourceTags/team", "depends", "does not hold it"),
         ("s3:NoSuchKey", "depends", "does not hold it"),

@@ -12,10 +12,9 @@ from answerable.flows import lists
 from answerable.flows.given import Given
 from answerable.flows.heap import settled
 from answerable.flows.quotes import STATEMENTS, statements_of
-from answerable.inventory.resolve import Kind, resolve
 from answerable.model.catalogue import Catalogue
 from answerable.model.document import Coverage, ReachItem
-from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import DerivedState, Inventory
 from answerable.reach import questions, subjects
@@ -27,14 +26,12 @@ from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.collected import Collected
 from answerable.reach.coverage import actors, is_partial, not_collected
 from answerable.reach.estate.estate import Estate, compile_estate
-from answerable.reach.estate.outside import caller_of
 from answerable.reach.keys.retagging import speaking_of_tags
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
 from answerable.reach.verdict.context import NOTHING
 from answerable.reach.verdict.formula import FALSE, atom, both
 
-_SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
 CATALOGUE = "answerable:action-catalogue"
 NOBODY = IdentityId("")
 # Steps from everybody to everybody take a gigabyte at ten thousand, and by the square.
@@ -243,49 +240,6 @@ def require_paths(asked: Asked) -> None:
             f"{MOST_FOLLOWED:,})",
             "ask on the command line, which follows them",
         )
-
-
-def subject_of(inventory: Inventory, text: str) -> str:
-    """Find whom a question is about: somebody scanned, or a caller from outside.
-
-    Raises:
-        UsageError: The text names nobody, or several.
-    """
-    try:
-        return resolve(inventory, text, _SUBJECTS)
-    except AmbiguousError:
-        raise
-    except UsageError:
-        asked = text.strip()
-        caller = caller_of(asked, {})
-        if caller is None:
-            raise
-        accounts = inventory.once("accounts of identities", _accounts)
-        # A role that a trail or a configuration names may have been deleted.
-        named = inventory.once("identities by name alone", _named)
-        if caller.account in accounts and asked not in named:
-            raise
-        return asked
-
-
-def _named(inventory: Inventory) -> frozenset[str]:
-    """List the subjects that sources name, whether or not their account holds them."""
-    agents, credentials = inventory.agents.values(), inventory.credentials.values()
-    return frozenset(inventory.owners).union(
-        (each.identity for each in credentials if each.identity),
-        *(each.identities for each in agents),
-    )
-
-
-def _accounts(inventory: Inventory) -> frozenset[str]:
-    """List the accounts of which a source listed the identities."""
-    attached = {each.target for each in inventory.facts.attachments}
-    listed = (
-        each
-        for each in inventory.facts.identities
-        if each.unique_id or each.id in attached
-    )
-    return frozenset(each.account for each in listed)
 
 
 def doubted(asked: Asked, reply: Reply, action: str) -> Reply:

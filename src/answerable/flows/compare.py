@@ -13,11 +13,12 @@ from answerable.connectors.aws.question import (
     Simulated,
     open_simulator,
 )
-from answerable.flows.asked import Asked, asked_of, subject_of
+from answerable.flows.asked import Asked, asked_of
 from answerable.flows.drawn import Question, draw
 from answerable.flows.given import Given
 from answerable.flows.lists import coverage
 from answerable.flows.quotes import Quotes, Written
+from answerable.flows.subject_names import subject_of
 from answerable.model.connector import SyncContext, no_progress
 from answerable.model.document import ComparedItem, DeterminingItem, Document
 from answerable.model.errors import EnvironmentRefused, UsageError

@@ -11,7 +11,6 @@ from answerable.flows.asked import (
     coverage_of,
     missing_of,
     require_paths,
-    subject_of,
 )
 from answerable.flows.breakage import Breakage
 from answerable.flows.call_names import call_of, wanted_of
@@ -19,6 +18,7 @@ from answerable.flows.given import Given
 from answerable.flows.hints import command
 from answerable.flows.not_known import scan_command, unknown_items
 from answerable.flows.quotes import written
+from answerable.flows.subject_names import subject_of
 from answerable.lineage.joints import JointChains
 from answerable.model.document import Coverage, Document, ShownItem
 from answerable.model.document_what_if import CutItem, CutStatementItem

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from answerable.flows.acting_agents import agents_through, gravity_of
-from answerable.flows.asked import Asked, coverage_of, doubted, missing, subject_of
+from answerable.flows.asked import Asked, coverage_of, doubted, missing
 from answerable.flows.call_names import call_of, wanted_of
 from answerable.flows.hints import command
 from answerable.flows.not_known import (
@@ -16,6 +16,7 @@ from answerable.flows.not_known import (
     unknown_row,
     unknown_rows,
 )
+from answerable.flows.subject_names import subject_of
 from answerable.model.connector import no_progress
 from answerable.model.document import Coverage, Document, ReachItem, ShownItem
 from answerable.model.errors import UsageError

@@ -11,7 +11,6 @@ from answerable.flows.asked import (
     coverage_of,
     doubted,
     missing_of,
-    subject_of,
 )
 from answerable.flows.call_names import call_of
 from answerable.flows.expectation import Expectation
@@ -19,6 +18,7 @@ from answerable.flows.hints import command
 from answerable.flows.layers import layers_of
 from answerable.flows.not_known import scan_command, unknown_items, unknown_row
 from answerable.flows.quotes import Quotes, statements_of
+from answerable.flows.subject_names import subject_of
 from answerable.model.document import CanItem, Document
 from answerable.model.ids import IdentityId
 from answerable.reach import items, questions, subjects

@@ -12,7 +12,6 @@ from answerable.flows.asked import (
     asked_of,
     coverage_of,
     missing,
-    subject_of,
 )
 from answerable.flows.call_names import wanted_of
 from answerable.flows.calls import Calls, calls_of, trail_of
@@ -20,6 +19,7 @@ from answerable.flows.given import read_given
 from answerable.flows.hints import command
 from answerable.flows.lists import spelled_time
 from answerable.flows.not_known import scan_command
+from answerable.flows.subject_names import subject_of
 from answerable.lineage.joints import JointChains
 from answerable.model.catalogue import Catalogue
 from answerable.model.connector import no_progress

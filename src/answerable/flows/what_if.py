@@ -16,13 +16,13 @@ from answerable.flows.asked import (
     missing_of,
     require_paths,
     services_of,
-    subject_of,
 )
 from answerable.flows.call_names import wanted_of
 from answerable.flows.given import Given
 from answerable.flows.hints import command
 from answerable.flows.not_known import looked, scan_command, unknown_items
 from answerable.flows.policy_edit import Edit, edited_facts, require_target
+from answerable.flows.subject_names import subject_of
 from answerable.model.document import Document, ShownItem
 from answerable.model.document_what_if import WhatIfItem
 from answerable.model.errors import UsageError

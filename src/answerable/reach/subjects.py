@@ -4,13 +4,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from answerable.model.identity import Identity
-from answerable.model.ids import AgentId, CredentialId, IdentityId
+from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory, ToolUse
 from answerable.model.sighting import Facts
 from answerable.model.tool import Tool
 from answerable.reach.estate.outside import caller_of
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Hop
+from answerable.reach.people import (
+    AWS_ORG,
+    Uses,
+    uses_of_assigned,
+    uses_of_person,
+)
 from answerable.reach.questions import Reply, entry_hop
 from answerable.reach.unknown import (
     UnknownSubject,
@@ -71,7 +77,7 @@ _MOST = 4  # tools whose rules a condition names
 
 
 def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
-    """Find the identities of an agent, credential or identity; or take a caller.
+    """Find the identities of an agent, credential, person or identity; or take a caller.
 
     A caller is `*`, a service, an identity provider or a principal of an account that
     was not scanned: resources' own policies and trusts judge it.
@@ -82,6 +88,13 @@ def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
     credential = inventory.credentials.get(CredentialId(subject))
     if credential:
         return _of_credential(graph, inventory, credential)
+    person = PersonId(subject)
+    if person in inventory.persons:
+        return _of_uses(graph, inventory, subject, uses_of_person(inventory, person))
+    fact = inventory.once("identities by id", _by_id).get(IdentityId(subject))
+    uses = uses_of_assigned(inventory, fact) if fact else None
+    if uses:
+        return _of_uses(graph, inventory, subject, uses)
     return _of_identity(graph, inventory, Start(subject, IdentityId(subject)))
 
 
@@ -114,6 +127,26 @@ def _of_credential(
         return Starts(apart=(unknown_credential(graph.estate, entity),))
     hop = Hop(entity.id, entity.how, entity.identity, _active(entity), ())
     return _of_identity(graph, inventory, Start(entity.id, entity.identity, (hop,)))
+
+
+def _of_uses(graph: Graph, inventory: Inventory, subject: str, uses: Uses) -> Starts:
+    """Evaluate every identity that a person, a group or a permission set leads to."""
+    found: list[Start] = []
+    apart = list(uses.missing)
+    person = inventory.persons.get(PersonId(subject))
+    enabled = TRUE
+    if person is not None and not person.alive:
+        enabled = atom("answerable:person-status", "Equals", ("enabled",))
+    for use in uses.found:
+        hop = Hop(subject, use.via, use.identity, enabled, ())
+        start = Start(subject, use.identity, (hop,))
+        each = _of_identity(graph, inventory, start)
+        found += each.starts
+        apart += each.apart
+    if not found and not apart:
+        what = "no assignment and no agent leads to an identity"
+        apart.append(UnknownSubject(subject, what, AWS_ORG))
+    return Starts(tuple(found), tuple(dict.fromkeys(apart)))
 
 
 def _active(entity: CredentialEntity) -> Formula:

@@ -65,6 +65,7 @@ _OPEN = {
         "a boundary or session policy limits a grant to",
     ),
     "answerable:credential-status": ("the credential is", "the credential is not"),
+    "answerable:person-status": ("the person is", "the person is not"),
     "answerable:client-rule": (
         "the client's rule (self-reported) lets it:",
         "the client's rule (self-reported) does not let it:",

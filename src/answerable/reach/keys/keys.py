@@ -169,6 +169,9 @@ _OURS: dict[str, KeyClass] = {
     "answerable:credential-status": KeyClass(
         D, "whoever may activate the credential", ""
     ),
+    "answerable:person-status": KeyClass(
+        D, "an administrator who enables the person's account", ""
+    ),
     "answerable:client-rule": KeyClass(
         C, "whoever can edit the settings of the agent's client, the agent too", ""
     ),

@@ -1,0 +1,68 @@
+"""Subject of a question about permissions, as users name it."""
+
+from answerable.inventory.resolve import Kind, resolve
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.inventory import Inventory
+from answerable.reach.estate.outside import caller_of
+
+_SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
+
+
+def subject_of(inventory: Inventory, text: str) -> str:
+    """Find whom a question is about: somebody scanned, or a caller from outside.
+
+    Raises:
+        UsageError: The text names nobody, or several.
+    """
+    try:
+        return resolve(inventory, text, _SUBJECTS)
+    except AmbiguousError:
+        raise
+    except UsageError:
+        person = person_of(inventory, text)
+        if person is not None:
+            return person
+        asked = text.strip()
+        caller = caller_of(asked, {})
+        if caller is None:
+            raise
+        accounts = inventory.once("accounts of identities", _accounts)
+        # A role that a trail or a configuration names may have been deleted.
+        named = inventory.once("identities by name alone", _named)
+        if caller.account in accounts and asked not in named:
+            raise
+        return asked
+
+
+def person_of(inventory: Inventory, text: str) -> str | None:
+    """Find the person whom a text names where it names nothing else; None for nobody.
+
+    Raises:
+        AmbiguousError: The text names several.
+    """
+    try:
+        return resolve(inventory, text, ("person",))
+    except AmbiguousError:
+        raise
+    except UsageError:
+        return None
+
+
+def _named(inventory: Inventory) -> frozenset[str]:
+    """List the subjects that sources name, whether or not their account holds them."""
+    agents, credentials = inventory.agents.values(), inventory.credentials.values()
+    return frozenset(inventory.owners).union(
+        (each.identity for each in credentials if each.identity),
+        *(each.identities for each in agents),
+    )
+
+
+def _accounts(inventory: Inventory) -> frozenset[str]:
+    """List the accounts of which a source listed the identities."""
+    attached = {each.target for each in inventory.facts.attachments}
+    listed = (
+        each
+        for each in inventory.facts.identities
+        if each.unique_id or each.id in attached
+    )
+    return frozenset(each.account for each in listed)
