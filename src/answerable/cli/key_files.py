@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from answerable.cli.settings import home
+from answerable.connectors.named_file import open_named
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import PersonId
 
@@ -184,7 +185,7 @@ def read_public(place: Path) -> bytes:
         "it is the file that ends in .pub beside the person's key",
     )
     try:
-        with place.open("rb") as file:
+        with open_named(place) as file:
             data = file.read(_LARGEST)
     except OSError as error:
         raise EnvironmentRefused(
@@ -207,7 +208,7 @@ def read_private_file(place: Path, what: str) -> bytes:
         EnvironmentRefused: It cannot be read, or others may read it.
     """
     try:
-        with place.open("rb") as file:
+        with open_named(place) as file:
             facts = os.fstat(file.fileno())
             data = file.read(_LARGEST)
     except OSError as error:

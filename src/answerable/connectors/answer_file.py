@@ -4,6 +4,7 @@ Connectors that read such files share this; it knows nothing of what is in them.
 """
 
 from answerable.connectors.expanded import expanded
+from answerable.connectors.named_file import read_named
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.sighting import Probe
 
@@ -11,7 +12,7 @@ LIMIT = 512 << 20  # bytes
 
 
 def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
-    """Read a file, a pipe included.
+    """Read a regular file, or a shell's `<(COMMAND)`.
 
     Args:
         location: Path; `~` is the user's home.
@@ -19,7 +20,8 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
         limit: Most bytes to read.
 
     Raises:
-        UsageError: It is not there, is a folder, or is larger than the limit.
+        UsageError: It is not there, is a folder, a named pipe, a socket or a device,
+            or is larger than the limit.
         EnvironmentRefused: It may not be read.
     """
     try:
@@ -28,8 +30,7 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
             raise UsageError(f"{location} is a folder (expected a file with {what})")
         if path.stat().st_size > limit:
             raise _too_large(location, what, limit)
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        data = read_named(path, limit + 1)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         hint = f"expected a file with {what}"
         raise UsageError(f"{location}: no such file", hint) from None

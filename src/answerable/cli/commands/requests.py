@@ -11,6 +11,7 @@ from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.cli.signing import key_options, only_a_person, signer_of
 from answerable.connectors.expanded import expanded
+from answerable.connectors.named_file import open_named
 from answerable.flows.words.text import quoted
 from answerable.flows.words.times import span
 from answerable.model.errors import UsageError
@@ -128,7 +129,7 @@ def _read(name: str) -> str:
         if name == "-":
             data = sys.stdin.buffer.read(_MOST + 1)
         else:
-            with expanded(name).open("rb") as opened_file:
+            with open_named(expanded(name)) as opened_file:
                 data = opened_file.read(_MOST + 1)
         text = data.decode()
     except OSError as error:

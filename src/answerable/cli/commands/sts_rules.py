@@ -8,6 +8,7 @@ import click
 
 from answerable.cli.emit import answer
 from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.connectors.named_file import open_named, read_named
 from answerable.model.errors import EnvironmentRefused, UsageError
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _keys(issuer: "PinnedIssuer") -> "KeySet | None":
     if not issuer.keys.startswith("/"):
         return None
     try:
-        data = Path(issuer.keys).read_bytes()[:_MOST]
+        data = read_named(issuer.keys, _MOST)
         return read_key_set(data, issuer.pin.algs)
     except (OSError, KeySetRefused):
         return None
@@ -150,7 +151,7 @@ def _input(place: str, what: str) -> bytes:
         if place == _STDIN:
             data = sys.stdin.buffer.read(_MOST + 1)
         else:
-            with Path(place).open("rb") as file:
+            with open_named(place) as file:
                 data = file.read(_MOST + 1)
     except FileNotFoundError:
         raise UsageError(f"no such file (got {place!r}, expected {what})") from None

@@ -6,7 +6,7 @@ from answerable.connectors.cloudtrail.apart import read_apart
 from answerable.connectors.cloudtrail.open import Found, Source, UnreadableError, find
 from answerable.connectors.cloudtrail.parse.records import Make, Refused, read_record
 from answerable.connectors.cloudtrail.parse.redact import redacted
-from answerable.connectors.cloudtrail.parse.split import Piece, Splitter
+from answerable.connectors.cloudtrail.parse.split import MOST_REFUSED, Piece, Splitter
 from answerable.connectors.cloudtrail.spec import SPEC
 from answerable.model.connector import EventBatch, EventContext
 from answerable.model.event import AuditEvent, Quarantined
@@ -75,11 +75,11 @@ class _File:
         self._place = place
         self._make = make
         self._limits = context.limits
-        self.source = Source(place, context.limits.file_bytes)
+        self.source = Source(place)
         self._events: list[AuditEvent] = []
         self._quarantined: list[Quarantined] = []
         self._skipped: list[str] = []
-        self._refused = 0
+        self._refused = self._passed_over = 0
         self._seen = 0
         self._bytes = 0
         self._first = ""
@@ -91,16 +91,29 @@ class _File:
         try:
             for chunk in self.source.chunks():
                 yield from self._take(splitter.feed(chunk))
-                if splitter.dead:
+                if splitter.dead or self._is_no_log:
                     break
         except UnreadableError as refusal:
             broken = str(refusal)
+        if self._is_no_log:
+            broken = f"{self._useless} of {self._seen} records are none: the rest is not read"
         yield from self._take(splitter.close())
         yield self._batch(self._problems(broken or splitter.problem, bool(broken)))
+
+    @property
+    def _useless(self) -> int:
+        return self._refused + self._passed_over
+
+    @property
+    def _is_no_log(self) -> bool:
+        """Whether so much of it is no record that the rest is not worth its time."""
+        return self._useless >= MOST_REFUSED and 2 * self._useless > self._seen
 
     def _take(self, pieces: list[Piece]) -> Iterator[EventBatch]:
         most, written_by = self._limits.batch, SPEC.written_by
         for piece in pieces:
+            if self._is_no_log:
+                return
             self._seen += 1
             self._bytes += len(piece.raw)
             if piece.why:
@@ -111,6 +124,7 @@ class _File:
                 self._events.append(read)
             elif read.skipped:
                 self._skipped.append(read.why)
+                self._passed_over += 1
             else:
                 self._refuse(piece, read.why)
             held = len(self._events) + len(self._quarantined) + len(self._skipped)

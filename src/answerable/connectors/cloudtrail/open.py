@@ -12,15 +12,17 @@ from typing import BinaryIO
 import zstandard
 
 from answerable.connectors.expanded import expanded
+from answerable.connectors.named_file import check_regular, open_named
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.sighting import Problem, ProblemKind
 
 CHUNK = 1 << 20
 NAMES = (".json", ".jsonl", ".ndjson")
 PACKED = ("", ".gz", ".zst")
-# A log compresses 10 to 60 times. What unfolds further than this, and to more than
-# a large file, is a bomb.
-RATIO = 400
+# A log compresses 10 to 60 times. What unfolds further than this, and to more than a
+# small file, is a bomb.
+RATIO = 100
+SMALL = 32 << 20
 _SLICE = 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -68,6 +70,7 @@ def find(location: str) -> Found:
             f"may not be read: {location} ({refusal.strerror})"
         ) from None
     if not stat.S_ISDIR(mode):
+        check_regular(path)
         return Found((str(path),), path.stat().st_size, (), ())
     return _walk(path, location)
 
@@ -123,12 +126,10 @@ class Source:
 
     Args:
         place: Path, or `-`.
-        most: Size beyond which an implausible ratio is a bomb.
     """
 
-    def __init__(self, place: str, most: int) -> None:
+    def __init__(self, place: str) -> None:
         self._place = place
-        self._most = most
         self.packed = 0
         self._unpacked = 0
 
@@ -142,7 +143,7 @@ class Source:
             if self._place == "-":
                 yield from self._unpack(sys.stdin.buffer)
                 return
-            with open(self._place, "rb") as file:
+            with open_named(self._place) as file:
                 yield from self._unpack(file)
         except OSError as error:
             raise UnreadableError(error.strerror or "cannot be read") from None
@@ -160,7 +161,7 @@ class Source:
             chunks = self._plain(first, file)
         for chunk in chunks:
             self._unpacked += len(chunk)
-            if self._unpacked > max(self._most, RATIO * self.packed):
+            if self._unpacked > max(SMALL, RATIO * self.packed):
                 raise UnreadableError(f"it unfolds to more than {RATIO} times its size")
             yield chunk
 

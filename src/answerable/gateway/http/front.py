@@ -196,7 +196,10 @@ class Front(asyncio.Protocol):
         session: str = "",
         then: Callable[[], None] = nothing,
     ) -> None:
-        """Give a whole answer."""
+        """Give a whole answer; where another one is begun, that can only be cut."""
+        if self._chunked is not None:
+            self.cut()
+            return
         closes = self._is_last()
         head = reply_head(heading, session, length=len(body), closes=closes)
         try:

@@ -131,8 +131,7 @@ class Passing:
         self._relayed = relayed
         self._length = length
         self._skim = Skim()
-        self._judged = False
-        relayed.outlet.begin(relayed.heading, relayed.session, length)
+        self._judged = self._begun = False
 
     def on_data(self, data: bytes) -> Body:
         """Read a piece, then give it.
@@ -149,8 +148,13 @@ class Passing:
                 raise Refused(Why.EVENT_TOO_LARGE)
             if self._skim.is_whole:
                 self._judge()
-        self._relayed.count(data)
-        self._relayed.outlet.write(data)
+        relayed = self._relayed
+        if not self._begun:
+            # Not before: where this piece is refused, an error can still be given.
+            self._begun = True
+            relayed.outlet.begin(relayed.heading, relayed.session, self._length)
+        relayed.count(data)
+        relayed.outlet.write(data)
         return self
 
     def on_end(self) -> None:

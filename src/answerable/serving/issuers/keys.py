@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+from answerable.connectors.named_file import read_named
 from answerable.federate.errors import KeySetRefused
 from answerable.federate.key_set import MAX_BYTES, KeySet, read_key_set
 from answerable.federate.verify import Issuers, KnownIssuer
@@ -225,8 +226,7 @@ def _trusted(pinned: PinnedIssuer) -> ssl.SSLContext:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_named(path, MAX_BYTES + 1)
     except OSError as error:
         raise EnvironmentRefused(
             f"cannot read {path} ({error.strerror})", "name the issuer's JWK set"

@@ -29,6 +29,8 @@ from answerable.model.connector import EventLimits
 
 _BLANK = b" \t\r\n"
 _BETWEEN = _BLANK + b","
+_BLANKS = re.compile(rb"[ \t\r\n]*")
+_SEPARATORS = re.compile(rb"[ \t\r\n,]*")
 _WRAPPER = re.compile(rb'(\{\s*"(?:Records|Events|QueryResultRows)"\s*:\s*\[)[\s\S]*')
 _FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:[\s\S]*')
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -140,7 +142,7 @@ class Splitter:
     def _top(self, pieces: list[Piece], final: bool) -> bool:
         if self._base + self._at == 0 and self._buffer[:3] == b"\xef\xbb\xbf":
             self._at = 3
-        self._skip(_BLANK)
+        self._skip(_BLANKS)
         left = len(self._buffer) - self._at
         if not left or (left < _LOOK and not final):
             return False
@@ -207,7 +209,7 @@ class Splitter:
 
     def _list(self, pieces: list[Piece], final: bool) -> bool:
         if self._scan is None:
-            self._skip(_BETWEEN)
+            self._skip(_SEPARATORS)
             if self._at >= len(self._buffer):
                 return False
             first = self._buffer[self._at]
@@ -362,11 +364,9 @@ class Splitter:
         self._mode = _Mode.DEAD
         self._at, self._scan = len(self._buffer), None
 
-    def _skip(self, blanks: bytes) -> None:
-        buffer, at, end = self._buffer, self._at, len(self._buffer)
-        while at < end and buffer[at] in blanks:
-            at += 1
-        self._at = at
+    def _skip(self, blanks: re.Pattern[bytes]) -> None:
+        found = blanks.match(self._buffer, self._at)
+        self._at = found.end() if found else self._at
 
 
 def _whole(value: bytes) -> bool:

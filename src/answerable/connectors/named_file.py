@@ -1,0 +1,110 @@
+"""Files that a user or a configuration names: regular ones, opened without blocking.
+
+Opening a named pipe waits for its other end, and a device may have no end. The pipe of a
+shell's `<(COMMAND)` is taken, as long as something comes.
+"""
+
+import io
+import os
+import select
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from answerable.model.errors import UsageError
+
+PATIENCE = 60.0  # seconds for the next bytes of a shell's pipe
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_SHELL = ("/dev/fd/", "/proc/self/fd/")
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_named(path: Path | str) -> BinaryIO:
+    """Open a regular file, or the pipe of a shell's `<(COMMAND)`, for reading.
+
+    Raises:
+        UsageError: It is a named pipe, a socket or a device.
+        OSError: It is not there, is a folder, or may not be read.
+    """
+    check_regular(path)
+    handle = os.open(path, _FLAGS)
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISREG(mode):
+            os.set_blocking(handle, True)
+            return os.fdopen(handle, "rb")
+        _refuse_special(path, mode)
+        if stat.S_ISFIFO(mode):
+            return io.BufferedReader(_ShellPipe(path, handle))
+        return os.fdopen(handle, "rb")  # says itself that it is a folder
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_named(path: Path | str, most: int = -1) -> bytes:
+    """Read a file that `open_named` opens, up to that many bytes.
+
+    Raises:
+        UsageError: See there.
+        OSError: Likewise.
+    """
+    with open_named(path) as file:
+        return file.read(most)
+
+
+def check_regular(path: Path | str) -> None:
+    """Refuse what must not be opened, without opening it.
+
+    Raises:
+        UsageError: It is a named pipe, a socket or a device.
+        OSError: It is not there, or may not be looked at.
+    """
+    _refuse_special(path, os.stat(path).st_mode)
+
+
+def _refuse_special(path: Path | str, mode: int) -> None:
+    if stat.S_ISFIFO(mode) and str(path).startswith(_SHELL):
+        return
+    kind = next((what for holds, what in _KINDS if holds(mode)), "")
+    if kind:
+        raise UsageError(
+            f"{path} is {kind} (expected a regular file)", "save it to a file first"
+        )
+
+
+class _ShellPipe(io.RawIOBase):
+    """The reading end of a pipe; no read waits longer than `PATIENCE`."""
+
+    def __init__(self, path: Path | str, handle: int) -> None:
+        self._path, self._handle = path, handle
+
+    def readable(self) -> bool:
+        """Say that it is one."""
+        return True
+
+    def fileno(self) -> int:
+        """Give its file descriptor."""
+        return self._handle
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read what is there, or wait for it."""
+        if not select.select([self._handle], [], [], PATIENCE)[0]:
+            raise UsageError(
+                f"nothing came from {self._path} for {PATIENCE:.0f} seconds",
+                "save it to a file first",
+            )
+        data = os.read(self._handle, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close it."""
+        if not self.closed:
+            os.close(self._handle)
+        super().close()

@@ -1,0 +1,157 @@
+"""Named pipes, sockets and devices where a file is named: one line at once, no waiting."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from answerable.cli.main import main
+from answerable.connectors import named_file
+from answerable.connectors.named_file import open_named, read_named
+from answerable.model.errors import UsageError
+
+SECONDS = 10  # for a command that reads a file of a few bytes
+ROLE = "arn:aws:iam::111122223333:role/app"
+KINDS = ("pipe", "socket", "zero", "null", "tty")
+
+# Each place where a command names a file.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "verify": ("evidence", "verify", "{}"),
+    "verify --key": ("evidence", "verify", "{}", "--key", "{}"),
+    "scan aws": ("scan", "aws:{}"),
+    "scan aws-org": ("scan", "aws-org:{}"),
+    "scan aws-resources": ("scan", "aws-resources:{}"),
+    "scan aws-keys": ("scan", "aws-keys:{}"),
+    "scan people": ("scan", "people:{}"),
+    "scan config": ("scan", "config:{}"),
+    "scan --config": ("scan", "--config", "{}"),
+    "ingest cloudtrail": ("ingest", "cloudtrail:{}"),
+    "ingest gateway": ("ingest", "gateway:{}"),
+    "serve --config": ("serve", "--config", "{}"),
+    "gateway try": ("gateway", "try", "--config", "{}"),
+    "sts rules": ("sts", "rules", "--config", "{}"),
+    "sts explain": ("sts", "explain", "--token", "{}", "--config", "{}"),
+    "hook": ("hook", "--config", "{}"),
+    "what-if --with": ("what-if", ROLE, "--with", "{}"),
+    "reach --session-policy": ("reach", ROLE, "--session-policy", "{}"),
+    "reach --endpoint-policy": ("reach", ROLE, "--endpoint-policy", "{}"),
+    "owner-keys enroll": ("owner-keys", "enroll", "ana@corp.example", "--key", "{}"),
+    "request": ("request", "agent:declared/a", "{}"),
+    "run --request": ("run", "--agent", "a", "--request", "{}", "--", "true"),
+    "login": ("login", "--config", "{}"),
+}
+
+
+@contextmanager
+def within(seconds: int) -> Iterator[None]:
+    """Fail instead of waiting for ever in a system call."""
+
+    def late(number: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"it still waited after {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def special(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    with socket.socket(socket.AF_UNIX) as listening:
+
+        def made(kind: str) -> str:
+            path = tmp_path / kind
+            if kind == "pipe":
+                os.mkfifo(path)
+            elif kind == "socket":
+                listening.bind(str(path))
+            else:
+                return f"/dev/{kind}"
+            return str(path)
+
+        yield made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_command_waits_at_what_is_no_file(
+    kind: str,
+    special: Callable[[str], str],
+    tmp_path: Path,
+    counted: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = special(kind)
+    for name, words in COMMANDS.items():
+        argv = [each.format(path) for each in words]
+        with within(SECONDS):
+            code = main(["--store", str(tmp_path / "store"), *argv])
+        counted.append(kind)
+        said = capsys.readouterr()
+        assert code in (1, 2, 3, 5), (name, code, said.err)
+        assert "Traceback" not in said.err, name
+
+
+def test_a_refused_pipe_is_told_in_one_line_with_a_hint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError) as refused:
+        read_named(tmp_path / "pipe")
+    assert refused.value.message.endswith("is a named pipe (expected a regular file)")
+    assert refused.value.hint == "save it to a file first"
+
+
+def test_what_a_shell_pipes_in_is_read(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m answerable what-if {ROLE} --with <(echo nonsense)"
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"ANSWERABLE_STORE": str(tmp_path / "store")},
+    )
+    assert "named pipe" not in ran.stderr
+
+
+def test_a_shells_pipe_from_which_nothing_comes_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(named_file, "PATIENCE", 0.1)
+    reading, writing = os.pipe()
+    try:
+        with (
+            within(SECONDS),
+            open_named(f"/dev/fd/{reading}") as file,
+            pytest.raises(UsageError),
+        ):
+            file.read()
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_shells_pipe_is_read_to_its_end() -> None:
+    reading, writing = os.pipe()
+    data = os.urandom(300_000)
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as file:
+            file.write(data)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with within(SECONDS):
+        assert read_named(f"/dev/fd/{reading}") == data
+    writer.join()
+    os.close(reading)
