@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from answerable.connectors.named_file import check_regular
 from answerable.model.config import Address, Listener, Tls
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.client_certificates import parse_certificate
@@ -167,6 +168,21 @@ class TlsListeners:
         return use
 
 
+def client_context(ca: str) -> ssl.SSLContext:
+    """Make the SSL context of a client.
+
+    Args:
+        ca: PEM file of the authorities to trust; empty for the system's.
+
+    Raises:
+        UsageError: It is a named pipe, a socket or a device.
+        OSError: It cannot be read, or holds no certificate.
+    """
+    if ca:
+        check_regular(ca)
+    return ssl.create_default_context(cafile=ca or None)
+
+
 def as_configured(listener: Listener, configured: Iterable[Listener]) -> Listener:
     """Give a listener with the TLS files that the configuration names for it now."""
     place = _place(listener)
@@ -201,6 +217,9 @@ def server_context(files: Tls, protocol: str) -> ServerContext:
     context.set_alpn_protocols([protocol])
     path = files.certificate
     try:
+        for path in filter(None, (files.certificate, files.key, files.client_ca)):
+            check_regular(path)
+        path = files.certificate
         context.load_cert_chain(files.certificate, files.key)
         if files.client_ca:
             path = files.client_ca

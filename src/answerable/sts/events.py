@@ -17,6 +17,7 @@ from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.serving.issuers.addresses import Unfetched
 from answerable.serving.issuers.fetching import Place, ask
 from answerable.serving.log import Log
+from answerable.serving.tls import client_context
 from answerable.store.control.contract import new_id
 from answerable.sts.signing import Signing
 
@@ -142,7 +143,7 @@ def _trusted(ca: str) -> ssl.SSLContext | None:
     if not ca:
         return None
     try:
-        return ssl.create_default_context(cafile=ca)
+        return client_context(ca)
     except OSError as error:  # an SSLError is one
         raise EnvironmentRefused(
             f"cannot use {ca} ({error.strerror or 'no certificate'})",

@@ -30,7 +30,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "scan aws-org": ("scan", "aws-org:{}"),
     "scan aws-resources": ("scan", "aws-resources:{}"),
     "scan aws-keys": ("scan", "aws-keys:{}"),
-    "scan people": ("scan", "people:{}"),
     "scan config": ("scan", "config:{}"),
     "scan --config": ("scan", "--config", "{}"),
     "ingest cloudtrail": ("ingest", "cloudtrail:{}"),
@@ -38,14 +37,19 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "serve --config": ("serve", "--config", "{}"),
     "gateway try": ("gateway", "try", "--config", "{}"),
     "sts rules": ("sts", "rules", "--config", "{}"),
-    "sts explain": ("sts", "explain", "--token", "{}", "--config", "{}"),
-    "hook": ("hook", "--config", "{}"),
+    "sts explain": ("sts", "explain", "{}", "--config", "{}"),
+    "hook": ("hook", "claude-code", "--config", "{}"),
     "what-if --with": ("what-if", ROLE, "--with", "{}"),
     "reach --session-policy": ("reach", ROLE, "--session-policy", "{}"),
     "reach --endpoint-policy": ("reach", ROLE, "--endpoint-policy", "{}"),
-    "owner-keys enroll": ("owner-keys", "enroll", "ana@corp.example", "--key", "{}"),
-    "request": ("request", "agent:declared/a", "{}"),
-    "run --request": ("run", "--agent", "a", "--request", "{}", "--", "true"),
+    "owner-keys enroll": ("owner-keys", "enroll", "{}", "--person", "a@b.example"),
+    "requests file": ("requests", "file", "agent:declared/a", "{}", "--key", "{}"),
+    "run --request": (
+        *("run", "--agent", "a", "--request", "{}", "--key", "{}"),
+        *("--", "true"),
+    ),
+    "decision": ("decision", "01" * 16, "--config", "{}"),
+    "attest": ("attest", "agent:declared/a", "--owner", "a@b.example", "--key", "{}"),
     "login": ("login", "--config", "{}"),
 }
 
@@ -110,6 +114,21 @@ def test_a_refused_pipe_is_told_in_one_line_with_a_hint(tmp_path: Path) -> None:
         read_named(tmp_path / "pipe")
     assert refused.value.message.endswith("is a named pipe (expected a regular file)")
     assert refused.value.hint == "save it to a file first"
+
+
+def test_a_query_without_end_is_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--store", str(tmp_path / "store")]
+    main([*place, "scan", f"repo:{tmp_path}"])
+    endless = (
+        "WITH RECURSIVE a(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a) "
+        "SELECT max(n) FROM a"
+    )
+    with within(SECONDS):
+        code = main([*place, "sql", endless, "--timeout", "1s"])
+    assert code == 2
+    assert "it took longer than 1 seconds" in capsys.readouterr().err
 
 
 def test_what_a_shell_pipes_in_is_read(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from answerable.cli.emit import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
-from answerable.flows.words.times import moment
+from answerable.flows.words.times import SECOND, moment, span
 from answerable.model.errors import UsageError
 from answerable.model.event import Outcome
+
+_LONGEST_QUERY = 24 * 3600 * SECOND
 
 
 @click.command(cls=Verb, short_help="Read audit logs into the sealed store.")
@@ -132,15 +134,26 @@ def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> No
 
 @click.command(cls=Verb, short_help="Ask the views with one SELECT.")
 @click.argument("query")
+@click.option(
+    "--timeout", default="1m", metavar="SPAN", help="Stop after so long.  [default: 1m]"
+)
 @pass_settings
-def sql(settings: Settings, query: str) -> None:
+def sql(settings: Settings, query: str, timeout: str) -> None:
     """Run one SELECT over the views lineage, agents, identities, credentials, owners.
 
     Read-only: anything but a single SELECT is refused, and no file outside the store
-    can be read.
+    can be read. It is stopped after a minute, or after --timeout.
     """
     from answerable.flows import sql as flow
+    from answerable.store.query import Bounds
 
+    seconds = span(timeout, "--timeout", _LONGEST_QUERY) / SECOND
     with opened(settings) as session:
-        document = flow.sql(session.store, session.inventory(), query, now=session.now)
+        document = flow.sql(
+            session.store,
+            session.inventory(),
+            query,
+            now=session.now,
+            bounds=Bounds(seconds=seconds),
+        )
     answer(document, settings)

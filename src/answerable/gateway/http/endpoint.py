@@ -4,7 +4,9 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from answerable.connectors.named_file import check_regular
 from answerable.model.config import Server
+from answerable.serving.tls import client_context
 
 PORTS = {"http": 80, "https": 443}
 
@@ -39,8 +41,10 @@ def endpoint(server: Server) -> Endpoint:
     parts = urlsplit(server.url)
     tls = None
     if parts.scheme == "https":
-        tls = ssl.create_default_context(cafile=server.ca or None)
+        tls = client_context(server.ca)
         if server.certificate:
+            check_regular(server.certificate)
+            check_regular(server.key)
             tls.load_cert_chain(server.certificate, server.key)
     query = f"?{parts.query}" if parts.query else ""
     return Endpoint(

@@ -6,7 +6,6 @@ answers signs at a terminal of their own.
 
 import asyncio
 import os
-import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -16,6 +15,7 @@ from answerable.serving.asking.message import message
 from answerable.serving.asking.rate import Rate
 from answerable.serving.issuers.addresses import Unfetched, check_url
 from answerable.serving.issuers.fetching import Place, ask
+from answerable.serving.tls import client_context
 
 Untold = Callable[[str, str, str], None]
 
@@ -115,7 +115,7 @@ def _place(asks: Asks, environ: Mapping[str, str]) -> Place:
             "see `asks` in docs/configuration.md",
         ) from None
     try:
-        tls = ssl.create_default_context(cafile=asks.ca) if asks.ca else None
+        tls = client_context(asks.ca) if asks.ca else None
     except OSError as error:  # an SSLError is one
         raise EnvironmentRefused(
             f"cannot use {asks.ca} ({error.strerror or 'no certificate'})",

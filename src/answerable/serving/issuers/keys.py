@@ -22,6 +22,7 @@ from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.serving.issuers.addresses import Unfetched
 from answerable.serving.issuers.discovery import DISCOVERY, fetch_discovered
 from answerable.serving.issuers.fetching import Fetched, Place, fetch_document
+from answerable.serving.tls import client_context
 
 OUTAGE = 3600  # seconds that a fetched set serves after it was due to be renewed
 UNIX = "unix:"  # of the setting `keys`: a socket of our own token service
@@ -212,7 +213,7 @@ async def _fetched(held: _Held) -> Fetched:
 
 def _trusted(pinned: PinnedIssuer) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=pinned.ca)
+        return client_context(pinned.ca)
     except ssl.SSLError:
         raise UsageError(
             f"issuer {pinned.pin.name}: {pinned.ca} holds no certificate"

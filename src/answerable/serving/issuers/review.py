@@ -4,7 +4,6 @@ Its keys verify a token that outlived its pod; the API server knows that the pod
 Source: Kubernetes API reference, TokenReview v1 authentication.k8s.io.
 """
 
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from answerable.model.config import Review
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.issuers.addresses import Unfetched
 from answerable.serving.issuers.fetching import Place, ask
+from answerable.serving.tls import client_context
 from answerable.store.disk import read_file
 
 MAX_ANSWER = 256 * 1024  # bytes
@@ -76,7 +76,7 @@ class Reviewer:
     def __init__(self, review: Review) -> None:
         self._token = Path(review.token)
         try:
-            tls = ssl.create_default_context(cafile=review.ca)
+            tls = client_context(review.ca)
         except OSError as error:  # an SSLError is one
             raise EnvironmentRefused(
                 f"cannot use {review.ca} ({error.strerror or 'no certificate'})",

@@ -16,6 +16,7 @@ from answerable.model.config import PinnedIssuer
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.issuers.discovery import DISCOVERY
 from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.tls import client_context
 
 WITHIN = 10  # seconds, from the connection to the last byte
 
@@ -32,7 +33,7 @@ class AskProvider:
 
     def __init__(self, ca: str) -> None:
         try:
-            self._tls = ssl.create_default_context(cafile=ca or None)
+            self._tls = client_context(ca)
         except (OSError, ssl.SSLError) as error:
             why = error.strerror or "it holds something else"
             raise EnvironmentRefused(f"cannot use {ca} for TLS ({why})") from None
