@@ -23,6 +23,7 @@ import msgspec
 import zstandard
 
 from answerable.model.errors import VerificationError
+from answerable.store.disk import open_regular
 
 _MAGIC = b"ansblk1\n"
 _MAC = 16
@@ -129,7 +130,7 @@ class BlockFile:
         """
         self._key = key
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise BlockFileError(f"{path.name} is missing") from error

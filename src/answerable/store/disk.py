@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import get_native_id
+from typing import BinaryIO
 
 from answerable.model.errors import EnvironmentRefused
 
@@ -133,16 +134,26 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def read_regular(path: Path) -> bytes:
-    """Read a whole file; opening it never waits, whatever was put in its place.
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading; that never waits, whatever was put in its place.
 
     Raises:
         OSError: It is not there, is no regular file, or may not be read.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "no regular file", str(path))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def read_regular(path: Path) -> bytes:
+    """Read a whole file.
+
+    Raises:
+        OSError: See `open_regular`.
+    """
+    with open_regular(path) as file:
         return file.read()
 
 

@@ -11,6 +11,7 @@ from answerable.model.errors import VerificationError
 from answerable.store.disk import (
     FILE_MODE,
     reached,
+    read_regular,
     refused,
     sync_folder,
     write_all,
@@ -41,7 +42,9 @@ class Writer:
             # The head first: a journal without one is damaged.
             newest = self._newest(0, self._chain)
             write_file(layout.head_file(self.name), newest)
-            self._head_handle = os.open(layout.head_file(self.name), os.O_WRONLY)
+            self._head_handle = os.open(
+                layout.head_file(self.name), os.O_WRONLY | os.O_NONBLOCK
+            )
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
             self._handle = os.open(self._path, flags, FILE_MODE)
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,7 +126,7 @@ def load(layout: Layout, keys: Keys, name: str) -> frames.Journal:
     Raises:
         FileNotFoundError: It is not there.
     """
-    data = layout.journal_file(name).read_bytes()
+    data = read_regular(layout.journal_file(name))
     return frames.read(data, name, keys.verify)
 
 
@@ -133,7 +136,7 @@ def tail(layout: Layout, name: str) -> list[bytes]:
     Raises:
         FileNotFoundError: It is not there.
     """
-    data = layout.journal_file(name).read_bytes()
+    data = read_regular(layout.journal_file(name))
     return frames.read(data, name, lambda signature, text: True).records
 
 
@@ -172,7 +175,7 @@ def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
 def head_bytes(layout: Layout, name: str) -> bytes | None:
     """Read the head file of a journal, None when it is not there."""
     try:
-        return layout.head_file(name).read_bytes()
+        return read_regular(layout.head_file(name))
     except FileNotFoundError:
         return None
 

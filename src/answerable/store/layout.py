@@ -10,7 +10,13 @@ import msgspec
 
 from answerable.evidence.canonical import refuse_repeated_names
 from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.store.disk import FOLDER_MODE, make_folder, refused, write_file
+from answerable.store.disk import (
+    FOLDER_MODE,
+    make_folder,
+    read_regular,
+    refused,
+    write_file,
+)
 
 STORE_SCHEMA = 1
 
@@ -138,7 +144,7 @@ def _ours(path: Path, folders: tuple[Path, ...]) -> bool:
 
 def _check(layout: Layout) -> None:
     with refused("read", layout.format):
-        data = layout.format.read_bytes()
+        data = read_regular(layout.format)
     try:
         refuse_repeated_names(data)
         found = msgspec.json.decode(data, type=_Format).store

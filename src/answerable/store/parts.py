@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from answerable.evidence.records import JournalSealed, Manifest
+from answerable.model.errors import EnvironmentRefused
 from answerable.store import journals
 from answerable.store.columns import NAMES, from_canonical
 from answerable.store.engine import Engine, quoted
@@ -52,8 +53,16 @@ class Parts:
         return cls(layout, segments, records, len(tails), since)
 
     def file(self, segment: Manifest) -> str:
-        """Name the file of a segment."""
+        """Name the file of a segment.
+
+        Raises:
+            EnvironmentRefused: There is a named pipe or the like, at which DuckDB waits.
+        """
         path = self.layout.segment_file(segment.day, segment.segment, ".parquet")
+        if path.exists() and not path.is_file():
+            raise EnvironmentRefused(
+                f"{path} is no regular file", "see: answerable evidence verify"
+            )
         return str(path.absolute())
 
     def load(self, engine: Engine, table: str) -> None:

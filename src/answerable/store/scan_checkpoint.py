@@ -11,7 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.store.disk import FILE_MODE, make_folder, refused, write_all
+from answerable.store.disk import (
+    FILE_MODE,
+    make_folder,
+    read_regular,
+    refused,
+    write_all,
+)
 from answerable.store.layout import Layout
 
 
@@ -90,7 +96,7 @@ def _read(path: Path, key: str, oldest: int) -> ScanCheckpoint | None:
     with refused("read", path):
         if not path.exists():
             return None
-        lines = path.read_bytes().split(b"\n")
+        lines = read_regular(path).split(b"\n")
     try:
         head = msgspec.json.decode(lines[0], type=_Head)
     except msgspec.DecodeError:

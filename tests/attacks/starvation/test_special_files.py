@@ -1,6 +1,8 @@
 """Named pipes, sockets and devices where a file is named: one line at once, no waiting."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -114,6 +116,45 @@ def test_a_refused_pipe_is_told_in_one_line_with_a_hint(tmp_path: Path) -> None:
         read_named(tmp_path / "pipe")
     assert refused.value.message.endswith("is a named pipe (expected a regular file)")
     assert refused.value.hint == "save it to a file first"
+
+
+def test_no_command_waits_at_a_pipe_inside_a_store(
+    tmp_path: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store, copy, trail = (tmp_path / each for each in ("store", "copy", "trail.json"))
+    trail.write_text(json.dumps({"Records": [event(number) for number in range(10)]}))
+    assert main(["--store", str(store), "ingest", f"cloudtrail:{trail}"]) == 0
+    assert main(["--store", str(store), "trace"]) == 0
+    files = [each for each in sorted(store.rglob("*")) if each.is_file()]
+    for file in files:
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(store, copy)
+        place = copy / file.relative_to(store)
+        place.unlink()
+        os.mkfifo(place, 0o600)
+        for words in (("evidence", "verify"), ("trace",)):
+            with within(SECONDS):
+                assert main(["--store", str(copy), *words]) in (0, 1, 5), place
+            counted.append(words[0])
+    assert len(files) > 8
+
+
+def event(number: int) -> dict[str, object]:
+    return {
+        "eventVersion": "1.08",
+        "eventID": f"{number:08d}-0000-4000-8000-000000000000",
+        "eventTime": "2026-11-01T00:00:00Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject",
+        "awsRegion": "us-east-1",
+        "userIdentity": {
+            "type": "IAMUser",
+            "arn": "arn:aws:iam::111122223333:user/a",
+            "accountId": "111122223333",
+        },
+        "recipientAccountId": "111122223333",
+    }
 
 
 def test_a_query_without_end_is_stopped(
