@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answerable.connectors import answer_file
 from answerable.connectors.answer_file import read_whole
 from answerable.connectors.aws import fetch
 from answerable.connectors.aws.parse import parse
@@ -82,13 +84,21 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(
     path = tmp_path / "huge.json"
     with path.open("wb") as file:
         file.truncate(1 << 30)  # sparse: takes no room
-    monkeypatch.delattr(Path, "open")
+    monkeypatch.delattr(answer_file, "read_named")
     with pytest.raises(UsageError, match="larger than 512 MiB"):
         fetch.sync(str(path), context)
 
 
 def test_a_pipe_over_the_limit_is_refused_without_reading_on() -> None:
-    with pytest.raises(UsageError, match="larger than"):
+    with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as endless:
+        assert endless.stdout is not None
+        with pytest.raises(UsageError, match="larger than"):
+            read_whole(f"/dev/fd/{endless.stdout.fileno()}", "anything", 1 << 20)
+        endless.kill()
+
+
+def test_a_device_is_refused() -> None:
+    with pytest.raises(UsageError, match="is a device"):
         read_whole("/dev/zero", "anything", 1 << 20)
 
 
@@ -131,7 +141,7 @@ def test_a_refused_open_is_an_environment_error(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(EnvironmentRefused, match="Permission denied"):
         fetch.sync(str(path), context)
 
