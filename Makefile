@@ -18,6 +18,7 @@ LOCKED := --require-hashes --only-binary :all:
 WORKERS ?= 3
 SECONDS ?= 3600
 MINUTES ?= 10
+KILLS ?= 50
 ARGS ?=
 WITHOUT ?=
 
@@ -35,7 +36,7 @@ ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot ui wheel test pytest lint format needs world conformance foreign bench soak fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui wheel test pytest lint format needs world conformance foreign bench soak faults fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -51,6 +52,7 @@ help:
 	@echo "make screenshot  the README's picture anew; needs Chromium"
 	@echo "make bench   measure"
 	@echo "make soak    load the gateway for SECONDS=3600, then account for every call"
+	@echo "make faults  kill each process KILLS=50 times under load, refuse disks, lose power"
 	@echo "make fuzz    feed it hostile bytes for MINUTES=10"
 	@echo "make agentdojo  hold scripted agents, honest and hijacked, to what was learned"
 	@echo "make lock    write requirements/*.txt anew, at versions a week old or more"
@@ -158,6 +160,10 @@ fuzz: $(FUZZ)
 
 soak: $(DEV)
 	.venv/bin/python -m bench.gateway.soak --seconds $(SECONDS) $(ARGS)
+
+# Root also gets a full disk (tmpfs); PostgreSQL is killed where it is installed.
+faults: $(DEV)
+	.venv/bin/python -m tests.faults --kills $(KILLS) $(ARGS)
 
 # The Envoy API and protoc, which our .proto is compared with. An environment of its own:
 # xds-protos writes over files of other packages.

@@ -1,0 +1,233 @@
+"""The token service killed under load, and its PostgreSQL; what was used stays used."""
+
+import base64
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from answerable.flows.ship import ship
+from answerable.model.connector import no_progress
+from answerable.store import fsck
+from answerable.store.store import Store
+from tests.faults.counts import Count
+from tests.faults.servers import LOAD, Load
+from tests.store.control.servers import _as_postgres, _programs
+from tests.sts.wires import Wire
+from tests.sts.world import ANA, ROOT, Client, World, ci_token, own_store
+
+REPLAYS = 5  # used tokens that are shown again after each kill
+DATABASE = "FAULTS_DATABASE"
+
+
+def kill_token_service(kills: int, chance: random.Random) -> Iterator[Count]:
+    """Kill a token service with its record in SQLite."""
+    count = Count("token service killed (SQLite)")
+    with _world() as world:
+        _run(world, kills, chance, count, lambda: _kill(world), lambda: _tokens(world))
+    yield count
+
+
+def kill_with_postgres(kills: int, chance: random.Random) -> Iterator[Count]:
+    """Kill a token service with its record in PostgreSQL, then PostgreSQL itself."""
+    with Server() as server:
+        os.environ[DATABASE] = server.address
+        try:
+            for name, most, fault in (
+                ("token service killed (PostgreSQL)", kills, None),
+                ("PostgreSQL killed", max(kills // 5, 1), server),
+            ):
+                count = Count(name)
+                with _world(f"  database: {DATABASE}") as world:
+                    act = server.kill if fault else lambda at=world: _kill(at)
+                    _run(world, most, chance, count, act, server.tokens)
+                    server.empty()
+                yield count
+        finally:
+            del os.environ[DATABASE]
+
+
+@contextlib.contextmanager
+def _world(more: str = "") -> Iterator[World]:
+    folder = Path(tempfile.mkdtemp(prefix="answerable-tokens-"))
+    world = World(folder, more=more)
+    own_store(world.store, {ROOT: ANA})
+    world.write()
+    world.start()
+    try:
+        yield world
+    finally:
+        if world.process is not None:
+            world.stop()
+        shutil.rmtree(folder)
+
+
+def _kill(world: World) -> None:
+    world.stop(signal.SIGKILL)
+    world.start()
+
+
+def _run(
+    world: World,
+    kills: int,
+    chance: random.Random,
+    count: Count,
+    kill: Callable[[], None],
+    recorded: Callable[[], list[str]],
+) -> None:
+    """Kill something while clients exchange tokens, and show used ones again."""
+    given: dict[str, str] = {}  # jti of what was given, by what it was bought with
+    while count.tried < kills:
+        load = Load(_exchange(world), 0)
+        time.sleep(chance.uniform(*LOAD))
+        kill()
+        count.tried += 1
+        time.sleep(0.2)
+        load.end()
+        fresh = dict(line.split(" ") for line in load.acknowledged)
+        given |= fresh
+        for subject in chance.sample(sorted(fresh), min(REPLAYS, len(fresh))):
+            if _again(world, subject):
+                count.doubled += 1
+    count.compare(list(given.values()), recorded())
+    world.stop()
+    _check_evidence(world, list(given.values()), count)
+
+
+def _exchange(world: World) -> Callable[[int], str]:
+    client = Client(world)
+
+    def call(_: int) -> str:
+        subject = ci_token(world)
+        with world.wire() as wire:
+            reply = client.exchange(wire, subject)
+        if reply.status != 200:
+            return ""
+        return f"{subject} {_jti(str(reply.json['access_token']))}"
+
+    return call
+
+
+def _jti(token: str) -> str:
+    body = token.split(".")[1]
+    return str(
+        json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["jti"]
+    )
+
+
+def _again(world: World, subject: str) -> bool:
+    """Show a token again that bought one before; True where it buys another."""
+    for _ in range(100):
+        with contextlib.suppress(OSError, EOFError), _wire(world) as wire:
+            reply = Client(world).exchange(wire, subject)
+            if reply.status < 500:
+                return reply.status == 200
+        time.sleep(0.1)
+    raise TimeoutError("the token service does not answer")
+
+
+def _wire(world: World) -> Wire:
+    return world.wire()
+
+
+def _tokens(world: World) -> list[str]:
+    """List the tokens on record in SQLite."""
+    with contextlib.closing(sqlite3.connect(world.state / "control.db")) as connection:
+        return [jti for (jti,) in connection.execute("SELECT jti FROM token")]
+
+
+def _check_evidence(world: World, given: list[str], count: Count) -> None:
+    """Ship the spool: each token that was given is in the evidence, once."""
+    now = time.time_ns()
+    with Store.open(world.store, now=now) as store:
+        ship(store, world.state / "spool", now=now)
+        rows = store.rows(
+            "SELECT native_id FROM events WHERE source = 'sts' AND outcome = 'success'"
+        )
+        issued = [str(row[0]) for row in rows]
+        for each in fsck.verify(store, None, None, no_progress):
+            if not each.ok:
+                count.complain(f"{each.check}: {each.detail}")
+    found = set(issued)
+    count.lost += sum(jti not in found for jti in given)
+    count.doubled += len(issued) - len(set(issued))
+
+
+class Server:
+    """A PostgreSQL that can be killed and started again."""
+
+    def __enter__(self) -> "Server":
+        made = subprocess.run(
+            _as_postgres(["mktemp", "-d", "/tmp/answerable-pg-XXXXXX"]),
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd="/",
+        )
+        self.folder = Path(made.stdout.strip())
+        self.address = f"postgresql://sts@/postgres?host={self.folder}"
+        self._data = self.folder / "data"
+        self._tool("initdb", "-D", str(self._data), "-A", "trust", "-U", "sts")
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._pid(), signal.SIGQUIT)
+        self._server.wait(60)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _tool(self, name: str, *words: str) -> None:
+        command = _as_postgres([str(_programs() / name), *words])
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
+
+    def _start(self) -> None:
+        command = [str(_programs() / "postgres"), "-D", str(self._data)]
+        command += ["-k", str(self.folder), "-c", "listen_addresses="]
+        self._server = subprocess.Popen(
+            _as_postgres(command),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+        for _ in range(600):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                self._tool("pg_isready", "-q", "-h", str(self.folder), "-U", "sts")
+                return
+            time.sleep(0.1)
+        raise TimeoutError("PostgreSQL did not start")
+
+    def _pid(self) -> int:
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
+    def kill(self) -> None:
+        """Kill every process of it at once, and start it again."""
+        pid = self._pid()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        self._server.wait(60)
+        self._start()
+
+    def tokens(self) -> list[str]:
+        """List the tokens on record."""
+        import psycopg
+
+        with psycopg.connect(self.address) as connection:
+            rows = connection.execute("SELECT jti FROM answerable_sts.token").fetchall()
+        return [str(row[0]) for row in rows]
+
+    def empty(self) -> None:
+        """Forget all that is on record."""
+        import psycopg
+
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA answerable_sts CASCADE")
