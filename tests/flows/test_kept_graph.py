@@ -8,7 +8,8 @@ import pytest
 from answerable.cli.main import main
 from answerable.cli.sample import write_estate
 from answerable.flows import reach, snapshots, used
-from answerable.flows.asked import _graph, keep_graph
+from answerable.flows.asked import keep_graph
+from answerable.flows.compiled_estate import graph_of
 from answerable.model.document import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
@@ -165,8 +166,8 @@ def test_a_later_snapshot_is_answered_as_one_that_is_compiled_alone(
     later = edited(store, change)
     compiled = []
     monkeypatch.setattr(
-        "answerable.flows.asked._graph",
-        lambda *args: compiled.append(args) or _graph(*args),
+        "answerable.flows.asked.graph_of",
+        lambda *args, **named: compiled.append(args) or graph_of(*args, **named),
     )
     keep_graph(later, before)
     assert bool(compiled) is cold

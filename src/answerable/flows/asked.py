@@ -9,23 +9,22 @@ from typing import ParamSpec, TypeVar
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import lists
+from answerable.flows.compiled_estate import graph_of, services_of, tags_collected
 from answerable.flows.given import Given
 from answerable.flows.heap import settled
 from answerable.flows.quotes import STATEMENTS, statements_of
-from answerable.model.catalogue import Catalogue
 from answerable.model.document import Coverage, ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.model.inventory import DerivedState, Inventory
-from answerable.reach import questions, subjects
+from answerable.model.inventory import Inventory
+from answerable.reach import questions
 from answerable.reach.assumptions import assumptions
-from answerable.reach.bits import stored
 from answerable.reach.bits.reuse import reused
 from answerable.reach.bits.update import updated_in_place
-from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.bits.whole import Whole
 from answerable.reach.collected import Collected
 from answerable.reach.coverage import actors, is_partial, not_collected
-from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.estate.estate import Estate
 from answerable.reach.keys.retagging import speaking_of_tags
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
@@ -38,7 +37,6 @@ NOBODY = IdentityId("")
 # Whoever keeps a snapshot to answer many keeps to what each may do by itself then.
 MOST_FOLLOWED = 12_000
 _KEPT = "the compiled snapshot"
-_STEPS = "steps"
 Told = ParamSpec("Told")
 Answer = TypeVar("Answer")
 Context = Mapping[str, tuple[str, ...]] | None
@@ -79,6 +77,7 @@ def asked_of(
     now: int,
     *,
     direct: bool = False,
+    whole: bool = False,
 ) -> Asked:
     """Compile a snapshot for one question.
 
@@ -89,6 +88,7 @@ def asked_of(
         given: What the question states.
         now: UTC nanoseconds.
         direct: Whether paths are left aside.
+        whole: Whether all of it is needed: for an edit, or for everybody.
     """
     collected = Collected(held for c in inventory.coverage for held in c.held)
     kept = inventory.made(_KEPT)
@@ -97,37 +97,8 @@ def asked_of(
         cut = not direct and len(graph.estate.principals) > MOST_FOLLOWED
         return Asked(inventory, graph, collected, given, direct or cut, now, cut)
     needed = services_of(inventory) if services is None else services
-    graph = _graph(inventory, load(needed), given)
+    graph = graph_of(inventory, load(needed), given, whole=whole)
     return Asked(inventory, graph, collected, given, direct, now)
-
-
-def _graph(inventory: Inventory, catalogue: Catalogue, given: Given) -> Graph:
-    """Compile a snapshot; steps that depend on nothing stated are kept and restored."""
-    graph = Graph(_compiled(inventory, catalogue, given))
-    derived = inventory.derived
-    if derived is not None and given == Given():
-        graph.restore = lambda asked: _restored(asked, derived)
-        graph.keep = lambda found: derived.save(
-            _STEPS, stored.tables_of(whole_of(found))
-        )
-    return graph
-
-
-def _restored(graph: Graph, derived: DerivedState) -> Whole | None:
-    tables = derived.load(_STEPS)
-    return stored.restore(graph, tables) if tables is not None else None
-
-
-def _compiled(inventory: Inventory, catalogue: Catalogue, given: Given) -> Estate:
-    with settled():
-        return compile_estate(
-            inventory.facts,
-            catalogue,
-            given=given.context,
-            tags_collected=_tags_collected(inventory),
-            session=given.session,
-            endpoint=given.endpoint,
-        )
 
 
 class KeptGraph:
@@ -139,7 +110,7 @@ class KeptGraph:
 
     def __init__(self, inventory: Inventory, graph: Graph | None = None) -> None:
         self.alone = threading.RLock()
-        self._graph = graph or _graph(inventory, load(), Given())
+        self._graph = graph or graph_of(inventory, load(), Given(), whole=True)
         with settled():
             self._graph.estate.prepare()
             speaking_of_tags(self._graph)
@@ -156,7 +127,7 @@ class KeptGraph:
         """
         with self.alone:
             whole = self._graph.all
-            tags = _tags_collected(before) == _tags_collected(after)
+            tags = tags_collected(before) == tags_collected(after)
             if isinstance(whole, Whole) and tags:
                 facts = reused(before.facts, after.facts)
                 now = facts and updated_in_place(whole, before.facts, facts)
@@ -196,11 +167,6 @@ def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
         statements_of(inventory)
 
 
-def services_of(inventory: Inventory) -> frozenset[str]:
-    """List the services that policies speak of, `*` aside."""
-    return inventory.once("services", lambda each: subjects.services_of(each.facts))
-
-
 @contextmanager
 def one_at_a_time(inventory: Inventory) -> Iterator[None]:
     """Keep others from asking, where one graph answers all questions."""
@@ -219,12 +185,6 @@ def alone(story: Callable[Told, Answer]) -> Callable[Told, Answer]:
             return story(*args, **named)
 
     return told
-
-
-def _tags_collected(inventory: Inventory) -> bool:
-    """Tell whether each source that tells of resources told of their tags."""
-    told = [c.collected for c in inventory.coverage if c.connector == "aws-resources"]
-    return bool(told) and all("resource-tags" in words for words in told)
 
 
 def require_paths(asked: Asked) -> None:

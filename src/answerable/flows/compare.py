@@ -99,7 +99,8 @@ def compare(
         asker = open_simulator(context)
     facts = _comparable(inventory.facts)
     services = subjects.services_of(inventory.facts)
-    asked = asked_of(replace(inventory, facts=facts), services, Given(), now)
+    compared = replace(inventory, facts=facts, derived=None)
+    asked = asked_of(compared, services, Given(), now)
     drawn = draw(asked.estate, _principals(asked, asker, subject), action, sample, seed)
     if not drawn:
         raise UsageError(

@@ -68,7 +68,7 @@ def cuts(
     Raises:
         UsageError: The subject is not known, or no action or resource can match.
     """
-    asked = asked_of(inventory, None, Given(), now)
+    asked = asked_of(inventory, None, Given(), now, whole=True)
     require_paths(asked)
     name = subject_of(inventory, subject)
     target = _target(asked, action, resource)

@@ -116,12 +116,12 @@ def read_context(
 
 
 def of_session(
-    identities: Iterable[Identity], subject: str, context: Mapping[str, tuple[str, ...]]
+    facts: Facts, subject: str, context: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, Mapping[str, tuple[str, ...]]]:
     """Read the ARN of a role's session as its role, with the session's name stated.
 
     Args:
-        identities: The snapshot's.
+        facts: The snapshot's.
         subject: As the question names it.
         context: Condition keys the question states.
 
@@ -136,7 +136,7 @@ def of_session(
     if session is None:
         return subject, context
     account, name, called = session
-    role = next((i for i in identities if _is_role(i, account, name)), None)
+    role = next((i for i in facts.identities if _is_role(i, account, name)), None)
     if role is None:
         return subject, context
     folded = {key.lower(): values for key, values in context.items()}

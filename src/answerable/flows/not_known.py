@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from answerable.connectors.table import CONNECTORS
 from answerable.flows.asked import Asked
+from answerable.flows.compiled_estate import summary_of
 from answerable.flows.hints import command
 from answerable.inventory.resolve import KINDS, resolve
 from answerable.model.document import ReachItem
@@ -17,12 +17,9 @@ from answerable.reach.subjects import Starts
 from answerable.reach.unknown import (
     AWS,
     UnknownSubject,
-    unknown_identities,
     unknown_platform,
 )
 from answerable.reach.verdict.formula import Verdict
-
-_SCANNED = frozenset(each.spec.name for each in CONNECTORS)
 
 
 def unknown_items(
@@ -93,26 +90,22 @@ def unknown_holders(asked: Asked) -> list[UnknownSubject]:
     Where no account was scanned and no identity is known by name, one pattern stands
     for all of them.
     """
-    found = unknown_identities(asked.estate, asked.inventory)
-    of_aws = [each for each in found if each.source == AWS]
+    found = summary_of(asked.inventory, asked.graph).unknown
+    of_aws = [each.subject for each in found if each.subject.source == AWS]
     every = unknown_platform(asked.estate)
     return of_aws if of_aws or every is None else [every]
 
 
 def looked(asked: Asked) -> LookedItem:
     """Say over which identities, accounts and platforms an answer looked."""
-    inventory = asked.inventory
-    kinds = {str(each.id): each.kind for each in inventory.facts.identities}
-    principals = asked.estate.principals.values()
-    held = [each.identity for each in principals if each.collected]
+    summary = summary_of(asked.inventory, asked.graph)
     missing = Counter(
-        (kinds.get(each.id, each.source) or "identity", each.source)
-        for each in unknown_identities(asked.estate, inventory)
+        (each.kind or "identity", each.subject.source) for each in summary.unknown
     )
     return {
-        "identities": len(held),
-        "accounts": sorted({each.account for each in held} - {""}),
-        "platforms": [AWS] if held else [],
+        "identities": summary.collected,
+        "accounts": sorted(asked.estate.inhabited - {""}),
+        "platforms": [AWS] if summary.collected else [],
         "not_evaluated": [
             {"kind": kind, "count": count, "source": source}
             for (kind, source), count in sorted(missing.items())
@@ -122,6 +115,13 @@ def looked(asked: Asked) -> LookedItem:
 
 def scan_command(unknown: Iterable[UnknownSubject]) -> str:
     """Give the scan that would tell, empty where no source of this version does."""
+    unknown = list(unknown)
+    if not unknown:
+        return ""
+    # Every connector with its parser takes a while to import; most answers need none.
+    from answerable.connectors.table import CONNECTORS
+
     sources = dict.fromkeys(each.source for each in unknown)
-    known = [f"{each}:FILE" for each in sources if each in _SCANNED]
+    scanned = {each.spec.name for each in CONNECTORS}
+    known = [f"{each}:FILE" for each in sources if each in scanned]
     return command("scan", *known) if known else ""

@@ -1,10 +1,11 @@
 """Statements as they were written, beside the answers that name them."""
 
-from collections import ChainMap, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from itertools import takewhile
 
+from answerable.flows.compiled_estate import attached_of, policies_at
 from answerable.model.document import DeterminingItem, PathItem
 from answerable.model.inventory import Inventory
 from answerable.model.policy import ConditionClause, Effect, Policy, Statement
@@ -33,21 +34,22 @@ class Written:
     Attributes:
         policies: By id.
         blocks: Public-access blocks by target.
-        at: Ids of policies by layer and target.
+        at: Ids of policies by layer and target, joined by a line break.
     """
 
-    def __init__(self, facts: Facts) -> None:
-        self.policies = {str(p.id): p for p in facts.policies}
+    def __init__(
+        self, facts: Facts, at: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self.policies = facts.policies_by_id()
         self.blocks = {str(block.target): block for block in facts.public_access}
-        self.at: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for attachment in facts.attachments:
-            key = (attachment.layer.value, attachment.target)
-            self.at[key].append(attachment.policy)
+        self.at = policies_at(facts) if at is None else at
 
 
 def statements_of(inventory: Inventory) -> Written:
     """Give the statements of a snapshot, found once."""
-    return inventory.once(STATEMENTS, lambda each: Written(each.facts))
+    return inventory.once(
+        STATEMENTS, lambda each: Written(each.facts, attached_of(each))
+    )
 
 
 class Quotes:
@@ -60,7 +62,8 @@ class Quotes:
 
     def __init__(self, written: "Written", stated: Iterable[Policy] = ()) -> None:
         self._action = self._resource = ""
-        self._policies = ChainMap({str(p.id): p for p in stated}, written.policies)
+        self._stated = {str(p.id): p for p in stated}
+        self._policies = written.policies
         self._blocks, self._at = written.blocks, written.at
         self._by_sid: dict[str, Mapping[str, Sequence[str]]] = {}
 
@@ -91,7 +94,7 @@ class Quotes:
             return self._silent(item)
         if item["policy"].endswith("#chosen"):
             return "whoever makes the identity chooses what it may do"
-        policy = self._policies.get(item["policy"])
+        policy = self._policy(item["policy"])
         if policy is None:
             return ""
         for unread in policy.unread:
@@ -100,10 +103,13 @@ class Quotes:
         said = self._said(policy).get(f"{item['effect']} {item['statement']}", ())
         return " | ".join(said)[:_LONGEST]
 
+    def _policy(self, name: str) -> Policy | None:
+        return self._stated.get(name) or self._policies.get(name)
+
     def _silent(self, item: DeterminingItem) -> str:
         """Write what a policy, or the policies of a place, allow instead."""
-        ids = self._at.get((item["layer"], item["policy"]), [item["policy"]])
-        found = [self._policies[name] for name in ids if name in self._policies]
+        ids = self._at.get(f"{item['layer']}\n{item['policy']}", [item["policy"]])
+        found = [policy for name in ids if (policy := self._policy(name))]
         limits = item["layer"] not in ("identity", "resource", "trust")
         return self._summary(found, limits=limits) if found else ""
 

@@ -47,7 +47,7 @@ def reach(
     """
     progress(0, 0, "policies")
     facts = inventory.facts
-    subject, context = of_session(facts.identities, subject, context or {})
+    subject, context = of_session(facts, subject, context or {})
     given = read_given(facts, context, session_policy, endpoint_policy, now)
     asked = asked_of(inventory, None, given, now, direct=direct)
     return permitted.reach(
@@ -96,7 +96,7 @@ def can(
     """
     expected = Expectation(expect, read_assumptions(assume))
     facts = inventory.facts
-    subject, context = of_session(facts.identities, subject, context or {})
+    subject, context = of_session(facts, subject, context or {})
     given = read_given(facts, context, session_policy, endpoint_policy, now)
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)
@@ -168,7 +168,7 @@ def reach_part(
         UsageError: As for `reach`; or `after` is no place to go on from.
     """
     facts = inventory.facts
-    subject, context = of_session(facts.identities, subject, context or {})
+    subject, context = of_session(facts, subject, context or {})
     given = read_given(facts, context, "", "", now)
     asked = asked_of(inventory, None, given, now, direct=direct)
     return permitted.reach_part(

@@ -42,7 +42,7 @@ def reach_all(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
         now: UTC nanoseconds.
         limit: Most items; 0 for all.
     """
-    asked = asked_of(inventory, None, Given(), now)
+    asked = asked_of(inventory, None, Given(), now, whole=True)
     require_paths(asked)
     exposure = EstateExposure(asked.graph)
     graded = gravity_of(inventory)

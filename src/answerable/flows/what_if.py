@@ -15,9 +15,9 @@ from answerable.flows.asked import (
     coverage_of,
     missing_of,
     require_paths,
-    services_of,
 )
 from answerable.flows.call_names import wanted_of
+from answerable.flows.compiled_estate import services_of
 from answerable.flows.given import Given
 from answerable.flows.hints import command
 from answerable.flows.not_known import looked, scan_command, unknown_items
@@ -119,7 +119,7 @@ def what_if(
     services = services_of(inventory)
     if edit.file:
         services |= subjects.services_of(facts)
-    asked = asked_of(inventory, services, Given(), now)
+    asked = asked_of(inventory, services, Given(), now, whole=True)
     require_paths(asked)
     edited = edited_graph(asked, facts)
     return compared(edited, name, action=action, resource=resource, limit=limit)

@@ -1,5 +1,6 @@
 """Sightings: what one execution of one connector observed, and what it could not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -33,6 +34,18 @@ class Facts:
     evidence: tuple[OwnerEvidence, ...] = ()
     assignments: tuple[RoleAssignment, ...] = ()
     groups: tuple[UserGroup, ...] = ()
+
+    def policies_by_id(self) -> Mapping[str, Policy]:
+        """Return the policies by id."""
+        return {str(each.id): each for each in self.policies}
+
+    def identities_by_id(self) -> Mapping[str, Identity]:
+        """Return the identities by id."""
+        return {str(each.id): each for each in self.identities}
+
+    def resources_by_id(self) -> Mapping[str, Resource]:
+        """Return the resources by id."""
+        return {str(each.id): each for each in self.resources}
 
 
 class ProblemKind(StrEnum):

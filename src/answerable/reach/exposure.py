@@ -96,7 +96,7 @@ class EstateExposure:
         own = gathered((n for n in numbers if graph.admin(whole.node(n))), whole.size)
         self._are_admins = Verdicts(own, own)
         self.admins = Verdicts(whole.sure.towards(own), whole.some.towards(own))
-        for role in graph.estate.trusts:
+        for role in graph.estate.open_roles:
             found = tuple(
                 each for each in graph.outsiders(role) if each.answer.formula != FALSE
             )

@@ -11,7 +11,6 @@ from difflib import SequenceMatcher
 
 from answerable.model.catalogue import Catalogue
 from answerable.model.errors import UsageError
-from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.sighting import Facts
 from answerable.reach.action_names import Load, Used, near_service
 from answerable.reach.patterns.globs import inward, is_literal, outward
@@ -75,10 +74,7 @@ def _problem(text: str, load: Load, used: Used) -> UsageError | None:
 
 
 def _is_collected(facts: Facts, text: str) -> bool:
-    resource, identity = ResourceId(text), IdentityId(text)
-    return any(one.id == resource for one in facts.resources) or any(
-        one.id == identity for one in facts.identities
-    )
+    return text in facts.resources_by_id() or text in facts.identities_by_id()
 
 
 def _form_problem(text: str, parts: Parts, load: Load) -> UsageError | None:

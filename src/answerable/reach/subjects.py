@@ -1,9 +1,8 @@
 """Whom a question is about: an agent or a credential acts through identities."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory, ToolUse
 from answerable.model.sighting import Facts
@@ -91,7 +90,7 @@ def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
     person = PersonId(subject)
     if person in inventory.persons:
         return _of_uses(graph, inventory, subject, uses_of_person(inventory, person))
-    fact = inventory.once("identities by id", _by_id).get(IdentityId(subject))
+    fact = inventory.facts.identities_by_id().get(subject)
     uses = uses_of_assigned(inventory, fact) if fact else None
     if uses:
         return _of_uses(graph, inventory, subject, uses)
@@ -101,23 +100,18 @@ def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
 def _of_identity(graph: Graph, inventory: Inventory, start: Start) -> Starts:
     """Evaluate an identity as far as the snapshot allows it."""
     estate, identity = graph.estate, start.identity
-    facts = inventory.once("identities by id", _by_id)
     caller = caller_of(identity, estate.accounts)
     if identity not in estate.principals and caller:
         identity = IdentityId(caller.id)
         start = replace(start, identity=identity)
     if caller and not caller.account:  # anonymous, a service or a provider
         return Starts((replace(start, unknown=unknown_platform(estate)),))
-    unknown = unknown_identity(estate, identity, facts.get(identity))
+    unknown = unknown_identity(estate, identity, inventory.facts.identities_by_id)
     if unknown is None or identity in estate.principals:
         return Starts((replace(start, unknown=unknown),))
     if caller and not estate.is_collected(caller.account):
         return Starts((replace(start, unknown=unknown),))
     return Starts(apart=(unknown,))
-
-
-def _by_id(inventory: Inventory) -> Mapping[IdentityId, Identity]:
-    return {each.id: each for each in inventory.facts.identities}
 
 
 def _of_credential(

@@ -58,14 +58,11 @@ def _changes_saml(estate: Estate, actor: Principal) -> bool:
     if not actor.matching("iam:updatesamlprovider").allows:
         return False
     return any(
-        trust.account == actor.identity.account
-        and any(_names_saml(grant.clause.principals) for grant in trust.grants)
-        for trust in estate.trusts.values()
+        estate.trusts[role].account == actor.identity.account
+        for provider, roles in estate.by_provider.items()
+        if ":saml-provider/" in provider
+        for role in roles
     )
-
-
-def _names_saml(principals: Iterable[tuple[str, str]]) -> bool:
-    return any(":saml-provider/" in value for _, value in principals)
 
 
 def _kinds(collected: Collected, actor: Principal) -> Iterator[str]:

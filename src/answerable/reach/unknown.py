@@ -3,7 +3,7 @@
 For such a subject the absence of an allow says nothing: the answer is `not-known`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from answerable.model.identity import Identity
@@ -78,18 +78,19 @@ def source_of(key: str, kind: str = "") -> str:
 
 
 def unknown_identity(
-    estate: Estate, identity: IdentityId, fact: Identity | None
+    estate: Estate, identity: IdentityId, facts: Callable[[], Mapping[str, Identity]]
 ) -> UnknownSubject | None:
     """Say why the permissions of an identity are not known, None where they are.
 
     Args:
         estate: The estate.
         identity: Its id.
-        fact: The identity as a source saw it, None where no source did.
+        facts: Gives the identities as sources saw them, by id.
     """
     principal = estate.principals.get(identity)
     if principal and principal.collected:
         return None
+    fact = facts().get(identity)
     kind = fact.kind if fact else ""
     source = AWS if is_account(identity) else source_of(identity, kind)
     account = identity if is_account(identity) else owner_in(identity)
@@ -127,7 +128,7 @@ def unknown_agent(agent: str) -> UnknownSubject:
 
 def unknown_platform(estate: Estate) -> UnknownSubject | None:
     """Say that no account was scanned at all, None where one was."""
-    if any(each.collected for each in estate.principals.values()):
+    if estate.inhabited:
         return None
     return UnknownSubject(_EVERY_ACCOUNT, "no AWS account was scanned", AWS)
 
@@ -148,13 +149,13 @@ def unknown_identities(
     estate: Estate, inventory: Inventory
 ) -> Iterator[UnknownSubject]:
     """List every identity that the inventory names and no source gives permissions of."""
-    facts = {each.id: each for each in inventory.facts.identities}
+    facts = inventory.facts.identities_by_id()
     named = dict.fromkeys(facts)
     for agent in inventory.agents.values():
         named |= dict.fromkeys(agent.identities)
     proved = (each.identity for each in inventory.credentials.values())
     named |= dict.fromkeys(each for each in proved if each)
     for identity in sorted(named):
-        found = unknown_identity(estate, identity, facts.get(identity))
+        found = unknown_identity(estate, IdentityId(identity), lambda: facts)
         if found:
             yield found

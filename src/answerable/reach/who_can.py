@@ -339,7 +339,7 @@ class _Listed:
 
 def _entries(graph: Graph) -> Iterator[tuple[IdentityId, Entry]]:
     """List the roles that callers outside the snapshot may enter, with how."""
-    for role in graph.estate.trusts:
+    for role in graph.estate.open_roles:
         for entry in graph.outsiders(role):
             yield role, entry
 

@@ -18,6 +18,7 @@ from answerable.inventory.judged import JudgedOwners, OwnerRecords
 from answerable.inventory.people import People
 from answerable.inventory.resolve import name_table
 from answerable.model.errors import EnvironmentRefused
+from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import (
     AgentEntity,
@@ -28,6 +29,8 @@ from answerable.model.inventory import (
     SourceCoverage,
 )
 from answerable.model.person import Person
+from answerable.model.policy import Policy
+from answerable.model.resource import Resource
 from answerable.model.sighting import Facts
 from answerable.store.blocks import BlockFile, BlockFileError, Section, encode
 from answerable.store.disk import make_folder, write_file
@@ -36,8 +39,11 @@ if TYPE_CHECKING:
     from answerable.store.store import Store
 
 # Raised when the same input would be joined otherwise.
-DERIVATION = 4
+DERIVATION = 5
+# Facts that stand once by id, in the order of ids.
+_SORTED = ("identities", "policies", "resources")
 Key = TypeVar("Key", bound=str)
+Value = TypeVar("Value")
 _Entries = tuple[NameEntry, ...]
 _KINDS: Mapping[str, type] = {
     name: typing.get_args(hint)[0]
@@ -68,11 +74,26 @@ class StoredFacts(Facts):
         """Take the file; nothing is read yet."""
         object.__setattr__(self, "_file", file)
 
+    def _rows(self, name: str, kind: type[Value]) -> "Section[Value]":
+        file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
+        return file.section(f"facts.{name}", kind)
+
+    def policies_by_id(self) -> Mapping[str, Policy]:
+        """Return the policies by id, read when they are used."""
+        return self._rows("policies", Policy)
+
+    def identities_by_id(self) -> Mapping[str, Identity]:
+        """Return the identities by id, read when they are used."""
+        return self._rows("identities", Identity)
+
+    def resources_by_id(self) -> Mapping[str, Resource]:
+        """Return the resources by id, read when they are used."""
+        return self._rows("resources", Resource)
+
 
 def _read_on_use(name: str) -> "cached_property[tuple[object, ...]]":
     def read(facts: StoredFacts) -> tuple[object, ...]:
-        file: BlockFile = facts._file  # type: ignore[attr-defined]  # set above
-        section: Section[object] = file.section(f"facts.{name}", _KINDS[name])
+        section: Section[object] = facts._rows(name, _KINDS[name])
         return tuple(value for _, value in section.decoded())
 
     found = cached_property(read)
@@ -189,7 +210,8 @@ def _sections(
     )
     found: dict[str, Iterable[tuple[str, object]]] = {"heading": [("", heading)]}
     for name in _KINDS:
-        found[f"facts.{name}"] = _numbered(getattr(inventory.facts, name))
+        rows = getattr(inventory.facts, name)
+        found[f"facts.{name}"] = _by_id(rows) if name in _SORTED else _numbered(rows)
     found["agents"] = _ascending(inventory.agents)
     found["credentials"] = _ascending(inventory.credentials)
     found["persons"] = _ascending(inventory.persons)
@@ -197,6 +219,12 @@ def _sections(
     found["names"] = _ascending(names.entries)
     found["principals"] = _ascending(names.principals)
     return found
+
+
+def _by_id(
+    rows: Iterable[Policy | Identity | Resource],
+) -> Iterator[tuple[str, object]]:
+    return ((row.id, row) for row in rows)
 
 
 def _numbered(rows: Iterable[object]) -> Iterator[tuple[str, object]]:

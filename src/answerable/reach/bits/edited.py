@@ -12,7 +12,8 @@ from operator import is_not
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Attachment, Effect, Layer, Policy
 from answerable.model.sighting import Facts
-from answerable.reach.estate.clauses import Clause, Grant, Interner
+from answerable.reach.estate.clauses import Clause, Grant
+from answerable.reach.estate.interning import Interner
 from answerable.reach.rules.rules import actions
 
 ASKED = frozenset(action.lower() for action in actions())

@@ -13,7 +13,7 @@ from answerable.reach.estate.clauses import Grant
 from answerable.reach.estate.compiled import is_plain
 from answerable.reach.estate.control import Limit
 from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.named import exchanged, named_of, services_of
+from answerable.reach.estate.named import exchanged, named_of, providers_of, services_of
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.steps import Node
@@ -194,6 +194,8 @@ def _trusting(estate: Estate, trusts: Mapping[IdentityId, Trust]) -> Estate:
         trusts={**estate.trusts, **trusts},
         by_service=exchanged(estate.by_service, services_of(old), services_of(new)),
         by_named=exchanged(estate.by_named, named_of(old), named_of(new)),
+        by_provider=exchanged(estate.by_provider, providers_of(old), providers_of(new)),
+        _open_roles=None,
     )
 
 

@@ -15,8 +15,6 @@ from answerable.reach.bits.closure import Closure
 from answerable.reach.bits.everybody import Rows
 from answerable.reach.bits.existing import Existing
 from answerable.reach.bits.packed import (
-    ReadSequence,
-    number_key,
     pack_numbers,
     pack_set,
     unpack_numbers,
@@ -27,6 +25,7 @@ from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.stored_index import StoredActors
 from answerable.reach.bits.ways import Realm, grown, make_realm
 from answerable.reach.bits.whole import Steps, Whole
+from answerable.reach.lazy import ReadSequence, number_key
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.made import is_made
 

@@ -15,9 +15,6 @@ from answerable.model.policy import Effect, Layer
 from answerable.reach.bits.cells import Cell, Cells
 from answerable.reach.bits.holders import Held, Index, Wide, plain_starts, services
 from answerable.reach.bits.packed import (
-    ReadMapping,
-    ReadSequence,
-    number_key,
     pack_numbers,
     pack_set,
     unpack_numbers,
@@ -30,6 +27,7 @@ from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.control import Limit
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import EVERYTHING_CLAUSE
+from answerable.reach.lazy import ReadMapping, ReadSequence, number_key
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.steps import Node
 from answerable.reach.verdict.context import Known
@@ -198,10 +196,18 @@ class StoredActors:
         self.naming = Naming.restored(
             self.index,
             graph.estate.given,
-            accounts=ReadMapping(tables.section("accounts", bytes), unpack_set),
-            by_id=ReadMapping(tables.section("names", bytes), unpack_numbers),
+            accounts=ReadMapping(tables.section("accounts", bytes), _set),
+            by_id=ReadMapping(tables.section("names", bytes), _numbers),
             by_role=_Roles(tables.section("roles", bytes)),
         )
+
+
+def _set(_: str, row: bytes) -> int:
+    return unpack_set(row)
+
+
+def _numbers(_: str, row: bytes) -> Sequence[int]:
+    return unpack_numbers(row)
 
 
 class _Numbers(Mapping[Node, int]):

@@ -176,9 +176,10 @@ class Whole:
         base = actors.index.base[number]
         node = actors.nodes[number]
         itself = 1 << base
-        wide = node.extra == "*" or node.bare
-        if base < actors.plain and (wide or self.graph.admin(node)):
-            itself |= 1 << actors.widened + base
+        wider = actors.widened + base
+        grows = base < actors.plain and row.some >> wider & 1
+        if grows and (node.extra == "*" or node.bare or self.graph.admin(node)):
+            itself |= 1 << wider
         return Verdicts(row.sure & ~itself, row.some & ~itself)
 
     def ordered(self, number: int, wanted: int) -> list[int]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Attachment, Layer, Policy
 from answerable.model.sighting import Facts
-from answerable.reach.estate.clauses import UNCOLLECTED, Gap, Grant, Interner
+from answerable.reach.estate.clauses import UNCOLLECTED, Gap, Grant
+from answerable.reach.estate.interning import Interner
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Statements made ready to match: interned, so that equal ones are one object."""
+"""Statements made ready to match: which actions and resources each takes, and when."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,12 @@ from answerable.model.policy import (
     ConditionClause,
     Effect,
     Layer,
-    Policy,
-    Statement,
 )
 from answerable.reach.estate.naming import NOBODY, Naming, read_naming
 from answerable.reach.patterns.action_sets import (
     NO_ACTIONS,
     ActionSet,
     action_set,
-    folded,
 )
 from answerable.reach.patterns.globs import inward, is_literal
 from answerable.reach.patterns.resources import (
@@ -31,7 +28,6 @@ from answerable.reach.patterns.resources import (
 from answerable.reach.patterns.terms import Term
 from answerable.reach.verdict.conditions import evaluate
 from answerable.reach.verdict.context import Known, has_variable, resolve
-from answerable.reach.verdict.elapsed import decide_by_time
 from answerable.reach.verdict.formula import (
     FALSE,
     TRUE,
@@ -90,12 +86,65 @@ class Clause:
     terms: Terms | None = None
     _by_action: dict[str, bool] = field(default_factory=dict)
 
+    @property
+    def text(self) -> "ClauseText":
+        """What it is made of."""
+        return ClauseText(
+            self.effect,
+            self.actions,
+            self.not_actions,
+            self.resources,
+            self.not_resources,
+            self.conditions,
+            self.principals,
+            self.not_principals,
+        )
+
     def takes_action(self, action: str) -> bool:
         """Tell whether the statement speaks of an action (in lower case)."""
         found = self._by_action.get(action)
         if found is None:
             found = self._by_action[action] = takes_action(self, action)
         return found
+
+
+class ClauseText(NamedTuple):
+    """A statement as it is written, with actions in lower case and inner form."""
+
+    effect: Effect
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    not_resources: tuple[str, ...]
+    conditions: tuple[ConditionClause, ...]
+    principals: _Principals
+    not_principals: _Principals
+
+
+def make_clause(number: int, text: ClauseText) -> Clause:
+    """Make a statement ready to match."""
+    patterns = text.resources or text.not_resources
+    fixed = not any(has_variable(p) for p in patterns)
+    parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
+    static = fixed and not text.conditions
+    return Clause(
+        number=number,
+        effect=text.effect,
+        actions=text.actions,
+        not_actions=text.not_actions,
+        resources=text.resources,
+        not_resources=text.not_resources,
+        conditions=text.conditions,
+        principals=text.principals,
+        not_principals=text.not_principals,
+        static=static,
+        parts=parts,
+        wide=static and not text.not_resources and EVERYTHING in parts,
+        naming=read_naming(text.principals or text.not_principals),
+        keys=_keys_of(text.conditions),
+        action_set=action_set(text.actions or text.not_actions),
+        services=_services_of(text.actions) if text.actions else None,
+    )
 
 
 class Grant(NamedTuple):
@@ -257,118 +306,10 @@ def _variables(text: str) -> Iterator[str]:
         yield inside.strip().lower()
 
 
-class Interner:
-    """Makes one clause of equal statements, and one spelling of equal keys."""
-
-    def __init__(self) -> None:
-        self.clauses: list[Clause] = []
-        self._by_text: dict[tuple[object, ...], Clause] = {}
-        self.written: dict[str, str] = {}  # actions, as first written
-        self._spelling: dict[str, str] = {}
-        self._actions: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-    def compile(self, policy: Policy, layer: Layer) -> tuple[list[Grant], list[Gap]]:
-        """Compile a policy for the layer it stands at."""
-        gaps = [Gap(UNREAD, layer, policy.id, unread.sid) for unread in policy.unread]
-        grants = []
-        for statement in policy.statements:
-            if _is_whole(statement, layer):
-                grants.append(
-                    Grant(
-                        self._intern(statement, policy.seen.at),
-                        layer,
-                        policy.id,
-                        statement.sid,
-                    )
-                )
-            else:
-                gaps.append(Gap(UNREAD, layer, policy.id, statement.sid))
-        return grants, gaps
-
-    def _intern(self, statement: Statement, seen_at: int) -> Clause:
-        conditions = tuple(
-            [
-                decide_by_time(self._spelled(clause), seen_at)
-                for clause in statement.conditions
-            ]
-        )
-        text = (
-            statement.effect,
-            statement.actions,
-            statement.not_actions,
-            statement.resources,
-            statement.not_resources,
-            conditions,
-            statement.principals,
-            statement.not_principals,
-        )
-        found = self._by_text.get(text)
-        if found is None:
-            found = self._by_text[text] = self._make(statement, conditions)
-            self.clauses.append(found)
-        return found
-
-    def _make(
-        self, statement: Statement, conditions: tuple[ConditionClause, ...]
-    ) -> Clause:
-        patterns = statement.resources or statement.not_resources
-        actions, not_actions = map(
-            self._folded, (statement.actions, statement.not_actions)
-        )
-        fixed = not any(has_variable(p) for p in patterns)
-        parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
-        static = fixed and not conditions
-        return Clause(
-            number=len(self.clauses),
-            effect=statement.effect,
-            actions=actions,
-            not_actions=not_actions,
-            resources=statement.resources,
-            not_resources=statement.not_resources,
-            conditions=conditions,
-            principals=statement.principals,
-            not_principals=statement.not_principals,
-            static=static,
-            parts=parts,
-            wide=static and not statement.not_resources and EVERYTHING in parts,
-            naming=read_naming(statement.principals or statement.not_principals),
-            keys=_keys_of(conditions),
-            action_set=action_set(actions or not_actions),
-            services=_services_of(actions) if actions else None,
-        )
-
-    def _folded(self, written: tuple[str, ...]) -> tuple[str, ...]:
-        """Fold actions, and keep how each was first written."""
-        found = self._actions.get(written)
-        if found is None:
-            found = self._actions[written] = tuple(map(folded, written))
-            for pattern, action in zip(found, written, strict=True):
-                self.written.setdefault(pattern, action)
-        return found
-
-    def _spelled(self, clause: ConditionClause) -> ConditionClause:
-        key = self._spelling.setdefault(clause.key.lower(), clause.key)
-        operator = self._spelling.setdefault(
-            "operator " + clause.operator.lower(), clause.operator
-        )
-        if (operator, key) == (clause.operator, clause.key):
-            return clause
-        return ConditionClause(operator, key, clause.values)
-
-
 @lru_cache(maxsize=1 << 16)
 def _services_of(actions: tuple[str, ...]) -> frozenset[str] | None:
     found = frozenset(action.partition(":")[0] for action in actions)
     return found if all(map(is_literal, found)) else None
-
-
-def _is_whole(statement: Statement, layer: Layer) -> bool:
-    if not (statement.actions or statement.not_actions):
-        return False
-    return layer in _OF_ITS_OWN or bool(statement.resources or statement.not_resources)
-
-
-_OF_ITS_OWN = (Layer.TRUST, Layer.RESOURCE, Layer.ENDPOINT)
 
 
 def speaking(

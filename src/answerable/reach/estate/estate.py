@@ -1,7 +1,7 @@
 """An inventory's facts, compiled once for any number of questions."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.catalogue import Catalogue
@@ -27,7 +27,8 @@ from answerable.reach.estate.control import (
     Limit,
 )
 from answerable.reach.estate.holding import Holding
-from answerable.reach.estate.named import indexed, named_of, services_of
+from answerable.reach.estate.named import indexed, named_of, providers_of, services_of
+from answerable.reach.estate.naming import account_of
 from answerable.reach.estate.places import NO_DOOR, Land, Place, place_of
 from answerable.reach.estate.principals import (
     Principal,
@@ -67,6 +68,7 @@ class Estate:
         written: Action patterns as written, by inner form.
         by_service: Roles that name a service in their trust.
         by_named: Roles by ARN, account or `*` in their trust.
+        by_provider: Roles that name an identity provider in their trust.
         controls: SCP levels over each account that has any; empty for the management
             account.
         fences: RCPs over each account that has any.
@@ -78,7 +80,7 @@ class Estate:
     """
 
     catalogue: Catalogue
-    clauses: tuple[Clause, ...]
+    clauses: Sequence[Clause]
     principals: Mapping[IdentityId, Principal]
     trusts: Mapping[IdentityId, Trust]
     groups: Mapping[str, tuple[Grant, ...]]
@@ -89,6 +91,7 @@ class Estate:
     written: Mapping[str, str] = field(default_factory=dict)
     by_service: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     by_named: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
+    by_provider: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     controls: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
     fences: Mapping[str, Fence] = field(default_factory=dict)
     holders: Mapping[str, ResourcePolicy] = field(default_factory=dict)
@@ -104,6 +107,7 @@ class Estate:
     _looked_up_in: Land | None = field(init=False, default=None)
     _lasting: Known | None = None
     _accounts: frozenset[str] | None = None
+    _open_roles: Sequence[IdentityId] | None = None
     _deniers: Mapping[str, tuple[Denier, ...]] | None = None
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
@@ -179,6 +183,24 @@ class Estate:
             held = (one for one in self.principals.values() if one.collected)
             self._accounts = frozenset(one.identity.account for one in held)
         return self._accounts
+
+    @property
+    def open_roles(self) -> Sequence[IdentityId]:
+        """Roles whose trust names somebody outside the snapshot who is no service."""
+        if self._open_roles is None:
+            self._open_roles = [
+                role for role, trust in self.trusts.items() if self._is_open(trust)
+            ]
+        return self._open_roles
+
+    def _is_open(self, trust: Trust) -> bool:
+        return any(
+            kind != "Service"
+            and not self.is_collected(account_of(value))
+            and value not in self.principals
+            for grant in trust.grants
+            for kind, value in grant.clause.principals
+        )
 
     def possible(self, action: str, resource: str) -> bool:
         """Tell whether an action can act on a resource at all."""
@@ -332,6 +354,7 @@ def compile_estate(
         written=builder.interner.written,
         by_service=indexed(services_of(trusts.values())),
         by_named=indexed(named_of(trusts.values())),
+        by_provider=indexed(providers_of(trusts.values())),
         controls=controls,
         fences=fences,
         holders=holders,

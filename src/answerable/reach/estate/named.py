@@ -29,6 +29,15 @@ def service_kind(service: str) -> str:
     return "Federated" if service in IDENTITY_PROVIDERS else "Service"
 
 
+def providers_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
+    """Pair roles with the identity providers that their trust names."""
+    for trust in trusts:
+        for grant in trust.grants:
+            for kind, value in grant.clause.principals:
+                if kind == "Federated" or ":saml-provider/" in value:
+                    yield value, trust.role
+
+
 def named_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
     """Pair roles with what their trust names: an ARN, an account, a session, or `*`.
 

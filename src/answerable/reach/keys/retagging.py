@@ -5,7 +5,7 @@ rests on a tag which the subject, or someone on its path, may set is one call aw
 being untrue: here the question is asked again with tags left open.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -68,6 +68,27 @@ def retagged(
     return None
 
 
+class _Over(Mapping[IdentityId, Principal]):
+    """Principals, some of which were exchanged."""
+
+    def __init__(
+        self,
+        changed: Mapping[IdentityId, Principal],
+        below: Mapping[IdentityId, Principal],
+    ) -> None:
+        self._changed, self._below = changed, below
+
+    def __getitem__(self, key: IdentityId) -> Principal:
+        found = self._changed.get(key)
+        return self._below[key] if found is None else found
+
+    def __iter__(self) -> Iterator[IdentityId]:
+        return iter(self._below)
+
+    def __len__(self) -> int:
+        return len(self._below)
+
+
 class _Loose:
     """The same graph with tags left open, for those that are asked about.
 
@@ -79,7 +100,8 @@ class _Loose:
 
     def __init__(self, tight: Graph) -> None:
         self.tight = tight
-        self._principals = dict(tight.estate.principals)
+        self._changed: dict[IdentityId, Principal] = {}
+        self._principals = _Over(self._changed, tight.estate.principals)
         self.estate = replace(
             tight.estate, principals=self._principals, tags_open=True, _places={}
         )
@@ -94,7 +116,7 @@ class _Loose:
         known = self._principals.get(node.identity)
         if known is None or self.tight.admin(node):
             return
-        self._principals[node.identity] = _without_tags(known)
+        self._changed[node.identity] = _without_tags(known)
         for edge in self.graph.edges(node):
             if self.tight.edge(node, edge.to) is None:
                 yield edge

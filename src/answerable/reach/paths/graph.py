@@ -1,7 +1,7 @@
 """From one identity to the next: every edge with its conditions and its proof."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
@@ -50,6 +50,9 @@ class Graph:
     _admin: dict[Node, bool] = field(default_factory=dict)
     _entries: dict[IdentityId, tuple[Entry, ...]] = field(default_factory=dict)
     _lent: dict[Running, tuple[ResourceId, ...]] = field(default_factory=dict)
+    _code: dict[tuple[Running, str], dict[IdentityId, list[ResourceId]]] = field(
+        default_factory=dict
+    )
     _resources: dict[tuple[str, str], list[ResourceId]] | None = None
 
     def over(self, estate: Estate) -> "Graph":
@@ -144,6 +147,24 @@ class Graph:
                 key = resource.kind, owner or resource.account
                 self._resources[key].append(resource.id)
         return tuple(self._resources.get((kind, account), ()))
+
+    def code(
+        self, rule: Running, account: str
+    ) -> Mapping[IdentityId, Sequence[ResourceId]]:
+        """List by identity the code under it that an account's principals may take.
+
+        It is the account's own, and that whose own policy may let others in.
+        """
+        found = self._code.get((rule, account))
+        if found is None:
+            found = self._code[rule, account] = defaultdict(list)
+            resources, principals = self.estate.resources, self.estate.principals
+            near = self.resources(rule.kind, account)
+            for resource in dict.fromkeys((*near, *self.lent(rule))):
+                runs_as = resources[resource].runs_as
+                if runs_as in principals:
+                    found[runs_as].append(resource)
+        return found
 
     def _make(self, node: Node) -> Principal:
         if is_made(node.identity):

@@ -5,13 +5,13 @@ from typing import Protocol
 
 from answerable.model.ids import IdentityId
 from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.named import service_kind
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.hops import may
 from answerable.reach.paths.steps import (
     Edge,
     Node,
     Only,
-    asked_about,
     is_sure,
     make_edge,
 )
@@ -51,14 +51,26 @@ def launching(
     for launch in LAUNCHES:
         roles = [
             role
-            for role in estate.by_service.get(launch.service, ())
-            if asked_about(only, role)
-            and estate.trusts[role].account == principal.identity.account
+            for role in _trusting(estate, launch.service, only)
+            if estate.trusts[role].account == principal.identity.account
             and role != principal.id
             and not is_sure(best, Node(role))
         ]
         if roles:
             yield from _launch(graph, principal, launch, roles)
+
+
+def _trusting(estate: Estate, service: str, only: Only) -> Iterable[IdentityId]:
+    """List the roles asked about whose trust names a service."""
+    if only is None:
+        return estate.by_service.get(service, ())
+    pair = (service_kind(service), service)
+    return [
+        role
+        for role in sorted(only)
+        if (trust := estate.trusts.get(role))
+        and any(pair in grant.clause.principals for grant in trust.grants)
+    ]
 
 
 def may_pass(principal: Principal) -> bool:

@@ -1,6 +1,6 @@
 """Steps made by taking over code that runs as somebody already."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from answerable.model.ids import IdentityId, ResourceId
@@ -11,7 +11,6 @@ from answerable.reach.paths.steps import (
     Edge,
     Node,
     Only,
-    asked_about,
     is_sure,
     make_edge,
 )
@@ -24,9 +23,9 @@ from answerable.reach.verdict.request import Answer
 class _Graph(Protocol):
     estate: Estate
 
-    def lent(self, rule: Running) -> tuple[ResourceId, ...]: ...
-
-    def resources(self, kind: str, account: str) -> tuple[ResourceId, ...]: ...
+    def code(
+        self, rule: Running, account: str
+    ) -> Mapping[IdentityId, Sequence[ResourceId]]: ...
 
 
 def takeovers(
@@ -34,13 +33,11 @@ def takeovers(
 ) -> Iterator[Edge]:
     """List the steps a principal can make through code that runs already."""
     for rule in RUNNING:
-        near = graph.resources(rule.kind, principal.identity.account)
-        for resource in dict.fromkeys((*near, *graph.lent(rule))):
-            runs_as = graph.estate.resources[resource].runs_as
-            known = runs_as in graph.estate.principals and runs_as != principal.id
-            known = known and asked_about(only, runs_as)
-            if known and not is_sure(best, Node(runs_as)):
-                yield from _take(graph.estate, principal, rule, resource, runs_as)
+        code = graph.code(rule, principal.identity.account)
+        for runs_as in code if only is None else sorted(only):
+            for resource in code.get(runs_as, ()) if runs_as != principal.id else ():
+                if not is_sure(best, Node(runs_as)):
+                    yield from _take(graph.estate, principal, rule, resource, runs_as)
 
 
 def _take(

@@ -1,0 +1,198 @@
+"""Graph of a snapshot for one question: read from derived tables, or compiled and kept.
+
+A restored estate reads the identities and statements that a question needs. Edits and
+sweeps need all of them, and compile.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from answerable.flows.given import Given
+from answerable.flows.heap import settled
+from answerable.model.catalogue import Catalogue
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import DerivedState, DerivedTables, Inventory
+from answerable.model.sighting import Facts
+from answerable.reach import subjects
+from answerable.reach.bits import stored
+from answerable.reach.bits.cells import keys_used
+from answerable.reach.bits.whole import whole_of
+from answerable.reach.estate import stored_estate
+from answerable.reach.estate.callers import SESSION_NAME
+from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.keys.retagging import speaking_of_tags
+from answerable.reach.paths.graph import Graph
+from answerable.reach.unknown import UnknownSubject, unknown_identities
+from answerable.reach.verdict.context import lasting
+
+_STEPS, _ESTATE = "steps", "estate"
+
+
+class UnknownIdentity(NamedTuple):
+    """An identity whose permissions no source tells, and its kind."""
+
+    subject: UnknownSubject
+    kind: str
+
+
+class Summary(NamedTuple):
+    """What lists say of a whole estate, and what questions need of every statement.
+
+    Attributes:
+        services: Services that policies speak of, `*` aside.
+        keys: Condition keys, in lower case, that some statement depends on.
+        tagged: Numbers of statements that depend on a tag: of those on the same
+            actions, one.
+        collected: How many identities were collected.
+        unknown: Identities whose permissions no source tells.
+    """
+
+    services: frozenset[str]
+    keys: frozenset[str]
+    tagged: tuple[int, ...]
+    collected: int
+    unknown: tuple[UnknownIdentity, ...]
+
+
+def graph_of(
+    inventory: Inventory, catalogue: Catalogue, given: Given, *, whole: bool = False
+) -> Graph:
+    """Give the graph of a snapshot.
+
+    Steps from one identity to the next are found once and kept, as long as the question
+    states nothing that a step could depend on.
+
+    Args:
+        inventory: The snapshot.
+        catalogue: The services the question needs.
+        given: What the question states.
+        whole: Compile every statement: all of them are read.
+    """
+    derived, tables = inventory.derived, tables_of(inventory)
+    if tables is None or given.policies or whole:
+        graph = Graph(_compiled(inventory, catalogue, given))
+        if tables is None and derived is not None and not given.policies:
+            _keep(inventory, graph, derived)
+    else:
+        graph = Graph(stored_estate.restore(tables, catalogue, given.context))
+        clauses, tagged = graph.estate.clauses, summary_of(inventory, graph).tagged
+        graph.tagged = tuple(clauses[number] for number in tagged)
+    if derived is not None and not _changes_steps(inventory, graph, given):
+        graph.restore = lambda asked: _restored(asked, derived)
+        graph.keep = lambda found: derived.save(
+            _STEPS, stored.tables_of(whole_of(found))
+        )
+    return graph
+
+
+def _compiled(inventory: Inventory, catalogue: Catalogue, given: Given) -> Estate:
+    with settled():
+        return compile_estate(
+            inventory.facts,
+            catalogue,
+            given=given.context,
+            tags_collected=tags_collected(inventory),
+            session=given.session,
+            endpoint=given.endpoint,
+        )
+
+
+def tags_collected(inventory: Inventory) -> bool:
+    """Tell whether each source that tells of resources told of their tags."""
+    told = [c.collected for c in inventory.coverage if c.connector == "aws-resources"]
+    return bool(told) and all("resource-tags" in words for words in told)
+
+
+def _restored(graph: Graph, derived: DerivedState) -> object:
+    tables = derived.load(_STEPS)
+    return stored.restore(graph, tables) if tables is not None else None
+
+
+def tables_of(inventory: Inventory) -> DerivedTables | None:
+    """Open the tables of a snapshot's estate; None where none are kept."""
+    return inventory.once("estate tables", _opened)
+
+
+def _opened(inventory: Inventory) -> DerivedTables | None:
+    return None if inventory.derived is None else inventory.derived.load(_ESTATE)
+
+
+def _keep(inventory: Inventory, graph: Graph, derived: DerivedState) -> None:
+    """Keep a compiled estate, with what lists say of all of it."""
+    summary = summary_of(inventory, graph)
+    derived.save(
+        _ESTATE,
+        {
+            **stored_estate.tables_of(graph.estate),
+            "summary": [("", summary)],
+            "attached": sorted(policies_at(inventory.facts).items()),
+        },
+    )
+
+
+def attached_of(inventory: Inventory) -> Mapping[str, Sequence[str]]:
+    """Give the ids of policies by layer and target, joined by a line break."""
+    tables = tables_of(inventory)
+    if tables is not None:
+        return tables.section("attached", list[str])
+    return policies_at(inventory.facts)
+
+
+def policies_at(facts: Facts) -> Mapping[str, list[str]]:
+    """List the ids of policies by layer and target, joined by a line break."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in facts.attachments:
+        found[f"{one.layer}\n{one.target}"].append(one.policy)
+    return found
+
+
+def summary_of(inventory: Inventory, graph: Graph) -> Summary:
+    """Give what lists say of a whole estate, and what questions need of its statements.
+
+    Args:
+        inventory: The snapshot.
+        graph: Its graph; it is read where nothing is kept.
+    """
+
+    def made(each: Inventory) -> Summary:
+        tables = tables_of(each)
+        if tables is not None:
+            return tables.section("summary", Summary)[""]
+        return _summed(each, graph)
+
+    return inventory.once("summary of the estate", made)
+
+
+def _summed(inventory: Inventory, graph: Graph) -> Summary:
+    estate = graph.estate
+    kinds = {each.id: each.kind for each in inventory.facts.identities}
+    unknown = unknown_identities(estate, inventory)
+    return Summary(
+        services=subjects.services_of(inventory.facts),
+        keys=frozenset(key for clause in estate.clauses for key in keys_used(clause)),
+        tagged=tuple(clause.number for clause in speaking_of_tags(graph)),
+        collected=sum(one.collected for one in estate.principals.values()),
+        unknown=tuple(
+            UnknownIdentity(each, kinds.get(IdentityId(each.id), each.source))
+            for each in unknown
+        ),
+    )
+
+
+def services_of(inventory: Inventory) -> frozenset[str]:
+    """List the services that policies speak of, `*` aside."""
+    tables = tables_of(inventory)
+    if tables is not None:
+        return tables.section("summary", Summary)[""].services
+    return inventory.once("services", lambda each: subjects.services_of(each.facts))
+
+
+def _changes_steps(inventory: Inventory, graph: Graph, given: Given) -> bool:
+    """Tell whether a step could depend on what a question states."""
+    if given.policies:
+        return True
+    stated = lasting(given.context).values.keys()
+    if not stated:
+        return False
+    return SESSION_NAME in stated or bool(stated & summary_of(inventory, graph).keys)

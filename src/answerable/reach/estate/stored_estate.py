@@ -1,0 +1,297 @@
+"""Compiled estate as tables: a question reads the identities and statements it needs.
+
+Statements are written as they were compiled, by number; identities, trusts and policies
+of resources name them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from answerable.model.catalogue import Catalogue
+from answerable.model.identity import Account, Identity
+from answerable.model.ids import IdentityId, PolicyId, ResourceId
+from answerable.model.inventory import DerivedTables
+from answerable.model.policy import Layer
+from answerable.model.resource import PublicAccessBlock, Resource
+from answerable.reach.estate.clauses import (
+    Clause,
+    ClauseText,
+    Gap,
+    Grant,
+    make_clause,
+)
+from answerable.reach.estate.compiled import is_plain
+from answerable.reach.estate.control import Fence, Limit, is_service_linked
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import (
+    EVERYTHING_CLAUSE,
+    Principal,
+    known_of,
+)
+from answerable.reach.lazy import ReadMapping, ReadSequence, number_key
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.sides import ResourcePolicy, make_policy
+from answerable.reach.verdict.trust import Trust
+
+_Grants = list[tuple[int, str, str]]  # number of the statement, policy, statement id
+_Ids = tuple[IdentityId, ...]
+Tables = Mapping[str, Iterable[tuple[str, object]]]
+Key = TypeVar("Key", bound=str)
+Value = TypeVar("Value")
+
+
+class _Principal(msgspec.Struct, array_like=True):
+    """A principal, less what follows from its account."""
+
+    identity: Identity
+    grants: _Grants
+    boundary: _Grants | None
+    boundary_id: str
+    gaps: tuple[Gap, ...]
+    groups: tuple[str, ...]
+    policies: tuple[PolicyId, ...]
+    collected: bool
+    tags_fixed: bool
+
+
+class _Own(msgspec.Struct, array_like=True):
+    """The policy of a role's trust or of another resource."""
+
+    account: str
+    grants: _Grants
+    gaps: tuple[Gap, ...]
+    collected: bool = True
+    seen: bool = True
+    fenced: bool = False
+
+
+class _Limit(msgspec.Struct, array_like=True):
+    """Policies over an account: a level of SCPs, or its RCPs."""
+
+    target: str
+    grants: _Grants
+    gaps: tuple[Gap, ...]
+
+
+class _Head(msgspec.Struct, array_like=True):
+    """What every question needs of an estate.
+
+    Attributes:
+        clauses: How many statements there are.
+        inhabited: Accounts of which identities were collected.
+        accounts: All that are known.
+        levels: Levels of SCPs.
+        controls: By account, the numbers of its levels.
+        fences: RCPs over each account.
+        doors: Access points.
+        public_access: Public-access blocks.
+        tags_collected: Whether resource tags were read.
+        open_roles: Roles whose trust names somebody outside who is no service.
+    """
+
+    clauses: int
+    inhabited: list[str]
+    accounts: tuple[Account, ...]
+    levels: tuple[_Limit, ...]
+    controls: dict[str, list[int]]
+    fences: tuple[_Limit, ...]
+    doors: list[ResourceId]
+    public_access: tuple[PublicAccessBlock, ...]
+    tags_collected: bool
+    open_roles: list[IdentityId]
+
+
+def tables_of(estate: Estate) -> Tables:
+    """Write an estate for which no question stated a policy."""
+    levels = {one: None for each in estate.controls.values() for one in each}
+    numbers = {level: number for number, level in enumerate(levels)}
+    head = _Head(
+        clauses=len(estate.clauses),
+        inhabited=sorted(estate.inhabited),
+        accounts=tuple(estate.accounts.values()),
+        levels=tuple(_Limit(o.target, _written(o.grants), o.gaps) for o in levels),
+        controls={
+            account: [numbers[level] for level in each]
+            for account, each in estate.controls.items()
+        },
+        fences=tuple(
+            _Limit(account, _written(fence.denies), fence.gaps)
+            for account, fence in estate.fences.items()
+        ),
+        doors=list(estate.doors),
+        public_access=tuple(estate.public_access.values()),
+        tags_collected=estate.tags_collected,
+        open_roles=list(estate.open_roles),
+    )
+    clauses = ((number_key(c.number), c.text) for c in estate.clauses)
+    return {
+        "estate": [("", head)],
+        "clauses": clauses,
+        "principals": _ascending(estate.principals, _principal),
+        "trusts": _ascending(estate.trusts, _trust),
+        "holders": _ascending(estate.holders, _holder),
+        "groups": _ascending(estate.groups, _written),
+        "resources": _ascending(estate.resources, _same),
+        "written": sorted(estate.written.items()),
+        "by_service": sorted(estate.by_service.items()),
+        "by_named": sorted(estate.by_named.items()),
+        "by_provider": sorted(estate.by_provider.items()),
+    }
+
+
+def _ascending(
+    found: Mapping[Key, Value], write: Callable[[Value], object]
+) -> Iterator[tuple[str, object]]:
+    return ((key, write(found[key])) for key in sorted(found))
+
+
+def _written(grants: Iterable[Grant]) -> _Grants:
+    return [(grant.clause.number, grant.policy, grant.sid) for grant in grants]
+
+
+def _same(resource: Resource) -> Resource:
+    return resource
+
+
+def _principal(one: Principal) -> _Principal:
+    return _Principal(
+        identity=one.identity,
+        grants=_written(one.grants),
+        boundary=None if one.boundary is None else _written(one.boundary),
+        boundary_id=one.boundary_id,
+        gaps=one.gaps,
+        groups=one.groups,
+        policies=one.policies,
+        collected=one.collected,
+        tags_fixed=bool(one.known.complete),
+    )
+
+
+def _trust(one: Trust) -> _Own:
+    return _Own(
+        account=one.account,
+        grants=_written(one.grants),
+        gaps=one.gaps,
+        collected=one.collected,
+        seen=one.seen,
+        fenced=one.fence is not None,
+    )
+
+
+def _holder(one: ResourcePolicy) -> _Own:
+    return _Own(one.account, _written(one.grants), one.gaps)
+
+
+def restore(tables: DerivedTables, catalogue: Catalogue, given: Known) -> Estate:
+    """Restore an estate; its parts are read as they are used.
+
+    Args:
+        tables: As `tables_of` wrote them.
+        catalogue: The services the question needs.
+        given: Condition keys the question states.
+    """
+    head = tables.section("estate", _Head)[""]
+    read = _Parts(tables, head)
+    return Estate(
+        catalogue=catalogue,
+        clauses=read.clauses,
+        principals=ReadMapping(
+            tables.section("principals", _Principal), read.principal
+        ),
+        trusts=ReadMapping(tables.section("trusts", _Own), read.trust),
+        groups=ReadMapping(tables.section("groups", _Grants), read.group),
+        accounts=read.accounts,
+        resources=ReadMapping(tables.section("resources", Resource), read.resource),
+        tags_collected=head.tags_collected,
+        given=given,
+        written=tables.section("written", str),
+        by_service=tables.section("by_service", _Ids),
+        by_named=tables.section("by_named", _Ids),
+        by_provider=tables.section("by_provider", _Ids),
+        controls=read.controls,
+        fences=read.fences,
+        holders=ReadMapping(tables.section("holders", _Own), read.holder),
+        doors=read.doors,
+        public_access={block.target: block for block in head.public_access},
+        _accounts=frozenset(head.inhabited),
+        _open_roles=head.open_roles,
+    )
+
+
+class _Parts:
+    """Parts of an estate, made of their rows."""
+
+    def __init__(self, tables: DerivedTables, head: _Head) -> None:
+        texts = tables.section("clauses", ClauseText)
+        self.clauses = ReadSequence(
+            head.clauses, lambda number: make_clause(number, texts[number_key(number)])
+        )
+        self.accounts = {account.id: account for account in head.accounts}
+        levels = [
+            Limit(Layer.SCP, one.target, self._grants(one.grants, Layer.SCP), one.gaps)
+            for one in head.levels
+        ]
+        self.controls = {
+            account: tuple(levels[number] for number in numbers)
+            for account, numbers in head.controls.items()
+        }
+        self.fences = {
+            one.target: Fence(one.target, self._grants(one.grants, Layer.RCP), one.gaps)
+            for one in head.fences
+        }
+        resources = tables.section("resources", Resource)
+        self.doors = {door: resources[door] for door in head.doors}
+
+    def _grants(self, rows: _Grants, layer: Layer) -> tuple[Grant, ...]:
+        return tuple(
+            Grant(self._clause(number), layer, PolicyId(policy), sid)
+            for number, policy, sid in rows
+        )
+
+    def _clause(self, number: int) -> Clause:
+        return EVERYTHING_CLAUSE if number < 0 else self.clauses[number]
+
+    def principal(self, _: IdentityId, row: _Principal) -> Principal:
+        identity = row.identity
+        linked = is_service_linked(identity)
+        boundary = row.boundary
+        return Principal(
+            identity=identity,
+            grants=self._grants(row.grants, Layer.IDENTITY),
+            boundary=(
+                None if boundary is None else self._grants(boundary, Layer.BOUNDARY)
+            ),
+            boundary_id=row.boundary_id,
+            gaps=row.gaps,
+            known=known_of(identity, self.accounts, tags_fixed=row.tags_fixed),
+            groups=row.groups,
+            policies=row.policies,
+            collected=row.collected,
+            levels=() if linked else self.controls.get(identity.account, ()),
+            linked=linked,
+        )
+
+    def trust(self, role: IdentityId, row: _Own) -> Trust:
+        grants = self._grants(row.grants, Layer.TRUST)
+        return Trust(
+            role=role,
+            account=row.account,
+            grants=grants,
+            gaps=row.gaps,
+            collected=row.collected,
+            plain=row.collected and not row.gaps and is_plain(grants),
+            fence=self.fences.get(row.account) if row.fenced else None,
+            seen=row.seen,
+        )
+
+    def holder(self, resource: str, row: _Own) -> ResourcePolicy:
+        grants = self._grants(row.grants, Layer.RESOURCE)
+        return make_policy(resource, row.account, grants, row.gaps)
+
+    def group(self, _: str, rows: _Grants) -> tuple[Grant, ...]:
+        return self._grants(rows, Layer.IDENTITY)
+
+    def resource(self, _: ResourceId, row: Resource) -> Resource:
+        return row

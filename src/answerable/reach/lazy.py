@@ -1,0 +1,67 @@
+"""Sequences and mappings whose values are read when they are first asked for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Generic, TypeVar, overload
+
+Key = TypeVar("Key", bound=str)
+Row = TypeVar("Row")
+Value = TypeVar("Value")
+
+
+def number_key(number: int) -> str:
+    """Spell a number as a key that sorts by it."""
+    return f"{number:010}"
+
+
+class ReadSequence(Sequence[Value], Generic[Value]):
+    """A sequence whose values are read by number, each once."""
+
+    def __init__(self, size: int, read: Callable[[int], Value]) -> None:
+        self._size, self._read = size, read
+        self._found: dict[int, Value] = {}
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, number: int) -> Value: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Value]: ...
+    def __getitem__(self, number: int | slice) -> Value | list[Value]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(self._size))]
+        found = self._found.get(number)
+        if found is None:
+            place = number + self._size if number < 0 else number
+            if not 0 <= place < self._size:
+                raise IndexError(number)
+            found = self._found[number] = self._read(place)
+        return found
+
+    def __iter__(self) -> Iterator[Value]:
+        return map(self.__getitem__, range(self._size))
+
+
+class ReadMapping(Mapping[Key, Value], Generic[Key, Row, Value]):
+    """A table whose rows are turned into values when they are read, each once."""
+
+    def __init__(
+        self, rows: Mapping[str, Row], read: Callable[[Key, Row], Value]
+    ) -> None:
+        self._rows, self._read = rows, read
+        self._found: dict[Key, Value] = {}
+
+    def __getitem__(self, key: Key) -> Value:
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._read(key, self._rows[key])
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._found or key in self._rows
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._rows)  # type: ignore[arg-type]  # keys are ids in the table
+
+    def __len__(self) -> int:
+        return len(self._rows)

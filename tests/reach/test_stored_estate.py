@@ -1,0 +1,93 @@
+"""An estate restored from tables answers as the one that was compiled."""
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from answerable.model.sighting import Facts
+from answerable.reach import questions
+from answerable.reach.bits import stored
+from answerable.reach.bits.whole import whole_of
+from answerable.reach.estate import stored_estate
+from answerable.reach.keys.retagging import speaking_of_tags
+from answerable.reach.paths.graph import Graph
+from answerable.reach.questions import Reply
+from answerable.reach.rows.rows import make_filter
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.who_can import who_can
+from tests.reach.strategies import estates
+from tests.reach.test_planes import compiled
+from tests.reach.test_stored import Tables
+from tests.reach.test_update import CALLS, accounts
+
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+
+def restored(cold: Graph, given: Known = NOTHING) -> Graph:
+    tables = Tables(stored_estate.tables_of(cold.estate))
+    warm = Graph(stored_estate.restore(tables, cold.estate.catalogue, given))
+    steps = Tables(stored.tables_of(whole_of(cold)))
+    warm.restore = lambda graph: stored.restore(graph, steps)
+    return warm
+
+
+def plain(reply: Reply) -> object:
+    row = reply.row and (reply.row.actions, reply.row.resources, reply.row.shown)
+    parts = tuple(map(plain, reply.parts))
+    return replace(reply, row=None, parts=()), row, parts
+
+
+def answers(graph: Graph) -> list[object]:
+    """Ask everybody everything: can, who-can, reach."""
+    everything = make_filter("*", "*")
+    found: list[object] = []
+    for one in graph.estate.principals:
+        found += [plain(questions.can(graph, one, *c, direct=False)) for c in CALLS]
+        rows = questions.reach(graph, one, everything, direct=False)
+        found.append([plain(reply) for reply in rows])
+    for call in CALLS:
+        found.append([plain(reply) for reply in who_can(graph, *call, direct=False)])
+    return found
+
+
+@given(st.one_of(accounts(), estates()))
+@settings(max_examples=40, deadline=None, suppress_health_check=slow)
+def test_a_restored_estate_answers_as_the_compiled_one(facts: Facts) -> None:
+    cold = Graph(compiled(facts))
+    warm = restored(cold)
+    mine, theirs = warm.estate, cold.estate
+    assert [c.text for c in mine.clauses] == [c.text for c in theirs.clauses]
+    assert list(mine.principals) == list(theirs.principals)
+    assert list(mine.trusts) == list(theirs.trusts)
+    assert (mine.inhabited, mine.doors) == (theirs.inhabited, theirs.doors)
+    assert list(mine.open_roles) == list(theirs.open_roles)
+    assert speaking_of_tags(warm) is not None
+    assert answers(warm) == answers(cold)
+
+
+@given(st.one_of(accounts(), estates()))
+@settings(max_examples=10, deadline=None, suppress_health_check=slow)
+def test_every_part_of_a_restored_estate_is_that_of_the_compiled_one(
+    facts: Facts,
+) -> None:
+    cold = compiled(facts)
+    warm = restored(Graph(cold)).estate
+    for name, one in cold.principals.items():
+        other = warm.principals[name]
+        for part in ("identity", "gaps", "known", "groups", "policies", "collected"):
+            assert getattr(other, part) == getattr(one, part)
+        assert (other.linked, other.boundary_id) == (one.linked, one.boundary_id)
+        assert [g[1:] for g in other.grants] == [g[1:] for g in one.grants]
+        assert [level.target for level in other.levels] == [
+            level.target for level in one.levels
+        ]
+    for role, trust in cold.trusts.items():
+        other_trust = warm.trusts[role]
+        for part in ("account", "gaps", "collected", "plain", "seen"):
+            assert getattr(other_trust, part) == getattr(trust, part)
+        assert (other_trust.fence is None) == (trust.fence is None)
+    for part in ("accounts", "resources", "public_access", "written"):
+        assert dict(getattr(warm, part)) == dict(getattr(cold, part))
+    for part in ("by_service", "by_named", "by_provider"):
+        assert dict(getattr(warm, part)) == dict(getattr(cold, part))
