@@ -19,7 +19,7 @@ from answerable.reach.who_can import who_can
 from tests.reach.strategies import estates
 from tests.reach.test_planes import compiled
 from tests.reach.test_stored import Tables
-from tests.reach.test_update import CALLS, accounts
+from tests.reach.test_update import CALLS, accounts, generating
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -52,7 +52,7 @@ def answers(graph: Graph) -> list[object]:
 
 
 @given(st.one_of(accounts(), estates()))
-@settings(max_examples=40, deadline=None, suppress_health_check=slow)
+@settings(max_examples=20, deadline=None, suppress_health_check=slow, phases=generating)
 def test_a_restored_estate_answers_as_the_compiled_one(facts: Facts) -> None:
     cold = Graph(compiled(facts))
     warm = restored(cold)
@@ -67,7 +67,7 @@ def test_a_restored_estate_answers_as_the_compiled_one(facts: Facts) -> None:
 
 
 @given(st.one_of(accounts(), estates()))
-@settings(max_examples=10, deadline=None, suppress_health_check=slow)
+@settings(max_examples=10, deadline=None, suppress_health_check=slow, phases=generating)
 def test_every_part_of_a_restored_estate_is_that_of_the_compiled_one(
     facts: Facts,
 ) -> None:

@@ -18,6 +18,7 @@ from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import caller_of
 from answerable.reach.estate.services import TRUST_CALLS
 from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.made import is_made
 from answerable.reach.paths.paths import Reached, towards
 from answerable.reach.paths.steps import Node
 from answerable.reach.pattern_answers import PatternQuestion, is_pattern
@@ -210,10 +211,12 @@ class _AskingOnPattern:
 
     def _entering(self) -> _Graded:
         """List callers from outside who may enter a role that can."""
-        for role, entry in _entries(self._graph):
-            if self._question.leads(Node(role)):
-                reply = self._permitted(role)
-                if reply is not None:
+        graph = self._graph
+        for role in graph.estate.open_roles:
+            entries = graph.outsiders(role) if self._question.leads(Node(role)) else ()
+            reply = self._permitted(role) if entries else None
+            if reply is not None:
+                for entry in entries:
                     yield _grade_of_entry(entry), _through_entry(reply, entry, role)
 
 
@@ -276,10 +279,13 @@ class _Listed:
     ) -> None:
         self._graph, self._call, self._gravity = graph, (action, resource), gravity
         whole = whole_of(graph)
-        starts = [graph.start(identity) for identity in graph.estate.principals]
+        # All identities are actors, but for sessions that a stated policy limits.
+        starts: list[Node] = []
+        if graph.estate.session:
+            starts = [graph.start(identity) for identity in graph.estate.principals]
         self._whole = whole
         self._goals = whole.with_loose(whole.goal(*self._call), starts, *self._call)
-        self._starts, self._found = starts, towards(graph, starts, self._goals)
+        self._found = towards(graph, starts, self._goals)
         self._answered: int | None = None
 
     def all(self) -> Iterator[_Entry]:
@@ -291,12 +297,16 @@ class _Listed:
         yield from self._entering()
 
     def _identities(self) -> Iterator[_Entry]:
-        for node in self._starts:
-            way = self._found.way(node)
+        for node in self._found.nodes():
+            way = self._found.way(node) if self._is_start(node) else None
             if way is not None:
                 grade = self._gravity.of_identity(node.identity)
                 key = (grade, not way.certain, way.steps > 0, node.identity)
                 yield key, partial(self._reply, node, way)
+
+    def _is_start(self, node: Node) -> bool:
+        """Tell an identity as it is from what it may become, and from one to be made."""
+        return node == self._graph.start(node.identity) and not is_made(node.identity)
 
     def _reply(self, node: Node, way: Reached) -> Reply:
         answer = ask(self._graph.estate, self._graph.principal(way.node), *self._call)
@@ -325,9 +335,11 @@ class _Listed:
 
     def _entering(self) -> Iterator[_Entry]:
         """List who may enter a role that can, and is not in the snapshot."""
-        for role, entry in _entries(self._graph):
+        for role in self._graph.estate.open_roles:
             way = self._found.way(Node(role))
-            if way is not None:
+            if way is None:
+                continue
+            for entry in self._graph.outsiders(role):
                 grade = _grade_of_entry(entry)
                 certain = way.certain and entry.answer.formula == TRUE
                 key = (grade, not certain, way.steps > 0, entry.principal)
@@ -335,13 +347,6 @@ class _Listed:
 
     def _entered(self, role: IdentityId, way: Reached, entry: Entry) -> Reply:
         return _through_entry(self._reply(Node(role), way), entry, role)
-
-
-def _entries(graph: Graph) -> Iterator[tuple[IdentityId, Entry]]:
-    """List the roles that callers outside the snapshot may enter, with how."""
-    for role in graph.estate.open_roles:
-        for entry in graph.outsiders(role):
-            yield role, entry
 
 
 def _grade_of_entry(entry: Entry) -> int:

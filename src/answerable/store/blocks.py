@@ -143,6 +143,10 @@ class BlockFile:
             self._index = _INDEX.decode(zstandard.ZstdDecompressor().decompress(index))
         except (struct.error, msgspec.MsgspecError, zstandard.ZstdError) as error:
             raise BlockFileError(f"{path.name} is changed") from error
+        blocks = (b for listed in self._index.sections.values() for b in listed)
+        ends = max((block.at + block.size for block in blocks), default=0)
+        if len(self._bytes) != self._start + ends:
+            raise BlockFileError(f"{path.name} is cut off")
         if self._index.generation != generation:
             raise BlockFileError(f"{path.name} is of another generation")
         self._name = path.name

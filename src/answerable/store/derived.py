@@ -117,7 +117,8 @@ def load_inventory(store: "Store", generation: str, now: int) -> Inventory | Non
         The inventory, read as it is used; None where none of this generation is kept.
     """
     try:
-        file = BlockFile(_file(store, "inventory"), _named(generation), _key(store))
+        named = _named(generation, "inventory")
+        file = BlockFile(_file(store, "inventory"), named, _key(store))
     except BlockFileError:
         return None
     heading = file.section("heading", _Heading)[""]
@@ -168,7 +169,7 @@ def save_inventory(store: "Store", generation: str, inventory: Inventory) -> Non
         "owners": _ascending(owners.records),
         "own_owners": _ascending(own.records),
     }
-    data = encode(_named(generation), sections, _key(store))
+    data = encode(_named(generation, "inventory"), sections, _key(store))
     _write(_file(store, "inventory"), data)
 
 
@@ -177,13 +178,13 @@ class DerivedFiles:
 
     def __init__(self, store: "Store", generation: str) -> None:
         """Take the store, and what names the input."""
-        self._store, self._generation = store, _named(generation)
+        self._store, self._generation = store, generation
 
     def load(self, name: str) -> BlockFile | None:
         """Open what was kept under a name; None where nothing of this input is kept."""
         path, key = _file(self._store, name), _key(self._store)
         try:
-            return BlockFile(path, self._generation, key)
+            return BlockFile(path, _named(self._generation, name), key)
         except BlockFileError:
             return None
 
@@ -191,7 +192,7 @@ class DerivedFiles:
         self, name: str, tables: Mapping[str, Iterable[tuple[str, object]]]
     ) -> None:
         """Keep tables under a name; a disk that refuses is no error."""
-        data = encode(self._generation, tables, _key(self._store))
+        data = encode(_named(self._generation, name), tables, _key(self._store))
         _write(_file(self._store, name), data)
 
 
@@ -239,8 +240,8 @@ def _file(store: "Store", name: str) -> Path:
     return store.root / "derived" / f"{name}.blocks"
 
 
-def _named(generation: str) -> str:
-    return f"{DERIVATION} {__version__} {generation}"
+def _named(generation: str, name: str) -> str:
+    return f"{DERIVATION} {__version__} {name} {generation}"
 
 
 def _key(store: "Store") -> bytes:

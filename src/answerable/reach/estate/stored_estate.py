@@ -13,7 +13,7 @@ from answerable.model.catalogue import Catalogue
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.inventory import DerivedTables
-from answerable.model.policy import Layer
+from answerable.model.policy import ConditionClause, Layer
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.reach.estate.clauses import (
     Clause,
@@ -31,6 +31,7 @@ from answerable.reach.estate.principals import (
     known_of,
 )
 from answerable.reach.lazy import ReadMapping, ReadSequence, number_key
+from answerable.reach.verdict.conditions import DecidedClause
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.sides import ResourcePolicy, make_policy
 from answerable.reach.verdict.trust import Trust
@@ -40,6 +41,22 @@ _Ids = tuple[IdentityId, ...]
 Tables = Mapping[str, Iterable[tuple[str, object]]]
 Key = TypeVar("Key", bound=str)
 Value = TypeVar("Value")
+
+
+class _Line(msgspec.Struct, array_like=True):
+    """A line of a condition, and whether time has decided it."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+    holds: bool | None = None
+
+
+class _Clause(msgspec.Struct, array_like=True):
+    """A statement; its conditions stand apart."""
+
+    text: ClauseText
+    conditions: tuple[_Line, ...]
 
 
 class _Principal(msgspec.Struct, array_like=True):
@@ -125,7 +142,7 @@ def tables_of(estate: Estate) -> Tables:
         tags_collected=estate.tags_collected,
         open_roles=list(estate.open_roles),
     )
-    clauses = ((number_key(c.number), c.text) for c in estate.clauses)
+    clauses = ((number_key(c.number), _clause(c)) for c in estate.clauses)
     return {
         "estate": [("", head)],
         "clauses": clauses,
@@ -145,6 +162,25 @@ def _ascending(
     found: Mapping[Key, Value], write: Callable[[Value], object]
 ) -> Iterator[tuple[str, object]]:
     return ((key, write(found[key])) for key in sorted(found))
+
+
+def _clause(clause: Clause) -> _Clause:
+    lines = tuple(
+        _Line(
+            operator=line.operator,
+            key=line.key,
+            values=line.values,
+            holds=line.holds if isinstance(line, DecidedClause) else None,
+        )
+        for line in clause.conditions
+    )
+    return _Clause(clause.text._replace(conditions=()), lines)
+
+
+def _line(row: _Line) -> ConditionClause:
+    if row.holds is None:
+        return ConditionClause(row.operator, row.key, row.values)
+    return DecidedClause(row.operator, row.key, row.values, row.holds)
 
 
 def _written(grants: Iterable[Grant]) -> _Grants:
@@ -224,10 +260,8 @@ class _Parts:
     """Parts of an estate, made of their rows."""
 
     def __init__(self, tables: DerivedTables, head: _Head) -> None:
-        texts = tables.section("clauses", ClauseText)
-        self.clauses = ReadSequence(
-            head.clauses, lambda number: make_clause(number, texts[number_key(number)])
-        )
+        self._texts = tables.section("clauses", _Clause)
+        self.clauses = ReadSequence(head.clauses, self._made)
         self.accounts = {account.id: account for account in head.accounts}
         levels = [
             Limit(Layer.SCP, one.target, self._grants(one.grants, Layer.SCP), one.gaps)
@@ -243,6 +277,11 @@ class _Parts:
         }
         resources = tables.section("resources", Resource)
         self.doors = {door: resources[door] for door in head.doors}
+
+    def _made(self, number: int) -> Clause:
+        row = self._texts[number_key(number)]
+        conditions = tuple(map(_line, row.conditions))
+        return make_clause(number, row.text._replace(conditions=conditions))
 
     def _grants(self, rows: _Grants, layer: Layer) -> tuple[Grant, ...]:
         return tuple(

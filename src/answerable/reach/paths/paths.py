@@ -181,6 +181,10 @@ class Towards:
     _sure: _Before = field(default_factory=dict)
     _some: _Before = field(default_factory=dict)
 
+    def nodes(self) -> Iterator[Node]:
+        """List the nodes that lead to a goal."""
+        return map(self.whole.node, {**self._some, **self._sure})
+
     def way(self, node: Node) -> Reached | None:
         """Return the path from a node to its goal; None when there is none."""
         whole = self.whole
