@@ -107,9 +107,7 @@ def reach_parts(
     from bench import peers, reach
 
     if "reach" in parts:
-        size = reach.QUICK if quick else reach.SIZE
-        asked = reach.QUICK_ASKED if quick else reach.ASKED
-        yield from reach.figures(folder, size, SEED, asked, command)
+        yield from reach.figures(folder, SEED, command, quick=quick)
     if "peers" in parts:
         given = peers.setting(ROOT, folder, peers.QUICK if quick else peers.SIZE, SEED)
         yield from peers.figures(given, SEED, 1 if quick else peers.ROUNDS, command)

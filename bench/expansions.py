@@ -21,7 +21,8 @@ from answerable.model.catalogue import Catalogue
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.model.written import Seen, WrittenBy
-from answerable.reach.estate.clauses import Clause, Interner
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.interning import Interner
 from answerable.reach.patterns.globs import is_literal, matches
 from bench.figures import Figure, Line, Remark, at_least, at_most
 

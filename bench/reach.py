@@ -1,63 +1,211 @@
-"""Reach on the command line: a scanned account, then `can`, `who-can` and `reach`.
+"""Questions about identities on the command line, each a process of its own.
 
-`python -m bench --only reach`. Every question is a process of its own, as a user asks it.
+`python -m bench --only reach`. An account is scanned from its file; then `can`,
+`who-can`, `reach` and `who-owns` are asked of 10,000 principals, and `agents`,
+`who-owns`, `trace` and `can --direct` of 100,000 identities.
 """
 
 import json
 import statistics
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors.iam_catalogue.fetch import load
 from bench import child
-from bench.figures import Figure, Line, Remark, at_most
+from bench.estate import role, write_trail
+from bench.figures import Figure, Goal, Line, Remark, at_most
 from bench.organization.details import details
 from bench.organization.make import organization
 from bench.points import Point, points
 
-SIZE, QUICK = 1_000, 100
+SIZE, MANY, QUICK = 10_000, 100_000, 100
+EVENTS, QUICK_EVENTS = 200_000, 5_000
 ASKED, QUICK_ASKED = 5, 1
-_MEMORY = at_most(1024, "<= 1 GiB")
+_HALF, _ONE = at_most(0.5, "<= 0.5 s"), at_most(1, "<= 1 s")
+_LONG = at_most(1.5, "<= 1.5 s")
+_MEMORY = at_most(300, "<= 300 MiB")
 Words = Callable[[Point], tuple[str, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A command with the goal for its time."""
+
+    name: str
+    words: Words
+    goal: Goal | None
+
+
+_QUESTIONS = (
+    Question("can PRINCIPAL ACTION RESOURCE", lambda p: ("can", *p), _HALF),
+    Question("who-can ACTION RESOURCE", lambda p: ("who-can", *p[1:]), _HALF),
+    Question("reach PRINCIPAL", lambda p: ("reach", p[0]), _LONG),
+    Question("who-owns PRINCIPAL", lambda p: ("who-owns", p[0]), _HALF),
+)
+_OF_MANY = (
+    Question("agents", lambda _: ("agents",), _HALF),
+    Question("who-owns PRINCIPAL", lambda p: ("who-owns", p[0]), _ONE),
+    Question(
+        "can --direct PRINCIPAL ACTION RESOURCE",
+        lambda p: ("can", "--direct", *p),
+        _ONE,
+    ),
+    Question(
+        "trace --identity ROLE, the whole week",
+        lambda _: ("trace", "--identity", role(40)),
+        _HALF,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A scanned account.
+
+    Attributes:
+        store: Its store.
+        size: How many users and roles it has.
+        drawn: Questions by chance; the first one is not counted.
+        command: Measures this.
+    """
+
+    store: str
+    size: int
+    drawn: list[Point]
+    command: str
+
+    @property
+    def of(self) -> str:
+        """The account, in words."""
+        return f"{self.size:,} principals"
+
+
 def figures(
-    folder: Path, size: int, seed: int, asked: int, command: str
+    folder: Path, seed: int, command: str, *, quick: bool = False
 ) -> Iterator[Line]:
-    """Scan an account of that size, and ask of it."""
+    """Scan both accounts, and ask of them."""
     command = f"{command} --only reach"
+    asked = QUICK_ASKED if quick else ASKED
+    few, scanned = _scan(folder, QUICK if quick else SIZE, seed, asked, command)
+    yield from scanned
+    yield from _first(few, ("can", *few.drawn[0]))
+    for question in _QUESTIONS:
+        yield from _asked(few, question)
+    yield from _engine(few)
+    if quick:
+        return
+    many, scanned = _scan(folder, MANY, seed, asked, command)
+    trail = folder / "reach-trail"
+    write_trail(trail, EVENTS, seed)
+    child.answerable("--store", many.store, "ingest", f"cloudtrail:{trail}")
+    yield from scanned
+    yield from _first(many, ("can", "--direct", *many.drawn[0]))
+    child.answerable("--store", many.store, *_OF_MANY[-1].words(many.drawn[0]))
+    for question in _OF_MANY:
+        yield from _asked(many, question)
+    yield from _beside_duckdb(many)
+
+
+def _scan(
+    folder: Path, size: int, seed: int, asked: int, command: str
+) -> tuple[Account, list[Line]]:
     made = organization(size, seed, load(), single=True)
-    account = folder / f"reach-account-{size}.json"
     number = made.plan.accounts[0].id
-    account.write_text(json.dumps(details(made.facts, number)), encoding="utf-8")
+    file = folder / f"reach-account-{size}.json"
+    file.write_text(json.dumps(details(made.facts, number)), encoding="utf-8")
     store = str(folder / f"reach-store-{size}")
-    scanned = child.answerable("--store", store, "scan", f"aws:{account}")
-    of = f"{size:,} principals"
-    yield Remark(
-        f"{of}: an account of {len(made.plan.members):,} users and roles, as "
+    took = child.answerable("--store", store, "scan", f"aws:{file}")
+    account = Account(store, size, points(made, asked + 1, seed), command)
+    agents = json.loads(child.answerable("--store", store, "-o", "json", "agents").out)
+    text = (
+        f"{account.of}: an account of {len(made.plan.members):,} users and roles, as "
         "get-account-authorization-details answers (identity policies, groups, "
-        "boundaries, trusts).",
-        command,
+        f"boundaries, trusts); {len(agents['items']):,} agents act in it."
     )
-    yield Figure(f"scan aws:FILE, {of}", "s", (scanned.wall,), command)
-    yield Figure(
-        f"scan aws:FILE, {of}, peak memory", "MiB", (scanned.peak,), command, _MEMORY
-    )
-    drawn = points(made, asked + 1, seed)
-    for name, words in _questions().items():
-        took = [
-            child.answerable("--store", store, "-o", "json", *words(point))
-            for point in drawn
-        ][1:]  # the first question may find nothing kept from an earlier one
-        walls = tuple(each.wall for each in took)
-        yield Figure(f"{name}, {of}", "s", walls, command)
-        peak = statistics.median(each.peak for each in took)
-        yield Figure(f"{name}, {of}, peak memory", "MiB", (peak,), command, _MEMORY)
+    return account, [
+        Remark(text, command),
+        Figure(f"scan aws:FILE, {account.of}", "s", (took.wall,), command),
+        Figure(
+            f"scan aws:FILE, {account.of}, peak memory", "MiB", (took.peak,), command
+        ),
+    ]
 
 
-def _questions() -> dict[str, Words]:
-    return {
-        "can PRINCIPAL ACTION RESOURCE": lambda point: ("can", *point),
-        "who-can ACTION RESOURCE": lambda point: ("who-can", *point[1:]),
-        "reach PRINCIPAL": lambda point: ("reach", point[0]),
-    }
+def _first(account: Account, words: tuple[str, ...]) -> Iterator[Line]:
+    """Ask the first question after a scan: it derives what later ones read."""
+    took = child.answerable("--store", account.store, "-o", "json", *words)
+    what = f"first `{' '.join(words[:-3])}` after a scan, {account.of}"
+    yield Figure(what, "s", (took.wall,), account.command)
+    yield Figure(f"{what}, peak memory", "MiB", (took.peak,), account.command)
+
+
+def _asked(account: Account, question: Question) -> Iterator[Line]:
+    took = [
+        child.answerable("--store", account.store, "-o", "json", *question.words(point))
+        for point in account.drawn
+    ][1:]  # the first may compile the command's own modules
+    what = f"{question.name}, {account.of}"
+    rows = [len(json.loads(each.out)["items"]) for each in took]
+    walls, command = tuple(each.wall for each in took), account.command
+    yield Figure(what, "s", walls, command, question.goal)
+    yield Figure(f"{what}: processor", "s", tuple(e.cpu for e in took), command)
+    peak = max(each.peak for each in took)
+    yield Figure(f"{what}: peak memory", "MiB", (peak,), command, _MEMORY)
+    if max(rows) > 1:
+        listed = ", ".join(
+            f"{n:,} in {t:.2g} s" for n, t in zip(rows, walls, strict=True)
+        )
+        yield Remark(f"{what}: rows shown, and the time of each: {listed}.", command)
+
+
+_ASK = """
+import json, sys, time
+from answerable.flows import reach, snapshots
+from answerable.store.store import Store
+from pathlib import Path
+store, points = sys.argv[1], json.loads(sys.argv[2])
+now = time.time_ns()
+with Store.open(Path(store), now=now, create=False) as opened:
+    inventory = snapshots.load(opened)
+    for again in range(2):
+        took = []
+        for point in points:
+            start = time.perf_counter()
+            reach.can(inventory, *point, now=now)
+            took.append(time.perf_counter() - start)
+print(json.dumps(took))
+"""
+
+
+def _engine(account: Account) -> Iterator[Line]:
+    """Ask in one process what was asked in many: imports and opening are apart."""
+    drawn = json.dumps(account.drawn[1:])
+    took = json.loads(child.run((sys.executable, "-c", _ASK, account.store, drawn)).out)
+    what = f"can, {account.of}: the engine alone, asked again in one process"
+    values = tuple(seconds * 1000 for seconds in took)
+    yield Figure(what, "ms", values, account.command)
+
+
+_DUCKDB = """
+import sys, duckdb
+files, identity = sys.argv[1:]
+rows = duckdb.execute(
+    "select * from read_parquet(?) where identity = ? order by event_time",
+    [files, identity],
+).fetchall()
+print(len(rows))
+"""
+
+
+def _beside_duckdb(account: Account) -> Iterator[Line]:
+    """Read the same events with DuckDB alone: no names, no chains, no gaps shown."""
+    files = f"{account.store}/segments/*/*.parquet"
+    argv = (sys.executable, "-c", _DUCKDB, files, role(40))
+    took = [child.run(argv) for _ in range(1 + ASKED)][1:]
+    walls = tuple(each.wall for each in took)
+    what = f"DuckDB, the same events of the same files, {account.of}"
+    yield Figure(what, "s", walls, account.command)
+    peak = statistics.median(each.peak for each in took)
+    yield Figure(f"{what}: peak memory", "MiB", (peak,), account.command)
