@@ -163,6 +163,23 @@ def test_a_permission_set_and_a_group_reach_what_their_roles_may(
     assert steps(item) == [("permission set Audit", AUDIT)]
 
 
+def test_a_policy_for_a_person_needs_the_role_it_is_attached_to(
+    center: Path, tmp_path: Path, ask: Ask
+) -> None:
+    more = tmp_path / "more.json"
+    allow = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+    more.write_text(json.dumps(document(allow)))
+    words = ("what-if", "una@corp.example", "--with", str(more))
+    refused = ask(center, *words, json_out=False)
+    assert refused.code == 2
+    assert "not to a person" in refused.err
+    assert f"--on {AUDIT}" in refused.err
+    found = ask(center, *words, "--on", AUDIT)
+    assert {item["change"] for item in found.items} == {"appears"}
+    gone = ask(center, "what-if", "una", "--without-policy", "AwsSSOInlinePolicy")
+    assert {item["change"] for item in gone.items} == {"falls-away"}
+
+
 def test_a_person_without_identity_center_reaches_through_their_home(
     tmp_path: Path, ask: Ask
 ) -> None:

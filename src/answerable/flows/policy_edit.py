@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from answerable.flows.given import read_policy
 from answerable.flows.words.conditions import policy_name
 from answerable.model.errors import UsageError
-from answerable.model.ids import AgentId, CredentialId
+from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
+from answerable.reach.people import uses_of_person
 from answerable.reach.what_if.edits import (
     find_policy,
     find_statement,
@@ -49,7 +50,7 @@ class Edit:
 
 
 def require_target(inventory: Inventory, subject: str, edit: Edit) -> None:
-    """Refuse to attach a policy to an agent or a credential.
+    """Refuse to attach a policy to an agent, a credential or a person.
 
     Args:
         inventory: The snapshot.
@@ -64,9 +65,14 @@ def require_target(inventory: Inventory, subject: str, edit: Edit) -> None:
         return
     agent = inventory.agents.get(AgentId(subject))
     credential = inventory.credentials.get(CredentialId(subject))
-    if agent is None and credential is None:
+    if PersonId(subject) in inventory.persons:
+        what = "a person"
+        acts = [
+            use.identity for use in uses_of_person(inventory, PersonId(subject)).found
+        ]
+    elif agent is None and credential is None:
         return
-    if agent is not None:
+    elif agent is not None:
         what, acts = "an agent", list(agent.identities)
     else:
         what = "a credential"

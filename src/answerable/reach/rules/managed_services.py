@@ -97,7 +97,7 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
     ),
     launch(
         _EVENTS,
-        "Amazon EventBridge User Guide, IAM roles to send events to targets",
+        "Amazon EventBridge User Guide, IAM roles for sending events to targets",
         ("events:PutRule", _RULE),
         ("events:PutTargets", _RULE),
         awaits="the call is one that a target of a rule makes",
@@ -148,8 +148,8 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
     ),
     launch(
         _AGENTCORE,
-        "Amazon Bedrock AgentCore Developer Guide, gateway service role: Smithy targets "
-        "call AWS APIs under it",
+        "Amazon Bedrock AgentCore Developer Guide, Set up permissions for AgentCore "
+        "Gateway: Smithy targets call AWS APIs under the gateway service role",
         ("bedrock-agentcore:CreateGateway", "*"),
         ("bedrock-agentcore:CreateGatewayTarget", _GATEWAY),
         ("bedrock-agentcore:InvokeGateway", _GATEWAY),
@@ -199,13 +199,13 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
     ),
     launch(
         "braket.amazonaws.com",
-        "Amazon Braket Developer Guide, hybrid jobs: execution role; "
+        "Amazon Braket Developer Guide, Prerequisites of hybrid jobs: execution role; "
         "pathfinding.cloud braket-001",
         ("braket:CreateJob", arn("braket", "job/{name}")),
     ),
     launch(
         "gamelift.amazonaws.com",
-        "Amazon GameLift Developer Guide, fleets: instance role; "
+        "Amazon GameLift Servers Developer Guide, Set up an IAM service role; "
         "pathfinding.cloud gamelift-001",
         ("gamelift:CreateBuild", "*"),
         ("gamelift:CreateFleet", "*"),
@@ -222,7 +222,7 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
     ),
     launch(
         "omics.amazonaws.com",
-        "AWS HealthOmics User Guide, service role of a run; "
+        "AWS HealthOmics User Guide, Service roles for AWS HealthOmics; "
         "pathfinding.cloud omics-001",
         ("omics:CreateWorkflow", "*"),
         ("omics:StartRun", arn("omics", "run/{name}")),
@@ -230,7 +230,7 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
     ),
     launch(
         "amplify.amazonaws.com",
-        "AWS Amplify Hosting User Guide, service role: builds run under it",
+        "AWS Amplify Hosting User Guide, Adding a service role to an Amplify app",
         ("amplify:CreateApp", "*"),
         ("amplify:CreateBranch", arn("amplify", "apps/{name}/branches/{name}")),
         ("amplify:StartJob", arn("amplify", "apps/{name}/branches/{name}/jobs/{name}")),
