@@ -161,6 +161,8 @@ def test_a_permission_set_and_a_group_reach_what_their_roles_may(
     item = only(ask(center, "can", name, *READ))
     assert item["verdict"] == "always"
     assert steps(item) == [("permission set Audit", AUDIT)]
+    missing = item["coverage"]["not_collected"]  # type: ignore[index]
+    assert not {"identity-policies", "role-trust", "boundaries"} & set(missing)
 
 
 def test_a_policy_for_a_person_needs_the_role_it_is_attached_to(

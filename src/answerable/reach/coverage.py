@@ -5,6 +5,7 @@ What only denies cannot change a `never`, what only allows cannot change an `alw
 
 from collections.abc import Iterable, Iterator, Set
 
+from answerable.model.assignment import PERMISSION_SET, SSO_GROUP
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Effect
 from answerable.reach.collected import ANY, Collected
@@ -131,7 +132,9 @@ def actors(estate: Estate, reply: Reply) -> list[Principal]:
         if is_made(name):
             found[name] = made_principal(estate, name)
         elif name in estate.principals:
-            found[name] = estate.principals[name]
+            principal = estate.principals[name]
+            if principal.identity.kind not in (PERMISSION_SET, SSO_GROUP):
+                found[name] = principal
     return list(found.values())
 
 
