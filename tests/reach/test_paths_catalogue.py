@@ -45,6 +45,10 @@ SERVICES = [
     "lambda.amazonaws.com",
     "sagemaker.amazonaws.com",
     "tasks.apprunner.amazonaws.com",
+    "braket.amazonaws.com",
+    "emr-serverless.amazonaws.com",
+    "kinesisanalytics.amazonaws.com",
+    "omics.amazonaws.com",
 ]
 THERE = {
     "apprunner:service": "service/a/1",
@@ -145,8 +149,13 @@ def stage(start: str, statements: list[Statement], kinds: Iterable[str]) -> Grap
     build.policy(BEN, "identity", read, policy=f"{TEAM}#inline/t", via=TEAM)
     if start == ANA:
         build.policy(ANA, "identity", policy=f"{OWN}#inline/o", via=OWN)
-    named = {"Service": SERVICES, "AWS": A}
-    build.policy(ONE, "trust", statement("t", action="sts:AssumeRole", principal=named))
+    named = {
+        "Service": SERVICES,
+        "AWS": A,
+        "Federated": "cognito-identity.amazonaws.com",
+    }
+    entering = ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"]
+    build.policy(ONE, "trust", statement("t", action=entering, principal=named))
     for kind in kinds:
         arn = f"arn:aws:{kind.partition(':')[0]}:us-east-1:{A}:{THERE[kind]}"
         build.resource(arn, kind, A, runs_as=ONE)
@@ -375,4 +384,5 @@ def test_the_kinds_of_the_rules_are_those_of_the_facts() -> None:
         named[kind] = f"arn:aws:{kind.partition(':')[0]}:us-east-1:{A}:{rest}"
     for kind, arn in named.items():
         assert resource_kind(Arn.parse(arn)) == kind
+    named["iam:saml-provider"] = f"arn:aws:iam::{A}:saml-provider/idp"
     assert {rule.kind for rule in RUNNING} <= named.keys()
