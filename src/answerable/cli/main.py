@@ -5,6 +5,7 @@ Nothing heavy is imported here; a command imports the flow it calls when it runs
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from answerable.cli.settings import Settings
 from answerable.cli.streams import discard
 from answerable.flows.hints import text_in_store
 from answerable.flows.words.text import safe
-from answerable.model.errors import UsageError
+from answerable.model.errors import EnvironmentRefused, UsageError
 
 _COMPLETE = "_ANSWERABLE_COMPLETE"
 
@@ -64,10 +65,26 @@ def _run(words: list[str], settings: Settings) -> int:
             )
     try:
         with app.make_context("answerable", words, obj=settings) as context:
+            _check_clock()
             app.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
     return FINE
+
+
+def _check_clock() -> None:
+    """Refuse to write times that nothing could read again.
+
+    Raises:
+        EnvironmentRefused: The clock is before 1970, or beyond 64 bits of nanoseconds.
+    """
+    now = time.time_ns()
+    if not 0 <= now < 1 << 63:
+        raise EnvironmentRefused(
+            f"the clock of this machine is out of range (got {now // 10**9} s since "
+            "1970, expected a time from 1970 to April 2262)",
+            "set the clock, and run it again",
+        )
 
 
 def _refuse(error: BaseException, settings: Settings) -> int:

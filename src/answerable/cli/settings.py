@@ -61,18 +61,39 @@ def store_place(settings: Settings) -> tuple[Path, str]:
     return home() / ".local" / "share" / "answerable", ""
 
 
+def config_places(settings: Settings) -> tuple[Path | None, Path | None]:
+    """Find where the store of a configuration is, which may name it itself.
+
+    Returns:
+        The store that the command line names, None where it names none; and the usual
+        one, None where no home directory is known.
+
+    Raises:
+        UsageError: A store is named, and is none.
+    """
+    try:
+        usual, _ = store_place(settings)
+    except HomeUnknown:
+        return None, None
+    return (usual if settings.store else None), usual
+
+
+class HomeUnknown(UsageError):  # noqa: N818 - an outcome
+    """No home directory is known, and no store was named."""
+
+
 def home() -> Path:
     """Find the home directory.
 
     Raises:
-        UsageError: None is known.
+        HomeUnknown: None is known.
     """
     try:
         found = Path.home()
     except RuntimeError:
         found = Path()
     if not found.is_absolute():
-        raise UsageError("no home directory is known", "name a store: --store DIR")
+        raise HomeUnknown("no home directory is known", "name a store: --store DIR")
     return found
 
 

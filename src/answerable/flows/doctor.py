@@ -49,7 +49,7 @@ def doctor(
         *_store(root, now),
         _clock(now),
         *_extras(),
-        *_sources(home or Path.home(), cwd or Path.cwd()),
+        *_sources(home or _home(), cwd or Path.cwd()),
         _terminal(),
     ]
     failed = any(not item["ok"] and item["check"] in _NEEDED for item in items)
@@ -167,8 +167,19 @@ def _extras() -> Iterator[CheckItem]:
         yield _check(f"extra {extra}", ok, detail, hint)
 
 
-def _sources(home: Path, cwd: Path) -> Iterator[CheckItem]:
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without an entry in the password file
+        return None
+
+
+def _sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:
     """Look whether the sources of a bare `scan` find anything; nothing is read."""
+    if home is None:
+        hint = "set HOME, or name a source: answerable scan home:DIR"
+        yield _check("home", False, "no home directory is known", hint)
+        return
     for source in named.parse((), home=home, cwd=cwd):
         try:
             probes = table.inventory_connector(source.name).where(source.location)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from answerable.model.errors import EnvironmentRefused
-from answerable.store.disk import make_folder
+from answerable.store.disk import make_folder, refuse_foreign
 
 _LONGEST = 4096  # bytes of a path (PATH_MAX)
 
@@ -25,6 +25,7 @@ def claim(state: Path, store: Path) -> IO[bytes]:
     Raises:
         EnvironmentRefused: It may not be used, or another server holds it.
     """
+    refuse_foreign(state)
     make_folder(state)
     try:
         held = (state / "lock").open("ab")

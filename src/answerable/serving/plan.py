@@ -7,6 +7,7 @@ from typing import Protocol
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.model.config import Config
+from answerable.model.errors import UsageError
 
 
 class Plan(Protocol):
@@ -35,12 +36,21 @@ def config_of(place: str, reading: Reading) -> Config:
     return config
 
 
-def store_of(config: Config, named: Path | None, usual: Path) -> Path:
+def store_of(config: Config, named: Path | None, usual: Path | None) -> Path:
     """Give the folder of the store.
 
     Args:
         config: May name it.
         named: As named on the command line, None where it was not; it goes first.
-        usual: Where nobody names one.
+        usual: Where nobody names one; None where no home directory is known.
+
+    Raises:
+        UsageError: Nobody names one, and no home directory is known.
     """
-    return named or (Path(config.store) if config.store else usual)
+    found = named or (Path(config.store) if config.store else usual)
+    if found is None:
+        raise UsageError(
+            "no home directory is known, and no store is named",
+            "name one: `store` in the configuration, or --store DIR",
+        )
+    return found

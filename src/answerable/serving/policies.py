@@ -18,7 +18,7 @@ from answerable.serving.state import gateway_state
 
 
 def read_decided(
-    place: str, store: Path | None, usual: Path, before: CedarRules = NO_RULES
+    place: str, store: Path | None, usual: Path | None, before: CedarRules = NO_RULES
 ) -> Reading:
     """Read a configuration and the policies that it names, with every fault of them.
 

@@ -5,6 +5,7 @@ It has a folder of its own, and writes to the store the evidence that waits ther
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import time
@@ -22,12 +23,17 @@ from answerable.serving.plan import Plan as Lasting
 from answerable.serving.plan import needs_restart
 from answerable.serving.shipping import ship_apart
 from answerable.serving.stored import make_store
+from answerable.serving.systemd_notify import Notifier
 from answerable.serving.tasks import Tasks
 
 SHIP = 30.0  # seconds between two shippings
 LOOK = 0.1  # seconds between two looks at what is still under way
 
 Listening = list[tuple[str, str]]
+
+# Signals that have a server finish what is under way, and end. The last two would
+# otherwise end it at once, whoever sends them by mistake (signal(7)).
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 LINK = "sign-in"  # no listener: a link that lets somebody in, and stands in no log
 
@@ -94,6 +100,7 @@ class Process(Generic[OfPlan]):
         name: What the log calls it.
         read: Reads what to serve, and does so again at a SIGHUP.
         made: Puts together what it is made of, listening.
+        notifier: Tells a service manager how it does.
     """
 
     def __init__(
@@ -101,7 +108,9 @@ class Process(Generic[OfPlan]):
         name: str,
         read: Callable[[], OfPlan],
         made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
+        notifier: Notifier | None = None,
     ) -> None:
+        self._notifier = notifier or Notifier()
         self._name, self._read, self._made = name, read, made
         self._plan, self._log = read(), Log(name)
         self._told_to_end = asyncio.Event()
@@ -129,6 +138,8 @@ class Process(Generic[OfPlan]):
             try:
                 ready(house.listening)
                 self._tell_start(house)
+                self._notifier.ready(serving_at(house.listening))
+                self._tasks.spawn(self._notifier.keep_alive())
                 self._tasks.spawn(self._ship_now_and_then())
                 await self._told_to_end.wait()
             finally:
@@ -137,7 +148,7 @@ class Process(Generic[OfPlan]):
     def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._log.of_loop)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDING:
             loop.add_signal_handler(number, self._told_to_end.set)
         loop.add_signal_handler(
             signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
@@ -154,6 +165,7 @@ class Process(Generic[OfPlan]):
     async def _reload(self) -> None:
         """Put the file in force as it is now; where it is wrong, the last one stays."""
         async with self._reloading:
+            self._notifier.reloading()
             try:
                 plan = await asyncio.to_thread(self._read)
                 if not plan.is_whole:
@@ -169,6 +181,9 @@ class Process(Generic[OfPlan]):
                     self._log.warning("config.needs-restart", keys=later)
                 self._house.reload_refused = ""
                 self._log.info("config.taken", digest=plan.config.digest)
+            finally:
+                refused = self._house.reload_refused
+                self._notifier.ready(serving_at(self._house.listening, refused))
 
     def _refuse(self, why: str, lines: list[str]) -> None:
         self._house.reload_refused = why
@@ -202,6 +217,7 @@ class Process(Generic[OfPlan]):
 
     async def _end(self, house: House[OfPlan]) -> None:
         self._log.info(f"{self._name}.ending")
+        self._notifier.stopping()
         house.drain()
         until = time.monotonic() + self._plan.config.limits.drain
         # Nobody tells when the last answer is given.
@@ -211,6 +227,13 @@ class Process(Generic[OfPlan]):
         await house.close()
         await self._ship()
         self._log.info(f"{self._name}.ended")
+
+
+def serving_at(listening: Listening, refused: str = "") -> str:
+    """Say in one line where it serves, and why the last reload was refused."""
+    places = ", ".join(at for what, at in listening if what != LINK)
+    last = f"the configuration is refused ({refused}), the last good one is in force; "
+    return f"{last if refused else ''}serving at {places}"
 
 
 def _settle() -> None:
@@ -246,5 +269,6 @@ def serve(
     """
     import uvloop
 
-    process = Process(name, read, made)
+    notifier = Notifier.of_environment(os.environ)
+    process = Process(name, read, made, notifier)
     uvloop.run(process.run(ready, alone=alone))

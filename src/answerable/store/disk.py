@@ -7,6 +7,8 @@ raises or ends the process, and so proves that a crash at any step repeats harml
 import contextlib
 import errno
 import os
+import pwd
+import secrets
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +65,78 @@ def make_folder(path: Path) -> None:
         for folder in reversed(missing):
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
             sync_folder(folder.parent)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse to write as root into the folder of another user, as git and PostgreSQL do.
+
+    The owner could not read the files. A folder that is not there is nobody's yet.
+    Where the file system gives what root makes to that user (NFS with root_squash),
+    nothing is refused.
+
+    Raises:
+        EnvironmentRefused: It is another user's.
+    """
+    if os.geteuid():
+        return
+    try:
+        owner = folder.stat().st_uid
+    except OSError:
+        return
+    if owner and owner != _owner_of_new(folder):
+        name = user_name(owner)
+        raise EnvironmentRefused(
+            f"{folder} belongs to user {name}, who could not read what root writes there",
+            f"run it as that user: sudo -u {name} answerable ...",
+        )
+
+
+def user_name(uid: int) -> str:
+    """Name a user of this machine, by number where it has no name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return f"#{uid}"
+
+
+def _owner_of_new(folder: Path) -> int | None:
+    """Find whose a new file in a folder is; None where none can be made."""
+    probe = folder / f".owner-{secrets.token_hex(8)}"
+    how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        handle = os.open(probe, how, FILE_MODE)
+    except OSError:
+        return None
+    try:
+        return os.fstat(handle).st_uid
+    finally:
+        os.close(handle)
+        probe.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def as_owner_of(folder: Path) -> Iterator[None]:
+    """Act as the owner of a folder for a while, where we are root (seteuid(2)).
+
+    It holds for all threads of the process, so it is for commands alone.
+    """
+    try:
+        facts = folder.stat()
+    except OSError:
+        facts = None
+    if facts is None or os.geteuid() or not facts.st_uid:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups([facts.st_gid])
+    os.setegid(facts.st_gid)
+    os.seteuid(facts.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
 
 
 def sync_folder(path: Path) -> None:

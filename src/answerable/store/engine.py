@@ -52,6 +52,11 @@ def interruptible(
             raise
 
 
+def load_library() -> None:
+    """Import the database, for a process that is about to act as another user."""
+    import duckdb  # noqa: F401 - that it is loaded
+
+
 class Engine:
     """One in-memory database over the segments of a store. Not for two threads.
 

@@ -14,6 +14,7 @@ from answerable.store.disk import (
     FOLDER_MODE,
     make_folder,
     read_regular,
+    refuse_foreign,
     refused,
     write_file,
 )
@@ -68,6 +69,18 @@ class Layout:
         """Keys; readable by the owner alone."""
         return self.root / "keys"
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder of a store."""
+        return (
+            self.journal,
+            self.segments,
+            self.log,
+            self.objects,
+            self.quarantine,
+            self.keys,
+        )
+
     def journal_file(self, name: str) -> Path:
         """Place of a journal."""
         return self.journal / f"{name}.log"
@@ -89,6 +102,8 @@ def open_layout(root: Path, *, create: bool) -> Layout:
         EnvironmentRefused: A newer release made it, or it may not be read.
     """
     layout = Layout(root)
+    _refuse_dangling(layout)
+    refuse_foreign(root)
     with refused("open", root):
         exists = layout.format.exists()
     if not exists:
@@ -103,15 +118,19 @@ def open_layout(root: Path, *, create: bool) -> Layout:
     return layout
 
 
+def _refuse_dangling(layout: Layout) -> None:
+    """Refuse links that lead nowhere: evidence behind them is away, and not none."""
+    root = layout.root
+    for path in (*reversed(root.parents), root, *layout.folders):
+        if path.is_symlink() and not path.exists():
+            raise EnvironmentRefused(
+                f"{path} is a link to {os.readlink(path)}, which is not there",
+                "mount what it leads to, or name another store with --store",
+            )
+
+
 def _make(layout: Layout) -> None:
-    folders = (
-        layout.journal,
-        layout.segments,
-        layout.log,
-        layout.objects,
-        layout.quarantine,
-        layout.keys,
-    )
+    folders = layout.folders
     with refused("make", layout.root):
         if layout.root.exists() and not (
             layout.root.is_dir()

@@ -73,7 +73,7 @@ class Plan:
 
 
 def read_plan(
-    place: str, store: Path | None, usual: Path, before: CedarRules = NO_RULES
+    place: str, store: Path | None, usual: Path | None, before: CedarRules = NO_RULES
 ) -> Plan:
     """Read the configuration, and whom the store knows.
 

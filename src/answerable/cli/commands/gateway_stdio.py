@@ -2,7 +2,7 @@
 
 import click
 
-from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.cli.settings import Settings, Verb, config_places, pass_settings
 
 
 @click.command(cls=Verb, short_help="Wrap one server for a client that starts it.")
@@ -30,8 +30,7 @@ def stdio(
     def tell(sentence: str) -> None:
         click.echo(f"answerable: {sentence}", err=True)
 
-    usual, _ = store_place(settings)
-    named = usual if settings.store else None
+    named, usual = config_places(settings)
     wrapped = read_wrapped(config, server, command, named, usual)
     code = wrap(wrapped, tell)
     keep(wrapped, tell)

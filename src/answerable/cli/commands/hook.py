@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
+from answerable.cli.settings import Settings, Verb, Word, config_places, pass_settings
 from answerable.cli.streams import discard
 
 CLIENTS = ("claude-code", "cursor")
@@ -38,8 +38,7 @@ def hook(
         from answerable.gateway.hook.asking import decide, prepare
         from answerable.model.decision import Mode
 
-        usual, _ = store_place(settings)
-        asked = prepare(config, client, usual if settings.store else None, usual)
+        asked = prepare(config, client, *config_places(settings))
         blocks = asked.mode is Mode.ENFORCE
         act = clients.read(client, sys.stdin.buffer.read(clients.LARGEST + 1))
         verdict = decide(asked, act)

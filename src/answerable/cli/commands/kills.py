@@ -1,13 +1,21 @@
 """`kill` and `revive`: one act at every server of a configuration."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.cli.settings import (
+    Settings,
+    Verb,
+    config_places,
+    pass_settings,
+    store_place,
+)
 
 if TYPE_CHECKING:
     from answerable.model.config import Config
@@ -171,10 +179,22 @@ class _Target:
         except AnswerableError:
             return None
 
-    def _opened(self, now: int) -> "Store":
+    @contextmanager
+    def _opened(self, now: int) -> "Iterator[Store]":
+        """Open the store, as its owner where we are root: root may kill everywhere."""
+        from answerable.model.errors import EnvironmentRefused
+        from answerable.store.disk import as_owner_of
+        from answerable.store.engine import load_library
         from answerable.store.store import Store
 
-        return Store.open(self.store, now=now)
+        load_library()  # its owner might not be able to read where we are installed
+        try:
+            with as_owner_of(self.store), Store.open(self.store, now=now) as store:
+                yield store
+        except ImportError as error:
+            raise EnvironmentRefused(
+                f"{error.name} cannot be loaded as the owner of {self.store}"
+            ) from None
 
 
 def _configured(settings: Settings, place: str) -> "tuple[Config, Path]":
@@ -183,5 +203,4 @@ def _configured(settings: Settings, place: str) -> "tuple[Config, Path]":
     from answerable.serving.plan import config_of, store_of
 
     config = config_of(place, read_file(place))
-    usual, _ = store_place(settings)
-    return config, store_of(config, usual if settings.store else None, usual)
+    return config, store_of(config, *config_places(settings))

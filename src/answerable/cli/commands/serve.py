@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
+from answerable.cli.settings import (
+    Settings,
+    Verb,
+    Word,
+    config_places,
+    pass_settings,
+    store_place,
+)
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,8 +82,7 @@ def _serve_calls(
     from answerable.gateway.serve.plan import read_plan
     from answerable.gateway.serve.supervisor import serve as supervise
 
-    usual, _ = store_place(settings)
-    named = usual if settings.store else None
+    named, usual = config_places(settings)
 
     def beside(plan: "Plan") -> dict[str, Sequence[str]]:
         named = plan.config
@@ -109,12 +115,12 @@ def _serve_decisions(settings: Settings, config: str, *, alone: bool) -> None:
     from answerable.api.serve.process import serve as serve_decisions
     from answerable.model.cedar import NO_RULES
 
-    usual, _ = store_place(settings)
+    named, usual = config_places(settings)
     last = NO_RULES
 
     def read() -> "PointPlan":
         nonlocal last
-        plan = read_plan(config, usual if settings.store else None, usual, last)
+        plan = read_plan(config, named, usual, last)
         last = plan.reading.policies if plan.is_whole else last
         return plan
 
@@ -125,10 +131,10 @@ def _serve_pages(settings: Settings, config: str, listen: str, *, alone: bool) -
     from answerable.web.serve.plan import read_plan
     from answerable.web.serve.process import serve as serve_pages
 
-    usual, _ = store_place(settings)
+    named, usual = config_places(settings)
 
     def read() -> "WebPlan":
-        return read_plan(config, usual if settings.store else None, usual, listen)
+        return read_plan(config, named, usual, listen)
 
     serve_pages(read, _teller(alone), alone=alone)
 
@@ -161,8 +167,7 @@ def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan
     from answerable.gateway.serve.plan import read_plan
     from answerable.model.cedar import NO_RULES
 
-    usual, _ = store_place(settings)
-    named = usual if settings.store else None
+    named, usual = config_places(settings)
     return read_plan(config, named, usual, "", NO_RULES if policies else None)
 
 
@@ -192,5 +197,4 @@ def token_plan_of(settings: Settings, config: str) -> "TokenPlan":
     """
     from answerable.sts.serve.plan import read_plan
 
-    usual, _ = store_place(settings)
-    return read_plan(config, usual if settings.store else None, usual)
+    return read_plan(config, *config_places(settings))

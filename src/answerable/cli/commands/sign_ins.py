@@ -2,7 +2,7 @@
 
 import click
 
-from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.cli.settings import Settings, Verb, config_places, pass_settings
 from answerable.cli.signing import only_a_person
 from answerable.flows.words.text import safe
 
@@ -27,8 +27,7 @@ def sign_ins(settings: Settings, config: str, release: str) -> None:
     from answerable.serving.sign_ins import SignIns, release_all
     from answerable.web.serve.plan import read_plan
 
-    usual, _ = store_place(settings)
-    plan = read_plan(config, usual if settings.store else None, usual)
+    plan = read_plan(config, *config_places(settings))
     states = plan.sign_in_states
     if release:
         only_a_person(settings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.emit import answer
-from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.cli.settings import Settings, Verb, config_places, pass_settings
 from answerable.connectors.named_file import open_named, read_named
 from answerable.model.errors import EnvironmentRefused, UsageError
 
@@ -114,10 +114,10 @@ def _known(settings: Settings, reading: "Reading") -> "Known":
     from answerable.model.ids import AgentId
     from answerable.store.store import Store
 
-    usual, _ = store_place(settings)
+    named, usual = config_places(settings)
     configured = reading.config.store if reading.config else ""
-    root = Path(configured) if configured and not settings.store else usual
-    if not root.is_dir():
+    root = named or (Path(configured) if configured else usual)
+    if root is None or not root.is_dir():
         return Known()
     now = time.time_ns()
     with Store.open(root, now=now) as store:

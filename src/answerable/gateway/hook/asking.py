@@ -54,7 +54,7 @@ class Asked:
     mode: Mode
 
 
-def prepare(place: str, client: str, store: Path | None, usual: Path) -> Asked:
+def prepare(place: str, client: str, store: Path | None, usual: Path | None) -> Asked:
     """Read the configuration, and find whom a hook speaks for.
 
     Args:

@@ -1,5 +1,6 @@
 """How a gateway does, and the pages that say so."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ from answerable.serving.admission import AdmissionControl, full_warning
 # Other doors, as readers of this page call them.
 _CALLED = {"sts": "token service", "decisions": "decision point"}
 
+LAG = 600.0  # seconds of evidence in the spool alone from which readiness warns
+
 
 @dataclass(slots=True)
 class Health:
@@ -32,6 +35,7 @@ class Health:
         lacks_policy: The file's policy is wrong, and none was ever loaded.
         reload_refused: Why the last reload was refused, empty where it was not.
         ship_refused: Why the last shipping was refused, likewise.
+        shipped_at: When shipping did all its work last, monotonic seconds.
         shipped: Events stored so far.
         ending: It takes no new connections.
         alarms: What the disk refuses, one for each worker that cannot record.
@@ -46,6 +50,7 @@ class Health:
     lacks_policy: bool = False
     reload_refused: str = ""
     ship_refused: str = ""
+    shipped_at: float = field(default_factory=time.monotonic)
     shipped: int = 0
     ending: bool = False
     alarms: list[str] = field(default_factory=list)
@@ -73,13 +78,22 @@ class Health:
 
     def _warned(self, sums: Sums) -> list[str]:
         own = self.admission
+        behind = self._unshipped()
         if not sums.get((PRESSED, ()), 0):
-            return own.warnings if own is not None else []
+            return [*(own.warnings if own is not None else []), *behind]
         evicted, refused = (
             sum(value for (name, _), value in sums.items() if name == counted)
             for counted in (EVICTED, TURNED_OFF)
         )
-        return [full_warning(int(evicted), int(refused))]
+        return [full_warning(int(evicted), int(refused)), *behind]
+
+    def _unshipped(self) -> list[str]:
+        """Warn of evidence that is in the spool for too long."""
+        lag = time.monotonic() - self.shipped_at
+        if lag < LAG:
+            return []
+        why = f": {self.ship_refused}" if self.ship_refused else ""
+        return [f"evidence has not been shipped for {lag:.0f} s{why}"]
 
     def reasons(self) -> list[str]:
         """Say why it is not ready; nothing where it is.
@@ -131,6 +145,7 @@ class Health:
             "answerable_config_last_reload_successful": not self.reload_refused,
             "answerable_policy_missing": self.lacks_policy,
             "answerable_ship_last_successful": not self.ship_refused,
+            "answerable_ship_lag_seconds": time.monotonic() - self.shipped_at,
         }
         if self.owners is not None:
             own["answerable_amendments"] = len(self.owners.standing)

@@ -63,6 +63,7 @@ GAUGES = {
     "answerable_workers_alarmed": ("Workers that cannot record.", ()),
     "answerable_config_last_reload_successful": ("The file in force is the last.", ()),
     "answerable_policy_missing": ("No policy could be loaded at all.", ()),
+    "answerable_ship_lag_seconds": ("Seconds since evidence was shipped last.", ()),
     "answerable_ship_last_successful": ("The last shipping went well.", ()),
 }
 DURATION_LABELS = ("mcp_method_name", "error_type")

@@ -78,7 +78,7 @@ class Plan:
 def read_plan(
     place: str,
     store: Path | None,
-    usual: Path,
+    usual: Path | None,
     listen: str,
     before: CedarRules | None = NO_RULES,
 ) -> Plan:

@@ -6,7 +6,9 @@ finish what is under way, and end.
 """
 
 import asyncio
+import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,10 +38,11 @@ from answerable.serving.claim import claim
 from answerable.serving.kills import KillList
 from answerable.serving.log import Log
 from answerable.serving.plan import needs_restart
-from answerable.serving.process import LINK
+from answerable.serving.process import ENDING, LINK, serving_at
 from answerable.serving.shipping import ship_apart
 from answerable.serving.sockets import BACKLOG, Bound, bind, bind_address, hosts_of
 from answerable.serving.stored import make_store
+from answerable.serving.systemd_notify import Notifier
 from answerable.serving.tasks import Tasks, ended
 from answerable.serving.wire.place import Served
 
@@ -69,7 +72,9 @@ class Supervisor:
         log: Log,
         beside: Mapping[str, Sequence[str]],
         links: Callable[[list[tuple[str, str]]], None] = lambda _: None,
+        notifier: Notifier | None = None,
     ) -> None:
+        self._notifier = notifier or Notifier()
         self.listening: list[tuple[str, str]] = []
         self._plan, self._read, self._log, self._links = plan, read, log, links
         self._bound: list[Bound] = []
@@ -123,6 +128,8 @@ class Supervisor:
                 await self._owners.refresh()
                 await self._listen()
                 ready(self)
+                self._notifier.ready(self._status())
+                self._tasks.spawn(self._notifier.keep_alive())
                 self._tasks.spawn(self._ship_now_and_then())
                 self._tasks.spawn(self._look_now_and_then())
                 self._tasks.spawn(self._owners.keep_fresh())
@@ -136,7 +143,7 @@ class Supervisor:
     def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._log.of_loop)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDING:
             loop.add_signal_handler(number, self._told_to_end.set)
         loop.add_signal_handler(
             signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
@@ -201,6 +208,7 @@ class Supervisor:
         for each in self._beside:
             each.reload()
         async with self._reloading:
+            self._notifier.reloading()
             try:
                 plan = await asyncio.to_thread(self._read, self._plan.reading.policies)
                 self._health.reload_refused = await self._take(plan)
@@ -210,6 +218,12 @@ class Supervisor:
             except AnswerableError as error:
                 self._log.error("config.refused", faults=[error.message])
                 self._health.reload_refused = error.message
+            finally:
+                self._notifier.ready(self._status())
+
+    def _status(self) -> str:
+        refused = self._health.reload_refused
+        return serving_at(self.listening, refused)
 
     async def _take(self, plan: Plan) -> str:
         """Have every worker take a plan; give why not, where one refuses."""
@@ -280,6 +294,7 @@ class Supervisor:
             self._health.ship_refused = told.refused
             return
         self._health.ship_refused = ""
+        self._health.shipped_at = time.monotonic()
         self._health.shipped += told.stored
         for place, what in told.problems:
             self._log.error("evidence.problem", place=place, what=what)
@@ -288,6 +303,7 @@ class Supervisor:
 
     async def _end(self) -> None:
         self._log.info("serve.ending")
+        self._notifier.stopping()
         self._health.ending = True
         for bound in self._bound:
             bound.close()
@@ -328,11 +344,12 @@ def serve(
     Raises:
         AnswerableError: It cannot be read, or cannot be served.
     """
+    notifier = Notifier.of_environment(os.environ)
     plan = read(NO_RULES)
     log = Log("supervisor")
 
     async def supervise() -> None:
-        supervisor = Supervisor(plan, read, log, beside(plan), ready)
+        supervisor = Supervisor(plan, read, log, beside(plan), ready, notifier)
         await supervisor.run(lambda served: ready(served.listening))
 
     asyncio.run(supervise())

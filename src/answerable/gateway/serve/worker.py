@@ -58,7 +58,8 @@ async def run(handle: int) -> int:
     channel.say(Ready())
     log.info("worker.ready")
     ended = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        loop.add_signal_handler(number, ended.set)
     listening = asyncio.create_task(_obey(channel, house))
     stopping = asyncio.create_task(ended.wait())
     await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)

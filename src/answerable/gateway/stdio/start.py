@@ -13,7 +13,7 @@ from answerable.serving.stored import make_store, ship_spool
 
 
 def read_wrapped(
-    place: str, name: str, argv: tuple[str, ...], store: Path | None, usual: Path
+    place: str, name: str, argv: tuple[str, ...], store: Path | None, usual: Path | None
 ) -> Wrapped:
     """Read the configuration, and find the server in it.
 

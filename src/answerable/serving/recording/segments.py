@@ -25,6 +25,7 @@ from answerable.store.disk import (
     FILE_MODE,
     make_folder,
     read_file,
+    refuse_foreign,
     refused,
     sync_folder,
     write_all,
@@ -65,6 +66,8 @@ class Segments:
     """
 
     def __init__(self, spool: Path, name: str, *, room: int = ROOM) -> None:
+        for folder in (spool.parent, spool):
+            refuse_foreign(folder)
         make_folder(spool)
         self._room = room
         self.folder = spool / name

@@ -152,6 +152,7 @@ class House:
         self.door.admission = AdmissionControl(
             config.limits, config.listen.proxies, log
         )
+        self._upkeep: Upkeep | None = None
         self._listeners = Listeners(loop, self.door.admission)
         self.listening = self._listeners.where
 
@@ -168,7 +169,7 @@ class House:
             await house._listen(bind(listener, 1))
         await open_health(plan, house.door, house._handlers(), house._listeners, log)
         house._tasks.spawn(house._owners.keep_fresh())
-        upkeep = Upkeep(
+        house._upkeep = upkeep = Upkeep(
             *(house._keys, house._signing, house._control, house._runs),
             *(house._clock, log),
             count_up=house._count_up,
@@ -307,10 +308,12 @@ class House:
     def reasons(self) -> list[str]:
         """Say why it is not ready; nothing where it is."""
         alarm = self._recorder.alarm
+        refused = "" if self._upkeep is None else self._upkeep.control_refused
         return [
             *(["it is ending"] if self.door.draining else []),
             *([] if self._plan.is_whole else ["no rules could be loaded"]),
             *([f"it cannot record: {alarm}"] if alarm else []),
+            *([refused] if refused else []),
         ]
 
     def _told(self) -> Mapping[str, object]:

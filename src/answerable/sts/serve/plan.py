@@ -63,7 +63,7 @@ class Plan:
         }
 
 
-def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
+def read_plan(place: str, store: Path | None, usual: Path | None) -> Plan:
     """Read the configuration.
 
     A file of which the policy alone is wrong is a plan, too: of a service that gives

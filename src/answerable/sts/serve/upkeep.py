@@ -1,6 +1,7 @@
 """Background work: keys are renewed and turned, what ended is removed."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator
 
 from answerable.model.errors import AnswerableError, EnvironmentRefused
@@ -15,6 +16,7 @@ RENEWAL = 30  # seconds between two looks at which issuers' keys are due
 TURN = 1  # second between two looks at our own
 SWEEP = 0.1  # seconds between two looks at what ended: little work at a time
 SWEPT = 100  # rows of them
+SILENT = 10.0  # seconds without an answer from which the database counts as down
 RUNS = 0.25  # seconds between two looks at which launched runs have ended
 
 
@@ -45,6 +47,16 @@ class Upkeep:
         self._keys, self._signing = keys, signing
         self._control, self._runs, self._count_up = control, runs, count_up
         self._clock, self._log = clock, log
+        self._answered = time.monotonic()
+        self._refused = ""  # why the database did not answer the last time
+
+    @property
+    def control_refused(self) -> str:
+        """Why nothing can be given: the database refuses, or does not answer."""
+        silent = time.monotonic() - self._answered
+        if self._refused or silent < SILENT:
+            return self._refused
+        return f"the database has not answered for {silent:.0f} s"
 
     def works(self) -> Iterator[Coroutine[None, None, None]]:
         """Give what goes on, each until it is cancelled."""
@@ -80,7 +92,13 @@ class Upkeep:
                 # Beside the exchanges, wherever those run: it waits for the disk.
                 await asyncio.to_thread(self._control.sweep, now, SWEPT)
             except AnswerableError as error:
-                self._log.error("control.not-swept", why=error.message)
+                if error.message != self._refused:
+                    self._log.error("control.not-swept", why=error.message)
+                self._refused = error.message
+            else:
+                if self._refused:
+                    self._log.info("control.answers")
+                self._answered, self._refused = time.monotonic(), ""
 
     async def _count_generations(self) -> None:
         """Count the generation up, so that an older copy put back is behind."""

@@ -37,7 +37,13 @@ def _where(desk: Desk, visit: Visit, params: Params) -> Document:
     named = [each["source"] for each in scanned if sources.is_scanned(each["source"])]
     if not named:
         return Document("where", [], no_coverage())
-    return where.where(named, home=Path.home(), cwd=Path.cwd())
+    try:
+        home = Path.home()
+    except RuntimeError:
+        raise UsageError(
+            "no home directory is known to the server", "set HOME where it is started"
+        ) from None
+    return where.where(named, home=home, cwd=Path.cwd())
 
 
 def _rules(desk: Desk, visit: Visit, params: Params) -> Document:

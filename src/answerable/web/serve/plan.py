@@ -81,7 +81,9 @@ class Plan:
         }
 
 
-def read_plan(place: str, store: Path | None, usual: Path, listen: str = "") -> Plan:
+def read_plan(
+    place: str, store: Path | None, usual: Path | None, listen: str = ""
+) -> Plan:
     """Read the configuration; without one there are pages on this machine alone.
 
     Args:

@@ -1,0 +1,81 @@
+"""Supervision by systemd: state and watchdog, told over `$NOTIFY_SOCKET`.
+
+The protocol of sd_notify(3): one datagram of `NAME=VALUE` lines to a unix socket, by
+path or, with a leading `@`, by a name of the abstract namespace. It needs no library.
+`Type=notify` waits for `READY=1`, `Type=notify-reload` for `RELOADING=1` with the
+monotonic time, then `READY=1`; with `WatchdogSec=` a service that stops telling
+`WATCHDOG=1` is started again. Where the variable is not set, nothing is sent.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import MutableMapping
+
+_ADDRESS, _PERIOD, _PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
+_LONGEST = 500  # characters of a status
+
+
+class Notifier:
+    """One process that a service manager watches.
+
+    Args:
+        address: Of the socket; empty where no service manager watches.
+        period: Seconds between two signs of life at most; 0 where none are awaited.
+    """
+
+    def __init__(self, address: str = "", period: float = 0.0) -> None:
+        abstract = address.startswith("@")
+        self._address = f"\0{address[1:]}" if abstract else address
+        self.period = period if self._address else 0.0
+
+    @classmethod
+    def of_environment(cls, environment: MutableMapping[str, str]) -> "Notifier":
+        """Take what the service manager says, and hide it from what is started here.
+
+        Workers and servers that inherited it could tell that a service is ready which
+        is not (sd_notify(3), `unset_environment`).
+        """
+        address = environment.pop(_ADDRESS, "")
+        period, pid = environment.pop(_PERIOD, ""), environment.pop(_PID, "")
+        if not address.startswith(("/", "@")):
+            return cls()
+        is_ours = not pid or pid == str(os.getpid())
+        is_number = period.isascii() and period.isdigit() and len(period) < 18
+        usec = int(period) if is_ours and is_number else 0
+        return cls(address, usec / 1_000_000)
+
+    def ready(self, status: str) -> None:
+        """Say that it serves, after a start or a reload."""
+        self._send("READY=1", f"STATUS={_line(status)}", f"MAINPID={os.getpid()}")
+
+    def reloading(self) -> None:
+        """Say that it reads its configuration again; `ready` follows."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
+
+    def stopping(self) -> None:
+        """Say that it ends what is under way, and then itself."""
+        self._send("STOPPING=1", "STATUS=draining")
+
+    async def keep_alive(self) -> None:
+        """Give signs of life from the event loop, until cancelled."""
+        while self.period:
+            self._send("WATCHDOG=1")
+            # Half of the time, as sd_watchdog_enabled(3) advises.
+            await asyncio.sleep(self.period / 2)
+
+    def _send(self, *lines: str) -> None:
+        if not self._address:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
+                wire.settimeout(0)  # a manager that does not read delays no call
+                wire.sendto("\n".join(lines).encode(), self._address)
+        except (OSError, ValueError):
+            return  # nobody watches any more, which stops no call
+
+
+def _line(text: str) -> str:
+    return "".join(filter(str.isprintable, text))[:_LONGEST]
