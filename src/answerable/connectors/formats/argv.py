@@ -1,14 +1,15 @@
 """Credentials in a command line, and what of the command line may be shown."""
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.credential_name import Says, says
 from answerable.connectors.formats.credential_position import (
     Found,
     Position,
     in_header,
+    in_named_values,
     in_text,
     in_unnamed,
     in_variable,
@@ -16,9 +17,20 @@ from answerable.connectors.formats.credential_position import (
 )
 from answerable.connectors.formats.dsn import is_url
 from answerable.connectors.formats.jsonc import parse_jsonc
-from answerable.connectors.formats.node import Node, walk
-from answerable.connectors.formats.redaction import (
+from answerable.connectors.formats.named_values import (
     HIDDEN,
+    TEXT_LIMIT,
+    last_name,
+    mask_values,
+)
+from answerable.connectors.formats.node import Node, walk
+from answerable.connectors.formats.password_flags import (
+    joined_password,
+    may_take_password,
+    program_name,
+    takes_password,
+)
+from answerable.connectors.formats.redaction import (
     clean,
     show_url,
     show_word,
@@ -36,6 +48,8 @@ SELECTIONS = {
 }
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_QUOTED = ("{", "[", '"', "'", "\\")
 _BREAKS = re.compile(r"[\s;&|()]+")
 _LITERAL = CredentialClass.LITERAL
 
@@ -78,6 +92,8 @@ class _Reader:
     given: Collection[str]
     deep: bool
     flag: str = ""  # the flag whose value comes next
+    program: str = ""  # the program of a known command line, which may stand in another
+    login: bool = False  # its subcommand is `login`
 
     def read(self, words: Sequence[Position]) -> None:
         for word in words:
@@ -89,30 +105,40 @@ class _Reader:
             name, equals, value = text.partition("=")
             if _FLAG.fullmatch(name):
                 self._flag(word, name, equals, value)
-            else:
-                self._plain(word)
+                continue
+            self.program = program_name(text) or self.program
+            self.login = self.login or text == "login"
+            self._plain(word)
+            self.flag = last_name(text)
 
     def _flag(self, word: Position, name: str, equals: str, value: str) -> None:
         self.flag = ""
-        if equals:
+        joined = joined_password(self.program, word.value)
+        if joined:
+            secret = word.value.removeprefix(joined)
+            self._value(joined, Position(joined, word.pointer, secret), joined)
+        elif equals:
             inner = Position(name, word.pointer, value)
             self._value(name, inner, name + "=")
         elif name.startswith("-e") and len(name) > 2 and name[2].isupper():
             self._value("-e", Position(name, word.pointer, name[2:]), "-e")
         else:
-            self.flag = name if _takes_value(name) else ""
+            self.flag = name
             self.argv.shown.append(show_word(name))
 
     def _value(self, flag: str, word: Position, shown: str) -> None:
         """Read the value of a flag; `shown` is what stands before it in the word."""
         found: tuple[Found, ...] = ()
         position = Position(flag.lstrip("-"), word.pointer, word.value)
-        match _meaning(flag):
+        match self._meaning(flag, word.value):
+            case "password":
+                inner = Position("password", word.pointer, word.value)
+                found = in_text(inner, "password", literal=True)
             case "env":
                 found = self._environment(word)
             case "env-file":
                 self.argv.env_files.append(position)
-            case "header":
+            case "header" if word.value.lstrip()[:1] not in _QUOTED:
                 found = _header(word)
             case "user":
                 user, colon, secret = word.value.partition(":")
@@ -128,13 +154,31 @@ class _Reader:
             case _:
                 self._plain(word, shown)
                 return
-        self.argv.found += found
+        self._add(found, word.value)
         self.argv.shown.append(shown + _show(word.value, found))
+
+    def _meaning(self, flag: str, value: str) -> str:
+        """Tell how the value of a flag is read; empty where it is a word of its own."""
+        if takes_password(self.program, flag, login=self.login):
+            return "password"
+        meaning = _meaning(flag)
+        if meaning == "env" and not _VARIABLE.fullmatch(value.partition("=")[0]):
+            return ""
+        if not meaning and may_take_password(self.program, flag, value):
+            return "password"
+        return meaning
+
+    def _add(self, found: Sequence[Found], text: str) -> None:
+        """Keep what was found, but no placeholder where a value was masked before."""
+        masked = HIDDEN in text
+        self.argv.found += (
+            item
+            for item in found
+            if not (masked and item.cls is CredentialClass.KEYCHAIN and not item.value)
+        )
 
     def _environment(self, word: Position) -> tuple[Found, ...]:
         name, equals, value = word.value.partition("=")
-        if not _VARIABLE.fullmatch(name):
-            return in_unnamed(word)
         if equals:
             return in_variable(Position(name, word.pointer, value))
         return () if name in self.given else pass_through(name, word.pointer)
@@ -151,7 +195,7 @@ class _Reader:
             found = in_variable(Position(name, word.pointer, value))
         else:
             found = in_unnamed(Position("argument", word.pointer, text))
-        self.argv.found += found
+        self._add(found, text)
         self.argv.shown.append(shown + _show(text, found))
 
     def _json(self, word: Position, shown: str) -> bool:
@@ -159,17 +203,16 @@ class _Reader:
             root = Node("", parse_jsonc(word.value))
         except ParseError:
             return False
-        for leaf in walk(root):
-            name = leaf.pointer.rpartition("/")[2]
-            self.argv.found += in_variable(Position(name, word.pointer, leaf.text()))
+        for leaf in _named_leaves(root):
+            self.argv.found += in_variable(replace(leaf, pointer=word.pointer))
         self.argv.shown.append(shown + "{...}")
         return True
 
     def _shell(self, word: Position, shown: str) -> None:
         """Read a word that is a command line of its own (`sh -c "..."`)."""
-        inner = Argv()
-        parts = _BREAKS.split(word.value, maxsplit=ARGUMENTS_LIMIT)
-        if len(parts) > ARGUMENTS_LIMIT:
+        inner = Argv(found=list(in_named_values(word)))
+        parts = _BREAKS.split(mask_values(word.value), maxsplit=ARGUMENTS_LIMIT)
+        if len(parts) > ARGUMENTS_LIMIT or len(word.value) > TEXT_LIMIT:
             self.argv.cut = True
             parts = parts[:ARGUMENTS_LIMIT]
         bare = (part.strip("'\"") for part in parts)
@@ -197,8 +240,24 @@ def _meaning(flag: str) -> str:
     return "" if says(name) is Says.NOTHING else "named"
 
 
-def _takes_value(flag: str) -> bool:
-    return bool(_meaning(flag))
+def _named_leaves(root: Node) -> Iterator[Position]:
+    """List the scalars of a document, each with the name that it goes by.
+
+    A list goes by its own name, and so does `value` in `{"name": N, "value": V}`.
+    """
+    for leaf in walk(root):
+        names = [part for part in leaf.pointer.split("/") if not part.isdigit()]
+        yield Position(names[-1] if names else "", leaf.pointer, leaf.text())
+    stack = [root.raw]
+    while stack:
+        raw = stack.pop()
+        if isinstance(raw, dict):
+            name, value = raw.get("name") or raw.get("key"), raw.get("value")
+            if isinstance(name, str) and isinstance(value, str):
+                yield Position(name, "", value)
+            stack += raw.values()
+        elif isinstance(raw, list):
+            stack += raw
 
 
 def _header(word: Position) -> tuple[Found, ...]:
@@ -207,6 +266,8 @@ def _header(word: Position) -> tuple[Found, ...]:
     if cut < 0:
         return in_unnamed(word)
     name, value = word.value[:cut].strip(), word.value[cut + 1 :].strip()
+    if not _HEADER_NAME.fullmatch(name):
+        return in_unnamed(word)
     return in_header(Position(name, word.pointer, value))
 
 

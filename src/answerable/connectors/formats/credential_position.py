@@ -8,6 +8,7 @@ import base64
 import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from urllib.parse import unquote
 
 from answerable.connectors.formats.credential_name import (
     Says,
@@ -26,6 +27,7 @@ from answerable.connectors.formats.dsn import (
     is_url,
     url_secrets,
 )
+from answerable.connectors.formats.named_values import SCHEMES, named_values
 from answerable.connectors.formats.reference import (
     Reference,
     is_variable_name,
@@ -33,11 +35,6 @@ from answerable.connectors.formats.reference import (
 )
 from answerable.model.credential import CredentialClass
 
-_SCHEMES = frozenset(
-    str.split(
-        "bearer basic token bot apikey api-key key ssws geniekey digest negotiate"
-    )
-)
 _OFF = frozenset(("true", "false", "none", "null", "yes", "no", "on", "off", "auto"))
 _KEY_ID = "AWS_ACCESS_KEY_ID"
 _KEY_PARTNERS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
@@ -122,7 +119,7 @@ def in_variable(variable: Position) -> tuple[Found, ...]:
         case Says.PASSWORD:
             return in_text(variable, kind_by_name(name), literal=True)
         case Says.CREDENTIAL:
-            literal = value.lower() not in _OFF and not _is_small_number(value)
+            literal = _is_value(replace(variable, value=value))
             return in_text(variable, kind_by_name(name), literal=literal)
         case Says.NOTHING:
             return in_unnamed(variable)
@@ -159,7 +156,26 @@ def in_unnamed(position: Position) -> tuple[Found, ...]:
     for reference in pieces.references:
         if says(reference.name) is Says.CREDENTIAL or reference.default:
             found += _referred(position, reference, kind_by_name(reference.name))
+    found += in_named_values(position)
     return tuple(item for item in found if item.kind or item.value)
+
+
+def in_named_values(position: Position) -> tuple[Found, ...]:
+    """Classify the values of a free text that follow a secret-like name."""
+    found: list[Found] = []
+    for item in named_values(position.value):
+        if item.certain and item.value and says(item.name) is not Says.NOTHING:
+            named = Position(item.name, position.pointer, item.value)
+            found += in_text(named, kind_by_name(item.name), literal=_is_value(named))
+    return tuple(dict.fromkeys(found))
+
+
+def _is_value(position: Position) -> bool:
+    """Tell whether a text after a secret-like name can be the secret."""
+    if says(position.name) is Says.PASSWORD:
+        return True
+    value = position.value.lower()
+    return value not in _OFF and not _is_small_number(value)
 
 
 def in_url(position: Position) -> tuple[Found, ...]:
@@ -173,6 +189,11 @@ def in_url(position: Position) -> tuple[Found, ...]:
         for reference in references:
             if says(reference.name) in (Says.CREDENTIAL, Says.PASSWORD):
                 found += _referred(position, reference, kind_by_name(reference.name))
+    found += (
+        item
+        for item in in_named_values(replace(position, value=unquote(position.value)))
+        if item.value not in {each.value for each in found}
+    )
     return tuple(found)
 
 
@@ -274,7 +295,7 @@ def _in_variable_name(field: Position) -> tuple[Found, ...]:
 def _without_scheme(value: str) -> str:
     """Take `Bearer ` off; of `Basic` credentials keep the password alone."""
     scheme, blank, rest = value.strip().partition(" ")
-    if not blank or scheme.lower().rstrip(":") not in _SCHEMES:
+    if not blank or scheme.lower().rstrip(":") not in SCHEMES:
         return value.strip()
     rest = rest.strip()
     if scheme.lower() == "basic":

@@ -1,5 +1,6 @@
 """Secrets inside URLs and connection strings: userinfo, query, path, `Password=`."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -15,6 +16,12 @@ from answerable.connectors.formats.reference import take_apart
 _DSN_KEYS = ("password=", "pwd=", "passwd=", "accountkey=", "sharedaccesskey=")
 _QUERY_NAMES = frozenset(str.split("code sig access signature sas k t"))
 _LIMIT = 16_384
+_WEB = ("http", "https", "ws", "wss")
+_START = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://|(?:(?P<web>(?i:https?|wss?)):)?/{0,2}"
+)
+# `user:` before something that is no port, and an `@` after it.
+_PASSWORD = re.compile(r"[^/@:\[]*:(?!\d+(?:/|$))[^@]*@.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +49,19 @@ def is_url(text: str) -> bool:
 def split_url(url: str) -> tuple[str, str, str, str]:
     """Split a URL into scheme, userinfo, host with path, and query with fragment.
 
-    Lenient on purpose: a password with a slash in it belongs to the userinfo, not to
-    the path, for every scheme but http and https.
+    Lenient on purpose: a URL may lack its scheme or a slash (`//h`, `http:h`), and a
+    password with a slash in it belongs to the userinfo, not to the path, wherever a
+    colon without a port says so.
     """
-    scheme, _, rest = url.partition("://")
+    url = url.strip()
+    start = next(_START.finditer(url))
+    scheme = start["scheme"] or start["web"] or ""
+    rest = url[start.end() :]
     head, query_mark, query = rest.partition("?")
     if not query_mark:
         head, query_mark, query = rest.partition("#")
     authority = head
-    if scheme.lower() in ("http", "https", "ws", "wss"):
+    if scheme.lower() in ("", *_WEB) and not _PASSWORD.fullmatch(head):
         authority = head.partition("/")[0]
     userinfo, at, _ = authority.rpartition("@")
     host = head[len(userinfo) + len(at) :]
@@ -67,6 +78,7 @@ def url_secrets(url: str) -> Iterator[UrlPart]:
         yield UrlPart("token", unquote(name))
     for pair in query.replace("#", "&").replace(";", "&").split("&"):
         key, _, value = pair.partition("=")
+        key = unquote(key)
         if value and (_is_secret_name(key) or _looks_secret(value)):
             yield UrlPart(key, unquote(value))
     for segment in host.split("/")[1:]:

@@ -7,12 +7,11 @@ a secret. Control and invisible characters never reach a screen.
 import re
 import unicodedata
 
-from answerable.connectors.formats.credential_name import Says, says
 from answerable.connectors.formats.credential_value import is_random, shape_of
 from answerable.connectors.formats.dsn import has_dsn_password, is_url, split_url
+from answerable.connectors.formats.named_values import HIDDEN, mask_values
 from answerable.connectors.formats.reference import take_apart
 
-HIDDEN = "***"
 NAME_LIMIT = 200
 _WORD_LIMIT = 160
 _TARGET_LIMIT = 600
@@ -43,7 +42,7 @@ def clean(text: str, limit: int = NAME_LIMIT) -> str:
 
 def show_name(text: str) -> str:
     """Show a foreign name (server, variable, key), less any secret standing in it."""
-    parts = _NAME_PARTS.split(text[: NAME_LIMIT + 1])
+    parts = _NAME_PARTS.split(mask_values(text)[: NAME_LIMIT + 1])
     return clean("".join(HIDDEN if shape_of(part) else part for part in parts))
 
 
@@ -69,14 +68,12 @@ def show_word(word: str) -> str:
         return show_url(word)
     if has_dsn_password(word):
         return HIDDEN
+    word = mask_values(word)
     pieces = take_apart(word)
     if any(reference.default for reference in pieces.references):
         return HIDDEN
     if pieces.dynamic:
         return clean(word) if not is_random(pieces.rest) else HIDDEN
-    name, equals, value = word.partition("=")
-    if equals and value and says(name) in (Says.CREDENTIAL, Says.PASSWORD, Says.DSN):
-        return clean(name) + "=" + HIDDEN
     return clean(_hide_random(word))
 
 
@@ -95,10 +92,10 @@ def _is_secret_part(part: str) -> bool:
 def show_url(url: str) -> str:
     """Show a URL without userinfo, query values and random path segments."""
     scheme, userinfo, host, query = split_url(url)
-    shown = clean(scheme) + "://"
+    shown = clean(scheme) + "://" if scheme else ""
     if userinfo:
         shown += clean(userinfo) + "@" if _is_reference(userinfo) else HIDDEN + "@"
-    shown += clean(_hide_random(host), _WORD_LIMIT) if host else ""
+    shown += clean(_hide_random(mask_values(host)), _WORD_LIMIT) if host else ""
     if query:
         shown += "?" + "&".join(_show_pair(pair) for pair in query.split("&")[:20])
     return shown

@@ -18,6 +18,7 @@ from answerable.connectors.formats.built_in_tools import (
     RuleList,
 )
 from answerable.connectors.formats.clients import Keys
+from answerable.connectors.formats.named_values import mask_values
 from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.redaction import clean, show_word
 from answerable.model.ids import AgentId, CredentialId, built_in_tool_id
@@ -75,7 +76,9 @@ class _Pattern:
         return self.whole or words[0].rpartition("/")[2] in ACTING_COMMANDS
 
     def __str__(self) -> str:
-        shown = " ".join(show_word(word) for word in self.argument.split()[:4])
+        shown = " ".join(
+            show_word(word) for word in mask_values(self.argument).split()[:4]
+        )
         name = clean(show_word(self.name))
         return f"{self.place}: {name}({shown})" if shown else f"{self.place}: {name}"
 

@@ -1,0 +1,88 @@
+"""Short options that take a secret, of programs that MCP servers are started with.
+
+Sources: the manual pages of the programs (sshpass(1), mysql(1), redis-cli(1), ...).
+"""
+
+import re
+
+from answerable.connectors.formats.container_run import ENGINES
+from answerable.connectors.formats.named_values import looks_generated
+
+# Program: its options, each also joined to its value (`-pV`) where that is allowed.
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "sshpass": ("-p",),
+    "mysql": ("-p",),
+    "mysqldump": ("-p",),
+    "mysqladmin": ("-p",),
+    "mariadb": ("-p",),
+    "redis-cli": ("-a",),
+    "valkey-cli": ("-a",),
+    "mongo": ("-p",),
+    "mongosh": ("-p",),
+    "mongodump": ("-p",),
+    "sqlcmd": ("-P",),
+    "bcp": ("-P",),
+    "cypher-shell": ("-p",),
+    "ldapsearch": ("-w",),
+    "ldapmodify": ("-w",),
+    "mosquitto_pub": ("-P",),
+    "mosquitto_sub": ("-P",),
+    "rabbitmqadmin": ("-p",),
+    "plink": ("-pw",),
+    "pscp": ("-pw",),
+    "putty": ("-pw",),
+    "keytool": ("-storepass", "-keypass"),
+    "unzip": ("-P",),
+    "zip": ("-P",),
+    "7z": ("-p",),
+    "ipmitool": ("-P",),
+    "snmpwalk": ("-A", "-X", "-c"),
+    "snmpget": ("-A", "-X", "-c"),
+    "influx": ("-t",),
+    "az": ("-p",),
+    "oc": ("-p",),
+    "skopeo": ("-p",),
+    "buildah": ("-p",),
+    "helm": ("-p",),
+}
+_JOINED = frozenset(
+    str.split("sshpass mysql mysqldump mysqladmin mariadb 7z sqlcmd bcp ldapsearch")
+)
+# `docker login -p V`; every other command of an engine uses `-p` for a port.
+_LOGINS = frozenset((*ENGINES, "helm", "skopeo", "buildah", "az", "oc"))
+# Of a program that is not known here, an option of one of these letters takes a secret
+# where its value looks like one.
+_USUAL = frozenset(("-t", "-k", "-p", "-P", "-w", "-a"))
+_TEXT = re.compile(r"[\\/]")
+
+
+def program_name(word: str) -> str:
+    """Return the name of a program that this table or a container engine knows."""
+    name = _TEXT.split(word)[-1].lower().removesuffix(".exe")
+    return name if name in _OPTIONS or name in ENGINES else ""
+
+
+def takes_password(program: str, option: str, *, login: bool) -> bool:
+    """Tell whether an option of a known program takes a secret.
+
+    Args:
+        program: As `program_name` returns it.
+        option: With its dash.
+        login: Whether the word `login` stands before it.
+    """
+    if program in _LOGINS:
+        return login and option == "-p"
+    return option in _OPTIONS.get(program, ())
+
+
+def joined_password(program: str, word: str) -> str:
+    """Return the option that a word joins to its value (`-pV`), or empty."""
+    if program not in _JOINED:
+        return ""
+    options = (option for option in _OPTIONS[program] if word.startswith(option))
+    return next((option for option in options if len(word) > len(option)), "")
+
+
+def may_take_password(program: str, option: str, value: str) -> bool:
+    """Tell whether an option of an unknown program seems to take a secret."""
+    return not program and option in _USUAL and looks_generated(value)
