@@ -9,9 +9,21 @@ import _signal as signal  # type: ignore[import-not-found]
 import os
 import sys
 
+_HOOK_CLIENTS = ("claude-code", "cursor")
+_BLOCK = 2  # the one exit code that these clients take for a no
+_ENDING = (
+    signal.SIGALRM,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+)
+
 
 def run() -> int:
     """Run the command line; return the exit code."""
+    if "hook" in sys.argv and any(each in sys.argv for each in _HOOK_CLIENTS):
+        return _run_hook()
     _open_streams()
     handles = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if handles:
@@ -27,6 +39,29 @@ def run() -> int:
     finally:
         if handles:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _run_hook() -> int:
+    """Run a client's hook: 0 where it answered, else 2, whatever failed."""
+    for number in _ENDING:
+        signal.signal(number, _block)
+    try:
+        # Without standard output, an answer that says no could not be read.
+        if sys.stdout is not None:
+            _open_streams()
+            from answerable.cli.main import main
+
+            if main() == 0:
+                return 0
+    except BaseException:  # noqa: BLE001 - whatever went wrong, the answer is no
+        _block()
+    _block()
+    return _BLOCK
+
+
+def _block(*_: object) -> None:
+    # At once: after a KeyboardInterrupt in `exec` Python may end itself by a signal.
+    os._exit(_BLOCK)
 
 
 def _open_streams() -> None:

@@ -94,6 +94,7 @@ def test_a_copy_of_a_foreign_token_gives_nothing(
     assert Client(world).exchange(wire, fresh).status == (400 if other else 200)
 
 
+@pytest.mark.world
 def test_across_a_restart_a_copy_gives_nothing(world: World) -> None:
     token = ci_token(world, iss=CLOUD, jti=..., sub="restarted")
     with world.wire() as wire:

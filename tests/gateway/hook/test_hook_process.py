@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from answerable import __main__
+from answerable.cli.commands.hook import CLIENTS
 from answerable.serving.kills import KillFile
 from tests.gateway.hook.test_clients import claude
 from tests.gateway.hook.test_hook import CONFIG, DEV, POLICY
@@ -60,13 +62,36 @@ def test_a_pipe_that_the_client_closed_is_a_no(tmp_path: Path) -> None:
     assert process.returncode == BLOCK
 
 
-def test_a_hook_that_is_ended_says_no(tmp_path: Path) -> None:
+def test_an_answer_without_a_standard_output_is_a_no(tmp_path: Path) -> None:
+    process = started(tmp_path, "enforce", ">&-")
+    process.communicate(json.dumps(claude(command="ls")).encode(), timeout=30)
+    assert process.returncode == BLOCK
+
+
+def test_both_lists_of_clients_are_one() -> None:
+    assert __main__._HOOK_CLIENTS == CLIENTS
+
+
+def test_a_hook_that_cannot_be_imported_is_a_no(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise ImportError\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "answerable", "hook", "cursor", "--config", "x"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert ran.returncode == BLOCK
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_hook_that_is_ended_says_no(tmp_path: Path, number: int) -> None:
     process = started(tmp_path, "enforce", ">/dev/null")
     assert process.stdin is not None
     # More than a pipe holds, and no end: it reads, and waits for the rest.
     process.stdin.write(b'{"hook_event_name":"' + b"x" * (1 << 20))
     process.stdin.flush()
     time.sleep(1)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.wait(30) == BLOCK
     process.stdin.close()

@@ -8,8 +8,16 @@ import click
 from answerable.cli.settings import Settings, Verb, Word, config_places, pass_settings
 from answerable.cli.streams import discard
 
-CLIENTS = ("claude-code", "cursor")
+CLIENTS = ("claude-code", "cursor")  # `__main__` has them, too
 BLOCK = 2  # the one exit code that both clients take for a no
+# As an exception, so that the mode of the agent decides what the end comes to.
+_ENDING = (
+    signal.SIGALRM,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+)
 
 
 @click.command(cls=Verb, short_help="Decide on a coding agent's own tool calls.")
@@ -32,7 +40,8 @@ def hook(
     is advice and no boundary: a client that does not ask is not held back.
     """
     blocks = True
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in _ENDING:
+        signal.signal(number, signal.default_int_handler)
     try:
         from answerable.gateway.hook import clients
         from answerable.gateway.hook.asking import decide, prepare
