@@ -6,7 +6,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +13,7 @@ from answerable.cli.main import main
 from answerable.gateway.stdio.command import program
 from answerable.model.config import Server
 from answerable.serving.clean_environment import clean_environment
-from tests.serving.processes.world import PYTHON, ROOT, World, opened_world
+from tests.serving.processes.world import PYTHON, ROOT, World
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="asks Linux"),
@@ -43,12 +42,6 @@ SECRETS = (
 GIVEN = {"HOME", "LOGNAME", "PATH", "SHELL", "USER", "ANSWERABLE_RUN", "ANSWERABLE_STS"}
 # Its own, of the shell that prints them.
 KEPT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TERM": "vt100", "TZ": "UTC"}
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with opened_world() as world:
-        yield world
 
 
 def variables(world: World, *words: str, **more: str) -> dict[str, str]:

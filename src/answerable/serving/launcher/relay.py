@@ -27,9 +27,9 @@ _FORWARDED = (
     signal.SIGUSR1,
     signal.SIGUSR2,
     signal.SIGTSTP,
-    signal.SIGCONT,
 )
-_HEARD = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD)
+# The launcher is continued where it stopped, whoever continued us.
+_HEARD = (*_FORWARDED, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD)
 _PIECE = 65_536  # bytes that are read at once
 _MOST = 262_144  # bytes that wait in one direction
 _DRAIN = 1.0  # seconds for output that is there when the launcher ends

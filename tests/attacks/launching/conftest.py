@@ -1,0 +1,13 @@
+"""A token service for launchers, one for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.serving.processes.world import World, opened_world
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with opened_world() as world:
+        yield world
