@@ -214,6 +214,35 @@ def test_a_batch_that_was_refused_half_way_leaves_the_journal_as_it_was(
         assert wrong(store) == []
 
 
+@pytest.mark.parametrize("step", ["journal-written", "journal-acknowledged"])
+def test_a_group_that_could_not_be_taken_back_at_once_is_before_the_next(
+    place: Path, make: Make, now: int, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk refuses to cut the journal as well, or a signal comes at the end."""
+
+    def refuse(name: str) -> None:
+        if name == step:
+            disk.hook = None
+            raise OSError(errno.EIO, "Input/output error")
+
+    with Store.open(place, now=now) as store:
+        store.append([make(0)], now)
+        with monkeypatch.context() as patch:
+            patch.setattr("os.ftruncate", _refused)
+            disk.hook = refuse
+            with pytest.raises((EnvironmentRefused, OSError)):
+                store.append([make(number) for number in range(1, 6)], now)
+        assert store.append([make(0), make(1)], now).stored == 1
+        assert ids(store) == sorted(make(number).event_id for number in range(2))
+        assert wrong(store) == []
+        store.seal(now)
+        assert wrong(store) == []
+
+
+def _refused(handle: int, length: int) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
 def test_a_batch_torn_in_the_middle_was_never_stored(
     place: Path, make: Make, now: int
 ) -> None:

@@ -40,8 +40,8 @@ class Writer:
         self._path = layout.journal_file(self.name)
         with refused("write", self._path):
             # The head first: a journal without one is damaged.
-            newest = self._newest(0, self._chain)
-            write_file(layout.head_file(self.name), newest)
+            self._last = self._newest(0, self._chain)
+            write_file(layout.head_file(self.name), self._last)
             self._head_handle = os.open(
                 layout.head_file(self.name), os.O_WRONLY | os.O_NONBLOCK
             )
@@ -72,6 +72,7 @@ class Writer:
         data += frames.head_frame(self._head(count, chain))
         newest = self._newest(count, chain)
         with refused("write", self._path):
+            self._rewind()
             try:
                 write_all(self._handle, data, "journal-write")
                 reached("journal-written")
@@ -80,11 +81,22 @@ class Writer:
                 os.pwrite(self._head_handle, newest, 0)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    os.ftruncate(self._handle, self.size)
-                    os.lseek(self._handle, self.size, os.SEEK_SET)
+                    self._rewind()
                 raise
         reached("journal-acknowledged")
         self._chain, self.count, self.size = chain, count, self.size + len(data)
+        self._last = newest
+
+    def _rewind(self) -> None:
+        """Go back to the last group that was acknowledged, where more was written.
+
+        A disk that refuses may refuse this too, and a signal may come between any two
+        steps: then it is done before the next group.
+        """
+        if os.lseek(self._handle, 0, os.SEEK_CUR) != self.size:
+            os.ftruncate(self._handle, self.size)
+            os.lseek(self._handle, self.size, os.SEEK_SET)
+            os.pwrite(self._head_handle, self._last, 0)
 
     def close(self) -> None:
         """Let go of the journal: any process may seal it now."""
