@@ -246,11 +246,11 @@ def _ids_of(inventory: Inventory, kind: Kind) -> Iterable[str]:
 def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
     names = sorted({name for each in ids for name in (each, *spellings(each))})
     close = get_close_matches(asked, likely(asked, names), n=1, cutoff=0.5)
-    hint = (
-        f"did you mean {close[0]}?"
-        if close
-        else "neither the trail nor a scan knows it: ingest or scan first"
-    )
+    hint = "neither the trail nor a scan knows it: ingest or scan first"
+    if kind == "identity":
+        hint = "none that acted or was scanned is called so; an ARN asks for any other"
+    if close:
+        hint = f"did you mean {close[0]}?"
     return UsageError(f"unknown {kind} (got {asked[:200]!r})", hint)
 
 
@@ -326,13 +326,14 @@ def _persons(
         if not spelled:
             raise error from None
     if not spelled & seen and not known:
-        handles = {p for p in seen if p.partition("@")[0] == person_id(text)}
+        people = {*seen, *inventory.persons}
+        handles = {p for p in people if p.partition("@")[0] == person_id(text)}
         if len(handles) > 1:
             raise AmbiguousError(
                 f"{text!r} names {len(handles)} people (expected one)",
                 tuple(sorted(handles)),
             )
         if not handles:
-            raise _unknown(text, "person", {*seen, *inventory.persons})
+            raise _unknown(text, "person", people)
         spelled |= handles
     return frozenset(spelled)

@@ -13,6 +13,7 @@ from answerable.model.ids import is_role
 from answerable.model.lineage import DeclaredUse, Hop, HopStatus, Issuance
 from answerable.model.record import WEB
 
+_FEDERATED = ("oidc:", "saml:")  # they sign in elsewhere, never at the console
 _TOKEN = "cred:token/"  # noqa: S105 - the beginning of an id
 Uses = Mapping[str, DeclaredUse]  # by subject, those that stand at the moment
 Persons = Mapping[str, Sequence[SignIn]]  # by credential or identity
@@ -54,7 +55,7 @@ def person_hop(path: Path, agent: Hop, uses: Uses, persons: Persons) -> Hop:
         or _owner_of_agent(agent, uses)
         or _owner_of_key(path, uses)
         or _signed_in(_nearest_first(path.steps), persons)
-        or _maker(path.maker, persons)
+        or _maker(path.maker, path.made_by, persons)
         or Hop("", HopStatus.MISSING, _gap(path, agent))
     )
 
@@ -122,13 +123,13 @@ def _signed_in(subjects: Iterable[str], persons: Persons) -> Hop | None:
     return None
 
 
-def _maker(made: Issuance | None, persons: Persons) -> Hop | None:
+def _maker(made: Issuance | None, person: str, persons: Persons) -> Hop | None:
     """Person who created a key: they may use it, or may have handed it over."""
     if made is None:
         return None
     what = f"created {made.credential} ({made.source} event {made.event})"
-    if made.parent.person:
-        return Hop(made.parent.person, HopStatus.INFERRED, what)
+    if person:
+        return Hop(person, HopStatus.INFERRED, what)
     by = (made.parent.credential, made.parent.identity)
     signed_in = _signed_in(by, persons)
     if signed_in is None:
@@ -175,6 +176,8 @@ def _origin_gap(path: Path, agent: str) -> str:
         owner = f"an owner of {agent or origin.identity}"
     if origin.credential and not lasting(origin.credential) and not path.maker:
         return f"the STS record that issued {origin.credential}, or {owner}"
+    if origin.identity.startswith(_FEDERATED):
+        return owner
     if is_role(origin.identity):
         return f"the STS record of the session of {origin.identity}, or {owner}"
     return f"{owner}, or console sign-in records of {origin.identity}"
@@ -248,6 +251,14 @@ def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
         return AgentHops(gap, (), _no_tool("the agent is not known"))
     deciding = standing[0]
     left, status = _heads(deciding.agents, parents), _status(deciding)
+    if is_role(deciding.subject):
+        started = Started.of(path, deciding.subject)
+        left = {agent for agent in left if started.may_be_by(agent, uses)}
+        if not left:
+            missing = Hop("", HopStatus.MISSING, started.gap)
+            return AgentHops(missing, (), _no_tool("the agent is not known"))
+        if not all(started.is_by(agent, uses) for agent in left):
+            status = HopStatus.INFERRED
     narrowed = False
     for use in standing[1:]:
         common = left & _heads(use.agents, parents)
@@ -261,6 +272,78 @@ def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
         how = f"the only agent on the whole path that {how}"
     tool = _tool_hop(agent, deciding, status)
     return AgentHops(Hop(agent, status, how), _ancestry(agent, parents), tool)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Start of a role's session: a role serves many, its caller is one of them.
+
+    Attributes:
+        role: Role.
+        by: Steps behind the session, nearest first; none where no record names them.
+    """
+
+    role: str
+    by: tuple[Step, ...]
+
+    @classmethod
+    def of(cls, path: Path, role: str) -> "Started":
+        """Find who started the session of a role on a path."""
+        at = next(n for n, step in enumerate(path.steps) if step.identity == role)
+        return cls(role, path.steps[at + 1 :])
+
+    @property
+    def gap(self) -> str:
+        """Text for a session that no agent of the configurations started."""
+        origin = self.by[-1]
+        by = origin.identity or origin.credential or origin.person
+        return f"the session of {self.role} was started by {by}, of no agent known here"
+
+    def is_by(self, agent: str, uses: Uses) -> bool:
+        """Tell whether a record or the agent's configuration names the caller."""
+        owner = uses[agent].person if agent in uses else ""
+        return any(
+            is_service(step.identity)
+            or _is_used_by(agent, uses.get(step.identity))
+            or _is_used_by(agent, uses.get(step.credential))
+            or (step.person and step.person == owner)
+            or repository_of(step.identity) == _repository_of_agent(agent) != ""
+            for step in self.by
+        )
+
+    def may_be_by(self, agent: str, uses: Uses) -> bool:
+        """Tell whether nothing names another caller than the agent."""
+        if not self.by or self.is_by(agent, uses):
+            return True
+        # A checkout without a remote does not say which repository it is.
+        unnamed = agent.startswith(_WORKFLOW) and not _repository_of_agent(agent)
+        return unnamed and any(repository_of(step.identity) for step in self.by)
+
+
+def _is_used_by(agent: str, use: DeclaredUse | None) -> bool:
+    return use is not None and agent in use.agents
+
+
+_WORKFLOW = "agent:github-actions/"
+
+
+def repository_of(identity: str) -> str:
+    """Return the repository in a workflow's subject, in lower case, or empty.
+
+    Source: GitHub Docs, "OpenID Connect reference", example subject claims.
+    """
+    if not identity.startswith("oidc:"):
+        return ""
+    _, found, rest = identity.partition("/repo:")
+    return rest.partition(":")[0].lower() if found else ""
+
+
+def _repository_of_agent(agent: str) -> str:
+    """Return the repository of a workflow's agent, in lower case, or empty."""
+    parts = agent.removeprefix(_WORKFLOW).split("/")
+    if not agent.startswith(_WORKFLOW) or len(parts) < 4:
+        return ""
+    return "/".join(parts[:2]).lower()
 
 
 def _heads(agents: Iterable[str], parents: Mapping[str, str]) -> set[str]:

@@ -34,6 +34,7 @@ class Path:
         maker: Issuance of the origin's long-lived credential, or None.
         cut: True when a cycle or an absurd length ended it.
         told: Issuances that say which agents act for each other, the nearest first.
+        made_by: Person whom a record proves behind the maker's own session, or empty.
     """
 
     steps: tuple[Step, ...]
@@ -41,6 +42,7 @@ class Path:
     maker: Issuance | None
     cut: bool
     told: tuple[Issuance, ...] = ()
+    made_by: str = ""
 
     def identities(self) -> tuple[str, ...]:
         """Principals from the origin on, each change once."""
@@ -160,7 +162,22 @@ def trace_back(joint: Joint, issued: Issued) -> Path:
             issued.by_credential.get(parent.credential) if parent.credential else None
         )
     named = tuple(steps) if key.agent else _named(steps, first)
-    return Path(named, first, current, cut=False, told=_told(key, walked, issued))
+    made_by = _person_behind(current, issued) if current else ""
+    told = _told(key, walked, issued)
+    return Path(named, first, current, cut=False, told=told, made_by=made_by)
+
+
+def _person_behind(made: Issuance, issued: Issued) -> str:
+    """Return the person at the start of the session that made something, or empty."""
+    key = made.parent
+    for _ in range(LONGEST):
+        if key.person:
+            return key.person
+        session = issued.by_credential.get(key.credential) if key.credential else None
+        if session is None or lasting(session.credential):
+            break
+        key = session.parent
+    return ""
 
 
 def _told(
