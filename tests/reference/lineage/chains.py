@@ -46,7 +46,7 @@ def chain_of(
     for told in reversed(told_of):
         if told.chain[-1] == agent[0]:
             path = told.chain
-    person = _person(walked, maker, agent, at, declared, sign_ins)
+    person = _person(walked, maker, agent, at, declared, sign_ins, issuances)
     owners = [told.owner for told in told_of if told.owner]
     if owners and not any(k.person for k in walked):
         person = (owners[0], HopStatus.OBSERVED)
@@ -176,6 +176,7 @@ def _person(
     at: int,
     declared: Sequence[DeclaredUse],
     sign_ins: Sequence[SignIn],
+    issuances: Sequence[Issuance],
 ) -> Told:
     for key in walked:
         if key.person:
@@ -191,8 +192,9 @@ def _person(
             return person, HopStatus.INFERRED
         if person and ":role/" not in subject:
             return person, status
-    if maker and maker.parent.person:
-        last = [maker.parent.person]
+    behind = _behind(maker, issuances) if maker else ""
+    if behind:
+        last = [behind]
     else:
         last = []
         if maker:
@@ -200,6 +202,12 @@ def _person(
             last = [p for s in made_by for p in _signed_in(s, sign_ins)]
     found = [p for s in near for p in _signed_in(s, sign_ins)] + last
     return (found[0], HopStatus.INFERRED) if found else ("", HopStatus.MISSING)
+
+
+def _behind(made: Issuance, issuances: Sequence[Issuance]) -> str:
+    """Find the person at the start of the session that made a key."""
+    keys = _walk(made.parent, issuances)[0]
+    return next((key.person for key in keys if key.person), "")
 
 
 def _signed_in(subject: str, sign_ins: Sequence[SignIn]) -> list[str]:
@@ -240,6 +248,15 @@ def _agent(
         return missing, missing
     left = _outermost(uses[0], parents)
     status = HopStatus.INFERRED if uses[0].hindsight else HopStatus.DECLARED
+    if uses[0].subject.startswith("arn:") and ":role/" in uses[0].subject:
+        place = [k.identity for k in walked].index(uses[0].subject)
+        callers = list(walked[place + 1 :])
+        proven = {a for a in left if _called(a, callers, at, declared)}
+        left = left if not callers else proven | {a for a in left if _may(a, callers)}
+        if not left:
+            return missing, missing
+        if left - proven:
+            status = HopStatus.INFERRED
     for use in uses[1:]:
         if len(left) > 1 and left.intersection(_outermost(use, parents)):
             left = left.intersection(_outermost(use, parents))
@@ -250,3 +267,45 @@ def _agent(
     tools = {t for a, t in uses[0].tools if a == agent}
     tool = (next(iter(tools)), status) if len(tools) == 1 else missing
     return (agent, status), tool
+
+
+def _called(
+    agent: str,
+    callers: Sequence[ChainKey],
+    at: int,
+    declared: Sequence[DeclaredUse],
+) -> bool:
+    """Tell whether something says that an agent is behind one of the callers."""
+    for caller in callers:
+        name = caller.identity
+        if "." in name and ":" not in name:
+            return True
+        for subject in (name, caller.credential):
+            use = _use(subject, at, declared)
+            if use and agent in use.agents:
+                return True
+        own = _use(agent, at, declared)
+        if caller.person and own and own.person == caller.person:
+            return True
+        if _repository(name) and _repository(name) == _of_workflow(agent):
+            return True
+    return False
+
+
+def _may(agent: str, callers: Sequence[ChainKey]) -> bool:
+    """Tell whether a workflow of a checkout without a remote may be behind a caller."""
+    nameless = agent.startswith("agent:github-actions/") and not _of_workflow(agent)
+    return nameless and any(_repository(caller.identity) for caller in callers)
+
+
+def _repository(identity: str) -> str:
+    if identity[:5] != "oidc:" or "/repo:" not in identity:
+        return ""
+    return identity.split("/repo:", 1)[1].split(":")[0].lower()
+
+
+def _of_workflow(agent: str) -> str:
+    words = agent.split("/")
+    if words[0] != "agent:github-actions" or len(words) < 5:
+        return ""
+    return f"{words[1]}/{words[2]}".lower()
