@@ -39,6 +39,7 @@ _HTML = {
     b"&#x60;": b"`",
     b"&amp;": b"&",
 }
+_REFERENCE = re.compile(rb"&(?:#[x0346]|amp;|apos;|gt;|lt;|quot;)")
 # Quoted-printable (RFC 2045 6.7) is percent-encoding with another sign, and has a
 # decoder in C. It reads line breaks, which no search needs, and `==` in ways of its own.
 _EQUALS, _APART = b"\x01", b"\x02"
@@ -80,16 +81,20 @@ def _json_decoded(data: bytes) -> bytes:
 
 
 def _percent_decoded(data: bytes) -> bytes:
-    if b"%" in data and next(_PERCENT.finditer(data), None) is not None:
+    if b"%" in data and _occurs(_PERCENT, data):
         return _hex_decoded(data, b"%")
     return data
 
 
 def _html_decoded(data: bytes) -> bytes:
-    if b"&" in data:
+    if b"&" in data and _occurs(_REFERENCE, data):
         for reference, character in _HTML.items():
             data = data.replace(reference, character)
     return data
+
+
+def _occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
+    return next(pattern.finditer(data), None) is not None
 
 
 def _hex_decoded(data: bytes, sign: bytes) -> bytes:
