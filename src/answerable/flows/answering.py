@@ -257,11 +257,11 @@ def _sign(
 
 def _told(store: Store, ask: asks.Ask, now: int) -> Document:
     return Document(
-        "asks", [asks.item(ask, held(store, now), now)], coverage_of(Spooled())
+        "asks", [asks.item(ask, held(store, now), now)], coverage_of(store, Spooled())
     )
 
 
 def _amendment(store: Store, digest: str, now: int, following: str = "") -> Document:
     found = asks.find_amendment(held(store, now).judged, digest)
     items = [asks.amendment_item(found)]
-    return Document("amendments", items, coverage_of(Spooled()), next=following)
+    return Document("amendments", items, coverage_of(store, Spooled()), next=following)

@@ -102,7 +102,7 @@ def asks(
         every = _gathered(store, waiting, since) if agent else items
         count = f"none of {len(every)}" if every else "there is none"
         searched = f"{count} since {spelled_time(since)}"
-    covered = coverage_of(waiting)
+    covered = coverage_of(store, waiting)
     return Document("asks", kept, covered, next=following, searched=searched)
 
 
@@ -119,7 +119,7 @@ def show(store: Store, spool: decided.Where, text: str, *, now: int) -> Document
     following = ""
     if shown["state"] != "allowed":
         following = command("asks", "allow", shown["id"], "--key", "KEY", "--for", "1h")
-    return Document("asks", [shown], coverage_of(waiting), next=following)
+    return Document("asks", [shown], coverage_of(store, waiting), next=following)
 
 
 def find(store: Store, waiting: Spooled, text: str) -> Ask:
@@ -277,7 +277,7 @@ def amendments(store: Store, *, now: int) -> Document:
     searched = ""
     if said.unheld and not items:
         searched = f"{len(said.unheld)} signed; of the newest: {said.unheld[-1].why}"
-    return Document("amendments", items, coverage_of(Spooled()), searched=searched)
+    return Document("amendments", items, coverage_of(store, Spooled()), searched=searched)
 
 
 def amendment_item(judged: Judged) -> AmendmentItem:

@@ -66,10 +66,12 @@ class Spooled:
     Attributes:
         events: Decisions, in the order of the recorders.
         unread: Why the spool could not be read; empty where it could.
+        there: Whether there is a spool.
     """
 
     events: tuple[AuditEvent, ...] = ()
     unread: str = ""
+    there: bool = False
 
 
 def spooled(spool: Where) -> Spooled:
@@ -77,16 +79,19 @@ def spooled(spool: Where) -> Spooled:
     if isinstance(spool, tuple):
         each = [spooled(one) for one in spool]
         events = tuple(event for one in each for event in one.events)
-        return Spooled(events, next((one.unread for one in each if one.unread), ""))
+        unread = next((one.unread for one in each if one.unread), "")
+        return Spooled(events, unread, any(one.there for one in each))
     if spool is None or not spool.is_dir():
         return Spooled()
     try:
         with held(spool, fcntl.LOCK_SH, patience=_PATIENCE):
-            return Spooled(tuple(_decisions(spool)))
+            return Spooled(tuple(_decisions(spool)), there=True)
     except EnvironmentRefused as error:
-        return Spooled(unread=error.message)
+        return Spooled(unread=error.message, there=True)
     except OSError as error:
-        return Spooled(unread=f"may not be read: {spool} ({error.strerror})")
+        return Spooled(
+            unread=f"may not be read: {spool} ({error.strerror})", there=True
+        )
 
 
 def _decisions(spool: Path) -> Iterator[AuditEvent]:

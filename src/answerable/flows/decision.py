@@ -27,7 +27,8 @@ from answerable.model.document_decisions import (
 )
 from answerable.model.event import AuditEvent
 from answerable.model.judgement import Finding
-from answerable.model.record import Acted
+from answerable.model.record import SOURCE, Acted
+from answerable.store.chains import count_sources
 from answerable.store.store import Store
 
 AMENDMENT = "amendment:"  # before an id, among what determined a decision
@@ -86,16 +87,21 @@ def decision(
     items = [item(each, policy, signed) for each in found]
     wanted = items[0]["amendment"]
     following = wanted["sign"] if wanted else ""
-    return Document("decision", items, coverage_of(waiting), next=following)
+    return Document("decision", items, coverage_of(store, waiting), next=following)
 
 
-def coverage_of(waiting: Spooled) -> Coverage:
-    """Say what an answer about decisions rests on."""
-    missing = [f"gateway ({waiting.unread})"] if waiting.unread else []
+def coverage_of(store: Store, waiting: Spooled) -> Coverage:
+    """Say what an answer about decisions rests on: nothing where no gateway recorded."""
+    recorded = waiting.there or any(
+        source == SOURCE for source, _ in count_sources(store)
+    )
+    missing = [] if recorded else ["gateway"]
+    if waiting.unread:
+        missing = [f"gateway ({waiting.unread})"]
     return {
         "partial": False,
         "sources": [],
-        "seen": ["gateway"],
+        "seen": ["gateway"] if recorded else [],
         "not_collected": missing,
     }
 

@@ -53,7 +53,7 @@ def decisions(
     more = len(found) > limit
     after = spelled_place(shown[-1].event) if more and shown else ""
     total = _total(store, waiting, asked) if more or asked.before[0] else -1
-    return Document("decisions", items, coverage_of(waiting), total=total), after
+    return Document("decisions", items, coverage_of(store, waiting), total=total), after
 
 
 def _total(store: Store, waiting: Spooled, asked: Asked) -> int:

@@ -129,6 +129,13 @@ UNSOURCED |= {"asks", "amendments", "baselines", "baseline", "baseline-diff"}
 UNSOURCED |= {"baseline-replay", "requests"}
 # An empty one of these says nothing where what it is made from was not collected.
 _COUNTED = {"agents", "tools", "identities", "credentials", "people", "trace-score"}
+# What an empty one rests on alone: without it there is no answer.
+_NO_LOG = "no log was ingested (answerable ingest cloudtrail:PATH)"
+_RESTS_ON = {
+    "trace": ("cloudtrail", _NO_LOG),
+    "trace-by": ("cloudtrail", _NO_LOG),
+    "asks": ("gateway", "no gateway has recorded here"),
+}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 
@@ -162,6 +169,12 @@ def render(
             yield coverage_line(document.coverage, screen)
 
 
+def _absent(document: Document) -> str:
+    """Say what an answer rests on and is not there; empty where it is."""
+    source, said = _RESTS_ON.get(document.kind, ("", ""))
+    return said if source in document.coverage["not_collected"] else ""
+
+
 def _empty(document: Document) -> Iterator[str]:
     """Say that there is nothing, and what would fill it."""
     scanned = bool(document.coverage["sources"])
@@ -174,6 +187,8 @@ def _empty(document: Document) -> Iterator[str]:
             f"{document.kind} not known",
             f"{missing(document.coverage)} missing",
         )
+    elif absent := _absent(document):
+        what, fill = "not known", absent
     elif document.searched:
         what = _NARROWED.get(document.kind, what)
         fill = safe(document.searched)

@@ -191,11 +191,19 @@ def _service(own: Sequence[UsedItem], now: int) -> tuple[str, ...]:
         _allowed(own, "reachable"),
         _called(own, "used"),
         _called(own, "blocked"),
-        f"{_count(granted, lambda item: item['used'] == 0):,}",
+        _idle(granted),
         f"{silent:,}" if silent else "",
         ago(last, now),
         ", ".join(_most_used(own)),
     )
+
+
+def _idle(granted: Sequence[UsedItem]) -> str:
+    """Count what was never used; not known where the trail tells of none of it."""
+    told = [item for item in granted if item["used"] is not None]
+    if granted and not told:
+        return "not known"
+    return f"{_count(told, lambda item: item['used'] == 0):,}"
 
 
 def _most_used(items: Sequence[UsedItem]) -> list[str]:

@@ -169,11 +169,14 @@ def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
     ]
     looks = _denials(cast("Sequence[DecisionItem]", denied.items))
     looks += [_asked(item) for item in waiting[:_ASKS]]
-    told = {
-        "effects": [(effect, counts.get(effect, 0)) for effect in _EFFECTS],
-        "decisions": sum(counts.values()),
+    recorded = "gateway" in wanted.coverage["seen"]
+    told: dict[str, object] = {
+        "effects": [(effect, counts.get(effect, 0)) for effect in _EFFECTS]
+        if recorded
+        else [],
+        "decisions": sum(counts.values()) if recorded else None,
         "own": own is not None,
-        "asks": len(waiting),
+        "asks": len(waiting) if recorded else None,
         "baselines": _stages(baselines),
     }
     return told, looks
