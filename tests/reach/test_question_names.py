@@ -102,3 +102,36 @@ def test_a_value_of_another_type_is_refused_with_the_nearest_one(
     assert caught.value.hint == (f"did you mean {key}={near}?" if near else "")
     if near:
         check_value(key, near, TYPES[key.lower()])
+
+
+@pytest.mark.parametrize(
+    ("resource", "near"),
+    [
+        (
+            "arn:aws:dynamodb:us-esat-1:111122223333:table/t",
+            "arn:aws:dynamodb:us-east-1:111122223333:table/t",
+        ),
+        (
+            "arn:aws:dynamodb:eu-wst-2:111122223333:table/t",
+            "arn:aws:dynamodb:eu-west-2:111122223333:table/t",
+        ),
+        ("arn:aws:dynamodb::111122223333:table/t", "arn:*:dynamodb:*:*:table/"),
+        ("arn:aws:lambda:EU-WEST-1:111122223333:function:f", "eu-west-1"),
+    ],
+)
+def test_a_region_that_cannot_be_is_refused(resource: str, near: str) -> None:
+    inventory = using("s3:GetObject").inventory()
+    action = "lambda:InvokeFunction" if ":lambda:" in resource else "dynamodb:GetItem"
+    with pytest.raises(UsageError) as refused:
+        flow.can(inventory, "ana", action, resource, now=NOW)
+    assert near in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "region",
+    ["us-east-9", "ap-southeast-7", "cn-northwest-1", "us-gov-west-1", "us-*", "*"],
+)
+def test_a_region_that_may_be_new_is_none_the_less_asked_about(region: str) -> None:
+    inventory = using("s3:GetObject").inventory()
+    resource = f"arn:aws:dynamodb:{region}:111122223333:table/t"
+    flow.can(inventory, "ana", "dynamodb:GetItem", resource, now=NOW)

@@ -277,7 +277,9 @@ def amendments(store: Store, *, now: int) -> Document:
     searched = ""
     if said.unheld and not items:
         searched = f"{len(said.unheld)} signed; of the newest: {said.unheld[-1].why}"
-    return Document("amendments", items, coverage_of(store, Spooled()), searched=searched)
+    return Document(
+        "amendments", items, coverage_of(store, Spooled()), searched=searched
+    )
 
 
 def amendment_item(judged: Judged) -> AmendmentItem:

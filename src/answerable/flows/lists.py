@@ -1,6 +1,7 @@
 """The lists: agents, identities, credentials, people, tools; and their coverage."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 from answerable.flows.items import (
     agent_item,
@@ -214,6 +215,19 @@ def _filtered(
     return kept
 
 
+def refuse_misspelled(what: str, given: str, known: Iterable[str]) -> None:
+    """Refuse a word that nothing has where it is nearly one that something has.
+
+    Raises:
+        UsageError: It is.
+    """
+    close = get_close_matches(given, list(known), n=1, cutoff=0.75)
+    if close and close[0] != given:
+        raise UsageError(
+            f"nothing is of {what} {given[:80]!r}", f"did you mean {close[0]}?"
+        )
+
+
 def _searched(kind: str, kinds: Collection[str], count: int) -> str:
     """Say in what none was found; and which kinds there are, where it is none of them.
 
@@ -224,6 +238,7 @@ def _searched(kind: str, kinds: Collection[str], count: int) -> str:
     """
     known = sorted({each for each in kinds if each})
     if kind and known and kind not in known:
+        refuse_misspelled("kind", kind, known)
         return f"nothing is of kind {kind[:80]!r}; there are: {', '.join(known)}"
     return f"none of {count} fits" if count else ""
 

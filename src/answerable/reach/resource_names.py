@@ -16,6 +16,7 @@ from answerable.reach.action_names import Load, Used, near_service
 from answerable.reach.patterns.globs import inward, is_literal, outward
 from answerable.reach.patterns.matrix import type_patterns
 from answerable.reach.patterns.resources import Parts, overlaps_parts, pattern_parts
+from answerable.reach.regions import is_region, near_region
 
 FORM = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
 _PARTITION, _SERVICE, _REGION, _ACCOUNT, _RESOURCE = 1, 2, 3, 4, 5
@@ -56,8 +57,11 @@ def _problem(text: str, load: Load, used: Used) -> UsageError | None:
     if wrong is not None:
         return wrong
     service = outward(parts[_SERVICE])
-    if not is_literal(parts[_SERVICE]) or _fits(load([service]), parts):
+    if not is_literal(parts[_SERVICE]):
         return None
+    held = load([service])
+    if _fits(held, parts):
+        return _region_problem(text, parts, held)
     whole = load(None)
     if _fits(whole, parts) or used().overlaps_resource(parts):
         return None
@@ -85,11 +89,31 @@ def _form_problem(text: str, parts: Parts, load: Load) -> UsageError | None:
     partition, account = parts[_PARTITION], parts[_ACCOUNT]
     if is_literal(partition) and not _PARTITIONS.fullmatch(partition):
         return _refused(text, f"no partition {partition!r}", _with(parts, 1, "aws"))
+    region = parts[_REGION]
+    if region and is_literal(region) and not is_region(region):
+        near = near_region(region)
+        near = _with(parts, _REGION, near) if near else ""
+        return _refused(text, f"no region {region!r}", near)
     if account.isdigit() and not _ACCOUNT_NUMBER.fullmatch(account):
         return UsageError(
             f"no account has {len(account)} digits (got {text[:120]!r}, expected 12)"
         )
     return None if parts[_RESOURCE] else _refused(text, "names no resource", "")
+
+
+def _region_problem(text: str, parts: Parts, catalogue: Catalogue) -> UsageError | None:
+    """Refuse an ARN without a region where each type that it fits has one."""
+    if parts[_REGION]:
+        return None
+    fitting = [
+        form
+        for form in _forms(catalogue, parts[_SERVICE])
+        if overlaps_parts(form, parts)
+    ]
+    if not all(form[_REGION] for form in fitting):
+        return None
+    shown = outward(":".join(fitting[0]))
+    return _refused(text, "names no region", "", f"expected a form such as {shown}")
 
 
 # Beginnings of a service, a region and an account.

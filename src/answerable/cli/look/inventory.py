@@ -159,7 +159,9 @@ def _acts_as(item: ToolItem, identities: str) -> str:
     """Write the identities of a tool: those it acts as, or could read a credential of."""
     if not _only_reads(item):
         return identities or "not known"
-    return f"only if it reads a credential: {identities}" if identities else "none known"
+    return (
+        f"only if it reads a credential: {identities}" if identities else "none known"
+    )
 
 
 def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -48,6 +48,9 @@ def _listed(
         if params.get("id"):
             item = listing.by_key.get(params["id"])
             return Part(Document(kind, [] if item is None else [item], covered))
+        for name in facets:
+            if name in params and params[name] not in listing.counts[name]:
+                lists.refuse_misspelled(name, params[name], listing.counts[name])
         wanted = Wanted(
             search=params.get("q", ""),
             only={name: params[name] for name in facets if name in params},
