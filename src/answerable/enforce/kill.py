@@ -57,7 +57,7 @@ def kill_subject(text: str) -> str:
             f"not a subject that can be killed: {text[:_TOLD]!r} (expected agent:..., "
             "run:..., principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., "
             "rule:ID, issuer:NAME, cred:... or key:KID)",
-            "answerable agents, people, credentials and trace show such ids",
+            "`answerable agents` shows such ids; so do `people` and `credentials`",
         )
     return text
 
