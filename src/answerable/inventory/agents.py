@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from answerable.model.agent import Agent
 from answerable.model.credential import Credential, CredentialClass, platform_of
@@ -12,6 +13,8 @@ from answerable.model.sighting import Facts
 from answerable.model.tool import BUILT_IN, CONTAINER, REMOTE, SHELL, Tool
 
 _PLATFORMS = ("bedrock", "agentcore")
+# Transports of built-in tools that can open any file of their host account.
+_OPENING = (SHELL, "file")
 _LONGEST_LINE = 100  # parents of parents; a longer line is a circle
 
 
@@ -23,6 +26,8 @@ def entities(
     A local server without a stated credential acts with the ambient credentials of its
     agent's host account, and so does a shell, beside those of the agent's environment.
     A file or fetch tool acts with no credential; it could read all that the shell has.
+    A shell or file tool could also read the keys that lie in other files of its home
+    and its project: an environment file, the configuration of another client.
     A remote server runs elsewhere and has no ambient credential of this host.
     A subagent that states no tools has its parent's; one that names a server of its
     parent's uses it with the parent's credential.
@@ -34,21 +39,73 @@ def entities(
         stated[tool.agent].append(tool)
 
     named = _ambient(facts.credentials, every=True)
+    readable = _Readable(facts.credentials, credentials)
+    scopes = tuple({*named, *(agent.scope for agent in facts.agents)} - {""})
+
+    def use(tool: Tool, agent: Agent) -> ToolUse:
+        scope = _scope(tool, agent, scopes)
+        chain = named if tool.transport in BUILT_IN else ambient
+        found = _use(tool, chain.get(scope, ()), credentials)
+        if tool.transport not in _OPENING:
+            return found
+        read = readable.by(scope, tool.seen.source)
+        if tool.is_indirect:
+            reached = {*found.identities, *_proved(read, credentials)}
+            found = replace(found, identities=tuple(sorted(reached)))
+        return replace(found, readable=read)
+
     own = {
-        agent.id: tuple(
-            _use(
-                tool,
-                (named if tool.transport in BUILT_IN else ambient).get(agent.scope, ()),
-                credentials,
-            )
-            for tool in stated.get(agent.id, ())
-        )
+        agent.id: tuple(use(tool, agent) for tool in stated.get(agent.id, ()))
         for agent in facts.agents
     }
     return {
-        key: _entity(agent, _with_inherited(agent, own, agents))
+        key: _entity(agent, _with_inherited(agent, own, agents), credentials)
         for key, agent in sorted(agents.items())
     }
+
+
+@dataclass(slots=True)
+class _Readable:
+    """Keys that lie in files, by the home and by the scan that saw them.
+
+    Only those that could prove an identity: others decide no question.
+    """
+
+    _by: dict[str, tuple[CredentialId, ...]]
+
+    def __init__(
+        self,
+        sightings: Iterable[Credential],
+        credentials: Mapping[CredentialId, CredentialEntity],
+    ) -> None:
+        found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
+        for sighting in sightings:
+            entity = credentials.get(sighting.id)
+            telling = entity is not None and (entity.identity or entity.how)
+            if sighting.cls is CredentialClass.LITERAL and telling:
+                for key in {sighting.scope, sighting.seen.source} - {""}:
+                    found[key][sighting.id] = None
+        self._by = {key: tuple(sorted(ids)) for key, ids in found.items()}
+
+    def by(self, scope: str, source: str) -> tuple[CredentialId, ...]:
+        """Return the keys that a tool of a home and a scan could read."""
+        first, second = self._by.get(scope, ()), self._by.get(source, ())
+        both = first and second and first != second
+        return tuple(sorted({*first, *second})) if both else first or second
+
+
+def _scope(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
+    """Return the host account of a tool: that of the home it was seen in.
+
+    An agent has tools of several where several homes or projects share its name.
+    """
+    kind, _, path = tool.seen.source.partition(":")
+    if kind not in ("home", "repo") or agent.seen.source == tool.seen.source:
+        return agent.scope
+    if kind == "home":
+        return tool.seen.source
+    around = (s for s in scopes if f"home:{path}/".startswith(f"{s}/"))
+    return max(around, key=len, default=agent.scope)
 
 
 def without_guesses(agents: Sequence[Agent]) -> tuple[Agent, ...]:
@@ -209,7 +266,13 @@ def _states_tools(agent: Agent) -> bool:
     return any(n == "tools" and v != "inherits all" for n, v in agent.facts)
 
 
-def _entity(agent: Agent, tools: tuple[ToolUse, ...]) -> AgentEntity:
+def _entity(
+    agent: Agent,
+    tools: tuple[ToolUse, ...],
+    credentials: Mapping[CredentialId, CredentialEntity],
+) -> AgentEntity:
     """Count a tool that is switched off too: the agent can edit the file that says so."""
     reached = {identity for use in tools for identity in use.identities}
+    for read in {use.readable for use in tools}:
+        reached |= set(_proved(read, credentials))
     return AgentEntity(agent, tools, tuple(sorted(reached | set(agent.runs_as))))

@@ -32,9 +32,11 @@ Part = TypeVar(
     OwnerEvidence,
     PublicAccessBlock,
     RoleAssignment,
-    Tool,
     UserGroup,
 )
+
+# Connectors whose sources are places of their own, each with agents of its own.
+_FOLDERS = ("home", "repo")
 
 _WORDS: Mapping[Layer, str] = {
     Layer.IDENTITY: "identity-policies",
@@ -64,7 +66,11 @@ def ordered(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
 
 
 class _Speakers:
-    """Tells whether a newer sync of the same connector speaks for a thing."""
+    """Tells whether a newer sync of the same connector speaks for a thing.
+
+    An agent's tools are said by each home and project: two of one name are two places,
+    and the agent of that name can have the tools of both.
+    """
 
     def __init__(self, syncs: Sequence[Sync]) -> None:
         self._newest: dict[tuple[str, str, str], int] = {}
@@ -98,12 +104,14 @@ def merge(syncs: Sequence[Sync]) -> Facts:
 
     Returns:
         Facts with one entry per id, sorted by id (a person may have a second, of their
-        own files' saying). Credentials keep one sighting per place; tools one per agent and place; links and evidence are deduplicated.
+        own files' saying). Credentials keep one sighting per place; tools one per agent and place, and
+        each home and project keeps its own; links and evidence are deduplicated.
     """
     spell = Spellings(i for sync in syncs for i in sync.facts.identities)
     spelled = [replace(sync, facts=_spelled(sync.facts, spell)) for sync in syncs]
     speakers = _Speakers(spelled)
     connectors = [sync.connector for sync in spelled]
+    origins = [_origin(sync) for sync in spelled]
     facts = [sync.facts for sync in spelled]
 
     def parts(
@@ -118,10 +126,12 @@ def merge(syncs: Sequence[Sync]) -> Facts:
                     kept.setdefault(key(part), part)
         return tuple(kept[name] for name in sorted(kept, key=repr))
 
-    def whole(pick: Callable[[Facts], Sequence[Fact]]) -> tuple[Fact, ...]:
+    def whole(
+        pick: Callable[[Facts], Sequence[Fact]], by: Sequence[str] = connectors
+    ) -> tuple[Fact, ...]:
         found: dict[tuple[str, bool], list[Fact]] = defaultdict(list)
         told: set[tuple[str, str]] = set()
-        for connector, each in zip(connectors, facts, strict=True):
+        for connector, each in zip(by, facts, strict=True):
             mine = pick(each)
             for fact in mine:
                 if (fact.id, connector) not in told:
@@ -131,12 +141,8 @@ def merge(syncs: Sequence[Sync]) -> Facts:
 
     return Facts(
         persons=whole(lambda f: f.persons),
-        agents=whole(lambda f: f.agents),
-        tools=parts(
-            lambda f: f.tools,
-            lambda t: (t.agent, t.id, t.seen.place),
-            lambda t: (t.agent, ""),
-        ),
+        agents=whole(lambda f: f.agents, origins),
+        tools=_tools(spelled, speakers),
         credentials=parts(
             lambda f: f.credentials,
             lambda c: (c.id, c.place, c.name),
@@ -173,6 +179,21 @@ def merge(syncs: Sequence[Sync]) -> Facts:
         ),
         groups=parts(lambda f: f.groups, lambda g: g.id, lambda g: (g.id, "")),
     )
+
+
+def _tools(syncs: Sequence[Sync], speakers: _Speakers) -> tuple[Tool, ...]:
+    kept: dict[Hashable, Tool] = {}
+    for position, sync in enumerate(syncs):
+        own = sync.connector in _FOLDERS
+        for tool in sync.facts.tools:
+            if own or speakers.speaks(position, sync.connector, tool.agent):
+                kept.setdefault((tool.agent, tool.id, tool.seen.place), tool)
+    return tuple(kept[name] for name in sorted(kept, key=repr))
+
+
+def _origin(sync: Sync) -> str:
+    """Name the connector, and the folder of one that reads homes or projects."""
+    return sync.source if sync.connector in _FOLDERS else sync.connector
 
 
 def _word(attachment: Attachment) -> str:
@@ -256,7 +277,23 @@ def _of_all(found: Sequence[object]) -> dict[str, object]:
             "team": all(person.team for person in people),
             "alive": all(person.alive for person in people),
         }
+    agents = [fact for fact in found if isinstance(fact, Agent)]
+    if agents:
+        return _of_agents(agents)
     accounts = [fact for fact in found if isinstance(fact, Account)]
     if accounts:
         return {"management": any(account.management for account in accounts)}
     return {}
+
+
+def _of_agents(agents: Sequence[Agent]) -> dict[str, object]:
+    """Join agents of one name: one acts unattended where any of them does."""
+    sources = {agent.seen.source for agent in agents}
+    places = sum(source.partition(":")[0] in _FOLDERS for source in sources)
+    joined: dict[str, object] = {
+        "unattended": any(agent.unattended for agent in agents),
+        "runs_as": tuple(dict.fromkeys(r for agent in agents for r in agent.runs_as)),
+    }
+    if places > 1:
+        joined["note"] = f"configured in {places} places of one name"
+    return joined

@@ -67,12 +67,14 @@ class ToolUse:
         identities: What they prove, as far as known; of a tool that only reads, what
             the credentials prove that it could read.
         inherited: True when it acts with ambient credentials of the host.
+        readable: Credentials in other files of its home or project that it could read.
     """
 
     tool: Tool
     credentials: tuple[CredentialId, ...]
     identities: tuple[IdentityId, ...]
     inherited: bool
+    readable: tuple[CredentialId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ def _of_agent(graph: Graph, inventory: Inventory, entity: AgentEntity) -> Starts
     found: list[Start] = []
     apart: list[UnknownSubject] = []
     for identity in entity.identities:
-        for hop in _hops(graph, entity, identity):
+        for hop in _hops(graph, inventory, entity, identity):
             start = Start(subject, identity, (hop,))
             each = _of_identity(graph, inventory, start)
             found += each.starts
@@ -169,23 +169,28 @@ def _of_agent(graph: Graph, inventory: Inventory, entity: AgentEntity) -> Starts
 def _unresolved(
     graph: Graph, inventory: Inventory, entity: AgentEntity
 ) -> Iterator[UnknownSubject]:
-    used = dict.fromkeys(c for use in entity.tools for c in use.credentials)
+    used = dict.fromkeys(
+        c for use in entity.tools for c in (*use.credentials, *use.readable)
+    )
     found = (inventory.credentials.get(credential) for credential in used)
     for each in found:
         if each and each.identity is None and each.how:
             yield unknown_credential(graph.estate, each)
 
 
-def _hops(graph: Graph, entity: AgentEntity, identity: IdentityId) -> Iterator[Hop]:
+def _hops(
+    graph: Graph, inventory: Inventory, entity: AgentEntity, identity: IdentityId
+) -> Iterator[Hop]:
     """Say how an agent comes to act as an identity.
 
     A workflow enters with its token: then the trust's conditions stand on the path.
     """
     subject = entity.agent.id
     uses = [use for use in entity.tools if identity in use.identities]
+    reads = [use for use in entity.tools if _reads(inventory, use, identity)]
     hop = Hop(subject, "runs as", identity, TRUE, ())
-    if uses:
-        hop = _through_tools(subject, identity, uses)
+    if uses or (reads and identity not in entity.agent.runs_as):
+        hop = _through_tools(subject, identity, uses, reads)
     entries = _entries(graph, entity, identity)
     for entry in entries:
         formula = chained(hop.formula, entry.formula)
@@ -206,7 +211,22 @@ def _entries(graph: Graph, entity: AgentEntity, identity: IdentityId) -> list[Ho
     ]
 
 
-def _through_tools(subject: str, identity: IdentityId, uses: Sequence[ToolUse]) -> Hop:
+def _reads(inventory: Inventory, use: ToolUse, identity: IdentityId) -> bool:
+    """Tell whether a tool acts as an identity only through a key that it could read."""
+    if use.tool.is_indirect:
+        return identity in use.identities
+    if identity in use.identities:
+        return False
+    found = (inventory.credentials.get(key) for key in use.readable)
+    return any(each is not None and each.identity == identity for each in found)
+
+
+def _through_tools(
+    subject: str,
+    identity: IdentityId,
+    uses: Sequence[ToolUse],
+    reads: Sequence[ToolUse],
+) -> Hop:
     """Say through which tool an agent acts: one that no rule narrows, if there is one.
 
     A rule of the agent's client lies in a file that the agent can edit: it makes a
@@ -216,8 +236,8 @@ def _through_tools(subject: str, identity: IdentityId, uses: Sequence[ToolUse]) 
     free = next((use for use in acting if not _rule(use.tool)), None)
     if free is not None:
         return Hop(subject, free.tool.id, identity, TRUE, ())
-    condition = either(_lifted_rules(acting), _indirect_use(uses))
-    return Hop(subject, (acting or uses)[0].tool.id, identity, condition, ())
+    condition = either(_lifted_rules(acting), _indirect_use(reads))
+    return Hop(subject, (*acting, *reads)[0].tool.id, identity, condition, ())
 
 
 def _lifted_rules(uses: Iterable[ToolUse]) -> Formula:
@@ -226,12 +246,11 @@ def _lifted_rules(uses: Iterable[ToolUse]) -> Formula:
     return either(*(atom(CLIENT_RULE, "Allows", (each,)) for each in asked[:_MOST]))
 
 
-def _indirect_use(uses: Iterable[ToolUse]) -> Formula:
+def _indirect_use(reading: Sequence[ToolUse]) -> Formula:
     """Return the condition that a credential which a tool reads is used elsewhere.
 
-    A file tool reads credential files, a fetch tool the instance metadata service.
+    A file tool or a shell reads files, a fetch tool the instance metadata service.
     """
-    reading = [use for use in uses if use.tool.is_indirect]
     if not reading:
         return FALSE
     free = [use for use in reading if not _rule(use.tool)]

@@ -1,0 +1,175 @@
+"""Credentials that an agent can read, and homes or projects of one name: no false no."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from answerable.cli.main import main
+
+ACCOUNT = "444455556666"
+BOB = f"arn:aws:iam::{ACCOUNT}:user/bob"
+BOBS_KEY = "AKIAIOSFODNN7EXAMPLE"
+OPS_KEY = "AKIAI44QH8DHBEXAMPLE"
+OBJECT = "arn:aws:s3:::corp-data/pub/x"
+
+Run = Callable[..., tuple[int, dict[str, list[dict[str, object]]]]]
+
+
+def _user(name: str, resource: str) -> dict[str, object]:
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return {
+        "Path": "/",
+        "UserName": name,
+        "UserId": f"AIDA{name.upper():X<17}",
+        "Arn": f"arn:aws:iam::{ACCOUNT}:user/{name}",
+        "CreateDate": "2024-01-01T00:00:00Z",
+        "UserPolicyList": [{"PolicyName": "own", "PolicyDocument": document}],
+        "GroupList": [],
+        "AttachedManagedPolicies": [],
+    }
+
+
+def _key(user: str, key: str) -> str:
+    row = {"UserName": user, "AccessKeyId": key, "Status": "Active"}
+    return json.dumps(
+        {"AccessKeyMetadata": [{**row, "CreateDate": "2024-02-01T00:00:00Z"}]}
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _server(key: str) -> str:
+    env = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "s" * 20}
+    return json.dumps({"mcpServers": {"a": {"command": "uvx", "env": env}}})
+
+
+def _profile(key: str) -> str:
+    return f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    users = [
+        _user("bob", "arn:aws:s3:::corp-data/pub/*"),
+        _user("ops", "arn:aws:s3:::o/*"),
+    ]
+    details = {
+        "UserDetailList": users,
+        "GroupDetailList": [],
+        "RoleDetailList": [],
+        "Policies": [],
+        "IsTruncated": False,
+    }
+    _write(tmp_path / "account.json", json.dumps(details))
+    caller = json.dumps({"UserId": "x", "Account": ACCOUNT, "Arn": BOB})
+    keys = (caller, _key("bob", BOBS_KEY), _key("ops", OPS_KEY))
+    _write(tmp_path / "keys.json", "\n".join(keys))
+
+    def call(*words: str) -> tuple[int, dict[str, list[dict[str, object]]]]:
+        store = ["--store", str(tmp_path / "store"), "-o", "json", "-q"]
+        code = main([*store, *(word.replace("~", str(tmp_path)) for word in words)])
+        return code, json.loads(capsys.readouterr().out)
+
+    return call
+
+
+AWS = ("aws:~/account.json", "aws-keys:~/keys.json")
+_CAN = ("s3:GetObject", OBJECT, "--assume", "resource-policies")
+
+
+def _can(run: Run, agent: str) -> dict[str, object]:
+    code, document = run("can", agent, *_CAN, "--expect", "never")
+    assert code == 1, document
+    return document["items"][0]
+
+
+def _is_indirect(item: dict[str, object]) -> bool:
+    return "answerable:indirect-use" in json.dumps(item["conditions"])
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+def test_two_homes_of_one_name_are_one_agent_with_the_tools_of_both(
+    run: Run, tmp_path: Path, first: str
+) -> None:
+    for home in ("one", "two"):
+        key = BOBS_KEY if home == first else OPS_KEY
+        _write(tmp_path / home / "fay/.cursor/mcp.json", _server(key))
+        _write(tmp_path / home / "fay/.claude/settings.json", "{}")
+        _write(tmp_path / home / "fay/.aws/credentials", _profile(key))
+    run("scan", "home:~/one/fay", "home:~/two/fay", *AWS)
+    assert _can(run, "cursor/fay")["verdict"] == "always"
+    # The shell of the second home's client acts with the login of the second home.
+    assert _can(run, "claude-code/fay")["verdict"] == "always"
+    _, tools = run("tools")
+    places = {
+        item["id"] for item in tools["items"] if item["agent"] == "agent:cursor/fay"
+    }
+    assert "tool:mcp/a/*" in places
+    _, agents = run("agents")
+    told = next(item for item in agents["items"] if item["id"] == "agent:cursor/fay")
+    assert told["note"] == "configured in 2 places of one name"
+
+
+def test_two_projects_of_one_name_are_one_agent_with_the_tools_of_both(
+    run: Run, tmp_path: Path
+) -> None:
+    for folder, key in (("one", OPS_KEY), ("two", BOBS_KEY), ("zoo", OPS_KEY)):
+        _write(tmp_path / folder / "api/.mcp.json", _server(key))
+    run("scan", *(f"repo:~/{folder}/api" for folder in ("one", "two", "zoo")), *AWS)
+    assert _can(run, "claude-code/api")["verdict"] == "always"
+
+
+def test_an_environment_file_of_its_project_can_be_read(
+    run: Run, tmp_path: Path
+) -> None:
+    _write(
+        tmp_path / "eve/proj/.env",
+        f"AWS_ACCESS_KEY_ID={BOBS_KEY}\nAWS_SECRET_ACCESS_KEY=s\n",
+    )
+    _write(tmp_path / "eve/proj/.claude/settings.json", "{}")
+    _write(tmp_path / "eve/.aws/credentials", _profile(OPS_KEY))
+    run("scan", "home:~/eve", "repo:~/eve/proj", *AWS)
+    item = _can(run, "claude-code/proj")
+    assert (item["verdict"], _is_indirect(item)) == ("only-if", True)
+
+
+@pytest.mark.parametrize(
+    ("client", "file", "content"),
+    [
+        ("claude-code", ".claude/settings.json", "{}"),
+        ("codex", ".codex/config.toml", 'model = "m"\n'),
+    ],
+)
+def test_a_file_of_another_client_of_its_home_can_be_read(
+    run: Run, tmp_path: Path, client: str, file: str, content: str
+) -> None:
+    _write(tmp_path / "fay/.cursor/mcp.json", _server(BOBS_KEY))
+    _write(tmp_path / "fay" / file, content)
+    _write(tmp_path / "fay/.aws/credentials", _profile(OPS_KEY))
+    run("scan", "home:~/fay", *AWS)
+    item = _can(run, f"{client}/fay")
+    assert (item["verdict"], _is_indirect(item)) == ("only-if", True)
+    _, found = run("who-can", "s3:GetObject", OBJECT)
+    bob = next(each for each in found["items"] if each["subject"] == BOB)
+    assert f"agent:{client}/fay" in bob["agents"]
+    # A trail of the key's own tool stays with that tool.
+    _, agents = run("agents")
+    shown = next(a for a in agents["items"] if a["id"] == f"agent:{client}/fay")
+    assert BOB in shown["identities"]
+
+
+def test_a_key_of_another_client_whose_principal_is_unknown_makes_no_never(
+    run: Run, tmp_path: Path
+) -> None:
+    _write(tmp_path / "fay/.cursor/mcp.json", _server("AKIAJJJJJJJJJJEXAMPL"))
+    _write(tmp_path / "fay/.claude/settings.json", "{}")
+    _write(tmp_path / "fay/.aws/credentials", _profile(OPS_KEY))
+    run("scan", "home:~/fay", *AWS)
+    code, document = run("can", "claude-code/fay", *_CAN, "--expect", "never")
+    assert (code, document["items"][0]["verdict"]) == (3, "not-known")
