@@ -21,10 +21,10 @@ from answerable.serving.mcp.members import (
     WITHIN,
     check_text,
     check_utf8,
-    is_deeper,
 )
 from answerable.serving.mcp.messages import MAX_ID, SAFE, Kind
 from answerable.serving.mcp.methods import Era
+from answerable.serving.mcp.nesting import is_deeper
 from answerable.serving.wire.refusals import Refused
 
 TOOLS_CALL = "tools/call"

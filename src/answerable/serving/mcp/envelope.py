@@ -19,7 +19,6 @@ from functools import lru_cache
 from answerable.serving.mcp.members import (
     WITHIN,
     Span,
-    is_deeper,
     is_object,
     members,
     refuse_lookalikes,
@@ -28,6 +27,7 @@ from answerable.serving.mcp.members import (
 )
 from answerable.serving.mcp.messages import Kind, Message
 from answerable.serving.mcp.methods import Era, Method
+from answerable.serving.mcp.nesting import is_deeper
 from answerable.serving.wire.head import Head
 from answerable.serving.wire.refusals import TASKS, VERSIONS, Refused, Why
 

@@ -16,12 +16,12 @@ memory, and never looked into.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from answerable.model.key_names import fold_key
+from answerable.serving.mcp.nesting import is_deeper
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_DEPTH = 64
@@ -30,8 +30,6 @@ MAX_MEMBERS = 1024
 KEY_MARKS = len('{"":')
 QUOTE = ord('"')
 
-# A whole string; possessive, so that it is read once.
-STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 # What stands before a value: `{` or `,`, its key and a colon; else nothing at all, so
 # that it is found right where it is looked for.
 BEFORE_VALUE = re.compile(
@@ -40,9 +38,6 @@ BEFORE_VALUE = re.compile(
 )
 # What stands after the last one, or in an object that has none.
 AFTER_VALUES = re.compile(rb"[ \t\n\r]*+(?:\{[ \t\n\r]*+)?+\}[ \t\n\r]*+")
-NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-# What a bracket adds to the depth, as a signed byte.
-DEEPER = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 WHITE = b" \t\n\r"
 INK = re.compile(rb"[^ \t\n\r]")
 
@@ -88,22 +83,6 @@ def check_utf8(data: bytes) -> None:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refused(Why.NOT_JSON, offset=error.start) from None
-
-
-def is_deeper(data: bytes, depth: int) -> bool:
-    """Say whether JSON is nested more deeply than that."""
-    # Brackets in strings count here, so a few of them say nothing yet.
-    return (
-        len(data) > depth
-        and data.count(b"[") + data.count(b"{") > depth
-        and _depth(data) > depth
-    )
-
-
-def _depth(data: bytes) -> int:
-    """How deep brackets are nested; of malformed text it means nothing."""
-    steps = STRING.sub(b"", data).translate(DEEPER, NOT_BRACKETS)
-    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def members(data: bytes, within: Span | None = None) -> dict[str, Span]:

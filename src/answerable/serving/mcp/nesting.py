@@ -1,0 +1,48 @@
+"""How deeply JSON is nested, in time that grows with its size alone.
+
+RE2 reads each byte once, whatever the text; a caller may send four million brackets.
+"""
+
+from functools import cache
+from typing import Protocol, cast
+
+import msgspec
+import re2
+
+_PLAIN = r'[^"\[\]{}]|"(?:[^"\\]|\\.)*"'
+_MEMORY = 64 << 20  # bytes, of its automaton
+_value = msgspec.json.Decoder(msgspec.Raw)
+
+
+class _Matcher(Protocol):
+    def fullmatch(self, text: bytes) -> object: ...
+
+
+def is_deeper(data: bytes, depth: int) -> bool:
+    """Tell whether JSON is nested more deeply than that; of no JSON, say False."""
+    # Brackets in strings count here, so a few of them say nothing yet.
+    if len(data) <= depth or data.count(b"[") + data.count(b"{") <= depth:
+        return False
+    if _at_most(depth).fullmatch(data) is not None:
+        return False
+    try:
+        _value.decode(data)
+    except RecursionError:
+        return True
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+@cache
+def _at_most(depth: int) -> _Matcher:
+    """Make the expression of text whose brackets are nested no deeper."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.dot_nl = options.never_capture = True
+    options.max_mem = _MEMORY
+    options.log_errors = False
+    level = f"(?:{_PLAIN})*"
+    for _ in range(depth):
+        level = rf"(?:{_PLAIN}|[\[{{]{level}[\]}}])*"
+    return cast(_Matcher, re2.compile(level.encode(), options))
