@@ -19,7 +19,7 @@ SEED = 20261124
 LAWS = ("expansions", "law", "what-if", "cedar", "races", "intent")
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers"),
-    *("gateway", "enforce", "federation", "web"),
+    *("gateway", "fairness", "enforce", "federation", "web"),
     *LAWS,
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
@@ -144,6 +144,13 @@ def gateway_part(
 
         rounds, seconds = (1, 0.5) if quick else (figures.ROUNDS, figures.SECONDS)
         yield from figures.figures(ROOT, folder, rounds, seconds, command)
+    if "fairness" in parts:
+        from bench.gateway import fairness
+
+        rounds, seconds = (
+            (1, fairness.QUICK) if quick else (fairness.ROUNDS, fairness.SECONDS)
+        )
+        yield from fairness.figures(folder, rounds, seconds, command)
     if "enforce" in parts:
         from bench.enforce import figures as enforce
 

@@ -8,7 +8,7 @@ _SECTIONS = (
     ("The command line, ingest and trace", ("help", "ingest", "queries")),
     ("Reach", ("reach",)),
     ("Beside other tools", ("peers",)),
-    ("Gateway", ("gateway",)),
+    ("Gateway", ("gateway", "fairness")),
     ("Decision point", ("enforce",)),
     ("Federation", ("federation",)),
     ("Web", ("web",)),

@@ -13,6 +13,7 @@ class Limits:
         connections_per_address: Of either kind, from one address.
         connections_per_caller: Of one caller.
         calls_per_caller: Calls of one principal in flight at once.
+        bytes_per_caller: Of the bodies of one caller's calls in flight.
         first_request: For a new connection: the TLS handshake, and the first byte.
         head: From the first byte of a request to the end of its head.
         body: From there to the end of its body.
@@ -28,6 +29,7 @@ class Limits:
     connections_per_address: int = 500
     connections_per_caller: int = 250
     calls_per_caller: int = 64
+    bytes_per_caller: int = 16 << 20
     first_request: int = 5
     head: int = 10
     body: int = 30

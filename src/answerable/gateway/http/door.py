@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.gateway.exchange import Exchange
+from answerable.gateway.http.fair_queue import FairQueue
 from answerable.gateway.sessions import Sessions
 from answerable.gateway.wire.opening import Opening, remembering
 from answerable.model.limits import Limits
@@ -65,6 +67,9 @@ class Door:
         draining: It takes nothing more.
         fronts: Connections that are open.
         in_flight: Calls under way, by principal.
+        held_bytes: Bytes of large bodies of these, by principal.
+        waiters: Calls that wait for such bytes, by principal.
+        queue: Calls that wait for their caller's turn.
         tasks: What is done beside the calls.
         admission: Decides which connections stay open.
     """
@@ -81,15 +86,41 @@ class Door:
     draining: bool = False
     fronts: set[Open] = field(default_factory=set)
     in_flight: dict[str, int] = field(default_factory=dict)
+    held_bytes: dict[str, int] = field(default_factory=dict)
+    waiters: dict[str, deque[Callable[[], None]]] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    queue: FairQueue = field(init=False)
     admission: AdmissionControl = field(init=False)
 
     def __post_init__(self) -> None:
         self.admission = AdmissionControl(self.limits)
+        self.queue = FairQueue(self.loop)
 
     def may_enter(self, principal: str) -> bool:
         """Say whether a principal may have one more call under way."""
         return self.in_flight.get(principal, 0) < self.limits.calls_per_caller
+
+    def hold(self, principal: str, size: int) -> bool:
+        """Count bytes of a body that comes; False where they are too many."""
+        held = self.held_bytes.get(principal, 0) + size
+        if held > self.limits.bytes_per_caller:
+            return False
+        self.held_bytes[principal] = held
+        return True
+
+    def release(self, principal: str, size: int) -> None:
+        """Count them no more, and have calls look again that wait for some."""
+        left = self.held_bytes[principal] - size
+        if left:
+            self.held_bytes[principal] = left
+        else:
+            del self.held_bytes[principal]
+        for look in self.waiters.pop(principal, ()):
+            look()
+
+    def wait_for_bytes(self, principal: str, look: Callable[[], None]) -> None:
+        """Have a call look again once bytes of its caller are free."""
+        self.waiters.setdefault(principal, deque()).append(look)
 
     def entered(self, principal: str) -> None:
         """One more is under way."""

@@ -8,12 +8,12 @@ from. A client that stops sending is taken for one that is gone.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from enum import StrEnum
 from typing import cast
 
 from answerable.gateway.http.door import Door
+from answerable.gateway.http.line import Early
 from answerable.gateway.http.outlet import nothing
-from answerable.gateway.http.turn import Early, Turn
+from answerable.gateway.http.turn import Turn
 from answerable.gateway.wire.heads import (
     CONTINUE,
     LAST_CHUNK,
@@ -31,19 +31,10 @@ from answerable.serving.ticker import NEVER
 from answerable.serving.wire.intake import Arrived, Body, Intake
 from answerable.serving.wire.place import Served
 from answerable.serving.wire.refusals import Refused, Why
+from answerable.serving.wire.waits import Wait
 
 # One write for a head and a small body costs less than two, and than copying more.
 JOINED = 64 * 1024
-
-
-class _Wait(StrEnum):
-    """What the connection waits for: the key of `Limits` that bounds it."""
-
-    FIRST = "first_request"
-    REQUEST = "idle"
-    HEAD = "head"
-    BODY = "body"
-    ANSWER = ""  # bounded by the server's own deadlines
 
 
 class Front(asyncio.Protocol):
@@ -74,7 +65,7 @@ class Front(asyncio.Protocol):
         self._intake = Intake(door.read)
         self._arrived: deque[Arrived[Opening]] = deque()
         self._turn: Turn | None = None
-        self._wait = _Wait.ANSWER
+        self._wait = Wait.ANSWER
         self._is_ours = link is not None  # it stays with this worker
         # What another worker would have to read again.
         self._received: list[bytes] | None = None if door.peers is None else []
@@ -152,7 +143,7 @@ class Front(asyncio.Protocol):
     def late(self) -> None:
         """The client waits too long with what it has to send."""
         turn = self._turn
-        is_idle = self._wait in (_Wait.FIRST, _Wait.REQUEST)
+        is_idle = self._wait in (Wait.FIRST, Wait.REQUEST)
         if is_idle or self._transport is None:
             self.abort()
             return
@@ -254,7 +245,7 @@ class Front(asyncio.Protocol):
             turn = self._turn
             if turn is None:
                 self._begin(arrived.popleft())
-            elif turn.wants_body:
+            elif turn.wants_body and not turn.is_parked:
                 self._go_on(turn, arrived.popleft())
             else:
                 break
@@ -290,38 +281,54 @@ class Front(asyncio.Protocol):
             self._settle(turn, turn.caller.principal)
         if turn.early is not None:
             self._intake.drop()
-        if head.expects and not self._arrived and self._transport is not None:
-            self._invite(turn)
+        expects = head.expects and not self._arrived and self._transport is not None
+        if turn.is_refused or (expects and turn.early is not None):
+            self._turn_away(turn)
+        elif expects:
+            self._send(CONTINUE)
+
+    def _turn_away(self, turn: Turn) -> None:
+        """Answer before the body is here, and read none of it."""
+        self._closes = True
+        self._arrived.clear()
+        turn.body(b"")
 
     def identified(self) -> None:
         """The turn knows at last who is calling, or that nobody is known to."""
         turn = self._turn
         if turn is not None and turn.caller is not None:
             self._settle(turn, turn.caller.principal)
+            if turn.is_refused:
+                self._turn_away(turn)
+        self.resume()
+
+    def unparked(self) -> None:
+        """The body of the turn may come now."""
+        if self._transport is not None and not self._held:
+            self._transport.resume_reading()
         self.resume()
 
     def _settle(self, turn: Turn, principal: str) -> None:
         """Keep the connection, or hand it to the worker that owns its caller."""
         slot = self._slot
         if slot is not None and not self.door.admission.identify(slot, principal):
-            self._closes = True
             turn.refuse(Why.TOO_MANY_CONNECTIONS)
             return
         peers = self.door.peers
-        if peers is None:
-            return
         received, self._received = self._received, None
-        if peers.owns(principal):
+        if peers is None or peers.owns(principal):
             self._is_ours = True
+            turn.hold()
+            if turn.is_parked and self._transport is not None:
+                self._transport.pause_reading()
         elif self._is_ours or received is None:
             # One hop, and one worker for all requests of a connection.
             self._closes = True
-            turn.refuse(Why.MISDIRECTED)
+            turn.misdirect()
         else:
             transport = self._let_go()
             if transport is not None:
-                data = b"".join(received)
-                slot, self._slot = self._slot, None
+                self._slot, data = None, b"".join(received)
                 peers.hand_over(
                     transport, principal, self.link, self.served, data, slot
                 )
@@ -334,14 +341,6 @@ class Front(asyncio.Protocol):
         self._arrived.clear()
         self._turn = None
         return transport
-
-    def _invite(self, turn: Turn) -> None:
-        """Have the client send its body, or not (RFC 9110 10.1.1)."""
-        if turn.early is None:
-            self._send(CONTINUE)
-        else:
-            self._closes = True
-            turn.body(b"")
 
     def _refuse(self, refused: Refused) -> None:
         """Answer what is no request."""
@@ -363,8 +362,8 @@ class Front(asyncio.Protocol):
             self._time()
 
     def _is_last(self) -> bool:
-        # An answer before anybody was identified: what was received begins with a
-        # request that is done with, so the connection cannot be handed over any more.
+        # What was received begins with a request that is answered, though nobody was
+        # identified: the connection cannot be handed over any more.
         return self._closes or self.door.draining or self._received is not None
 
     def _send(self, data: bytes) -> None:
@@ -385,15 +384,16 @@ class Front(asyncio.Protocol):
         """Set the deadline for what the connection waits for now."""
         turn = self._turn
         if turn is not None:
-            wait = _Wait.BODY if turn.wants_body else _Wait.ANSWER
+            reads = turn.wants_body and not turn.is_parked
+            wait = Wait.BODY if reads else Wait.ANSWER
         elif not self._intake.is_between:
-            wait = _Wait.HEAD
+            wait = Wait.HEAD
         else:
-            wait = _Wait.FIRST if self._is_new else _Wait.REQUEST
+            wait = Wait.FIRST if self._is_new else Wait.REQUEST
         if wait is self._wait:
             return
         self._wait = wait
-        if wait is _Wait.ANSWER:
+        if wait is Wait.ANSWER:
             self.deadline = NEVER
         else:
             self.deadline = self.door.loop.time() + getattr(self.door.limits, wait)

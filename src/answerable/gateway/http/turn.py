@@ -7,29 +7,26 @@ on disk first. The answer goes from its `Relay` to the client's connection.
 
 import asyncio
 from functools import partial
-from typing import Protocol
-
-import msgspec
 
 from answerable.gateway.credentials import Credentials
-from answerable.gateway.http.door import Door
-from answerable.gateway.http.outlet import Outlet
+from answerable.gateway.http.fair_queue import LARGE
+from answerable.gateway.http.line import Early, Line
 from answerable.gateway.http.relay import Relay
 from answerable.gateway.passage import Denied, Passage
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.upstreams import Sending, Sent
-from answerable.gateway.wire.heads import Heading, heading, json_heading
+from answerable.gateway.wire.heads import heading, json_heading
 from answerable.gateway.wire.opening import Opening, read_request
 from answerable.model.caller import Caller
 from answerable.model.record import Ending
 from answerable.serving.callers.errors import KeysNeeded, Unidentified
-from answerable.serving.link import Link
 from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.envelope import VERSION_HEADER, session_of
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import Era
 from answerable.serving.mcp.place import server_of
-from answerable.serving.wire.place import Served, check_place
+from answerable.serving.wire.head import MAX_BODY
+from answerable.serving.wire.place import check_place
 from answerable.serving.wire.refusals import Refused, Why
 
 OK = 200
@@ -38,35 +35,6 @@ DENIED = 200  # the TypeScript SDK loses the error of a 403, in every revision
 FORBIDDEN = 403
 UNAVAILABLE = 503
 LISTEN = "subscriptions/listen"
-
-
-class Line(Outlet, Protocol):
-    """The client's connection, as one turn sees it."""
-
-    door: Door
-    served: Served
-    link: Link
-
-    def identified(self) -> None:
-        """The turn knows at last who is calling, or that nobody is known to."""
-
-    def abort(self) -> None:
-        """Close at once."""
-
-    def revoke(self, early: "Early") -> None:
-        """Give this instead of an answer that is not begun; end or cut another."""
-
-
-class Early(msgspec.Struct, frozen=True):
-    """An answer that needs no server.
-
-    Attributes:
-        heading: Its status and fields.
-        body: Its body.
-    """
-
-    heading: Heading
-    body: bytes = b""
 
 
 class Turn:
@@ -79,16 +47,18 @@ class Turn:
     Attributes:
         wants_body: The body of the request is what comes next.
         early: The answer, where the head alone settled it; a body is dropped.
+        is_parked: Its body is not read until other calls of its caller have ended.
+        is_refused: The answer waits for no body, and ends the connection.
         caller: Who is calling, None where that is not known (yet).
     """
 
     __slots__ = (
-        "_door", "_expiry", "_head", "_line", "_opening", "_over", "_paused", "_relay",
-        "_sending", "caller", "early", "wants_body",
+        "_door", "_expiry", "_head", "_held", "_line", "_opening", "_over", "_paused", "_relay",
+        "_sending", "caller", "early", "is_parked", "is_refused", "wants_body",
     )  # fmt: skip
 
     def __init__(self, line: Line, opening: Opening) -> None:
-        self.wants_body = False
+        self.wants_body = self.is_refused = self.is_parked = False
         self.early: Early | None = None
         self._line = line
         self._door = line.door
@@ -100,6 +70,7 @@ class Turn:
         self._expiry: asyncio.TimerHandle | None = None  # of a stream
         self._over = False
         self._paused = False
+        self._held = 0  # bytes of its body, where that is large
 
     def start(self) -> None:
         """Find out by the head who is calling, or what the answer is if nobody."""
@@ -117,13 +88,50 @@ class Turn:
             return
         self.wants_body = True
 
+    def misdirect(self) -> None:
+        """Another worker has to serve its caller, over another connection."""
+        self.early = self._refusal(Refused(Why.MISDIRECTED))
+
     def refuse(self, why: Why) -> None:
-        """Answer with a refusal, whatever its body says."""
+        """Answer with a refusal before its body is here."""
         self.early = self._refusal(Refused(why))
+        self.is_refused = True
+
+    def hold(self) -> None:
+        """Count a large body against its caller's bytes; wait where these are taken."""
+        caller, size = self.caller, self._head.length
+        if self.early is not None or caller is None or 0 <= size <= LARGE:
+            return
+        size = MAX_BODY if size < 0 else size
+        self.is_parked = not self._door.hold(caller.principal, size)
+        if self.is_parked:
+            self._door.wait_for_bytes(caller.principal, self._hold_again)
+        else:
+            self._held = size
+
+    def _hold_again(self) -> None:
+        """Bytes of its caller are free again."""
+        if not self._over:
+            self.hold()
+            if not self.is_parked:
+                self._line.unparked()
 
     def body(self, data: bytes) -> None:
-        """Take the body: read, decide, record, and send it on."""
+        """Take the body: at once, or when it is the caller's turn."""
         self.wants_body = False
+        door, caller = self._door, self.caller
+        if self.early is None and caller is not None:
+            under_way = door.in_flight.get(caller.principal, 0)
+            if door.queue.defers(caller.principal, len(data), under_way):
+                work = partial(self._take, data)
+                door.queue.add(caller.principal, len(data), work)
+                return
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Read, decide, record, and send it on."""
+        if self._over:
+            return
         if self.early is None:
             try:
                 call = read_request(self._opening, data)
@@ -171,6 +179,8 @@ class Turn:
         """The answer is given, or nobody waits for it."""
         if not self._over:
             self._over = True
+            if self._held and self.caller is not None:
+                self._door.release(self.caller.principal, self._held)
             if self._relay is not None:
                 self._door.left(self._relay.passage.caller.principal)
             if self._expiry is not None:

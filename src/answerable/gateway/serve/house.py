@@ -189,6 +189,10 @@ class House:
         yield Series("answerable_credentials_refused", (), refused)
         calls = sum(self.door.in_flight.values())
         yield Series("answerable_calls_in_flight", (), calls)
+        yield Series("answerable_calls_deferred", (), self.door.queue.deferred)
+        yield Series("answerable_calls_waiting", (), len(self.door.queue))
+        held = sum(self.door.held_bytes.values())
+        yield Series("answerable_body_bytes", (), held)
         admission = self.door.admission
         yield Series("answerable_connections_pressed", (), float(admission.is_pressed))
         for what, quota, count in admission.counted():

@@ -7,7 +7,6 @@ nothing: what was begun for it is finished, and recorded.
 import asyncio
 import socket
 from collections import deque
-from enum import StrEnum
 from typing import cast
 
 from answerable.serving.admission import Slot, address_of
@@ -19,21 +18,12 @@ from answerable.serving.wire.head import Head, read_head
 from answerable.serving.wire.intake import Arrived, Body, Intake
 from answerable.serving.wire.place import Served, check_place
 from answerable.serving.wire.refusals import Refused, Why
+from answerable.serving.wire.waits import Wait
 from answerable.sts.http.answers import CONTINUE, Answer, plain_answer, spelled
 from answerable.sts.http.door import Door
 from answerable.sts.http.terminator import asked_of
 
 MAX_BODY = 64 * 1024  # bytes: two tokens of 16 KiB, escaped
-
-
-class _Wait(StrEnum):
-    """What the connection waits for: the key of `Limits` that bounds it."""
-
-    FIRST = "first_request"
-    REQUEST = "idle"
-    HEAD = "head"
-    BODY = "body"
-    ANSWER = ""  # as long as it takes
 
 
 class Front(asyncio.Protocol):
@@ -60,7 +50,7 @@ class Front(asyncio.Protocol):
         self._arrived: deque[Arrived[Head]] = deque()
         self._head: Head | None = None  # whose body is still to come
         self._answering = self._advancing = self._posted = False
-        self._wait = _Wait.ANSWER
+        self._wait = Wait.ANSWER
         self._held = False  # the client sent ahead, and is not read from
         self._closes = False  # after the present answer
 
@@ -224,17 +214,17 @@ class Front(asyncio.Protocol):
     def _time(self) -> None:
         """Set the deadline for what the connection waits for now, once for each."""
         if self._answering:
-            wait = _Wait.ANSWER
+            wait = Wait.ANSWER
         elif self._head is not None:
-            wait = _Wait.BODY
+            wait = Wait.BODY
         elif not self._intake.is_between:
-            wait = _Wait.HEAD
+            wait = Wait.HEAD
         else:
-            wait = _Wait.FIRST if self._is_new else _Wait.REQUEST
+            wait = Wait.FIRST if self._is_new else Wait.REQUEST
         if wait is self._wait:
             return
         self._wait = wait
-        if wait is _Wait.ANSWER:
+        if wait is Wait.ANSWER:
             self.deadline = NEVER
         else:
             self.deadline = self._door.loop.time() + getattr(self._door.limits, wait)

@@ -35,13 +35,14 @@ _MOST_CONNECTIONS = 1_000_000
 _HIGHEST = {
     "spool": 1 << 44,
     "spool_per_agent": 1 << 44,
+    "bytes_per_caller": 1 << 40,
     "connections": _MOST_CONNECTIONS,
     "connections_per_address": _MOST_CONNECTIONS,
     "connections_per_caller": _MOST_CONNECTIONS,
 }
 # A recorder keeps its newest file (8 MiB) while it lives: a bound near that would be
 # reached once, and never left.
-_LOWEST = {"spool": 256 << 20, "spool_per_agent": 32 << 20}
+_LOWEST = {"spool": 256 << 20, "spool_per_agent": 32 << 20, "bytes_per_caller": 4 << 20}
 _MOST_SECONDS = 86_400
 _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,40}(:[^\x00-\x1f]*)?")
 

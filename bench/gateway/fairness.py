@@ -1,0 +1,117 @@
+"""One caller at its worst costs the others nothing: their slowest calls, beside and alone."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from bench.figures import Figure, Line, Remark, at_most
+from bench.gateway import load, stage
+from bench.gateway.load import Order
+from bench.gateway.stage import Place
+from tests.gateway.build import META
+from tests.gateway.serve.stage import serving, token_of
+
+ROUNDS, SECONDS, QUICK = 3, 8.0, 4.0
+RATE = 200.0  # calls a second of the caller who is measured
+QUIET, LOUD = "ben", "ana"
+_SIZE = 3_800_000
+_SETTLE = 1.5  # seconds of the loud caller before others are measured
+
+# What the loud caller sends: arguments, and over how many connections.
+WORST: dict[str, tuple[str, int]] = {
+    "8 connections, 3.8 MB of objects": (
+        '{"a":[' + '{"k":1},' * (_SIZE // 8) + "1]}",
+        8,
+    ),
+    "8 connections, 3.8 MB nested six deep": (
+        '{"a":[' + "[[[[[1]]]]]," * (_SIZE // 12) + "1]}",
+        8,
+    ),
+    "8 connections, 3.8 MB of one text": ('{"a":"' + "x" * _SIZE + '"}', 8),
+    "64 connections, small calls": ('{"path":"a.txt"}', 64),
+}
+
+
+def figures(folder: Path, rounds: int, seconds: float, command: str) -> Iterator[Line]:
+    """Measure one caller's slow calls alone, and beside each kind of loud caller."""
+    command = f"{command} --only fairness"
+    folder = folder / "fairness"
+    folder.mkdir(parents=True, exist_ok=True)
+    with stage.backend() as behind:
+        given = stage.settings(behind.port)
+        given["agents"] = {
+            name: {
+                "callers": [{"issuer": "corp", "sub": name}],
+                "allow": [{"server": "files", "tools": ["*"]}],
+            }
+            for name in (QUIET, LOUD)
+        }
+        with serving(folder, given) as served:
+            place = Place(int(served.gateway.rpartition(":")[2]), "/mcp/files", {})
+            quiet = _as(place, QUIET).order(stage.READS, 1, seconds, RATE)
+            load.run(quiet)
+            ratios: dict[str, list[float]] = {name: [] for name in WORST}
+            walls: dict[str, list[float]] = {name: [] for name in WORST}
+            for _ in range(rounds):
+                alone = load.run(quiet)
+                for name, (arguments, connections) in WORST.items():
+                    loud = _loud(_as(place, LOUD), arguments, connections, seconds)
+                    beside = _beside(loud, quiet)
+                    walls[name].append(beside.slow * 1e3)
+                    ratios[name].append(beside.slow / alone.slow)
+    for name in WORST:
+        what = f"fairness: 99th percentile of others beside one caller: {name}"
+        yield Figure(what, "ms", tuple(walls[name]), command)
+        goal = at_most(3, "<= 3x")
+        what = f"fairness: the same over that without it: {name}"
+        yield Figure(what, "x", tuple(ratios[name]), command, goal)
+    yield Remark(
+        f"One caller at {RATE:.0f} calls a second, whatever became of the last one, and "
+        "another one who calls again with each answer. One worker; server, gateway and "
+        "both callers share two cores, the loud one at the lowest priority.",
+        command,
+    )
+
+
+def _as(place: Place, agent: str) -> Place:
+    return replace(place, fields={"authorization": f"Bearer {token_of(agent)}"})
+
+
+def _loud(place: Place, arguments: str, connections: int, seconds: float) -> Order:
+    small = place.order(stage.READS, 1, seconds).requests[0]
+    head, _, _ = small.partition("\r\n\r\n")
+    meta = json.dumps(META, separators=(",", ":"))
+    body = (
+        '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":'
+        f'"{stage.READS}","arguments":{arguments},"_meta":{meta}}}}}'
+    )
+    lines = [
+        f"content-length: {len(body)}" if each.startswith("content-length") else each
+        for each in head.split("\r\n")
+    ]
+    request = "\r\n".join(lines) + "\r\n\r\n" + body
+    return Order(place.port, (request,) * connections, seconds + 2 * _SETTLE)
+
+
+def _beside(loud: Order, quiet: Order) -> load.Load:
+    """Measure the quiet caller while the loud one calls."""
+    argv = (sys.executable, "-m", "bench.gateway.loud")
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(msgspec.json.encode(loud))
+        process.stdin.close()
+        time.sleep(_SETTLE)
+        measured = load.run(quiet)
+        answers = msgspec.json.decode(process.stdout.read())["answers"]
+    if not answers:
+        raise RuntimeError("the loud caller got no answer")
+    return measured

@@ -1,0 +1,134 @@
+"""Fair queue of calls by caller: large calls, and calls of callers with many under way.
+
+Most calls never wait here. One that may take long is begun in a round of the event loop
+of its own, callers in turn. A caller whose calls take long gets a small share of the
+worker's time while others call, beyond a burst that is saved up; alone, it gets all.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+LARGE = 32 * 1024  # bytes of a body; a smaller one takes less than a millisecond
+FEW = 8  # calls of a caller under way, up to which small ones do not wait
+LONG = 0.001  # seconds of a call that are charged
+PER_BYTE = 4e-9  # seconds for receiving and sending on, charged with them
+SHARE = 0.005  # of a worker's time, while others call
+BURST = 0.25  # seconds that a caller may save up
+_OTHERS = 1.0  # seconds for which another caller's call counts
+_LOOK = 0.05  # seconds until a caller in debt is looked at again
+_MANY = 1024  # callers with a debt, before those who paid are forgotten
+
+
+class FairQueue:
+    """Calls that wait to be read and decided.
+
+    Args:
+        loop: The event loop.
+
+    Attributes:
+        deferred: Calls that had to wait in it, since the start.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.deferred = 0
+        self._waiting: dict[str, deque[tuple[int, Callable[[], None]]]] = {}
+        self._debts: dict[str, _Debt] = {}
+        self._last, self._other_at = "", float("-inf")
+        self._is_due = False
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiting.values()))
+
+    def defers(self, caller: str, size: int, under_way: int) -> bool:
+        """Tell whether a call has to wait for its turn, and note that its caller calls.
+
+        Args:
+            caller: Its principal.
+            size: Bytes of its body.
+            under_way: Calls of that caller under way.
+        """
+        if caller != self._last:
+            self._last, self._other_at = caller, self._loop.time()
+        return size > LARGE or under_way >= FEW or caller in self._waiting
+
+    def add(self, caller: str, size: int, work: Callable[[], None]) -> None:
+        """Have a call read and decided once it is its caller's turn.
+
+        Args:
+            caller: Its principal.
+            size: Bytes of its body.
+            work: Reads and decides it.
+        """
+        self.deferred += 1
+        self._waiting.setdefault(caller, deque()).append((size, work))
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._step)
+
+    def _step(self) -> None:
+        """Begin one call of the first caller that owes nothing."""
+        self._is_due = False
+        now = self._loop.time()
+        caller = next((each for each in self._waiting if self._may(each, now)), None)
+        if caller is None:
+            if self._waiting:
+                self._is_due = True
+                self._loop.call_later(_LOOK, self._step)
+            return
+        works = self._waiting.pop(caller)
+        size, work = works.popleft()
+        if works:
+            self._waiting[caller] = works  # behind the others
+        began = time.perf_counter()
+        try:
+            work()
+        finally:
+            seconds = time.perf_counter() - began + size * PER_BYTE
+            self._charge(caller, seconds)
+            if self._waiting:
+                self._wake()
+
+    def _may(self, caller: str, now: float) -> bool:
+        debt = self._debts.get(caller)
+        if debt is None:
+            return True
+        debt.pay(now, alone=now - self._other_at >= _OTHERS)
+        if debt.saved >= BURST:
+            del self._debts[caller]
+        return debt.saved >= 0
+
+    def _charge(self, caller: str, seconds: float) -> None:
+        if seconds < LONG:
+            return
+        now = self._loop.time()
+        debt = self._debts.get(caller)
+        if debt is None:
+            if len(self._debts) >= _MANY:
+                for each in [*self._debts]:
+                    self._may(each, now)
+            debt = self._debts[caller] = _Debt(now)
+        debt.saved -= seconds
+
+
+class _Debt:
+    """Seconds that a caller has saved up, or owes where they are negative."""
+
+    __slots__ = ("_at", "saved")
+
+    def __init__(self, now: float) -> None:
+        self._at, self.saved = now, BURST
+
+    def pay(self, now: float, *, alone: bool) -> None:
+        """Save up since the last time; alone, a caller owes nothing."""
+        since, self._at = now - self._at, now
+        if alone:
+            self.saved = min(BURST, max(self.saved, 0.0) + since)
+        else:
+            self.saved = min(BURST, self.saved + since * SHARE)

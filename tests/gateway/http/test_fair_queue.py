@@ -1,0 +1,99 @@
+"""Which call is begun next, where callers have calls waiting."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from answerable.gateway.http import fair_queue
+from answerable.gateway.http.fair_queue import BURST, FEW, LARGE, FairQueue
+
+Play = Callable[[FairQueue, list[str]], None]
+
+
+def played(play: Play, seconds: float = 0.05) -> list[str]:
+    """Run a queue for a while; give what it began, in order."""
+    begun: list[str] = []
+
+    async def run() -> None:
+        play(FairQueue(asyncio.get_running_loop()), begun)
+        await asyncio.sleep(seconds)
+
+    asyncio.run(run())
+    return begun
+
+
+def test_a_small_call_of_a_caller_with_few_waits_for_nothing() -> None:
+    def play(queue: FairQueue, _: list[str]) -> None:
+        assert not queue.defers("ana", LARGE, FEW - 1)
+        assert queue.defers("ana", LARGE + 1, 0)
+        assert queue.defers("ana", 1, FEW)
+
+    played(play)
+
+
+def test_callers_take_turns_however_many_calls_each_has() -> None:
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        for _ in range(3):
+            queue.add("ana", 1, lambda: begun.append("ana"))
+        queue.add("ben", 1, lambda: begun.append("ben"))
+
+    assert played(play) == ["ana", "ben", "ana", "ana"]
+
+
+def test_a_caller_keeps_the_order_of_its_calls() -> None:
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        queue.add("ana", 1, lambda: begun.append("first"))
+        assert queue.defers("ana", 1, 0)  # a small one stays behind it
+        queue.add("ana", 1, lambda: begun.append("second"))
+
+    assert played(play) == ["first", "second"]
+
+
+def test_a_caller_whose_calls_take_long_waits_while_others_call() -> None:
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        def long() -> None:
+            begun.append("ana")
+            time.sleep(BURST / 2)
+
+        queue.defers("ana", LARGE + 1, 0)
+        queue.defers("ben", 1, 0)
+        for _ in range(6):
+            queue.add("ana", LARGE + 1, long)
+
+    assert 2 <= len(played(play, 2 * BURST)) <= 4
+
+
+def test_a_caller_alone_gets_all_of_the_time() -> None:
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        def long() -> None:
+            begun.append("ana")
+            time.sleep(BURST / 2)
+
+        queue._other_at = float("-inf")
+        for _ in range(6):
+            queue.add("ana", LARGE + 1, long)
+
+    assert len(played(play, 4 * BURST)) == 6
+
+
+def test_what_fails_leaves_the_others_their_turns() -> None:
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        def fail() -> None:
+            raise ValueError
+
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        queue.add("ana", 1, fail)
+        queue.add("ben", 1, lambda: begun.append("ben"))
+        assert len(queue) == 2
+
+    assert played(play) == ["ben"]
+
+
+def test_debts_that_are_paid_are_forgotten() -> None:
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        for number in range(fair_queue._MANY + 10):
+            queue._charge(f"caller-{number}", 0.001)
+        begun.append(str(len(queue._debts)))
+
+    (kept,) = played(play)
+    assert int(kept) <= fair_queue._MANY + 10
