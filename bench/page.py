@@ -24,8 +24,9 @@ _MEANS = {
   what the principal's own policies name. `who-can` takes the time of the rows it shows.
 - The first question after a scan joins the inventory, compiles the policies and finds
   every step from one identity to the next, and keeps that in the store's `derived/`.
-- Steps from everybody to everybody are found of at most some 12,000 identities in
-  reasonable time and memory; so at 100,000 `can` is asked with `--direct`.
+- Steps from everybody to everybody are followed for at most 30,000 identities. At
+  100,000 `can` and `who-can` evaluate each identity directly, and list `paths` as not
+  collected.
 - DuckDB reads the same Parquet files for the same identity, in a process of its own. It
   resolves no name, joins no chain and checks no seal.
 """,

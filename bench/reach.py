@@ -2,7 +2,7 @@
 
 `python -m bench --only reach`. An account is scanned from its file; then `can`,
 `who-can`, `reach` and `who-owns` are asked of 10,000 principals, and `agents`,
-`who-owns`, `trace` and `can --direct` of 100,000 identities.
+`who-owns`, `can`, `who-can` and `trace` of 100,000.
 """
 
 import json
@@ -47,11 +47,8 @@ _QUESTIONS = (
 _OF_MANY = (
     Question("agents", lambda _: ("agents",), _HALF),
     Question("who-owns PRINCIPAL", lambda p: ("who-owns", p[0]), _ONE),
-    Question(
-        "can --direct PRINCIPAL ACTION RESOURCE",
-        lambda p: ("can", "--direct", *p),
-        _ONE,
-    ),
+    Question("can PRINCIPAL ACTION RESOURCE", lambda p: ("can", *p), _ONE),
+    Question("who-can ACTION RESOURCE", lambda p: ("who-can", *p[1:]), _ONE),
     Question(
         "trace --identity ROLE, the whole week",
         lambda _: ("trace", "--identity", role(40)),
@@ -101,7 +98,7 @@ def figures(
     write_trail(trail, EVENTS, seed)
     child.answerable("--store", many.store, "ingest", f"cloudtrail:{trail}")
     yield from scanned
-    yield from _first(many, ("can", "--direct", *many.drawn[0]))
+    yield from _first(many, ("can", *many.drawn[0]))
     child.answerable("--store", many.store, *_OF_MANY[-1].words(many.drawn[0]))
     for question in _OF_MANY:
         yield from _asked(many, question)

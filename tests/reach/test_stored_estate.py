@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from answerable.model.sighting import Facts
 from answerable.reach import questions
+from answerable.reach.able import candidates
 from answerable.reach.bits import stored
 from answerable.reach.bits.whole import whole_of
 from answerable.reach.estate import stored_estate
@@ -47,7 +48,10 @@ def answers(graph: Graph) -> list[object]:
         rows = questions.reach(graph, one, everything, direct=False)
         found.append([plain(reply) for reply in rows])
     for call in CALLS:
-        found.append([plain(reply) for reply in who_can(graph, *call, direct=False)])
+        for direct in (False, True):
+            replies = who_can(graph, *call, direct=direct)
+            found.append([plain(reply) for reply in replies])
+        found.append(list(candidates(graph.estate, *call)))
     return found
 
 

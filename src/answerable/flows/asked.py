@@ -36,6 +36,8 @@ NOBODY = IdentityId("")
 # Steps from everybody to everybody take a gigabyte at ten thousand, and by the square.
 # Whoever keeps a snapshot to answer many keeps to what each may do by itself then.
 MOST_FOLLOWED = 12_000
+# One command that ends may take some gigabytes and minutes, once: what it found is kept.
+MOST_AT_COMMAND = 30_000
 _KEPT = "the compiled snapshot"
 Told = ParamSpec("Told")
 Answer = TypeVar("Answer")
@@ -98,7 +100,8 @@ def asked_of(
         return Asked(inventory, graph, collected, given, direct or cut, now, cut)
     needed = services_of(inventory) if services is None else services
     graph = graph_of(inventory, load(needed), given, whole=whole)
-    return Asked(inventory, graph, collected, given, direct, now)
+    cut = not direct and len(graph.estate.principals) > MOST_AT_COMMAND
+    return Asked(inventory, graph, collected, given, direct or cut, now, cut)
 
 
 class KeptGraph:
@@ -191,15 +194,22 @@ def require_paths(asked: Asked) -> None:
     """Refuse a question that needs every path where they are not followed.
 
     Raises:
-        UsageError: A snapshot that is kept to answer many has too many identities.
+        UsageError: The snapshot has too many identities.
     """
-    if asked.cut:
+    if not asked.cut:
+        return
+    size = len(asked.estate.principals)
+    if size > MOST_AT_COMMAND:
         raise UsageError(
-            "too many identities to follow every path in a server "
-            f"(got {len(asked.estate.principals):,}, expected at most "
-            f"{MOST_FOLLOWED:,})",
-            "ask on the command line, which follows them",
+            "too many identities to follow every path "
+            f"(got {size:,}, expected at most {MOST_AT_COMMAND:,})",
+            "scan fewer accounts into a store of their own: --store FOLDER",
         )
+    raise UsageError(
+        "too many identities to follow every path in a server "
+        f"(got {size:,}, expected at most {MOST_FOLLOWED:,})",
+        "ask on the command line, which follows them",
+    )
 
 
 def doubted(asked: Asked, reply: Reply, action: str) -> Reply:

@@ -1,6 +1,8 @@
 """Sequences and mappings whose values are read when they are first asked for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar, overload
 
 Key = TypeVar("Key", bound=str)
@@ -11,6 +13,23 @@ Value = TypeVar("Value")
 def number_key(number: int) -> str:
     """Spell a number as a key that sorts by it."""
     return f"{number:010}"
+
+
+def pack_numbers(numbers: Iterable[int]) -> bytes:
+    """Write numbers of 32 bits, little-endian."""
+    found = array("I", numbers)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found.tobytes()
+
+
+def unpack_numbers(data: bytes) -> "array[int]":
+    """Read what `pack_numbers` wrote."""
+    found = array("I")
+    found.frombytes(data)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
 
 
 class ReadSequence(Sequence[Value], Generic[Value]):

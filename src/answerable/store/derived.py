@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from answerable.store.store import Store
 
 # Raised when the same input would be joined otherwise.
-DERIVATION = 5
+DERIVATION = 6
 # Facts that stand once by id, in the order of ids.
 _SORTED = ("identities", "policies", "resources")
 Key = TypeVar("Key", bound=str)

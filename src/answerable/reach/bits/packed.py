@@ -3,31 +3,11 @@
 A set with few members is written as their numbers, any other as its bits.
 """
 
-import sys
-from array import array
-from collections.abc import Iterable
-
 from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.lazy import pack_numbers, unpack_numbers
 
 _NUMBERS, _BITS = b"n", b"b"
 _DENSE = 32  # bits of a number
-
-
-def pack_numbers(numbers: Iterable[int]) -> bytes:
-    """Write numbers of 32 bits, little-endian."""
-    found = array("I", numbers)
-    if sys.byteorder == "big":
-        found.byteswap()
-    return found.tobytes()
-
-
-def unpack_numbers(data: bytes) -> "array[int]":
-    """Read what `pack_numbers` wrote."""
-    found = array("I")
-    found.frombytes(data)
-    if sys.byteorder == "big":
-        found.byteswap()
-    return found
 
 
 def pack_set(bits: int) -> bytes:

@@ -15,9 +15,7 @@ from answerable.reach.bits.closure import Closure
 from answerable.reach.bits.everybody import Rows
 from answerable.reach.bits.existing import Existing
 from answerable.reach.bits.packed import (
-    pack_numbers,
     pack_set,
-    unpack_numbers,
     unpack_set,
 )
 from answerable.reach.bits.planes import gathered
@@ -25,7 +23,12 @@ from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.stored_index import StoredActors
 from answerable.reach.bits.ways import Realm, grown, make_realm
 from answerable.reach.bits.whole import Steps, Whole
-from answerable.reach.lazy import ReadSequence, number_key
+from answerable.reach.lazy import (
+    ReadSequence,
+    number_key,
+    pack_numbers,
+    unpack_numbers,
+)
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.made import is_made
 

@@ -15,9 +15,7 @@ from answerable.model.policy import Effect, Layer
 from answerable.reach.bits.cells import Cell, Cells
 from answerable.reach.bits.holders import Held, Index, Wide, plain_starts, services
 from answerable.reach.bits.packed import (
-    pack_numbers,
     pack_set,
-    unpack_numbers,
     unpack_set,
 )
 from answerable.reach.bits.planes import Texts, span
@@ -27,7 +25,13 @@ from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.control import Limit
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import EVERYTHING_CLAUSE
-from answerable.reach.lazy import ReadMapping, ReadSequence, number_key
+from answerable.reach.lazy import (
+    ReadMapping,
+    ReadSequence,
+    number_key,
+    pack_numbers,
+    unpack_numbers,
+)
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.steps import Node
 from answerable.reach.verdict.context import Known

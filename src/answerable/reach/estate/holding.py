@@ -32,33 +32,50 @@ class Holding:
 
     def __init__(self, principals: Mapping[IdentityId, Principal]) -> None:
         """Take the identities of an estate, in order of id."""
-        self.ids = tuple(principals)
-        self.homes = [one.identity.account for one in principals.values()]
+        self.ids: Sequence[IdentityId] = tuple(principals)
+        self.homes: Sequence[str] = [
+            one.identity.account for one in principals.values()
+        ]
         self.everyone = range(len(self.ids))
         self.unread = array("I")
-        self._accounts: dict[str, array[int]] = defaultdict(_numbers)
-        self._named: dict[str, array[int]] = defaultdict(_numbers)
-        self._roles: dict[tuple[str, str], array[int]] = defaultdict(_numbers)
-        self._holders: dict[Clause, array[int]] = defaultdict(_numbers)
+        accounts: dict[str, array[int]] = defaultdict(_numbers)
+        named: dict[str, array[int]] = defaultdict(_numbers)
+        roles: dict[tuple[str, str], array[int]] = defaultdict(_numbers)
+        holders: dict[Clause, array[int]] = defaultdict(_numbers)
         for number, principal in enumerate(principals.values()):
-            self._take(number, principal)
-        self._starting: dict[tuple[str, str], list[Clause]] = defaultdict(list)
-        for clause in self._holders:
+            identity = principal.identity
+            accounts[identity.account].append(number)
+            for name in {identity.id, identity.unique_id} - {""}:
+                named[name].append(number)
+            if principal.is_role:
+                roles[identity.account, identity.name].append(number)
+            for grant in principal.grants:
+                if grant.clause.effect is Effect.ALLOW:
+                    holders[grant.clause].append(number)
+            if principal.gaps_at(Layer.IDENTITY):
+                self.unread.append(number)
+        starting: dict[tuple[str, str], list[Clause]] = defaultdict(list)
+        for clause in holders:
             for pair in product(clause.services or (_ANY,), _starts(clause)):
-                self._starting[pair].append(clause)
+                starting[pair].append(clause)
+        self.by_account: Mapping[str, Numbers] = accounts
+        self.by_name: Mapping[str, Numbers] = named
+        self.by_role: Mapping[tuple[str, str], Numbers] = roles
+        self.by_clause: Mapping[Clause, Numbers] = holders
+        self.by_start: Mapping[tuple[str, str], Sequence[Clause]] = starting
 
     def holders(self, clause: Clause) -> Numbers:
         """List who holds a statement that allows something."""
-        return self._holders[clause]
+        return self.by_clause[clause]
 
     def of_account(self, account: str) -> Numbers:
         """List the identities of an account."""
-        return self._accounts.get(account, ())
+        return self.by_account.get(account, ())
 
     def named(self, naming: Naming) -> Numbers:
         """List those whom a Principal element names itself, or a session of theirs."""
-        found = {n for name in naming.ids for n in self._named.get(name, ())}
-        found.update(n for role in naming.sessions for n in self._roles.get(role, ()))
+        found = {n for name in naming.ids for n in self.by_name.get(name, ())}
+        found.update(n for role in naming.sessions for n in self.by_role.get(role, ()))
         return sorted(found)
 
     def allowing(self, action: str, resource: str) -> Iterator[Clause]:
@@ -70,22 +87,9 @@ class Holding:
         """
         for service in (action.partition(":")[0], _ANY):
             for length in range(len(resource) + 1):
-                for clause in self._starting.get((service, resource[:length]), ()):
+                for clause in self.by_start.get((service, resource[:length]), ()):
                     if clause.takes_action(action):
                         yield clause
-
-    def _take(self, number: int, principal: Principal) -> None:
-        identity = principal.identity
-        self._accounts[identity.account].append(number)
-        for name in {identity.id, identity.unique_id} - {""}:
-            self._named[name].append(number)
-        if principal.is_role:
-            self._roles[identity.account, identity.name].append(number)
-        for grant in principal.grants:
-            if grant.clause.effect is Effect.ALLOW:
-                self._holders[grant.clause].append(number)
-        if principal.gaps_at(Layer.IDENTITY):
-            self.unread.append(number)
 
 
 def _numbers() -> "array[int]":

@@ -15,6 +15,7 @@ from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.inventory import DerivedTables
 from answerable.model.policy import ConditionClause, Layer
 from answerable.model.resource import PublicAccessBlock, Resource
+from answerable.reach.estate import stored_holding
 from answerable.reach.estate.clauses import (
     Clause,
     ClauseText,
@@ -30,6 +31,7 @@ from answerable.reach.estate.principals import (
     Principal,
     known_of,
 )
+from answerable.reach.estate.stored_holding import StoredHolding
 from answerable.reach.lazy import ReadMapping, ReadSequence, number_key
 from answerable.reach.verdict.conditions import DecidedClause
 from answerable.reach.verdict.context import Known
@@ -155,6 +157,7 @@ def tables_of(estate: Estate) -> Tables:
         "by_service": sorted(estate.by_service.items()),
         "by_named": sorted(estate.by_named.items()),
         "by_provider": sorted(estate.by_provider.items()),
+        **stored_holding.tables_of(estate.holding),
     }
 
 
@@ -253,6 +256,7 @@ def restore(tables: DerivedTables, catalogue: Catalogue, given: Known) -> Estate
         public_access={block.target: block for block in head.public_access},
         _accounts=frozenset(head.inhabited),
         _open_roles=head.open_roles,
+        _holding=StoredHolding(tables, read.clauses, EVERYTHING_CLAUSE),
     )
 
 
