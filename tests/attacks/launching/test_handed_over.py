@@ -172,6 +172,50 @@ def test_the_starters_own_environment_cannot_be_read(world: World) -> None:
     assert secret not in ran.stdout
 
 
+KEYS = """
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def key(name, where): return libc.syscall(248, b"user", name, b"canary", 6, where)
+"""
+STARTER = """
+import os
+libc.syscall(250, 1, None)
+print(key(b"one", ctypes.c_int(-3)), flush=True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+READER = """
+found = []
+buffer = ctypes.create_string_buffer(64)
+def read(serial):
+    if libc.syscall(250, 11, ctypes.c_int(serial), buffer, 64) > 0:
+        found.append(buffer.value)
+for keyring in (-1, -2, -3, -4, -5):
+    read(libc.syscall(250, 10, ctypes.c_int(keyring), b"user", b"one", 0))
+for line in open("/proc/keys"):
+    read(int(line.split()[0], 16))
+print("found", b"canary" in found)
+"""
+
+
+@pytest.mark.skipif(not PYTHON, reason="no Python that any user may run")
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="calls by number")
+def test_keys_of_the_starters_session_cannot_be_read(world: World) -> None:
+    """Possession of a keyring is enough to read its keys, whatever the user."""
+    words = world.words(
+        "-q", "--user", "nobody", "--", PYTHON, "-c", KEYS + READER, uid=0
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", KEYS + STARTER, *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    made, *said = ran.stdout.split("\n", 1)
+    if int(made) < 0:
+        pytest.skip("this kernel keeps no keys")
+    assert said == ["found False\n"]
+
+
 def test_servers_by_command_get_the_same_clean_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -27,6 +27,9 @@ from answerable.serving.processes.units import start_in
 _STANDS = b"!"
 _FAILED = 127  # of a child that never began; nobody sees it
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4  # <linux/prctl.h>
+_SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}  # <asm/unistd.h>
+_KEYCTL_JOIN_SESSION_KEYRING = 1  # <linux/keyctl.h>
+_NO_KEYRINGS = (errno.ENOSYS, errno.EPERM)  # a kernel or container without them
 # Of the account, whatever the starter's are.
 ACCOUNT_NAMES = ("HOME", "LOGNAME", "SHELL", "USER")
 
@@ -215,9 +218,17 @@ def _become(account: Account) -> None:
     os.initgroups(account.name, account.gid)
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)
+    libc = ctypes.CDLL(None, use_errno=True)
     # A launcher with CAP_SETUID instead of root keeps that over the change of user, and
     # as an ambient one it would be the program's (man 7 capabilities).
-    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    # Whoever has a session keyring may read its keys, whatever user they have become
+    # (man 7 session-keyring).
+    number = _SYS_KEYCTL.get(os.uname().machine)
+    if number and libc.syscall(number, _KEYCTL_JOIN_SESSION_KEYRING, None) < 0:
+        code = ctypes.get_errno()
+        if code not in _NO_KEYRINGS:
+            raise OSError(code, os.strerror(code))
 
 
 def _reset_signals(mask: set[signal.Signals]) -> None:
