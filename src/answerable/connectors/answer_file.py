@@ -27,7 +27,10 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
     try:
         path = expanded(location)
         if path.is_dir():
-            raise UsageError(f"{location} is a folder (expected a file with {what})")
+            raise UsageError(
+                f"{location} is a folder (expected a file with {what})",
+                "name each file in it: several sources may stand in one scan",
+            )
         if path.stat().st_size > limit:
             raise _too_large(location, what, limit)
         data = read_named(path, limit + 1)

@@ -153,11 +153,20 @@ def check(question: Question) -> None:
         UsageError: The span is empty, or no row is wanted.
     """
     if question.since and question.until and question.since >= question.until:
-        raise UsageError("the span is empty: --since is not before --until")
+        raise UsageError(
+            "the span is empty: --since is not before --until",
+            "the last day but one is --since 2d --until 1d",
+        )
     if question.limit < 1:
-        raise UsageError(f"--limit must be at least 1 (got {question.limit})")
+        raise UsageError(
+            f"--limit must be at least 1 (got {question.limit})",
+            "--by FIELD counts events without listing them",
+        )
     if question.limit > MAX_LIMIT:
-        raise UsageError(f"--limit must be at most {MAX_LIMIT} (got {question.limit})")
+        raise UsageError(
+            f"--limit must be at most {MAX_LIMIT} (got {question.limit})",
+            "a smaller limit gives the newest rows",
+        )
 
 
 def asking_more(question: Question, *flags: str) -> str:

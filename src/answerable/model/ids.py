@@ -34,7 +34,8 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 def _named(prefix: str, text: str, what: str) -> str:
     bare = text.removeprefix(prefix)
     if not _PRINTABLE.fullmatch(bare):
-        raise IdError(f"not a {what} (got {text!r}, expected {prefix}NAME)")
+        hint = f"names are printable and not empty, as in {prefix}ana"
+        raise IdError(f"not a {what} (got {text!r}, expected {prefix}NAME)", hint)
     return prefix + bare
 
 

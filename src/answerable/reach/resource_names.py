@@ -96,7 +96,8 @@ def _form_problem(text: str, parts: Parts, load: Load) -> UsageError | None:
         return _refused(text, f"no region {region!r}", near)
     if account.isdigit() and not _ACCOUNT_NUMBER.fullmatch(account):
         return UsageError(
-            f"no account has {len(account)} digits (got {text[:120]!r}, expected 12)"
+            f"no account has {len(account)} digits (got {text[:120]!r}, expected 12)",
+            "`answerable identities` shows the accounts that were scanned",
         )
     return None if parts[_RESOURCE] else _refused(text, "names no resource", "")
 
@@ -207,4 +208,5 @@ def _with(parts: Parts, place: int, value: str) -> str:
 
 def _refused(text: str, why: str, near: str, form: str = "") -> UsageError:
     hint = f"did you mean {near}?" if near else form
+    hint = hint or "a bucket or object may be written s3://BUCKET/KEY"
     return UsageError(f"no such ARN (got {text[:160]!r}: {why}, expected {FORM})", hint)

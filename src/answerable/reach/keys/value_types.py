@@ -73,7 +73,7 @@ def check_value(key: str, value: str, kind: str) -> None:
         near = _nearest(value, kind)
         raise UsageError(
             f"not a value of {key} (got {value[:80]!r}, expected {expected})",
-            f"did you mean {key}={near}?" if near else "",
+            f"did you mean {key}={near}?" if near else f"write --context {key}=VALUE",
         ) from None
 
 

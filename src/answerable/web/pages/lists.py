@@ -134,7 +134,7 @@ _SCREENS = (
         "People",
         shapes.people,
         ("kind", "here", "owns"),
-        ("People are found as owners, or read from a file.", f"{_SCAN} people:FILE"),
+        ("People are found as owners: in tags, files and histories.", _SCAN),
     ),
 )
 
