@@ -16,6 +16,7 @@ from answerable.serving import kills as kills_module
 from answerable.serving.killing import GATEWAY, SERVICE
 from answerable.serving.kills import KillFile, Note
 from answerable.serving.recording.segments import Segments
+from answerable.serving.stored import make_store
 from tests.serving.doors import (
     AGENT,
     BOTH,
@@ -340,3 +341,27 @@ def test_what_root_kills_the_folders_user_can_read(tmp_path: Path) -> None:
         with pytest.raises(EnvironmentRefused):
             KillFile(state).kill(RUN)
     assert aim.read_text() == "as it was"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
+def test_servers_of_other_users_are_reached_in_their_own_folders(
+    tmp_path: Path,
+) -> None:
+    """Gateway and token service run as users of their own, each with its own store."""
+    states = {name: tmp_path / name for name in ("gateway-state", "sts-state")}
+    for number, state in enumerate(states.values()):
+        state.mkdir(mode=0o700)
+        os.chown(state, OTHER + number, OTHER + number)
+    gateway, service = states.values()
+    make_store(tmp_path / "store")
+    kills = kills_of(
+        tmp_path, SERVERS, f"state: {gateway}", sts(tmp_path, str(service))
+    )
+    assert kills.kill(AGENT, "root", "why").at == BOTH
+    for number, state in enumerate(states.values()):
+        assert KillFile(state).read() == {AGENT}
+        assert (state / "kills").stat().st_uid == OTHER + number
+    assert KillFile(tmp_path / "store").read() == {AGENT}
+    assert kills.revive(AGENT).is_new
+    for folder in (*states.values(), tmp_path / "store"):
+        assert not KillFile(folder).read()

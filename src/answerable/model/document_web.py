@@ -22,11 +22,12 @@ class DoneItem(TypedDict):
 
 
 class KillItem(TypedDict):
-    """What is killed; by whom and since when, null where that is not known."""
+    """What is killed; by whom, since when and why, null where that is not known."""
 
     subject: str
     by: str | None
     at: str | None
+    reason: str | None
 
 
 class VerificationItem(TypedDict):

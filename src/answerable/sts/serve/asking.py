@@ -12,6 +12,7 @@ from answerable.model.signing import SigningKey
 from answerable.store.control.contract import Control
 from answerable.store.control.opening import open_control
 from answerable.store.control.restoring import Ended, end_what_may_be_lost
+from answerable.store.disk import as_owner_of
 from answerable.sts.serve.plan import Plan
 from answerable.sts.serve.restored import kill_at_gateways
 
@@ -73,11 +74,13 @@ def end_after_restore(plan: Plan) -> tuple[Ended, bool]:
 
 @contextmanager
 def _record(plan: Plan, now: float) -> Iterator[Control]:
-    control = open_control(plan.state, now, plan.service.database)
-    try:
-        yield control
-    finally:
-        control.close()
+    # Files that root makes there would be the service's no more.
+    with as_owner_of(plan.state):
+        control = open_control(plan.state, now, plan.service.database)
+        try:
+            yield control
+        finally:
+            control.close()
 
 
 def _at(seconds: int) -> str:

@@ -65,7 +65,12 @@ def _kills(desk: Desk, visit: Visit, params: Params) -> Document:
     del visit, params
     told = sorted(Kills(desk.root, desk.config).told().items())
     items: list[KillItem] = [
-        {"subject": subject, "by": note.by or None, "at": note.at or None}
+        {
+            "subject": subject,
+            "by": note.by or None,
+            "at": note.at or None,
+            "reason": note.reason or None,
+        }
         for subject, note in told
     ]
     return Document("kills", items, no_coverage())
@@ -107,7 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/kills",
-        "What is killed, by whom and since when, where that is known.",
+        "What is killed, by whom, since when and why, where that is known.",
         _kills,
         "kills",
         KillItem,

@@ -192,6 +192,7 @@ _ACT = (
     Parameter("code", "Word of a break-glass: the number of an incident."),
 )
 _SUBJECT = Parameter("subject", "Id of an agent, a person or a key.", required=True)
+_REASON = Parameter("reason", "Why, kept with the record of it.", longest=500)
 _MINUTES = presented.WITHIN // (60 * 10**9)
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -341,7 +342,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _acted(kill),
         "done",
         DoneItem,
-        (_SUBJECT,),
+        (_SUBJECT, _REASON),
         frozenset({May.ADMINISTER, May.OWN}),
         method="POST",
     ),
