@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from answerable.flows.items import credential_item, spelled_time
 from answerable.flows.lists import coverage_of_list, no_coverage
+from answerable.flows.own_tokens import LONGEST
+from answerable.flows.words.residual import residual
 from answerable.model.config import Config
 from answerable.model.document import Coverage, CredentialItem, Document
 from answerable.model.document_kill import KillEffectItem
@@ -111,7 +113,7 @@ def _of_tokens(act: Act, config: Config | None) -> Iterator[KillEffectItem]:
     note = "at most; those that ask at /introspect refuse at once"
     yield act.item("tokens given before", ELSEWHERE, "lives", until=until, note=note)
     known = done.ended is not None or subject.startswith("agent:")
-    if GATEWAY in done.at and not known:
+    if config is not None and config.servers and not known:
         yield act.item(
             "tokens given before", GATEWAY, "lives", until=until, note="at most"
         )
@@ -120,7 +122,7 @@ def _of_tokens(act: Act, config: Config | None) -> Iterator[KillEffectItem]:
 def _longest_token(config: Config | None) -> int:
     """Seconds that a token of any rule lives at most."""
     rules = () if config is None else config.rules
-    return max((grant.ttl for rule in rules for grant in rule.grants), default=0)
+    return max((grant.ttl for rule in rules for grant in rule.grants), default=LONGEST)
 
 
 def _of_credentials(act: Act, inventory: Inventory | None) -> Iterator[KillEffectItem]:
@@ -134,14 +136,14 @@ def _of_credentials(act: Act, inventory: Inventory | None) -> Iterator[KillEffec
         yield act.item("credentials", PLATFORM, "not-known", note=_NOT_FOUND)
         return
     for each in _credentials_of(act.subject, inventory):
-        expires = each["expires_at"]
+        after = residual(each["kind"])
         users = ", ".join(a for a in each["agents"] if a != act.subject)
-        note = "until it expires" if expires else "until it is taken back there"
+        note = f"end it there: {after.end}; then lives {after.lives}"
         yield act.item(
             f"credential {each['kind']}",
             PLATFORM,
             "lives",
-            until=expires,
+            until=each["expires_at"],
             id=each["id"],
             note=f"{note}; held by {users} too" if users else note,
         )

@@ -169,6 +169,11 @@ def test_no_server_is_shown_a_credential_that_was_killed(
         shown = len(server.shown)
         assert "error" in served.call("read")
         assert len(server.shown) == shown
+        assert served.end() == 0
+    # A kill of before the start, when the gateway has not read the credential yet.
+    with serving(tmp_path, settings) as served:
+        assert "error" in served.call("read")
+        assert len(server.shown) == shown
         operate("revive", subject, *NAMED)
         taken(served, "kill.revived", 1)
         assert "result" in served.call("read")

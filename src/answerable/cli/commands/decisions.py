@@ -53,8 +53,8 @@ def gateway_of(
     Raises:
         ConfigError: The file cannot be taken.
     """
-    root, _ = store_place(settings)
     if not config:
+        root, _ = store_place(settings)
         return tuple(root / each / "spool" for each in ("gateway", "decisions")), None
     from answerable.serving.state import decisions_state
 
