@@ -169,6 +169,35 @@ def test_a_job_that_is_stopped_stops_and_goes_on(world: World, stop: str) -> Non
 
 
 @pytest.mark.world
+def test_a_job_in_the_background_gets_the_keys_once_it_is_in_front(
+    world: World,
+) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("no bash")
+    script = "echo on; while read line; do echo got $line; done"
+    there = Terminal([bash, "--norc", "--noprofile", "-i"])
+    os.write(
+        there.handle, f"{shlex.join(words(world, 'sh', '-c', script))} &\n".encode()
+    )
+    there.read_until(b"on\r\n")
+    for number in range(3):
+        os.write(there.handle, f"echo sh''ell{number}\n".encode())
+        there.read_until(f"shell{number}\r\n".encode())
+        os.write(there.handle, b"fg\n")
+        there.read_until(b"\n")
+        time.sleep(0.5)
+        os.write(there.handle, f"line{number}\n".encode())
+        there.read_until(f"got line{number}\r\n".encode())
+        os.write(there.handle, b"\x1a")
+        there.read_until(b"Stopped")
+        os.write(there.handle, b"bg\n")
+        there.read_until(b"&\r\n")
+    os.close(there.handle)
+    os.waitpid(there.pid, 0)
+
+
+@pytest.mark.world
 def test_typed_lines_and_the_end_of_input_arrive(world: World) -> None:
     there = Terminal(words(world, "sh", "-c", "read a; echo got $a; cat; echo end"))
     os.write(there.handle, b"one\n")

@@ -32,6 +32,7 @@ _FORWARDED = (
 _HEARD = (*_FORWARDED, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD)
 _PIECE = 65_536  # bytes that are read at once
 _MOST = 262_144  # bytes that wait in one direction
+_LOOK = 0.25  # seconds: a shell says nothing to a running job that it brings to front
 _DRAIN = 1.0  # seconds for output that is there when the launcher ends
 _WINDOW_SIZE = 8  # bytes of struct winsize
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6  # of tcgetattr
@@ -78,7 +79,10 @@ class Relay:
         self._launcher = launcher
         self._attach()
         while (code := self._reaped()) is None:
-            self._wait(None)
+            is_in_background = self._saved is None and self._terminal in self._reads
+            self._wait(_LOOK if is_in_background else None)
+            if is_in_background:
+                self._attach()
         self._launcher = 0
         until = time.monotonic() + _DRAIN
         while self._has_output() and (left := until - time.monotonic()) > 0:
