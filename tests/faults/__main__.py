@@ -17,6 +17,7 @@ from tests.faults.ingests import kill_ingests
 from tests.faults.power_loss import lose_power
 from tests.faults.servers import kill_decision_point, kill_gateway
 from tests.faults.tokens import kill_token_service, kill_with_postgres
+from tests.faults.web import kill_web
 
 Fault = Callable[[int, random.Random], Iterator[Count]]
 
@@ -24,6 +25,7 @@ FAULTS: dict[str, Fault] = {
     "disk": refuse_disks,
     "gateway": kill_gateway,
     "decisions": kill_decision_point,
+    "web": kill_web,
     "sts": kill_token_service,
     "postgres": kill_with_postgres,
     "ingest": kill_ingests,
