@@ -13,6 +13,7 @@ from tests.reach.strategies import GROUP, MANAGED
 
 ANA, BEN, ONE = user("ana"), user("ben"), role("one")
 OWN, ADMINS = f"arn:aws:iam::{A}:group/own", f"arn:aws:iam::{A}:group/admins"
+IDP = f"arn:aws:iam::{A}:saml-provider/idp"
 BOUND = f"arn:aws:iam::{A}:policy/bound"
 FUNCTION = f"arn:aws:lambda:eu-west-1:{A}:function:code"
 MACHINE = f"arn:aws:ec2:eu-west-1:{A}:instance/i-1"
@@ -81,6 +82,14 @@ WAYS = [
     statement("keys", action="iam:CreateAccessKey", resource=user("*dev")),
     statement("pass-new", action="iam:PassRole", resource=role("dev-x*")),
 ]
+# Ways to a role that trusts an identity provider; drawn with others that fit.
+PROVIDED = [
+    statement("saml", action="iam:UpdateSAMLProvider", resource=IDP),
+    statement("saml-other", action="iam:UpdateSAML*", resource=f"{IDP}-*"),
+    statement("saml-mfa", action="iam:UpdateSAML*", resource="*", condition=MFA),
+    statement("pool", action="cognito-identity:*", resource="*"),
+    statement("pool-roles", action="cognito-identity:SetIdentity*", resource="*"),
+]
 # Together these make somebody; alone they rarely do.
 PAIRS = [
     ("unbound", "read-red"),
@@ -100,6 +109,8 @@ PAIRS = [
     ("send", "document"),
     ("images", "instances", "pass"),
     ("pass", "role-of-code", "invoke"),
+    ("pass", "pool", "saml"),
+    ("pass", "pool-roles", "saml-mfa", "saml-other"),
 ]
 LIMITS = [
     statement("no-assume", effect="Deny", action="sts:*", resource="*"),
@@ -121,9 +132,20 @@ TRUSTS = [
     {"AWS": ANA},
     {"AWS": BEN},
 ]
+FEDERATED = [
+    {"Federated": IDP},
+    {"Federated": "cognito-identity.amazonaws.com"},
+    {"AWS": ANA},
+]
+ENTERING = [
+    "sts:AssumeRole",
+    ["sts:AssumeRoleWithSAML", "sts:TagSession"],
+    "sts:AssumeRole*",
+    "sts:AssumeRoleWithWebIdentity",
+]
 READ = statement("read", action="s3:GetObject", resource="arn:aws:s3:::red/*")
 
-_BY_SID = {way.sid: way for way in WAYS}
+_BY_SID = {way.sid: way for way in (*WAYS, *PROVIDED)}
 _few = st.lists(st.sampled_from(WAYS), min_size=1, max_size=4, unique=True)
 _more = st.lists(st.sampled_from(WAYS), max_size=2, unique=True)
 _limits = st.one_of(st.just([]), st.lists(st.sampled_from(LIMITS), max_size=1))
@@ -169,10 +191,11 @@ def paths(draw: st.DrawFn, wanted: Sequence[str] = ()) -> tuple[Facts, tuple[str
     build.policy(pick(draw, [ANA, BEN]), "identity", policy=MANAGED)
     build.policy(BEN, "identity", pick(draw, [READ, *WAYS]))
     build.policy(ONE, "identity", pick(draw, [READ, READ, *WAYS]))
-    named = pick(draw, TRUSTS)
+    provided = any(way in PROVIDED for way in ways)
+    trusted = pick(draw, FEDERATED if provided else TRUSTS)
     condition = pick(draw, [None, None, MFA])
-    action = "sts:AssumeRole"
-    trust = statement("t", action=action, principal=named, condition=condition)
+    action = pick(draw, ENTERING) if "Federated" in trusted else ENTERING[0]
+    trust = statement("t", action=action, principal=trusted, condition=condition)
     build.policy(ONE, "trust", trust)
     build.policy(BEN, "identity", READ, policy=f"{GROUP}#inline/g", via=GROUP)
     if draw(_coin):

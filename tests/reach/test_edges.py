@@ -159,19 +159,6 @@ def test_kinds_of_code_say_nothing_of_functions_and_instances() -> None:
     assert collected.lacking("running-code", A, "eu-west-1", "ecs:task") == ""
 
 
-def test_a_saml_provider_that_may_be_changed_is_named() -> None:
-    build = Builder()
-    build.identity(ANA)
-    build.identity(ONE)
-    named = {"Federated": f"arn:aws:iam::{A}:saml-provider/idp"}
-    saml = statement("t", action="sts:AssumeRoleWithSAML", principal=named)
-    build.policy(ONE, "trust", saml)
-    build.policy(ANA, "identity", *held(["iam:UpdateSAMLProvider"]))  # type: ignore[arg-type]
-    found = item(build)
-    assert f"saml-providers (account {A})" in found["coverage"]["not_collected"]
-    assert "saml-providers" in found["assuming"]
-
-
 def test_nobody_edits_a_role_of_identity_center() -> None:
     build = Builder()
     build.identity(ANA)

@@ -8,11 +8,18 @@ import pytest
 
 from answerable.model.policy import ConditionClause
 from answerable.model.sighting import Facts
-from answerable.reach.estate import attached, callers, named, protected, services
+from answerable.reach.estate import (
+    attached,
+    callers,
+    named,
+    protected,
+    providers,
+    services,
+)
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths import made, paths, witness
-from answerable.reach.rules.rules import EDITS, LAUNCHES
+from answerable.reach.rules.rules import EDITS, LAUNCHES, RUNNING
 from answerable.reach.verdict import conditions, elapsed
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import TRUE, atom, verdict
@@ -179,6 +186,27 @@ def cognito_is_a_service(patch: pytest.MonkeyPatch) -> None:
     everywhere(patch, named.service_kind, lambda service: "Service")
 
 
+def without_running(kind: str) -> Plant:
+    return swap(RUNNING, tuple(rule for rule in RUNNING if rule.kind != kind))
+
+
+def every_call_takes_saml(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(providers, "SAML", "sts:assumerolewithwebidentity")
+
+
+def every_provider_is_one(patch: pytest.MonkeyPatch) -> None:
+    right = providers.arn_of
+    everywhere(patch, right, lambda text: right(text) + "-2")
+
+
+def nothing_is_asserted(patch: pytest.MonkeyPatch) -> None:
+    rules = (
+        replace(rule, awaits="") if rule.kind == "iam:saml-provider" else rule
+        for rule in RUNNING
+    )
+    everywhere(patch, RUNNING, tuple(rules))
+
+
 POOLS = ("cognito-identity:CreateIdentityPool", "cognito-identity:SetIdentityPoolRoles")
 RUN = ("ecs:RegisterTaskDefinition", "ecs:RunTask")
 PLANTED: list[tuple[str, str, Plant]] = [
@@ -206,6 +234,10 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("identity-pools", "no new pool", without_launch(*POOLS)),
     ("identity-pools", "Cognito is a service", cognito_is_a_service),
     ("identity-pools", "pools are there", clusters_are_there),
+    ("saml-providers", "no rule", without_running("iam:saml-provider")),
+    ("saml-providers", "another call", every_call_takes_saml),
+    ("saml-providers", "another provider", every_provider_is_one),
+    ("saml-providers", "nothing is asserted", nothing_is_asserted),
     ("new-name", "any name", a_new_name_is_any),
     ("new-name", "the usual name", a_new_name_is_the_usual_one),
     ("new-name", "a taken name", a_taken_name_is_new),

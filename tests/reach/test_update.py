@@ -35,6 +35,7 @@ READS = [
 
 
 WAYS = [
+    statement("s", action="iam:UpdateSAMLProvider", resource="*"),
     statement("p", action="iam:PutUserPolicy", resource="*"),
     statement("a", action="sts:AssumeRole", resource="*"),
     statement("e", action="*", resource="*"),
@@ -58,7 +59,9 @@ OWN = [
 ]
 own = st.lists(st.sampled_from(OWN), min_size=1, max_size=2)
 perhaps = st.one_of(own, own, st.just([]))
+IDP = f"arn:aws:iam::{A}:saml-provider/idp"
 TRUSTS = [
+    statement("f", action="sts:AssumeRoleWithSAML", principal={"Federated": IDP}),
     statement("t", action="sts:AssumeRole", principal={"AWS": A}),
     statement("m", action="sts:AssumeRole", principal={"AWS": user("ben")}),
 ]
@@ -78,7 +81,7 @@ def accounts(draw: st.DrawFn) -> Facts:
     build.policy(
         user("ben"), "identity", *draw(some), policy=f"{GROUP}#inline/g", via=GROUP
     )
-    build.policy(role("one"), "trust", TRUSTS[0])
+    build.policy(role("one"), "trust", draw(st.sampled_from(TRUSTS[:2])))
     if draw(st.booleans()):
         build.policy(user("ben"), "boundary", *draw(limits))
     if draw(st.booleans()):
@@ -273,7 +276,7 @@ def trusted() -> list[Facts]:
         "identity",
         statement("w", action="iam:PutRolePolicy", resource="*"),
     )
-    build.policy(role("one"), "trust", TRUSTS[1])
+    build.policy(role("one"), "trust", TRUSTS[2])
     before = build.facts()
     to_ana = statement("a", action="sts:AssumeRole", principal={"AWS": user("ana")})
     after = tuple(

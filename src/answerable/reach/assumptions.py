@@ -20,7 +20,6 @@ NAMES = {
     "kms-grants": "kms-grants",
     "running-code": "running-code",
     "passed-roles": "passed-roles",
-    "saml-providers": "saml-providers",
     "organization": "organization",
     "paths": "paths",
     "action-catalogue": "action-catalogue",

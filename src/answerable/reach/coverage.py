@@ -14,6 +14,7 @@ from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import account_of, owner_in
 from answerable.reach.estate.places import Place, holder_of
 from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.providers import SAML_PROVIDER
 from answerable.reach.estate.services import (
     NO_PERMISSION,
     TRUST_CALLS,
@@ -145,6 +146,7 @@ def _running(estate: Estate, collected: Collected, reply: Reply) -> Iterator[str
         (actor.identity.account, region)
         for actor in acting
         for rule in RUNNING
+        if rule.kind != SAML_PROVIDER  # found in the trusts of roles
         for region in regions_of(actor, rule)
     }
     if not acting:

@@ -29,8 +29,6 @@ def unfollowed(
             yield f"passed-roles (account {account}, {service})"
         for kind in _kinds(collected, actor):
             yield f"running-code (account {account}, {kind})"
-        if _changes_saml(estate, actor):
-            yield f"saml-providers (account {account})"
 
 
 def _services(estate: Estate, actor: Principal) -> Iterator[str]:
@@ -48,21 +46,6 @@ def _services(estate: Estate, actor: Principal) -> Iterator[str]:
             if passed(estate, actor, role, service).formula != FALSE:
                 yield service
                 break
-
-
-def _changes_saml(estate: Estate, actor: Principal) -> bool:
-    """Tell whether an actor may exchange the keys of a provider that a role trusts.
-
-    Source: AWS IAM API Reference, UpdateSAMLProvider: it replaces the metadata document.
-    """
-    if not actor.matching("iam:updatesamlprovider").allows:
-        return False
-    return any(
-        estate.trusts[role].account == actor.identity.account
-        for provider, roles in estate.by_provider.items()
-        if ":saml-provider/" in provider
-        for role in roles
-    )
 
 
 def _kinds(collected: Collected, actor: Principal) -> Iterator[str]:

@@ -33,6 +33,7 @@ from tests.reference.reach.paths_rules import (
     launching,
     making,
     new_identity,
+    signing_in,
     taking_over,
 )
 
@@ -167,6 +168,7 @@ def becoming(world: World, who: Who) -> Iterator[tuple[str, str]]:
                 yield from taking(world, who, other)
     yield from launching(world, who)
     yield from taking_over(world, who)
+    yield from signing_in(world, who)
 
 
 def taking(world: World, who: Who, other: Identity) -> Iterator[tuple[str, str]]:

@@ -121,6 +121,27 @@ def taking_over(world: World, who: Who) -> Iterator[tuple[str, str]]:
                 yield role, weaker(held, "only-if" if rule.awaits else "always")
 
 
+def signing_in(world: World, who: Who) -> Iterator[tuple[str, str]]:
+    """Exchange the keys of a SAML provider, and sign in to a role that trusts it.
+
+    Whether the trust accepts what is asserted is open. Source: IAM API Reference,
+    UpdateSAMLProvider; STS API Reference, AssumeRoleWithSAML.
+    """
+    mine = who.identity
+    for role in world.facts.identities:
+        if not is_role(role) or role.account != mine.account or role.id == mine.id:
+            continue
+        for said in statements(world, role, Layer.TRUST):
+            entering = takes_action(said, "sts:AssumeRoleWithSAML")
+            for kind, provider in said.principals if entering else ():
+                near = provider.startswith(
+                    f"arn:aws:iam::{role.account}:saml-provider/"
+                )
+                if kind == "Federated" and near and said.effect is Effect.ALLOW:
+                    held = ask(world, who, "iam:UpdateSAMLProvider", provider)
+                    yield role.id, weaker(held, "only-if")
+
+
 def lent(world: World, kind: str, account: str) -> list[str]:
     """Resources of other accounts that have a policy of their own that was asked for."""
     return [

@@ -22,7 +22,6 @@ _WORDS = {
     "kms-grants": ("KMS grants", "aws-resources"),
     "running-code": ("running code", "aws-resources"),
     "passed-roles": ("roles passed to services without a rule", ""),
-    "saml-providers": ("SAML providers that the subject may change", ""),
     "session-policies": ("session policies", ""),
     "endpoint-policies": ("endpoint policies", ""),
     "last-used": ("last use", "aws"),

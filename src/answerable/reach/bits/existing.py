@@ -13,6 +13,7 @@ from answerable.reach.bits.planes import gathered, positions
 from answerable.reach.bits.rights import NEVER, Verdicts
 from answerable.reach.bits.ways import Realm, Using
 from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.providers import arn_of
 from answerable.reach.paths.witness import together
 from answerable.reach.rules.rules import LAUNCHES, RUNNING, Need, Running
 from answerable.reach.verdict.context import Known
@@ -72,12 +73,12 @@ class Existing:
         """Lay out the resources of the kinds that rules speak of."""
         estate = self.realm.graph.estate
         kinds = {rule.kind for rule in RUNNING} | {rule.changes for rule in LAUNCHES}
-        found = (one for one in estate.resources.values() if one.kind in kinds)
+        found = (one for one in estate.running() if one.kind in kinds)
         self.resources = sorted(found, key=lambda one: one.id)
         number = self.realm.identities.texts.number
         self.runs_as = [number.get(one.runs_as) for one in self.resources]
         self._ground = self._heard(
-            make_ground(estate, [one.id for one in self.resources])
+            make_ground(estate, [arn_of(one.id) for one in self.resources])
         )
         self._regions = defaultdict(int)
         by_kind: dict[str, list[int]] = defaultdict(list)
@@ -189,12 +190,12 @@ class Existing:
         """Pick one resource of each region, account and parent, or every one."""
         if any(_THERE in need.resource for need in others):
             for place in positions(places):
-                yield 1 << place, self.resources[place].id
+                yield 1 << place, arn_of(self.resources[place].id)
             return
         for bits in self._regions.values():
             if bits & places:
                 first = (bits & -bits).bit_length() - 1
-                yield bits, self.resources[first].id
+                yield bits, arn_of(self.resources[first].id)
 
     def _spoken_of(self, action: str) -> Ground:
         """Return the resources with what their own policies say of one action."""

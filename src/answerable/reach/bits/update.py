@@ -9,7 +9,7 @@ nothing of steps, no row is touched.
 All is found again, as in a cold run, after what is no edit of statements; where a policy
 was or becomes unread in part, or said nothing before and stands among others; after an
 edit of the own policy of a resource that rules ask something of; where a trust lets
-sessions carry tags or no more does; and where somebody joins a group, or loses a
+sessions carry tags or no more does, or names another SAML provider; and where somebody joins a group, or loses a
 boundary, as nobody did before. Either way answers are those of a cold run; nodes that
 nobody becomes any more may be left.
 """
@@ -34,6 +34,7 @@ from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.control import Limit
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.providers import named_providers
 from answerable.reach.paths.admin import is_admin
 from answerable.reach.paths.graph import Graph
 from answerable.reach.verdict.assume import assume
@@ -117,6 +118,7 @@ class _Update:
         trusts = whole.graph.estate.trusts
         if any(
             one.tags_sessions != trusts[role].tags_sessions
+            or named_providers(one) != named_providers(trusts[role])
             for role, one in exchange.trusts.items()
         ) or any(self._is_freed(number) for number in turned):
             return None

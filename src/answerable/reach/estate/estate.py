@@ -35,6 +35,7 @@ from answerable.reach.estate.principals import (
     is_role,
 )
 from answerable.reach.estate.protected import protection
+from answerable.reach.estate.providers import trusting_pairs
 from answerable.reach.estate.services import binds_rcps
 from answerable.reach.patterns.matrix import possible
 from answerable.reach.verdict.context import NOTHING, Known, lasting
@@ -108,6 +109,7 @@ class Estate:
     _lasting: Known | None = None
     _accounts: frozenset[str] | None = None
     _open_roles: Sequence[IdentityId] | None = None
+    _providers: Mapping[ResourceId, Resource] | None = field(init=False, default=None)
     _deniers: Mapping[str, tuple[Denier, ...]] | None = None
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
@@ -289,6 +291,23 @@ class Estate:
             place.holder,
             place.door,
         )
+
+    @property
+    def providers(self) -> Mapping[ResourceId, Resource]:
+        """SAML providers, each with a role that trusts it."""
+        if self._providers is None:
+            self._providers = trusting_pairs(self.by_provider, self.trusts)
+        return self._providers
+
+    def running(self) -> Iterator[Resource]:
+        """List everything that may be taken over."""
+        yield from self.resources.values()
+        yield from self.providers.values()
+
+    def runs_as(self, resource: ResourceId) -> IdentityId:
+        """Say as whom one acts who takes a resource over; empty for nobody."""
+        found = self.resources.get(resource) or self.providers.get(resource)
+        return found.runs_as if found else IdentityId("")
 
     def _fences(self, owner: str, *, wild: bool) -> tuple[Fence, ...]:
         if owner or not wild:

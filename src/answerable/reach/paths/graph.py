@@ -142,7 +142,7 @@ class Graph:
         """List an account's resources of a kind."""
         if self._resources is None:
             self._resources = defaultdict(list)
-            for resource in self.estate.resources.values():
+            for resource in self.estate.running():
                 owner = (*resource.id.split(":", 5), "", "", "", "", "")[4]
                 key = resource.kind, owner or resource.account
                 self._resources[key].append(resource.id)
@@ -158,10 +158,10 @@ class Graph:
         found = self._code.get((rule, account))
         if found is None:
             found = self._code[rule, account] = defaultdict(list)
-            resources, principals = self.estate.resources, self.estate.principals
+            principals = self.estate.principals
             near = self.resources(rule.kind, account)
             for resource in dict.fromkeys((*near, *self.lent(rule))):
-                runs_as = resources[resource].runs_as
+                runs_as = self.estate.runs_as(resource)
                 if runs_as in principals:
                     found[runs_as].append(resource)
         return found

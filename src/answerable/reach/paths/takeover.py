@@ -6,6 +6,7 @@ from typing import Protocol
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.providers import arn_of
 from answerable.reach.paths.launching import PASS_ROLE, passed
 from answerable.reach.paths.steps import (
     Edge,
@@ -47,7 +48,8 @@ def _take(
     resource: ResourceId,
     runs_as: IdentityId,
 ) -> Iterator[Edge]:
-    answers = list(together(estate, principal, rule.needs, resource))
+    place = arn_of(resource)
+    answers = list(together(estate, principal, rule.needs, place))
     if any(answer.formula == FALSE for answer in answers):
         return
     calls = list(dict.fromkeys(need.action for need in rule.needs))
@@ -56,5 +58,5 @@ def _take(
         calls.insert(0, PASS_ROLE)
     if rule.awaits:
         answers.append(Answer(atom(AWAITED, "Exists", (rule.awaits,)), ()))
-    via = f"{' + '.join(calls)} on {resource}"
+    via = f"{' + '.join(calls)} on {place}"
     yield from make_edge(Node(runs_as), via, *answers)

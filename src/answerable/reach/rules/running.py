@@ -20,6 +20,7 @@ _NETWORK = "the network lets SSH reach the instance"
 _CONSOLE = "the account allows the serial console"
 _LAUNCHED = "something launches instances from the template"
 _DEPLOYED = "the instance is in a deployment group and has the CodeDeploy agent"
+_ASSERTED = "the role's trust accepts an assertion that the caller signs"
 _EXEC = "the task was started with execute command enabled"
 
 
@@ -53,6 +54,13 @@ def _running(
 
 
 RUNNING: tuple[Running, ...] = (
+    _running(
+        "iam:saml-provider",
+        "AWS IAM API Reference, UpdateSAMLProvider: it replaces the metadata document; "
+        "AWS STS API Reference, AssumeRoleWithSAML: it needs no AWS credentials",
+        "iam:UpdateSAMLProvider",
+        awaits=_ASSERTED,
+    ),
     _running(
         _LAMBDA,
         "AWS Lambda Developer Guide, updating code; pathfinding.cloud lambda-004",
