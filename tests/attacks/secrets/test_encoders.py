@@ -19,6 +19,9 @@ import yaml
 from answerable.gateway.shown.leaks import NONE, Watch
 from answerable.serving.wire.refusals import Refused
 from tests.gateway.serve.stage import SECONDS, Serving, call, configuration, serving
+from tests.gateway.stdio.stage import call as call_line
+from tests.gateway.stdio.stage import wrapper
+from tests.gateway.stdio.test_given import keep, kept
 
 TABLE = yaml.safe_load(Path(__file__).with_name("encoders.yaml").read_text("utf-8"))
 SECRET: str = TABLE["secret"]
@@ -124,6 +127,22 @@ def test_a_running_gateway_keeps_back_what_every_encoder_writes(
         assert _answer(connection)["result"]["content"][0]["text"] == text
         counted.append("honest")
     connection.close()
+
+
+def test_a_wrapped_server_by_command_is_kept_from_it_too(
+    tmp_path: Path, counted: list[str]
+) -> None:
+    keep(tmp_path, SECRET)
+    with wrapper(tmp_path, config=kept()) as wrapped:
+        for name, text in ROWS.items():
+            answer = wrapped.ask(call_line("raw", line=message(text).encode().hex()))
+            assert answer["error"]["code"] == -32603, name
+            counted.append("line")
+        for text in HONEST:
+            said = message(json.dumps(text)).encode().hex()
+            answer = wrapped.ask(call_line("raw", line=said))
+            assert answer["result"]["content"][0]["text"] == text
+            counted.append("honest")
 
 
 def _answer(connection: http.client.HTTPConnection) -> Any:

@@ -98,6 +98,10 @@ def spelled(id: object, given: dict[str, Any]) -> None:
     )
 
 
+def raw(id: object, given: dict[str, Any]) -> None:
+    write(bytes.fromhex(given["line"]) + b"\n")
+
+
 def fail(id: object, given: dict[str, Any]) -> None:
     say({"id": id, "error": {"code": given["code"], "message": "?"}})
 
@@ -137,7 +141,7 @@ TOOLS = {
     tool.__name__: tool
     for tool in (
         *(echo, heard, environment, digest, wait, slow, progress, ask, junk, repeated),
-        *(spelled, fail, big, crash, complain, stubborn, polite),
+        *(spelled, raw, fail, big, crash, complain, stubborn, polite),
     )
 }
 

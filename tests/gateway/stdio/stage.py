@@ -35,7 +35,17 @@ TOOLS = [
         "ask",
         "junk",
     ),
-    *("repeated", "spelled", "fail", "big", "crash", "complain", "stubborn", "polite"),
+    *(
+        "repeated",
+        "spelled",
+        "raw",
+        "fail",
+        "big",
+        "crash",
+        "complain",
+        "stubborn",
+        "polite",
+    ),
 ]
 
 
