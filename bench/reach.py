@@ -87,19 +87,14 @@ def figures(
     asked = QUICK_ASKED if quick else ASKED
     few, scanned = _scan(folder, QUICK if quick else SIZE, seed, asked, command)
     yield from scanned
-    yield from _first(few, ("can", *few.drawn[0]))
     for question in _QUESTIONS:
         yield from _asked(few, question)
     yield from _engine(few)
     if quick:
         return
     many, scanned = _scan(folder, MANY, seed, asked, command)
-    trail = folder / "reach-trail"
-    write_trail(trail, EVENTS, seed)
-    child.answerable("--store", many.store, "ingest", f"cloudtrail:{trail}")
     yield from scanned
-    yield from _first(many, ("can", *many.drawn[0]))
-    child.answerable("--store", many.store, *_OF_MANY[-1].words(many.drawn[0]))
+    _trail_of(many, folder, seed)
     for question in _OF_MANY:
         yield from _asked(many, question)
     yield from _beside_duckdb(many)
@@ -108,26 +103,43 @@ def figures(
 def _scan(
     folder: Path, size: int, seed: int, asked: int, command: str
 ) -> tuple[Account, list[Line]]:
-    made = organization(size, seed, load(), single=True)
-    number = made.plan.accounts[0].id
-    file = folder / f"reach-account-{size}.json"
-    file.write_text(json.dumps(details(made.facts, number)), encoding="utf-8")
+    """Scan an account of that size; one that lies in the folder already is asked again."""
+    drawn = folder / f"reach-points-{size}.json"
     store = str(folder / f"reach-store-{size}")
-    took = child.answerable("--store", store, "scan", f"aws:{file}")
-    account = Account(store, size, points(made, asked + 1, seed), command)
-    agents = json.loads(child.answerable("--store", store, "-o", "json", "agents").out)
+    lines: list[Line] = []
+    if not drawn.exists():
+        made = organization(size, seed, load(), single=True)
+        number = made.plan.accounts[0].id
+        file = folder / f"reach-account-{size}.json"
+        file.write_text(json.dumps(details(made.facts, number)), encoding="utf-8")
+        took = child.answerable("--store", store, "scan", f"aws:{file}")
+        found = points(made, asked + 1, seed)
+        account = Account(store, size, found, command)
+        what = f"scan aws:FILE, {account.of}"
+        lines += [
+            Figure(what, "s", (took.wall,), command),
+            Figure(f"{what}: processor", "s", (took.cpu,), command),
+            Figure(f"{what}: peak memory", "MiB", (took.peak,), command),
+            *_first(account, ("can", *found[0])),
+        ]
+        drawn.write_text(json.dumps(found), encoding="utf-8")
+    read = [tuple(point) for point in json.loads(drawn.read_text("utf-8"))]
+    account = Account(store, size, read[: asked + 1], command)
     text = (
-        f"{account.of}: an account of {len(made.plan.members):,} users and roles, as "
+        f"{account.of}: an account of {size:,} users and roles, as "
         "get-account-authorization-details answers (identity policies, groups, "
-        f"boundaries, trusts); {len(agents['items']):,} agents act in it."
+        "boundaries, trusts)."
     )
-    return account, [
-        Remark(text, command),
-        Figure(f"scan aws:FILE, {account.of}", "s", (took.wall,), command),
-        Figure(
-            f"scan aws:FILE, {account.of}, peak memory", "MiB", (took.peak,), command
-        ),
-    ]
+    return account, [Remark(text, command), *lines]
+
+
+def _trail_of(account: Account, folder: Path, seed: int) -> None:
+    """Ingest a trail into the account's store, once, and have its chains made."""
+    trail = folder / "reach-trail"
+    if not trail.exists():
+        write_trail(trail, EVENTS, seed)
+        child.answerable("--store", account.store, "ingest", f"cloudtrail:{trail}")
+    child.answerable("--store", account.store, *_OF_MANY[-1].words(account.drawn[0]))
 
 
 def _first(account: Account, words: tuple[str, ...]) -> Iterator[Line]:
@@ -135,7 +147,8 @@ def _first(account: Account, words: tuple[str, ...]) -> Iterator[Line]:
     took = child.answerable("--store", account.store, "-o", "json", *words)
     what = f"first `{' '.join(words[:-3])}` after a scan, {account.of}"
     yield Figure(what, "s", (took.wall,), account.command)
-    yield Figure(f"{what}, peak memory", "MiB", (took.peak,), account.command)
+    yield Figure(f"{what}: processor", "s", (took.cpu,), account.command)
+    yield Figure(f"{what}: peak memory", "MiB", (took.peak,), account.command)
 
 
 def _asked(account: Account, question: Question) -> Iterator[Line]:
@@ -202,7 +215,9 @@ def _beside_duckdb(account: Account) -> Iterator[Line]:
     argv = (sys.executable, "-c", _DUCKDB, files, role(40))
     took = [child.run(argv) for _ in range(1 + ASKED)][1:]
     walls = tuple(each.wall for each in took)
+    cpus = tuple(each.cpu for each in took)
     what = f"DuckDB, the same events of the same files, {account.of}"
     yield Figure(what, "s", walls, account.command)
+    yield Figure(f"{what}: processor", "s", cpus, account.command)
     peak = statistics.median(each.peak for each in took)
     yield Figure(f"{what}: peak memory", "MiB", (peak,), account.command)

@@ -184,10 +184,18 @@ class Whole:
 
     def ordered(self, number: int, wanted: int) -> list[int]:
         """List nodes that are a step away: what is checked most easily comes first."""
+        return [to for part in self._parts(number, wanted) for to in positions(part)]
+
+    def first(self, number: int, wanted: int) -> int:
+        """Return the first of `ordered`."""
+        part = next(part for part in self._parts(number, wanted) if part)
+        return (part & -part).bit_length() - 1
+
+    def _parts(self, number: int, wanted: int) -> tuple[int, int, int]:
+        """Part nodes that are a step away by how easily the step is checked."""
         assumed = wanted & self._row(number)[1]
-        made = wanted & self.made
-        rest = wanted & ~(assumed | made)
-        return [*positions(assumed), *positions(rest), *positions(made & ~assumed)]
+        made = wanted & self.made & ~assumed
+        return assumed, wanted & ~(assumed | made), made
 
     def _row(self, number: int) -> tuple[Verdicts, int]:
         if number < self.size:

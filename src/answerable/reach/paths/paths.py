@@ -227,7 +227,7 @@ def _backwards(
             row = whole.steps(number)
             ahead = (row.sure if sure else row.some) & front
             if ahead:
-                steps[number] = whole.ordered(number, ahead)[0]
+                steps[number] = whole.first(number, ahead)
                 new.append(number)
         front = 0
         for number in new:
