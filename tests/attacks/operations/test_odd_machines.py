@@ -99,7 +99,9 @@ def test_readiness_warns_of_evidence_that_is_not_shipped() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["SIGUSR1", "SIGUSR2"])
+@pytest.mark.parametrize(
+    "name", ["SIGUSR1", pytest.param("SIGUSR2", marks=pytest.mark.world)]
+)
 def test_a_signal_of_users_drains_a_server(
     tmp_path: Path, server: Backend, name: str
 ) -> None:

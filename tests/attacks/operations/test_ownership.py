@@ -47,6 +47,7 @@ def run(store: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.world
 def test_root_is_refused_by_whatever_opens_the_store(
     store: Path, counted: list[str]
 ) -> None:
@@ -70,6 +71,12 @@ def test_root_is_refused_by_whatever_opens_the_store(
         assert hint.startswith("hint: run it as that user: sudo -u ")
         assert foreign(store) == []
         counted.append("command")
+
+
+def test_root_is_refused_in_a_store_of_another_user(store: Path) -> None:
+    with pytest.raises(EnvironmentRefused, match="belongs to user"):
+        Store.open(store, now=2)
+    assert foreign(store) == []
 
 
 def test_a_kill_by_root_holds_and_its_record_is_the_owners(store: Path) -> None:

@@ -14,7 +14,9 @@ from tests.gateway.serve.stage import Backend, configuration, serving
 SECONDS = 60
 
 
-@pytest.mark.parametrize("is_abstract", [False, True])
+@pytest.mark.parametrize(
+    "is_abstract", [False, pytest.param(True, marks=pytest.mark.world)]
+)
 def test_a_gateway_tells_ready_reloading_life_and_stopping(
     tmp_path: Path, server: Backend, is_abstract: bool
 ) -> None:
@@ -79,8 +81,10 @@ def test_a_manager_that_is_gone_or_odd_stops_nothing(tmp_path: Path) -> None:
             notifier.stopping()
 
 
-def test_a_status_is_one_line(tmp_path: Path) -> None:
-    name = str(tmp_path / "n")
+@pytest.mark.parametrize("is_abstract", [False, True])
+def test_a_status_is_one_line(tmp_path: Path, is_abstract: bool) -> None:
+    abstract = f"@answerable-status-{os.getpid()}"
+    name = abstract if is_abstract else str(tmp_path / "n")
     with manager(name) as heard:
         Notifier(name).ready("at\nSTOPPING=1\x1b[2J")
         assert set(heard.hear("READY")) == {"READY", "STATUS", "MAINPID"}

@@ -37,7 +37,7 @@ def unix(path: Path | str) -> Listener:
     return Listener(None, str(path), (), (), "", None)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.world), 2])
 def test_a_second_server_at_the_port_refuses_to_start(
     tmp_path: Path, server: Backend, counted: list[str], workers: int
 ) -> None:
