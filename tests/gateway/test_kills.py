@@ -75,6 +75,23 @@ def test_a_kill_that_could_not_be_read_at_once_is_read_later(
     assert len(watched.refusals) == 1
 
 
+def test_whatever_goes_wrong_while_it_reads_the_next_kill_holds(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> bytes:
+        raise MemoryError
+
+    async def story() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(kills, "read_file", fail)
+            watched.file.path.write_text(f"{AGENT}\n")
+            await until(lambda: bool(watched.refusals))
+        await until(watched.holds)
+
+    watch(watched, story)
+    assert watched.refusals == ["the kills cannot be read (MemoryError)"]
+
+
 def test_a_file_that_is_gone_revives_nobody(watched: Watched) -> None:
     watched.file.kill(AGENT)
 

@@ -365,3 +365,31 @@ def test_servers_of_other_users_are_reached_in_their_own_folders(
     assert kills.revive(AGENT).is_new
     for folder in (*states.values(), tmp_path / "store"):
         assert not KillFile(folder).read()
+
+
+def test_a_preview_changes_nothing_and_says_what_would_end(tmp_path: Path) -> None:
+    state_of(tmp_path)
+    kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
+    with service(tmp_path, 200, took(True, "d-1", "d-2")) as asked:
+        done = kills.preview(AGENT)
+    assert (done.is_new, done.at, done.ended) == (True, BOTH, ("d-1", "d-2"))
+    assert done.waiting == (GATEWAY,)
+    assert asked[0].startswith(b"POST /admin/given ")
+    assert killed(tmp_path) == frozenset()
+    (tmp_path / "sts.sock").unlink()
+    kills.kill(AGENT, "ana")
+    done = kills.preview(AGENT)
+    assert (done.is_new, done.ended, done.waiting) == (False, None, BOTH)
+
+
+def test_kills_of_a_service_whose_folder_we_may_not_enter_are_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (state_of(tmp_path) / "kills").mkdir()  # it cannot be read
+    monkeypatch.setattr(
+        KillFile, "may_be_seen", lambda file: "sts" not in str(file.path)
+    )
+    kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
+    kills.kill(AGENT, "ana")
+    assert set(kills.told()) == {AGENT}
+    assert kills.revive(AGENT).at == BOTH

@@ -113,7 +113,9 @@ class Kills:
             point = decisions_state(config.decisions, store)
         # Of those who are bound by the gateway's kills.
         self._spools = (own / "spool", point / "spool")
-        self._list = KillList(store, own, state)
+        # A folder of another user that we may not enter is not ours to list.
+        listed = [each for each in (own, state) if KillFile(each).may_be_seen()]
+        self._list = KillList(store, *listed)
         self._folders = {GATEWAY: own, SERVICE: state}
         elsewhere = config is not None and Path(config.store or store) != store
         self._apart = {
@@ -190,7 +192,10 @@ class Kills:
             owner = owner_of(self._folders[SERVICE])
             said, _ = self._post.ask("/admin/given", subject, "", {0, owner})
         ended = None if said is None else _ended(said)
-        return Done(subject not in self.told(), servers, ended)
+        doing = _Doing(dict.fromkeys(servers, True))
+        waiting = self._waiting(doing, is_told=said is not None)
+        is_new = subject not in self.told()
+        return Done(is_new, servers, ended, waiting=waiting)
 
     def revive(self, subject: str) -> Done:
         """Take a kill back wherever that can be done; what was ended stays ended.

@@ -348,7 +348,12 @@ class KillWatch:
 
     def _watch(self) -> None:
         while not self._ended.wait(EVERY) and not self._loop.is_closed():
-            if self._look():
+            try:
+                more = self._look()
+            except Exception as error:  # noqa: BLE001 - without this thread no kill holds
+                self._why = f"the kills cannot be read ({type(error).__name__})"
+                more = self._why != self._said
+            if more:
                 with contextlib.suppress(RuntimeError):  # the loop has just ended
                     self._loop.call_soon_threadsafe(self._settle)
 

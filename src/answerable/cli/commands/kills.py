@@ -63,6 +63,8 @@ def kill(
         click.echo(f"warning: {place} has no {subject}; is it misspelled?", err=True)
     now = time.time_ns()
     if dry_run:
+        would = "would be killed" if done.is_new else "is killed already"
+        click.echo(f"{subject}: {would} at {' and '.join(done.at)}", err=True)
         target.show(Act(DRY_RUN, subject, done, now), settings)
         return
     tell(subject, done)
