@@ -31,6 +31,7 @@ from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
+from answerable.serving.memory import resident_bytes
 from answerable.serving.metrics import Names, rendered
 from answerable.serving.open_files import raise_open_files
 from answerable.serving.secret import derived, shared_secret
@@ -227,6 +228,7 @@ class House:
                 "Connections that are open.",
                 float(len(self._connections)),
             ),
+            "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "in_flight": (
                 "Requests under way.",
                 float(sum(self._door.in_flight.values())),

@@ -49,6 +49,7 @@ from answerable.serving.kills_told import KillsTold
 from answerable.serving.link import Link
 from answerable.serving.listeners import Serving, accept
 from answerable.serving.log import Log
+from answerable.serving.memory import resident_bytes
 from answerable.serving.open_files import raise_open_files
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.keeper import PinKeeper
@@ -189,6 +190,7 @@ class House:
         yield Series("answerable_credentials_refused", (), refused)
         calls = sum(self.door.in_flight.values())
         yield Series("answerable_calls_in_flight", (), calls)
+        yield Series("answerable_memory_bytes", (), resident_bytes())
         yield Series("answerable_calls_deferred", (), self.door.queue.deferred)
         yield Series("answerable_calls_waiting", (), len(self.door.queue))
         held = sum(self.door.held_bytes.values())

@@ -58,6 +58,7 @@ GAUGES = {
     PRESSED: ("Workers that closed or refused connections within a minute.", ()),
     "answerable_calls_waiting": ("Calls that wait for their caller's turn.", ()),
     "answerable_body_bytes": ("Bytes of large bodies of calls in flight.", ()),
+    "answerable_memory_bytes": ("Resident memory of the workers.", ()),
     "answerable_calls_in_flight": ("Calls under way.", ()),
     "answerable_amendments": ("Amendments in force that owners have signed.", ()),
     "answerable_break_glass": ("Of these, signed by two persons (break-glass).", ()),

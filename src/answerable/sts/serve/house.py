@@ -15,6 +15,7 @@ from answerable.serving.kills import KillList, KillWatch, Note
 from answerable.serving.kills_told import KillsTold
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
+from answerable.serving.memory import resident_bytes
 from answerable.serving.metrics import Names, rendered
 from answerable.serving.open_files import raise_open_files
 from answerable.serving.processes.listening import Listening
@@ -341,6 +342,7 @@ class House:
         gauges = {
             "connections": ("Connections of clients.", float(len(self.door.fronts))),
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
+            "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "rules": ("Rules in force.", len(self._exchanges.in_force.rules)),
             "ready": ("It gives tokens.", float(not self.reasons())),
             "events_sent": ("Events taken.", float(self._events.counted["sent"])),
