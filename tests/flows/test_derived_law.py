@@ -222,5 +222,27 @@ def test_a_writer_that_is_killed_leaves_the_answers(
     print(f"{killed} writers killed")
 
 
+def test_steps_are_kept_for_the_newest_stated_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSWERABLE_STORE", "store")
+    write_estate(Path(), NOW)
+    assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
+    words = ["-o", "json", "who-can", "sts:AssumeRole", "*"]
+    for key in ("aws:SourceIp=10.0.0.1", "sts:RoleSessionName=a"):
+        for _ in ("found", "restored"):
+            capsys.readouterr()
+            assert main([*words, "--context", key]) == 0
+            out = capsys.readouterr().out
+        shutil.rmtree("store/derived")
+        assert main([*words, "--context", key]) == 0
+        assert items(capsys.readouterr().out) == items(out)
+    monkeypatch.setattr("answerable.store.derived._MOST_VARIANTS", 2)
+    for name in ("a", "b", "c"):
+        assert main([*words, "--context", f"sts:RoleSessionName={name}"]) == 0
+    assert len(list(Path("store/derived").glob("steps-*.blocks"))) == 2
+
+
 def items(out: str) -> object:
     return json.loads(out)["items"]

@@ -4,6 +4,8 @@ A restored estate reads the identities and statements that a question needs. Edi
 sweeps need all of them, and compile.
 """
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -60,8 +62,8 @@ def graph_of(
 ) -> Graph:
     """Give the graph of a snapshot.
 
-    Steps from one identity to the next are found once and kept, as long as the question
-    states nothing that a step could depend on.
+    Steps from one identity to the next are found once and kept, also for condition keys
+    that a question states. They may depend on a policy that it states.
 
     Args:
         inventory: The snapshot.
@@ -78,11 +80,10 @@ def graph_of(
         graph = Graph(stored_estate.restore(tables, catalogue, given.context))
         clauses, tagged = graph.estate.clauses, summary_of(inventory, graph).tagged
         graph.tagged = tuple(clauses[number] for number in tagged)
-    if derived is not None and not _changes_steps(inventory, graph, given):
-        graph.restore = lambda asked: _restored(asked, derived)
-        graph.keep = lambda found: derived.save(
-            _STEPS, stored.tables_of(whole_of(found))
-        )
+    if derived is not None and not given.policies:
+        name = _steps_under(inventory, graph, given)
+        graph.restore = lambda asked: _restored(asked, derived, name)
+        graph.keep = lambda found: derived.save(name, stored.tables_of(whole_of(found)))
     return graph
 
 
@@ -104,8 +105,8 @@ def tags_collected(inventory: Inventory) -> bool:
     return bool(told) and all("resource-tags" in words for words in told)
 
 
-def _restored(graph: Graph, derived: DerivedState) -> object:
-    tables = derived.load(_STEPS)
+def _restored(graph: Graph, derived: DerivedState, name: str) -> object:
+    tables = derived.load(name)
     return stored.restore(graph, tables) if tables is not None else None
 
 
@@ -188,11 +189,17 @@ def services_of(inventory: Inventory) -> frozenset[str]:
     return inventory.once("services", lambda each: subjects.services_of(each.facts))
 
 
-def _changes_steps(inventory: Inventory, graph: Graph, given: Given) -> bool:
-    """Tell whether a step could depend on what a question states."""
-    if given.policies:
-        return True
-    stated = lasting(given.context).values.keys()
+def _steps_under(inventory: Inventory, graph: Graph, given: Given) -> str:
+    """Name the file of the steps under the condition keys that a question states.
+
+    Keys that no statement depends on change no step, nor do those of one call alone.
+    """
+    stated = lasting(given.context).values
     if not stated:
-        return False
-    return SESSION_NAME in stated or bool(stated & summary_of(inventory, graph).keys)
+        return _STEPS
+    keys = summary_of(inventory, graph).keys | {SESSION_NAME}
+    spoken = sorted((key, list(stated[key])) for key in stated.keys() & keys)
+    if not spoken:
+        return _STEPS
+    digest = hashlib.sha256(json.dumps(spoken).encode()).hexdigest()
+    return f"{_STEPS}-{digest[:16]}"

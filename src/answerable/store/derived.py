@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 # Raised when the same input would be joined otherwise.
 DERIVATION = 6
+# Files of one kind that are kept, each for other condition keys that questions stated.
+_MOST_VARIANTS = 8
 # Facts that stand once by id, in the order of ids.
 _SORTED = ("identities", "policies", "resources")
 Key = TypeVar("Key", bound=str)
@@ -194,6 +196,18 @@ class DerivedFiles:
         """Keep tables under a name; a disk that refuses is no error."""
         data = encode(_named(self._generation, name), tables, _key(self._store))
         _write(_file(self._store, name), data)
+        kind, dash, _ = name.partition("-")
+        if dash:
+            _prune(_file(self._store, f"{kind}-*"))
+
+
+def _prune(pattern: Path) -> None:
+    """Remove all but the newest files of a pattern."""
+    with contextlib.suppress(OSError):
+        found = pattern.parent.glob(pattern.name)
+        newest = sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        for path in newest[_MOST_VARIANTS:]:
+            path.unlink()
 
 
 def _write(path: Path, data: bytes) -> None:
