@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from answerable.flows.items import sighting_of
 from answerable.model.ids import CredentialId
 from answerable.model.inventory import AgentEntity, Inventory, ToolUse
 from answerable.model.lineage import DeclaredUse
@@ -152,15 +153,12 @@ def _place(
 ) -> str:
     """Position of a credential in the entry of the tool, else in the agent's home."""
     entity = inventory.credentials.get(credential)
-    sightings = entity.sightings if entity is not None else ()
+    sighting = sighting_of(entity, use) if entity is not None else None
     entry, scope = use.tool.seen.place, agent.agent.scope
-    for sighting in sightings:
-        if sighting.place == entry or sighting.place.startswith(f"{entry}/"):
-            return sighting.place
-    for sighting in sightings:
-        if scope and sighting.scope == scope:
-            return sighting.place
-    return entry
+    if sighting is None:
+        return entry
+    own = sighting.place == entry or sighting.place.startswith(f"{entry}/")
+    return sighting.place if own or (scope and sighting.scope == scope) else entry
 
 
 def _own(inventory: Inventory, subject: str) -> Ownership | None:

@@ -238,7 +238,7 @@ def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredential
     items: list[ToolCredentialItem] = []
     for key in sorted(use.credentials, key=telling):
         entity = inventory.credentials.get(key)
-        sighting = _sighting(entity, use) if entity is not None else None
+        sighting = sighting_of(entity, use) if entity is not None else None
         if sighting is not None:
             items.append(
                 {
@@ -253,13 +253,22 @@ def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredential
     return items
 
 
-def _sighting(entity: CredentialEntity, use: ToolUse) -> Credential | None:
-    """Choose the sighting in the tool's own file, else the most telling one."""
-    own = use.tool.seen.place
-    for sighting in entity.sightings:
-        if sighting.place == own or sighting.place.startswith(f"{own}/"):
-            return sighting
-    return entity.sightings[0] if entity.sightings else None
+def sighting_of(entity: CredentialEntity, use: ToolUse) -> Credential | None:
+    """Choose the sighting that a tool has a credential by.
+
+    That in the tool's own file goes before the login files of its home, and those
+    before the files of others, where the same key may lie as well.
+    """
+    own, source = use.tool.seen.place, use.tool.seen.source
+
+    def rank(sighting: Credential) -> tuple[bool, bool, bool]:
+        lies_in = sighting.place == own or sighting.place.startswith(
+            (f"{own}/", f"{own}#")
+        )
+        ambient = sighting.cls is CredentialClass.AMBIENT
+        return not lies_in, not ambient, sighting.seen.source != source
+
+    return min(entity.sightings, key=rank, default=None)
 
 
 def credential_item(inventory: Inventory, entity: CredentialEntity) -> CredentialItem:

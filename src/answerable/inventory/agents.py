@@ -68,7 +68,8 @@ def entities(
 class _Readable:
     """Keys that lie in files, by the home and by the scan that saw them.
 
-    Only those that could prove an identity: others decide no question.
+    Only those that prove an identity, or could prove one of AWS: no key of a service
+    that nothing scans (a model provider, a registry) decides a question.
     """
 
     _by: dict[str, tuple[CredentialId, ...]]
@@ -81,7 +82,8 @@ class _Readable:
         found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
         for sighting in sightings:
             entity = credentials.get(sighting.id)
-            telling = entity is not None and (entity.identity or entity.how)
+            proves = entity is not None and entity.identity is not None
+            telling = proves or platform_of(sighting.kind) == "aws"
             if sighting.cls is CredentialClass.LITERAL and telling:
                 for key in {sighting.scope, sighting.seen.source} - {""}:
                     found[key][sighting.id] = None

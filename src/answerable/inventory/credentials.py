@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from answerable.model.credential import Credential, CredentialClass, CredentialLink
-from answerable.model.ids import CredentialId, access_key_account
+from answerable.model.ids import CredentialId, IdentityId, access_key_account
 from answerable.model.inventory import CredentialEntity
 
 NOT_COLLECTED = "principal not collected"
@@ -38,10 +39,38 @@ def entities(
     linked: dict[CredentialId, list[CredentialLink]] = defaultdict(list)
     for link in links:
         linked[link.credential].append(link)
-    return {
+    found = {
         key: _entity(key, seen.get(key, []), linked.get(key, []))
         for key in sorted(seen.keys() | linked.keys())
     }
+    return _with_named_logins(found)
+
+
+def _with_named_logins(
+    found: dict[CredentialId, CredentialEntity],
+) -> Mapping[CredentialId, CredentialEntity]:
+    """Resolve a reference to an AWS profile by the key that the profile gives."""
+    keys: dict[tuple[str, str], set[IdentityId | None]] = defaultdict(set)
+    for entity in found.values():
+        for sighting in entity.sightings:
+            if sighting.cls is CredentialClass.AMBIENT and _is_key(sighting):
+                keys[sighting.scope, sighting.name].add(entity.identity)
+    for key, entity in found.items():
+        if entity.identity is None:
+            named = [s for s in entity.sightings if _is_reference(s)]
+            given = {i for s in named for i in keys.get((s.scope, s.name), ())}
+            identity = given.pop() if len(given) == 1 else None
+            if identity is not None and len(named) == len(entity.sightings):
+                found[key] = replace(entity, identity=identity, how="named-login")
+    return found
+
+
+def _is_key(sighting: Credential) -> bool:
+    return sighting.kind in ("aws-access-key", "aws-session")
+
+
+def _is_reference(sighting: Credential) -> bool:
+    return sighting.kind == PROFILE and sighting.cls is CredentialClass.FILE_REF
 
 
 def _entity(

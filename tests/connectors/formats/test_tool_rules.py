@@ -25,6 +25,11 @@ USER = ".claude/settings.json"
 LOCAL = ".claude/settings.local.json"
 MANAGED = "/etc/claude-code/managed-settings.json"
 SUB_AGENT = ".claude/agents/**/*.md"
+VSCODE, AUTO_APPROVE = (
+    ".config/Code/User/settings.json",
+    "chat.tools.terminal.autoApprove",
+)
+OPENCODE = ".config/opencode/opencode.json"
 BYPASS = {"permissions": {"defaultMode": "bypassPermissions"}}
 
 
@@ -163,6 +168,51 @@ def test_a_sub_agent_has_its_clients_shell_unless_its_definition_says_otherwise(
             True,
         ),
         ("cursor", ".cursor/cli-config.json", '{"approvalMode": "unrestricted"}', True),
+        *(
+            ("vscode", VSCODE, json.dumps({AUTO_APPROVE: {pattern: True}}), unattended)
+            for pattern, unattended in (
+                ("/.*/", True),
+                ("/aws/", True),
+                ("/^(aws|ls)/", True),
+                ("/^[a-z]+/", True),
+                ("/^kube/", True),
+                ("/^ls\\b/", False),
+                ("/^lsblk$/", False),
+                ("/usr/bin/ls", False),
+            )
+        ),
+        *(
+            ("codex", ".codex/config.toml", text, unattended)
+            for text, unattended in (
+                (
+                    'approval_policy = "on-failure"\nsandbox_mode = "danger-full-access"',
+                    True,
+                ),
+                (
+                    'approval_policy = "on-request"\nsandbox_mode = "danger-full-access"',
+                    True,
+                ),
+                (
+                    'approval_policy = "untrusted"\nsandbox_mode = "danger-full-access"',
+                    False,
+                ),
+                ('sandbox_mode = "danger-full-access"', True),
+                ('approval_policy = "on-failure"', False),
+                ('profile = "p"\n[profiles.p]\napproval_policy = "never"', True),
+                ('[profiles.p]\napproval_policy = "never"', False),
+            )
+        ),
+        *(
+            ("opencode", OPENCODE, json.dumps({"permission": states}), unattended)
+            for states, unattended in (
+                ({"edit": "ask"}, True),
+                ({"webfetch": "deny"}, True),
+                ({"*": "ask"}, False),
+                ({"*": "ask", "bash": "allow"}, True),
+                ({"bash": {"*": "ask", "git *": "allow"}}, False),
+                ({"bash": {"rm *": "deny"}}, True),
+            )
+        ),
     ],
 )
 def test_a_client_that_asks_before_no_command_has_an_unattended_shell(
@@ -196,3 +246,80 @@ def test_variables_of_the_agents_environment_are_known_to_all_its_built_in_tools
     (credential,) = found.credentials
     assert tool(found, "Bash").credentials == (credential.id,)
     assert tool(found, "Read").credentials == (credential.id,)
+
+
+@pytest.mark.parametrize(
+    ("client", "path", "content", "unattended"),
+    [
+        (
+            "claude-code",
+            USER,
+            {"permissions": {"defaultMode": "acceptEdits"}},
+            {"Edit", "Write"},
+        ),
+        (
+            "claude-code",
+            USER,
+            {"permissions": {"allow": ["Edit", "Read", "WebFetch(domain:h.example)"]}},
+            {"Edit", "Write", "Read", "WebFetch"},
+        ),
+        (
+            "gemini-cli",
+            ".gemini/settings.json",
+            {"general": {"defaultApprovalMode": "auto_edit"}},
+            {"write_file", "replace"},
+        ),
+        (
+            "qwen",
+            ".qwen/settings.json",
+            {"tools": {"approvalMode": "auto-edit"}},
+            {"write_file", "edit"},
+        ),
+        (
+            "opencode",
+            OPENCODE,
+            {"permission": {"edit": "ask", "bash": "ask"}},
+            {"read", "webfetch"},
+        ),
+    ],
+)
+def test_a_tool_that_its_client_uses_without_asking_is_unattended(
+    client: str, path: str, content: dict[str, Any], unattended: set[str]
+) -> None:
+    found = read(client, (path, content))
+    assert {each.server for each in found.tools if each.unattended} == unattended
+
+
+def test_a_sub_agent_whose_mode_asks_nobody_has_no_attended_tool() -> None:
+    servers = {"mcpServers": {"db": {"command": "db"}}}
+    matter = "---\nname: sub\npermissionMode: bypassPermissions\n---\nX"
+    found = read("claude-code", (".claude.json", servers), (SUB_AGENT, matter))
+    own = [each for each in found.tools if each.agent.endswith("/sub")]
+    assert {each.server for each in own} == {
+        *("Bash", "Read", "Edit", "Write", "WebFetch", "db")
+    }
+    assert all(each.unattended for each in own)
+
+
+def test_a_profile_of_codex_replaces_the_sandbox_of_its_file() -> None:
+    text = 'profile = "p"\n[profiles.p]\nsandbox_mode = "danger-full-access"\n'
+    found = read("codex", (".codex/config.toml", text))
+    assert tool(found, "shell").rule == ""
+
+
+def test_a_server_that_a_project_turned_off_is_not_enabled_there() -> None:
+    entry = {"command": "x"}
+    projects = {
+        "/p/one": {
+            "mcpServers": {"db": entry, "on": entry},
+            "disabledMcpServers": ["db"],
+        },
+        "/p/two": {"mcpServers": {"db": entry}},
+    }
+    found = read("claude-code", (".claude.json", {"projects": projects}))
+    enabled = {
+        each.seen.place.split("/")[-3]: each.enabled
+        for each in found.tools
+        if each.server == "db"
+    }
+    assert enabled == {"~1p~1one": False, "~1p~1two": True}

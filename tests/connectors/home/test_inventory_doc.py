@@ -56,6 +56,11 @@ def unattended_table() -> str:
                 for value in sorted(setting.unattended)
             )
             keys = " / ".join(setting.keys)
+            others = " or ".join(
+                f"`{' / '.join(other)}` is `{value}`"
+                for other, value in setting.only_with
+            )
+            values += f", where {others}" if others else ""
             rows.append(f"| `{setting.client}` | `{keys}` | {values} |")
     return "\n".join(rows)
 

@@ -14,6 +14,7 @@ from answerable.connectors.formats.agent_settings import (
     definition_facts,
     read_modes,
     read_settings,
+    with_profile,
 )
 from answerable.connectors.formats.clients import (
     MANAGED_FILES,
@@ -211,7 +212,7 @@ class _Reader:
     def documents(self) -> list[Node]:
         """List the settings documents, the one that takes precedence first."""
         ranked = sorted(range(len(self.ranks)), key=lambda at: -self.ranks[at])
-        return [self.settings[at].root for at in ranked]
+        return with_profile(self.kind, [self.settings[at].root for at in ranked])
 
     def built_in(self, agent: AgentId, tool: BuiltInTool, file: ConfigDocument) -> None:
         seen = self.frame.seen(file.document.place, file.written_by)
@@ -316,7 +317,7 @@ class _Reader:
                 server=name,
                 transport=server.transport,
                 target=server.target,
-                enabled=server.enabled and allowed and not self.is_off(server.name),
+                enabled=server.enabled and allowed and not self.is_off(server),
                 unattended=self.is_unattended(server, definition),
                 credentials=self.credentials.stated_by(server, origin),
                 seen=self.frame.seen(place, file.written_by),
@@ -325,11 +326,12 @@ class _Reader:
             )
         )
 
-    def is_off(self, server: str) -> bool:
+    def is_off(self, server: McpServer) -> bool:
         return any(
-            server in settings.disabled
-            or f"mcp__{server}" in settings.denied
-            or f"mcp__{server}__*" in settings.denied
+            server.name in settings.disabled
+            or server.pointer in settings.disabled
+            or f"mcp__{server.name}" in settings.denied
+            or f"mcp__{server.name}__*" in settings.denied
             for settings in self.settings
         )
 
@@ -341,7 +343,13 @@ class _Reader:
             self.approved[server.name] = any(
                 settings.allowed.name(server.name) for settings in self.settings
             )
-        return server.unattended or self.approved[server.name] or own.name(server.name)
+        asks_nobody = definition is not None and definition.unattended
+        return (
+            asks_nobody
+            or server.unattended
+            or self.approved[server.name]
+            or own.name(server.name)
+        )
 
 
 def runs_as(*arns: str) -> tuple[IdentityId, ...]:

@@ -15,13 +15,14 @@ from answerable.connectors.formats.credential_position import (
     in_variable,
 )
 from answerable.connectors.formats.credential_value import shape_of
-from answerable.connectors.formats.node import Node, walk
+from answerable.connectors.formats.node import Node, pointer_token, walk
 from answerable.connectors.formats.redaction import clean, show_name
 from answerable.model.credential import CredentialClass
 
 _FACT_LIMIT = 80
 _STRAY_LIMIT = 2_000
 RULES_LIMIT = 2_000
+_TURNED_OFF = ("disabledMcpjsonServers", "disabledMcpServers")
 _HELPERS = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport")
 
 
@@ -34,7 +35,7 @@ class AgentSettings:
         facts: Counts worth showing.
         allowed: Tool patterns that need no approval.
         denied: Tool patterns that are refused.
-        disabled: Names of servers turned off.
+        disabled: Names of servers turned off, or their pointers.
         environment: Credentials among the variables that the agent's shell is given.
         found: Other credentials outside the server maps.
     """
@@ -71,7 +72,7 @@ def read_settings(client: str, root: Node, maps: tuple[str, ...]) -> AgentSettin
         facts=tuple(facts),
         allowed=ToolPatterns(lists["allow"]),
         denied=frozenset(lists["deny"]),
-        disabled=frozenset(root.texts("disabledMcpjsonServers")),
+        disabled=frozenset(_disabled(root)),
         environment=tuple(_variables(maps_of_variables)),
         found=tuple(_stray(root, maps, maps_of_variables)),
     )
@@ -96,13 +97,49 @@ def read_modes(
             continue
         nodes = [node for root in roots if (node := root.at(*setting.keys))]
         stated = next((node.text() for node in nodes if node.text()), "")
-        if stated:
+        if stated and (setting.name, show_fact(stated)) not in facts:
             facts.append((setting.name, show_fact(stated)))
         if nodes and not stated:  # a map of rules for single tools
             continue
         off = setting.disabled_by and _stated(roots, setting.disabled_by) == "disable"
-        unattended = unattended or (stated in setting.unattended and not off)
+        open_ = not setting.only_with or any(
+            _first(roots, keys) == value for keys, value in setting.only_with
+        )
+        unattended = unattended or (stated in setting.unattended and open_ and not off)
     return tuple(facts), unattended
+
+
+def _disabled(root: Node) -> Iterator[str]:
+    """List names of servers that are turned off, and pointers of those of one project.
+
+    https://code.claude.com/docs/en/mcp
+    """
+    for name in _TURNED_OFF:
+        yield from root.texts(name)
+    projects = root.get("projects")
+    for _, project in projects.members() if projects is not None else ():
+        for name in _TURNED_OFF:
+            for server in project.texts(name):
+                yield f"{project.pointer}/mcpServers/{pointer_token(server)}"
+
+
+def with_profile(client: str, roots: Sequence[Node]) -> list[Node]:
+    """Put the profile that Codex is told to use before the settings it replaces.
+
+    https://developers.openai.com/codex/config-advanced#profiles
+    """
+    name = _first(roots, ("profile",)) if client == "codex" else ""
+    if not name:
+        return list(roots)
+    profiles = (root.at("profiles", name) for root in roots)
+    chosen = [node for node in profiles if node is not None and node.is_object]
+    return [*chosen, *roots]
+
+
+def _first(roots: Sequence[Node], keys: Keys) -> str:
+    """Return a setting of the first document that states it as a text."""
+    nodes = (root.at(*keys) for root in roots)
+    return next((node.text() for node in nodes if node and node.text()), "")
 
 
 def _stated(roots: Sequence[Node], keys: Keys) -> str:

@@ -25,6 +25,7 @@ from answerable.connectors.formats.named_values import (
 )
 from answerable.connectors.formats.node import Node, walk
 from answerable.connectors.formats.password_flags import (
+    ProfileWrapper,
     joined_password,
     may_take_password,
     program_name,
@@ -94,6 +95,7 @@ class _Reader:
     flag: str = ""  # the flag whose value comes next
     program: str = ""  # the program of a known command line, which may stand in another
     login: bool = False  # its subcommand is `login`
+    wrapper: ProfileWrapper = field(default_factory=ProfileWrapper)
 
     def read(self, words: Sequence[Position]) -> None:
         for word in words:
@@ -108,6 +110,7 @@ class _Reader:
                 continue
             self.program = program_name(text) or self.program
             self.login = self.login or text == "login"
+            self._wrapped(word)
             self._plain(word)
             self.flag = last_name(text)
 
@@ -152,10 +155,17 @@ class _Reader:
             case "named":
                 found = in_variable(position)
             case _:
+                if not shown:
+                    self._wrapped(word, flag)
                 self._plain(word, shown)
                 return
         self._add(found, word.value)
         self.argv.shown.append(shown + _show(word.value, found))
+
+    def _wrapped(self, word: Position, flag: str = "") -> None:
+        if self.wrapper.take(word.value, flag):
+            profile = Position("profile", word.pointer, word.value)
+            self.argv.selections.append(profile)
 
     def _meaning(self, flag: str, value: str) -> str:
         """Tell how the value of a flag is read; empty where it is a word of its own."""

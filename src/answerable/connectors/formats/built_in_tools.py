@@ -59,6 +59,21 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Mode:
+    """A mode with which a client asks nobody before it uses some of its tools.
+
+    Attributes:
+        keys: Where it stands.
+        values: Its values, in lower case.
+        tools: The tools.
+    """
+
+    keys: Keys
+    values: frozenset[str]
+    tools: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClientTools:
     """The built-in tools of one client.
 
@@ -72,6 +87,9 @@ class ClientTools:
         limits: Single settings.
         environment: Maps of variables that its shell is given.
         aliases: Other names of a tool in patterns.
+        modes: Modes that let single tools act without approval.
+        states: A map of states, in which every tool that none refuses or asks for acts
+            without approval; the last line that fits a tool counts.
     """
 
     client: str
@@ -83,6 +101,8 @@ class ClientTools:
     limits: tuple[Limit, ...] = ()
     environment: tuple[Keys, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
+    modes: tuple[Mode, ...] = ()
+    states: Keys = ()
 
     def tools(self) -> tuple[tuple[str, str], ...]:
         """List pairs (name, transport) of all tools."""
@@ -106,6 +126,11 @@ def _limit(
     path = tuple(keys.split("/"))
     unless = ((tuple(lifted[0].split("/")), lifted[1]),) if lifted else ()
     return Limit(path, frozenset(values), says, unless)
+
+
+def _mode(keys: str, values: str, tools: str) -> Mode:
+    path = tuple(keys.split("/"))
+    return Mode(path, frozenset(values.split()), tuple(tools.split()))
 
 
 _REFUSED, _SANDBOX, _NO_NETWORK = "refuses commands", "a sandbox", "no network"
@@ -132,6 +157,10 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             _limit("sandbox/enabled", "true", says=_SANDBOX),
         ),
         environment=(("env",),),
+        # A rule for Edit is one for every tool that edits files
+        # (https://code.claude.com/docs/en/permissions).
+        aliases=(("Edit", "Write"),),
+        modes=(_mode("permissions/defaultMode", "acceptedits", "Edit Write"),),
     ),
     ClientTools(
         client="codex",
@@ -191,6 +220,10 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             _limit("sandbox", *_SANDBOXES, says=_SANDBOX),
         ),
         aliases=(("ShellTool", "run_shell_command"),),
+        modes=(
+            _mode("general/defaultApprovalMode", "auto_edit", "write_file replace"),
+            _mode("tools/approvalMode", "auto_edit", "write_file replace"),
+        ),
     ),
     ClientTools(
         client="vscode",
@@ -247,6 +280,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         fetch=("webfetch",),
         rules=_lists((_DENY, "permission"), (_DENY, "tools"), (_ALLOW, "permission")),
         limits=(_limit("permission", "deny", says=_REFUSED),),
+        aliases=(("edit", "write"),),
+        states=("permission",),
     ),
     ClientTools(
         client="copilot",
@@ -300,6 +335,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             _limit("tools/approvalMode", "plan", says=_REFUSED),
             _limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
         ),
+        modes=(_mode("tools/approvalMode", "auto-edit auto_edit", "write_file edit"),),
     ),
     ClientTools(
         client="openclaw",

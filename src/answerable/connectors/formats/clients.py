@@ -53,6 +53,7 @@ class Setting:
         unattended: Values with which no person approves each call; empty text where
             that is so without the setting.
         disabled_by: A setting that takes these values away by the text `disable`.
+        only_with: Pairs (keys, value) of which one must be stated for these values.
     """
 
     client: str
@@ -60,6 +61,7 @@ class Setting:
     name: str
     unattended: frozenset[str] = frozenset()
     disabled_by: Keys = ()
+    only_with: tuple[tuple[Keys, str], ...] = ()
 
 
 _VSCODE: tuple[Keys, ...] = (("servers",), ("mcpServers",))
@@ -282,6 +284,19 @@ SETTINGS: tuple[Setting, ...] = tuple(
         ("claude-code", ("model",), "model", ()),
         ("claude-code", ("enableAllProjectMcpServers",), "trusts-project-servers", ()),
         ("codex", ("approval_policy",), "approval-policy", ("never",)),
+        # Outside a sandbox, only `untrusted` asks first
+        # (https://developers.openai.com/codex/agent-approvals-security).
+        (
+            "codex",
+            ("approval_policy",),
+            "approval-policy",
+            ("", "on-request", "on-failure"),
+            (),
+            (
+                (("sandbox_mode",), "danger-full-access"),
+                (("default_permissions",), ":danger-full-access"),
+            ),
+        ),
         ("codex", ("sandbox_mode",), "sandbox-mode", ()),
         ("codex", ("model",), "model", ()),
         ("gemini-cli", ("general", "defaultApprovalMode"), "approval-mode", ("yolo",)),

@@ -58,3 +58,10 @@ def sections(settings: tuple[Setting, ...]) -> dict[str, dict[str, Setting]]:
     for setting in settings:
         grouped.setdefault(setting.section, {})[setting.name] = setting
     return grouped
+
+
+def unclosed_section(text: str) -> int:
+    """Return the number of the first line that opens a section and never ends it, or 0."""
+    lines = enumerate(text.split("\n"), 1)
+    unclosed = (n for n, line in lines if line.strip()[:1] == "[" and "]" not in line)
+    return next(unclosed, 0)

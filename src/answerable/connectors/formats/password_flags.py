@@ -1,4 +1,4 @@
-"""Short options that take a secret, of programs that MCP servers are started with.
+"""Programs that MCP servers are started with: options that take a secret, logins.
 
 Sources: the manual pages of the programs (sshpass(1), mysql(1), redis-cli(1), ...).
 """
@@ -50,6 +50,15 @@ _JOINED = frozenset(
 )
 # `docker login -p V`; every other command of an engine uses `-p` for a port.
 _LOGINS = frozenset((*ENGINES, "helm", "skopeo", "buildah", "az", "oc"))
+# Programs that run another one as an AWS profile: `aws-vault exec PROFILE -- CMD`.
+# https://github.com/99designs/aws-vault/blob/master/USAGE.md
+_WRAPPERS = frozenset(("aws-vault", "aws-okta"))
+_WRAPPER_OPTIONS = frozenset(
+    str.split(
+        "-d --duration -t --mfa-token --region --backend --prompt --keychain --assume-role-ttl "
+        "--session-ttl -b"
+    )
+)
 # Of a program that is not known here, an option of one of these letters takes a secret
 # where its value looks like one.
 _USUAL = frozenset(("-t", "-k", "-p", "-P", "-w", "-a"))
@@ -86,3 +95,26 @@ def joined_password(program: str, word: str) -> str:
 def may_take_password(program: str, option: str, value: str) -> bool:
     """Tell whether an option of an unknown program seems to take a secret."""
     return not program and option in _USUAL and looks_generated(value)
+
+
+class ProfileWrapper:
+    """Finds the profile in `aws-vault exec PROFILE -- CMD`, word by word."""
+
+    def __init__(self) -> None:
+        self._before = ""
+
+    def take(self, word: str, option: str = "") -> bool:
+        """Take the next word; True where it is the profile.
+
+        Args:
+            word: The word.
+            option: The option that stands before it, empty for none.
+        """
+        if option in _WRAPPER_OPTIONS:
+            return False
+        before, self._before = self._before, ""
+        if _TEXT.split(word)[-1].lower().removesuffix(".exe") in _WRAPPERS:
+            self._before = "program"
+        elif before == "program":
+            self._before = "exec" if word == "exec" else before
+        return before == "exec"

@@ -27,6 +27,7 @@ from answerable.model.credential import (
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
+from answerable.model.tool import REMOTE
 from answerable.model.written import WrittenBy
 
 _LOGIN_FILES = (KUBECONFIG, CONFIG, SHARED)
@@ -162,8 +163,12 @@ class CredentialReader:
         """Return what a server has of a credential of its entry, None for nothing.
 
         A container has no variable that is not passed, and no file of the host that is
-        not mounted; the path of one is a path in the container.
+        not mounted; the path of one is a path in the container. A remote server has no
+        file and no profile of this host.
         """
+        login = item.cls is CredentialClass.FILE_REF and platform_of(item.kind)
+        if server.transport in REMOTE and login:
+            return None
         run = server.container
         if run is None:
             return item

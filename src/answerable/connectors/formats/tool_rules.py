@@ -29,6 +29,9 @@ PATTERNS_LIMIT = 2_000
 _SHOWN = 3
 _RULE_LIMIT = 200
 _PATTERN = re.compile(r"(?P<name>[^()]{1,200})(?:\((?P<of>.*)\))?", re.DOTALL)
+_EXPRESSION = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
+_ANCHORED = re.compile(r"\^(?P<word>[\w-]+)(?P<rest>.*)", re.DOTALL)
+_WORD_ENDS = ("$", " ", "\\b", "\\s", "(\\s", "( ", "(?:\\s", "(?: ")
 _WHOLE = ("", "*", ":*", "**")
 _STATES = {
     Effect.DENY: ("deny", "false"),
@@ -63,6 +66,7 @@ class _Pattern:
     name: str
     argument: str
     place: str
+    expression: bool = False  # the argument is a regular expression, `/^aws/`
 
     @property
     def whole(self) -> bool:
@@ -72,6 +76,8 @@ class _Pattern:
     @property
     def acts(self) -> bool:
         """True when its commands act through an identity, or run any program."""
+        if self.expression:
+            return _expression_acts(self.argument)
         words = re.split(r"[\s:*]", self.argument.strip(), maxsplit=1)
         return self.whole or words[0].rpartition("/")[2] in ACTING_COMMANDS
 
@@ -81,6 +87,21 @@ class _Pattern:
         )
         name = clean(show_word(self.name))
         return f"{self.place}: {name}({shown})" if shown else f"{self.place}: {name}"
+
+
+def _expression_acts(text: str) -> bool:
+    """Tell whether a regular expression (`/^aws/`) may fit a command that acts.
+
+    One that does not begin with `^` and a word may fit any command.
+    """
+    body, _, _ = text[1:].rpartition("/")
+    anchored = _ANCHORED.fullmatch(body)
+    if anchored is None or "|" in body:
+        return True
+    word, rest = anchored["word"], anchored["rest"]
+    if rest.startswith(_WORD_ENDS):
+        return word in ACTING_COMMANDS
+    return any(command.startswith(word) for command in ACTING_COMMANDS)
 
 
 def built_in_tools(
@@ -107,10 +128,39 @@ def built_in_tools(
         for effect in Effect
     }
     limits = [text for limit in table.limits if (text := _narrows(limit, roots))]
+    automatic = _automatic(table, roots)
     return tuple(
-        _tool(table, name, transport, patterns, limits, unattended)
+        _tool(table, name, transport, patterns, limits, unattended or name in automatic)
         for name, transport in table.tools()
     )
+
+
+def _automatic(table: ClientTools, roots: Sequence[Node]) -> frozenset[str]:
+    """List the tools that act without approval by a mode or a map of states."""
+    found = {
+        tool
+        for mode in table.modes
+        if effective(roots, mode.keys).lower() in mode.values
+        for tool in mode.tools
+    }
+    maps = [root.at(*table.states) for root in roots] if table.states else []
+    states = [node for node in maps if node is not None and node.is_object]
+    if states:
+        names = (name for name, _ in table.tools())
+        found |= {name for name in names if not _is_asked(table, name, states)}
+    return frozenset(found)
+
+
+def _is_asked(table: ClientTools, tool: str, maps: Sequence[Node]) -> bool:
+    """Tell whether the last line of maps of states that fits a tool asks or refuses."""
+    names = {tool, "*", *(alias for alias, of in table.aliases if of == tool)}
+    asked = False
+    for node in reversed(maps):  # the one that takes precedence is read last
+        for name, state in node.members():
+            if name in names:
+                stated = state.text_at("*") if state.is_object else state.text()
+                asked = stated.lower() in ("ask", "deny")
+    return asked
 
 
 def sight_built_in(
@@ -145,7 +195,7 @@ def sight_built_in(
 
 def narrowed(tool: BuiltInTool, definition: AgentDefinition) -> BuiltInTool:
     """Narrow a tool by the definition of a sub-agent; `tools` omitted inherits all."""
-    unattended = tool.unattended or (definition.unattended and tool.transport == SHELL)
+    unattended = tool.unattended or definition.unattended
     tool = replace(tool, unattended=unattended)
     granted = [_parsed(text, "tools") for text in definition.tools or ()]
     refused = [_parsed(text, "disallowedTools") for text in definition.denied]
@@ -223,6 +273,8 @@ def _tool(
     if transport == SHELL:
         texts += limits
         unattended = unattended or any(each.acts for each in about(Effect.ALLOW))
+    elif not table.states:
+        unattended = unattended or bool(about(Effect.ALLOW))
     return BuiltInTool(name, transport, enabled, unattended, _joined(texts))
 
 
@@ -254,7 +306,8 @@ def _patterns(rules: RuleList, root: Node) -> Iterator[_Pattern]:
 
 def _of(rules: RuleList, text: str, place: str) -> _Pattern:
     if rules.of:
-        return _Pattern(rules.of, text.strip("/^"), place)
+        expression = _EXPRESSION.fullmatch(text) is not None
+        return _Pattern(rules.of, text, place, expression)
     return _parsed(text, place)
 
 

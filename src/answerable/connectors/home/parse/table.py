@@ -9,6 +9,7 @@ from answerable.connectors.formats.aws_profiles import (
     parse_sso_cache,
 )
 from answerable.connectors.formats.document import decode_text
+from answerable.connectors.formats.ini import unclosed_section
 from answerable.connectors.formats.kubeconfig import parse_kubeconfig
 from answerable.connectors.home.parse.cloud_logins import (
     parse_azure_principals,
@@ -33,6 +34,7 @@ from answerable.connectors.home.parse.tool_logins import (
     parse_ssh_config,
     parse_token_file,
 )
+from answerable.model.errors import ParseError
 
 Parse = Callable[[bytes, Source, Ambient], None]
 
@@ -54,7 +56,14 @@ class AmbientFile:
 
 def _aws(data: bytes, source: Source, into: Ambient) -> None:
     shared = source.place.rpartition("/")[2] == "credentials"
-    parse_aws_profiles(decode_text(data, source.place), source, into, shared=shared)
+    text = decode_text(data, source.place)
+    parse_aws_profiles(text, source, into, shared=shared)
+    line = unclosed_section(text)
+    if line:  # what stands below it was taken for settings of the section above
+        raise ParseError(
+            f"line {line}: a section that no `]` closes (expected `[profile NAME]`)",
+            source.place,
+        )
 
 
 AMBIENT_FILES: tuple[AmbientFile, ...] = (

@@ -12,10 +12,10 @@ from answerable.connectors.formats.credential_name import kind_by_name
 from answerable.connectors.formats.credential_position import (
     Found,
     Position,
+    in_environment,
     in_text,
     in_variable,
 )
-from answerable.connectors.formats.jsonc import parse_jsonc
 from answerable.connectors.formats.mcp_server import McpServer
 from answerable.connectors.formats.node import Node, walk
 from answerable.connectors.formats.platform_identity import (
@@ -25,6 +25,10 @@ from answerable.connectors.formats.platform_identity import (
 )
 from answerable.connectors.formats.redaction import clean
 from answerable.connectors.formats.server_map import read_servers
+from answerable.connectors.repo.parse.script import (
+    embedded_json,
+    literals_of_script,
+)
 from answerable.model.credential import CredentialClass
 from answerable.model.errors import IdError, ParseError
 from answerable.model.ids import Arn
@@ -181,7 +185,9 @@ def _job(
                 _read_block(block, read)
         script = holder.get("run")
         if script is not None:
-            read.found += _secrets(Position("run", script.pointer, script.text()))
+            position = Position("run", script.pointer, script.text())
+            read.found += (*_secrets(position), *literals_of_script(position))
+            read.servers += _inline_servers(script, script.text())
     for step in steps:
         _role(step, read)
         _google(step, read)
@@ -237,6 +243,7 @@ def _permissions(node: Node) -> tuple[tuple[str, str], ...]:
 
 
 def _read_block(block: Node, read: AgentJob) -> None:
+    plain: list[Position] = []
     for leaf in walk(block):
         name = leaf.pointer.rpartition("/")[2]
         text = leaf.text()
@@ -246,15 +253,19 @@ def _read_block(block: Node, read: AgentJob) -> None:
         secrets = _secrets(position)
         read.found += secrets
         if not secrets and "\n" not in text and "${{" not in text:
-            read.found += in_variable(position)
+            plain.append(position)
+    # An AWS key and its id are one credential; names in lists say nothing together.
+    named = {position.name for position in plain}
+    if len(named) == len(plain):
+        read.found += in_environment(plain)
+    else:
+        read.found += (each for position in plain for each in in_variable(position))
 
 
 def _inline_servers(leaf: Node, text: str) -> tuple[McpServer, ...]:
     """Read a server map written as JSON inside a text (`mcp_config: |`)."""
-    start, stop = text.find("{"), text.rfind("}")
-    try:
-        raw = parse_jsonc(text[start : stop + 1])
-    except ParseError:
+    raw = embedded_json(text, "mcpServers")
+    if raw is None:
         return ()
     return read_servers(_INLINE, Node(leaf.pointer, raw)).servers
 
