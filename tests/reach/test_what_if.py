@@ -170,6 +170,29 @@ def test_a_role_that_an_outsider_enters_no_more_is_listed() -> None:
     assert ("falls-away", "*", "sts:AssumeRole", role("open")) in changes(found)
 
 
+def test_an_rcp_that_denies_a_key_ends_what_the_key_allowed() -> None:
+    key = f"arn:aws:kms:us-east-1:{A}:key/k"
+    build = Builder()
+    build.identity(user("ana"))
+    build.organization(A, "o-1", ["r-1"])
+    allow = statement("k", action="kms:Decrypt", resource="*")
+    build.policy(user("ana"), "identity", allow)
+    own = statement("l", action="*", resource="*", principal={"AWS": A})
+    build.policy(key, "resource", own)
+    before = build.facts()
+    everyone = {"AWS": "*"}
+    deny = statement(
+        "q", effect="Deny", action="kms:*", resource="*", principal=everyone
+    )
+    build.policy(A, "rcp", deny)
+    denied = build.facts()
+    rcp = denied.policies[-1]
+    before = replace(denied, policies=(*before.policies, replace(rcp, statements=())))
+    warm, _ = warm_and_cold([before, denied])
+    items = compared(warm, user("ana"), action="*", resource="*", limit=0).items
+    assert (key, "never") in {(item["resource"], item["after"]) for item in items}
+
+
 def test_a_subject_that_was_not_collected_is_not_known() -> None:
     build = shared()
     lost = build.identity(user("lost", B), named_only=True)

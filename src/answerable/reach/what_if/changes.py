@@ -25,7 +25,7 @@ from answerable.reach.questions import (
 from answerable.reach.rows.rows import Filter, Row
 from answerable.reach.verdict.formula import Verdict, chained
 from answerable.reach.what_if.scope import EditScope
-from answerable.reach.what_if.side import Side, Standing, standing_of
+from answerable.reach.what_if.side import Side, Standing, is_one_call, standing_of
 
 
 class Change(StrEnum):
@@ -128,7 +128,9 @@ class Comparison:
         names = names & {self.before.start} if self.own_rows else {*changed, *names}
         told: set[object] = set()
         rows = [self._side_rows(side, names) for side in (self.before, self.after)]
-        same = rows[0].keys() & rows[1].keys()
+        # An open row of one call may be decided on one side alone.
+        both = rows[0].keys() & rows[1].keys()
+        same = {key for key in both if not is_one_call(rows[0][key][1])}
         for side, found in ((self.before, rows[0]), (self.after, rows[1])):
             listed = [(key, pair) for key, pair in found.items() if key not in same]
             listed.sort(key=lambda each: not side.is_sure(each[1][0]))

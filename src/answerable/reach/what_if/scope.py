@@ -104,6 +104,10 @@ def _own_policies(before: Estate, after: Estate) -> Iterator[Parts]:
     for account in before.fences.keys() | after.fences.keys():
         if not _is_same_policy(before.fences.get(account), after.fences.get(account)):
             yield EVERYTHING
+            # Rows of wide patterns leave open what own policies say of one resource.
+            for own in after.holders.values():
+                if own.account == account:
+                    yield from own.spoken_of
     for role in before.trusts.keys() | after.trusts.keys():
         if not _is_same_policy(before.trusts.get(role), after.trusts.get(role)):
             yield text_parts(role)

@@ -153,7 +153,9 @@ class Side:
         found = self._searched.get(key)
         if found is None:
             found = self._searched[key] = self._standing(row)
-        return better(found, self._given_by(by, row, row)) if by else found
+        if by is None or (is_one_call(row) and self.number < self.whole.size):
+            return found  # of one call the exact answer is known
+        return better(found, self._given_by(by, row, row))
 
     def _standing(self, row: Row) -> Standing:
         literal = _literal(row)
@@ -183,6 +185,11 @@ class Side:
         sure = one.formula == TRUE and self.is_sure(node)
         word = Verdict.ALWAYS if sure and whole else Verdict.ONLY_IF
         return Standing(word, Extent.ALL if whole else Extent.PART)
+
+
+def is_one_call(row: Row) -> bool:
+    """Tell whether a row speaks of one action on one resource."""
+    return _literal(row) is not None
 
 
 def _literal(row: Row) -> tuple[str, str] | None:
