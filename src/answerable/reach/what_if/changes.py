@@ -5,8 +5,9 @@ Verdicts before and after are those of the subject as a whole.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 
 from answerable.model.ids import IdentityId
 from answerable.reach.paths.paths import Reached
@@ -23,9 +24,15 @@ from answerable.reach.questions import (
     principal_rows,
 )
 from answerable.reach.rows.rows import Filter, Row
-from answerable.reach.verdict.formula import Verdict, chained
+from answerable.reach.verdict.formula import TRUE, Verdict, chained
 from answerable.reach.what_if.scope import EditScope
-from answerable.reach.what_if.side import Side, Standing, is_one_call, standing_of
+from answerable.reach.what_if.side import (
+    UNKNOWN,
+    Side,
+    Standing,
+    is_one_call,
+    standing_of,
+)
 
 
 class Change(StrEnum):
@@ -89,17 +96,28 @@ class Comparison:
     own_rows: bool = False
     compared: int = 0
     of: int = 0
+    _undecided: dict[object, tuple[Side, Node, Row]] = field(default_factory=dict)
 
     def differences(self) -> Iterator[Difference]:
-        """List whom the subject comes to be or no more, then what it may do."""
+        """List whom the subject comes to be or no more, then what it may do.
+
+        Where nothing else changes, rows of several calls whose conditions change are
+        not known: some of their calls may be decided on one side alone.
+        """
         old, new = self.before, self.after
         if _is_same_reach(old, new):
             was = now = {}
         else:
             was, now = old.identities(), new.identities()
         changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
-        yield from self._identities(was, now, changed)
-        yield from self._rows(changed)
+        found = False
+        for difference in chain(
+            self._identities(was, now, changed), self._rows(changed)
+        ):
+            found = True
+            yield difference
+        if not found:
+            yield from (self._unknown(*each) for each in self._undecided.values())
 
     def _identities(
         self,
@@ -130,7 +148,7 @@ class Comparison:
         rows = [self._side_rows(side, names) for side in (self.before, self.after)]
         # An open row of one call may be decided on one side alone.
         both = rows[0].keys() & rows[1].keys()
-        same = {key for key in both if not is_one_call(rows[0][key][1])}
+        same = {key for key in both if not self._rests_on_edit(rows[0][key][1])}
         for side, found in ((self.before, rows[0]), (self.after, rows[1])):
             listed = [(key, pair) for key, pair in found.items() if key not in same]
             listed.sort(key=lambda each: not side.is_sure(each[1][0]))
@@ -140,8 +158,31 @@ class Comparison:
                     continue
                 difference = self._difference(side, node, row)
                 (told if difference else unchanged).add(key[2:])
+                if difference is None and self._is_open(row):
+                    self._undecided.setdefault(key[2:], (side, node, row))
                 if difference:
                     yield difference
+
+    def _rests_on_edit(self, row: Row) -> bool:
+        """Tell whether a row that stands on both sides may say other things of a call."""
+        if is_one_call(row):
+            return True
+        return row.formula != TRUE and any(
+            not disjoint(RESOURCES, row.resources, Term(parts))
+            for parts in self.scope.resources
+        )
+
+    def _is_open(self, row: Row) -> bool:
+        """Tell whether some calls of a row may be decided on one side alone."""
+        sides = (self.before, self.after)
+        return not is_one_call(row) and not all(
+            side.standing(row, None).is_whole for side in sides
+        )
+
+    def _unknown(self, side: Side, node: Node, row: Row) -> Difference:
+        before = self.before.standing(row, node if side is self.before else None)
+        way = side.ways([node])[node]
+        return Difference(_row_reply(side, way, row), before, UNKNOWN)
 
     def _difference(self, side: Side, node: Node, row: Row) -> Difference | None:
         before = self.before.standing(row, node if side is self.before else None)

@@ -62,6 +62,7 @@ def _is_same_principal(old: Principal | None, new: Principal | None) -> bool:
         and old.gaps == new.gaps
         and old.policies == new.policies
         and old.collected == new.collected
+        and old.known == new.known  # session tags depend on the trust of the role
         and _is_same_levels(old, new)
     )
 

@@ -57,7 +57,7 @@ class Standing:
 
 
 NONE = Standing(Verdict.NEVER, Extent.NONE)
-_UNKNOWN = Standing(Verdict.NOT_KNOWN, Extent.PART)
+UNKNOWN = Standing(Verdict.NOT_KNOWN, Extent.PART)
 
 
 def standing_of(found: Verdict | None) -> Standing:
@@ -212,4 +212,4 @@ def better(one: Standing, other: Standing) -> Standing:
 
 def _at_least(best: Standing) -> Standing:
     """Leave open what was not searched whole."""
-    return _UNKNOWN if best.verdict is Verdict.NEVER else best
+    return UNKNOWN if best.verdict is Verdict.NEVER else best
