@@ -83,7 +83,9 @@ _LOG = "rests on the sealed log itself"
 _HERE = "speaks of this machine, or of what a command just did"
 _RULES = "rests on the configuration"
 APART = {
-    **dict.fromkeys(("owner-keys", "attest", "amendments", "drafts", "kills"), _SIGNED),
+    **dict.fromkeys(
+        ("owner-keys", "attest", "amendments", "drafts", "kills", "kill"), _SIGNED
+    ),
     **dict.fromkeys(("requests", "asks", "tools-approve", "tools-diff"), _SIGNED),
     **dict.fromkeys(("decision", "decisions", "replay", "baselines"), _GATEWAY),
     **dict.fromkeys(("baseline", "baseline-diff", "baseline-replay"), _GATEWAY),
