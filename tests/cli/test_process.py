@@ -201,7 +201,8 @@ def test_a_limit_beyond_64_bits_is_a_usage_error(
     done = ran(settings, "trace", *more, "--limit", str(limit))
     assert (done.returncode, done.stderr) == (
         2,
-        f"error: --limit must be at most {MAX_LIMIT} (got {limit})\n",
+        f"error: --limit must be at most {MAX_LIMIT} (got {limit})\n"
+        "hint: a smaller limit gives the newest rows\n",
     )
     assert ran(settings, "trace", *more, "--limit", str(MAX_LIMIT)).returncode == 0
 

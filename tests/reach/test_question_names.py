@@ -99,7 +99,9 @@ def test_a_value_of_another_type_is_refused_with_the_nearest_one(
 ) -> None:
     with pytest.raises(UsageError) as caught:
         check_value(key, value, TYPES[key.lower()])
-    assert caught.value.hint == (f"did you mean {key}={near}?" if near else "")
+    assert caught.value.hint == (
+        f"did you mean {key}={near}?" if near else f"write --context {key}=VALUE"
+    )
     if near:
         check_value(key, near, TYPES[key.lower()])
 

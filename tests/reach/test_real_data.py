@@ -96,7 +96,8 @@ def there(whole: Catalogue, kind: str) -> str:
     types = whole.services[service].resource_types
     name = next(one for one in types if name.lower().removesuffix("s") == one.lower())
     pattern = types[name].arn.split(":", 5)
-    usual = ["arn", "aws", service, "us-east-1", "1" * 12, pattern[5]]
+    region = "us-east-1" if pattern[3] else ""
+    usual = ["arn", "aws", service, region, "1" * 12, pattern[5]]
     return ":".join(usual).replace("*", "x")
 
 

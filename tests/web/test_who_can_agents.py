@@ -44,7 +44,8 @@ def test_pages_and_the_command_line_show_the_parts_and_the_agents(
     store = ["--store", str(estate / "store")]
     assert main([*store, "who-can", ALL["action"], ALL["resource"], "--direct"]) == 0
     out = capsys.readouterr().out
-    assert f"agents: {AGENT}" in out
+    assert "agents: " in out
+    assert AGENT in out
     assert "part of arn:aws:s3:::*" in out
     code = main(
         [*store, "can", BOT, ALL["action"], ALL["resource"], "--expect", "never"]

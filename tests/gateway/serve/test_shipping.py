@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from answerable.gateway.serve import supervisor
+from answerable.model.limits import Limits
 from answerable.serving.log import Log
 from answerable.serving.shipping import Told
 
@@ -24,7 +26,7 @@ def supervised(
     (state / "spool").mkdir()
     config = SimpleNamespace(
         listen=SimpleNamespace(workers=0),
-        limits=SimpleNamespace(drain=drain, spool=1 << 30),
+        limits=replace(Limits(), drain=drain),
     )
     policy = SimpleNamespace(whole=True)
     plan: Any = SimpleNamespace(config=config, policy=policy, store=state, state=state)

@@ -42,7 +42,8 @@ def _is_taken_in_two_ways(rule: CedarRule, facts: Facts) -> bool:
         for name in path:
             if not isinstance(here, dict):
                 break
-            if any(key != name and _plain(key) == _plain(name) for key in here):
+            keys = [*here, *getattr(here, "nulls", ())]  # null is a value to others
+            if any(key != name and _plain(key) == _plain(name) for key in keys):
                 return True
             here = here.get(name)
     for variable, *names in rule.prefixes:
