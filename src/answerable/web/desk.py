@@ -151,7 +151,7 @@ class Desk:
     def _make(self, store: Store, state: bytes) -> Standing:
         before = self._standing
         slow = before is None or before.took > _SHORT
-        with settled() if slow else nullcontext():
+        with settled(replaces=before is not None) if slow else nullcontext():
             made = stand(store, self.now, before)
             if before is not None:
                 self._own.making = made
