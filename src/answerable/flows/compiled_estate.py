@@ -39,7 +39,7 @@ class UnknownIdentity(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What lists say of a whole estate, and what questions need of every statement.
+    """Summaries of a whole estate, and the parts of it that every question needs.
 
     Attributes:
         services: Services that policies speak of, `*` aside.

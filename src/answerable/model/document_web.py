@@ -22,7 +22,7 @@ class DoneItem(TypedDict):
 
 
 class KillItem(TypedDict):
-    """What is killed; by whom, since when and why, null where that is not known."""
+    """Killed subject; by whom, since when and why, null where that is not known."""
 
     subject: str
     by: str | None

@@ -32,7 +32,7 @@ class Client(Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request of its caller is being answered."""
+        """True while a request of its caller is being answered."""
 
     def abort(self) -> None:
         """Close at once."""
@@ -82,7 +82,7 @@ class Quota:
         self._size = 0
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of connections."""
         return self._size
 
     def add(self, key: str, slot: Slot) -> None:
@@ -152,12 +152,12 @@ class AdmissionControl:
 
     @property
     def is_pressed(self) -> bool:
-        """Whether a quota was full within the last minute."""
+        """True where a quota was full within the last minute."""
         return self._clock() - self._full_at < RECENT
 
     @property
     def warnings(self) -> list[str]:
-        """What readiness says of it; nothing while every quota has room."""
+        """Warnings for readiness; none while every quota has room."""
         if not self.is_pressed:
             return []
         return [full_warning(self.evicted.total(), self.refused.total())]

@@ -106,7 +106,7 @@ class _File:
 
     @property
     def _is_no_log(self) -> bool:
-        """Whether so much of it is no record that the rest is not worth its time."""
+        """True where most of it is no record, so that the rest is not read."""
         return self._useless >= MOST_REFUSED and 2 * self._useless > self._seen
 
     def _take(self, pieces: list[Piece]) -> Iterator[EventBatch]:

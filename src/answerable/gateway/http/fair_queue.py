@@ -40,7 +40,7 @@ class FairQueue:
         self._is_due = False
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Number of calls that wait."""
         return sum(map(len, self._waiting.values()))
 
     def defers(self, caller: str, size: int, under_way: int) -> bool:

@@ -104,7 +104,7 @@ class Front(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request of its caller is being answered."""
+        """True while a request of its caller is being answered."""
         return self._turn is not None and self._turn.caller is not None
 
     def data_received(self, data: bytes) -> None:

@@ -77,7 +77,7 @@ class Api(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered."""
+        """True while a request is being answered."""
         return self._answering is not None
 
     def abort(self) -> None:

@@ -36,7 +36,7 @@ class Actors(Protocol):
 
     @property
     def index(self) -> Index:
-        """Who holds what."""
+        """Index of statements by holder."""
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -48,11 +48,11 @@ class Actors(Protocol):
 
     @property
     def naming(self) -> Naming:
-        """Who is named how."""
+        """Index of principals by the names that policies use."""
 
     @property
     def plain(self) -> int:
-        """How many identities there are; those yet to be made come after."""
+        """Number of identities; those yet to be made come after."""
 
     @property
     def widened(self) -> int:
@@ -164,7 +164,7 @@ class Whole:
 
     @property
     def count(self) -> int:
-        """How many nodes have a number."""
+        """Number of nodes that are numbered."""
         return self.size + len(self._more)
 
     def steps(self, number: int) -> Verdicts:

@@ -88,7 +88,7 @@ class Clause:
 
     @property
     def text(self) -> "ClauseText":
-        """What it is made of."""
+        """Statement that it was made of."""
         return ClauseText(
             self.effect,
             self.actions,

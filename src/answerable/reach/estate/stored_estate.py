@@ -95,7 +95,7 @@ class _Limit(msgspec.Struct, array_like=True):
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """What every question needs of an estate.
+    """Parts of an estate that every question needs.
 
     Attributes:
         clauses: How many statements there are.

@@ -1,4 +1,4 @@
-"""Who holds which statement, as tables: a list of callers reads the few it asks."""
+"""Holders of statements, as tables: a list of callers reads the few it asks."""
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ def _key(clause: int) -> str:
 
 
 class StoredHolding(Holding):
-    """Who holds which statement, read from tables when it is asked for."""
+    """Holders of statements, read from tables when they are asked for."""
 
     def __init__(
         self, tables: DerivedTables, clauses: Sequence[Clause], everything: Clause

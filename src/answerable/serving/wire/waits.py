@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Wait(StrEnum):
-    """What a connection waits for: the key of `Limits` that bounds it."""
+    """Reason that a connection waits: the key of `Limits` that bounds it."""
 
     FIRST = "first_request"
     REQUEST = "idle"

@@ -235,7 +235,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Which database this is, and how far it has come.
+    """Identity of the database, and how far it has come.
 
     Attributes:
         generation: How often it was counted up.

@@ -23,7 +23,7 @@ EVERY = 60  # seconds between two counts
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What ended because the database was put back from an older copy.
+    """Delegations and keys that ended because the database was put back from an older copy.
 
     Attributes:
         epoch: The new epoch, NumericDate.

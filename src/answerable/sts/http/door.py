@@ -28,7 +28,7 @@ class Open(Timed, Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered."""
+        """True while a request is being answered."""
 
     def give(self, answer: Answer) -> None:
         """Answer the present request."""

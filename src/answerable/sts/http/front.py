@@ -56,7 +56,7 @@ class Front(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered."""
+        """True while a request is being answered."""
         return self._answering
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,4 +1,4 @@
-"""What a token service does where its database was put back from an older copy."""
+"""Recovery of a token service whose database was put back from an older copy."""
 
 from collections.abc import Callable
 from contextlib import suppress
