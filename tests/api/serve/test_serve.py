@@ -24,6 +24,7 @@ from tests.gateway.serve.stage import (
     Serving,
     UnixConnection,
     bound_token,
+    command_line,
     configuration,
     serving,
     token_of,
@@ -134,15 +135,7 @@ def test_serve_keeps_it_beside_the_gateway(tmp_path: Path) -> None:
 
 
 def decision_points(served: Serving) -> list[int]:
-    found = []
-    for pid in served.workers():
-        try:
-            argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except FileNotFoundError:
-            continue
-        if b"decisions" in argv:
-            found.append(pid)
-    return found
+    return [each for each in served.children() if "decisions" in command_line(each)]
 
 
 def test_over_tls_it_is_called_by_https(tmp_path: Path) -> None:
@@ -191,12 +184,15 @@ def test_whoever_sends_nothing_or_too_slowly_is_cut(tmp_path: Path) -> None:
                 slow.sendall(sent)
                 began = time.monotonic()
                 assert ends(slow)
-                assert time.monotonic() - began < 6
+                assert time.monotonic() - began < 9  # unlimited, it would be 10 or more
         # The oldest one goes where there are too many.
         many = [socket.create_connection((host, int(port)), SECONDS) for _ in range(4)]
-        began = time.monotonic()
         assert ends(many[0])
-        assert time.monotonic() - began < 2
+        line = UnixConnection(tmp_path / "pdp.sock")
+        line.request("GET", "/metrics")
+        numbers = line.getresponse().read().decode()
+        assert 'answerable_pdp_connections_evicted_total{quota="new"} 1' in numbers
+        line.close()
         for each in many:
             each.close()
         assert not [line for line in served.log if line["event"] == "text"]

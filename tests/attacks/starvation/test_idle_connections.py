@@ -1,7 +1,9 @@
 """Connections that send nothing, or never end a head: other clients are served on."""
 
+import asyncio
 import http.client
 import json
+import os
 import resource
 import socket
 import time
@@ -11,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from answerable.api.envoy import ext_authz_proto as auth
+from tests.api.envoy.test_checking import request
+from tests.api.envoy.test_ext_authz import check
 from tests.authority import Authority
 from tests.gateway.serve.stage import (
     Backend,
@@ -29,6 +34,7 @@ from tests.sts.world import serving as token_service
 FLOOD = 1_300  # connections: more than a server has places
 SOON = 3.0  # seconds within which an honest client is served during the flood
 OPEN_FILES = 8_192
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +220,33 @@ def test_a_token_service_closes_what_sends_nothing_within_seconds(
                 began = time.monotonic()
                 assert wire.recv(1) == b""
                 assert in_time(began)
+
+
+def test_idle_connections_shut_no_envoy_out(tmp_path: Path, counted: list[str]) -> None:
+    point = {
+        "listen": [{"unix": "pdp.sock"}],
+        "ext_authz": [{"address": "127.0.0.1:0"}, {"unix": "envoy.sock"}],
+        "callers": [{"issuer": "corp", "sub": "envoy"}, {"unix": {"uid": os.getuid()}}],
+    }
+    limits = {"connections": 40, "first_request": 2, "head": 2}
+    said = configuration(9, decisions=point, limits=limits)
+    token = {"authorization": f"Bearer {token_of('envoy')}"}
+    with serving(tmp_path, said, "--only", "decisions", lines=3) as served:
+        where, unix = served.ext_authz, str(tmp_path / "envoy.sock")  # type: ignore[attr-defined]
+        host, _, port = where.rpartition(":")
+        with flood(where, count=60), flood(where, PREFACE, 60), flood(unix, count=60):
+            counted += ["idle connections"] * 180
+            began = time.monotonic()
+            over_tcp = check(request(), token, host=host, port=int(port))
+            assert asyncio.run(over_tcp).status.code == auth.OK
+            assert asyncio.run(check(request(), path=unix)).status.code == auth.OK
+            assert in_time(began)
+        for first in (b"", PREFACE):
+            with closing(connected(where, first)) as wire:
+                while wire.recv(4096):  # its settings, then the end
+                    pass
+        evicted = 'answerable_pdp_connections_evicted_total{quota="new"}'
+        with closing(UnixConnection(tmp_path / "pdp.sock")) as line:
+            line.request("GET", "/metrics")
+            numbers = line.getresponse().read().decode()
+        assert float(numbers.partition(f"\n{evicted} ")[2].split()[0]) >= 80

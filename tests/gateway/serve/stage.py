@@ -20,6 +20,7 @@ from tests.federate.tokens import AUD, EC, ISS, claims, document, header, public
 from tests.gateway.build import META, VERSION
 
 SECONDS = 120  # only a busy machine takes as long
+WORKER = "answerable.gateway.serve.worker"
 SHOWN = ("authorization", "x-api-key")
 
 
@@ -221,10 +222,22 @@ class Serving:
         self.process.terminate()
         return self.process.wait(SECONDS)
 
-    def workers(self) -> list[int]:
-        """Process ids of the workers."""
+    def children(self) -> list[int]:
+        """Process ids of all that the supervisor started."""
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(each) for each in listed.read_text().split()]
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers, without the process that ships evidence."""
+        return [each for each in self.children() if WORKER in command_line(each)]
+
+
+def command_line(pid: int) -> list[str]:
+    """Words that a process was started with; none where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def call(
@@ -316,9 +329,9 @@ def serving(
 def _cut(served: Serving) -> None:
     """Be done with it at once: a test of how it ends has it `end` before."""
     with suppress(FileNotFoundError):
-        workers = served.workers()
+        children = served.children()
         served.process.kill()
-        for each in workers:
+        for each in children:
             with suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
     served.process.wait()

@@ -14,6 +14,7 @@ import pytest
 from tests.gateway.stdio.stage import (
     META,
     SCRIPTED,
+    SECONDS,
     WRAPPER,
     Wrapped,
     call,
@@ -176,9 +177,24 @@ def test_a_cancelled_call_is_cancelled_at_the_server(wrapped: Wrapped) -> None:
 
 
 def test_only_a_call_of_its_own_can_be_cancelled(wrapped: Wrapped) -> None:
-    before = heard(wrapped)
-    wrapped.send(line("notifications/cancelled", {"requestId": 5}))
-    assert heard(wrapped)[:-1] == before
+    cancel = line("notifications/cancelled", {"requestId": 5})
+    wrapped.send(cancel)
+    assert cancel.decode() not in heard(wrapped)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_drain_signal_answers_what_is_under_way_and_ends(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with wrapper(tmp_path) as wrapped:
+        wrapped.ask(call("echo", 0))
+        wrapped.send(call("slow", 1, seconds=2))
+        while call("slow", 1, seconds=2).decode() not in heard(wrapped):
+            pass
+        wrapped.process.send_signal(number)
+        assert said(wrapped.answer()) == "slow"
+        assert wrapped.read() == b""
+        assert wrapped.process.wait(SECONDS) == 0
 
 
 def test_a_question_of_the_server_is_decided(tmp_path: Path) -> None:

@@ -4,20 +4,23 @@ Where Envoy may not ask, or something fails in here, the answer is a denial and 
 of gRPC: what Envoy makes of an error is set elsewhere (`failure_mode_allow`).
 """
 
+import asyncio
 import logging
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from grpclib.const import Cardinality, Handler
-from grpclib.server import Server, Stream
+from grpclib.server import Stream
 
 from answerable.api.enforcers import Enforcers
 from answerable.api.envoy.checking import UNAVAILABLE, Checking
+from answerable.api.envoy.connections import EnvoyConnection, EnvoyServer
 from answerable.api.envoy.messages import CheckRequest, CheckResponse, stopped
 from answerable.api.http.door import Door
 from answerable.api.recording.recorder import Recorder
 from answerable.api.wire.problems import Problem
+from answerable.serving.admission import AdmissionControl
 from answerable.serving.link import Link
 from answerable.serving.links import link_of
 from answerable.serving.processes.held import ProcessGone
@@ -68,11 +71,15 @@ class Authorization:
     async def _answer(self, stream: "Stream[Any, Any]") -> Any:
         try:
             enforcer = await self._enforcers.identify(_head(stream), self._link(stream))
-            with self._door.counted(enforcer):
-                request = await _received(stream)
+            connection = _connection(stream)
+            with connection.counted(enforcer.principal), self._door.counted(enforcer):
+                async with asyncio.timeout(self._door.limits.body):
+                    request = await _received(stream)
                 return await self._checking.check(request, enforcer)
         except (Problem, ProcessGone) as problem:
             self._recorder.turned_away(getattr(problem, "why", "peer-gone"))
+        except TimeoutError:
+            self._recorder.turned_away("body-late")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
             self._failed(error)
             self._recorder.turned_away("failed")
@@ -107,7 +114,16 @@ def _head(stream: "Stream[Any, Any]") -> Head:
     return Head("POST", CHECK, fields, 0, expects=False, closes=False)
 
 
-def grpc_server(service: Authorization) -> Server:
+def _connection(stream: "Stream[Any, Any]") -> EnvoyConnection:
+    assert stream.peer is not None  # noqa: S101 - on the side of a server
+    return cast(EnvoyConnection, stream.peer._transport.get_protocol())
+
+
+def grpc_server(
+    service: Authorization,
+    admission: AdmissionControl,
+    loop: asyncio.AbstractEventLoop,
+) -> EnvoyServer:
     """Make what speaks gRPC for a listener.
 
     What it would print is of whoever sent it.
@@ -115,4 +131,4 @@ def grpc_server(service: Authorization) -> Server:
     logging.getLogger("grpclib").disabled = True
     logging.getLogger("grpclib.server").disabled = True
     logging.getLogger("grpclib.protocol").disabled = True
-    return Server([service])
+    return EnvoyServer(service, admission, loop)

@@ -270,7 +270,7 @@ class House:
             self._door,
             self._failed,
         )
-        connection = grpc_server(service)._protocol_factory
+        connection = grpc_server(service, self._admission, self._loop).connection
         await self._listeners.open("ext_authz", bound, connection, "h2")
 
     def _name_itself(self) -> None:

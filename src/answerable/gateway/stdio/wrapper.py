@@ -53,6 +53,7 @@ from answerable.serving.wire.refusals import Why
 
 WORKER = 1_000_000  # in the spool: behind every worker of `serve`
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 STDIN, STDOUT = 0, 1
 TELLING = 2.0  # seconds that telling an owner may take at the end
 
@@ -181,6 +182,8 @@ class Wrapper:
         restored = [_unblocked(handle) for handle in (STDIN, STDOUT)]
         front.out = WritePipe(loop, os.dup(STDOUT), front.full, front.drained)
         reader = ReadPipe(loop, os.dup(STDIN), front.heard, front.ended)
+        for each in DRAIN_SIGNALS:
+            loop.add_signal_handler(each, self._drain, reader)
         signed = [
             loop.create_task(watch.keep_fresh())
             for watch in (self._amendments, self._baselines, self._requests)
@@ -258,6 +261,11 @@ class Wrapper:
             self._finish(128 + number)
         else:
             self._child.process.stop(number)
+
+    def _drain(self, reader: ReadPipe) -> None:
+        """Read no more from the client, answer what is under way, and end."""
+        reader.close()
+        self._front.ended()
 
     def _unheld_baseline(self, digest: str, why: str) -> None:
         self._tell(f"the baseline {digest[:16]} does not stand ({why})")

@@ -1,0 +1,129 @@
+"""HTTP/2 connections of Envoys, within the quotas and deadlines of every connection."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from grpclib.protocol import H2Protocol
+from grpclib.server import Server
+
+from answerable.api.wire.problems import Problem
+from answerable.serving.admission import AdmissionControl, Slot, address_of
+from answerable.serving.links import link_of
+from answerable.serving.processes.held import ProcessGone
+from answerable.serving.ticker import NEVER, Ticker
+
+
+class EnvoyConnection(H2Protocol):
+    """One connection; without an authenticated request it is closed in time.
+
+    Once authenticated it stays open between checks: an Envoy whose connection ends as
+    it sends a check denies the call.
+
+    Args:
+        made: What grpclib made for the connection.
+        admission: Decides which connections stay open.
+        ticker: Tells when a deadline has passed.
+
+    Attributes:
+        deadline: When it is closed, unless a request on it is authenticated by then.
+    """
+
+    def __init__(
+        self, made: H2Protocol, admission: AdmissionControl, ticker: Ticker
+    ) -> None:
+        super().__init__(made.handler, made.config, made.h2_config)
+        self.deadline = NEVER
+        self._admission, self._ticker = admission, ticker
+        self._loop = asyncio.get_running_loop()
+        self._slot: Slot | None = None
+        self._transport: asyncio.Transport | None = None
+        self._under_way = 0
+        self._is_silent = True
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a check of an authenticated Envoy is being answered."""
+        return self._under_way > 0
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    late = abort
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a place, or close the connection."""
+        super().connection_made(transport)
+        self._transport = stream = cast(asyncio.Transport, transport)
+        try:
+            peer = link_of(stream, "").peer
+        except ProcessGone:
+            self.abort()
+            return
+        if peer is None:
+            self._slot = self._admission.admit(self, address_of(stream))
+        else:
+            self._slot = self._admission.admit_local(self, peer.uid)
+        if self._slot is None:
+            self.abort()
+            return
+        self.deadline = self._loop.time() + self._admission.limits.first_request
+        self._ticker.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; the first bytes begin the time for the head of a request."""
+        if self._is_silent:
+            self._is_silent = False
+            self.deadline = self._loop.time() + self._admission.limits.head
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place back."""
+        self._ticker.discard(self)
+        if self._slot is not None:
+            self._slot.release()
+        super().connection_lost(exc)
+
+    @contextmanager
+    def counted(self, caller: str) -> Iterator[None]:
+        """Count the connection as its caller's, and as busy for one check.
+
+        Raises:
+            Problem: The caller has too many connections; this one is closed.
+        """
+        if self._slot is None or not self._admission.identify(self._slot, caller):
+            self.abort()
+            raise Problem(503, "too-many-connections", "too many connections are open")
+        self.deadline = NEVER
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+
+class EnvoyServer(Server):
+    """Speaks gRPC on connections that are admitted.
+
+    Args:
+        service: What answers.
+        admission: Decides which connections stay open.
+        loop: The event loop.
+    """
+
+    def __init__(
+        self,
+        service: Any,
+        admission: AdmissionControl,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__([service])
+        self._admission, self._ticker = admission, Ticker(loop)
+
+    def connection(self) -> EnvoyConnection:
+        """Make what reads one connection."""
+        made = self._protocol_factory()
+        return EnvoyConnection(made, self._admission, self._ticker)
