@@ -1,1 +1,1 @@
-"""The door that agents call tools through: MCP in, one flow call, MCP out."""
+"""MCP gateway: authorizes and records tool calls, and forwards them to servers."""

@@ -1,8 +1,9 @@
-"""Behaviour: what an agent does, seen before its call goes on, remembered after it.
+"""Enforcement of baselines: a call is observed before it goes on, its result after it.
 
-Each agent that has a `baseline` has a window: what its runs were given and did lately.
-A call is explained by that, judged by the signed profile where there is one, and put on
-record with both. What comes back is kept for a while, to explain what comes next.
+Each agent with a `baseline` has a window: the recent inputs and actions of its runs.
+The window explains the origins of a call's values. The signed profile, where there is
+one, judges the call, and the record holds both. Results are kept for a while, to
+explain the calls that follow.
 """
 
 import time
@@ -36,18 +37,18 @@ from answerable.serving.baselines import InForce
 from answerable.serving.mcp.call import Call, digest
 from answerable.serving.mcp.messages import Kind
 
-MOST = 64  # agents with a window; whose was unused longest begins anew
+MOST = 64  # agents with a window; the least recently used one is evicted
 _SECOND = 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """A profile that calls are held to.
+    """Profile that calls of an agent are judged by.
 
     Attributes:
-        held: The profile.
-        digest: Of it, hex; empty for one that has learned nothing.
-        enforced: It holds calls back; else what would have been is recorded.
+        digest: Digest of the profile, hex; empty for one that has learned nothing.
+        enforced: Calls outside the profile are held back; otherwise the verdict is only
+            recorded.
     """
 
     held: Held
@@ -59,25 +60,22 @@ NO_IDENTITIES: Mapping[AgentId, str] = {}
 
 Standards = Mapping[Subject, Standard]
 Defined = Callable[[str, str], str]
-# How an agent is watched, what it is held to, and from where a call of it comes.
+# Learning settings of the agent, profiles of its chain, envelope of the call.
 Judging = tuple[Learning, tuple[Standard, ...], Envelope]
 
 
 def _undefined(server: str, tool: str) -> str:
-    """Say that nothing is pinned."""
+    """Return an empty digest: no definition is pinned."""
     return ""
 
 
 class Seen(msgspec.Struct):
-    """One call that is watched, until its answer came.
+    """Observed call, until its result arrives.
 
     Attributes:
-        window: Of its agent.
-        run: Its run.
-        call: The call.
-        arguments: Its arguments.
-        acted: What goes on record.
-        came: The call with what came back, None so far.
+        window: Window of its agent.
+        acted: Activity that goes on record.
+        came: The call with its result; None until there is one.
     """
 
     window: Window
@@ -89,13 +87,13 @@ class Seen(msgspec.Struct):
 
 
 class Behaviour:
-    """Watches the agents of one worker.
+    """Observes and judges the calls of agents with a baseline, for one worker.
 
     Args:
-        config: Says which, and what is known of tools.
-        defined: Gives the digest of a tool's pinned definition, by server and tool.
-        requests: What persons asked agents for.
-        clock: Gives UTC nanoseconds.
+        config: Names the watched agents and the facts about tools.
+        defined: Returns the digest of a tool's pinned definition, by server and tool.
+        requests: Requests that persons filed with agents.
+        clock: Returns UTC nanoseconds.
     """
 
     def __init__(
@@ -112,10 +110,10 @@ class Behaviour:
         self._use(config)
 
     def swap(self, config: Config) -> None:
-        """Watch as another configuration says.
+        """Apply another configuration.
 
-        Where that says something else of tools or tables, or of whom to watch, what was
-        seen before explains nothing any more.
+        Windows are cleared where tools, tables or the watched agents differ: older
+        observations explain nothing then.
         """
         before = self._facts, self._tables, self._watched
         self._use(config)
@@ -136,22 +134,23 @@ class Behaviour:
         *,
         above: Mapping[AgentId, str] = NO_IDENTITIES,
     ) -> tuple[Decision, Seen | None]:
-        """Look at a call, and judge it; nothing is seen where nobody watches.
+        """Observe a call and judge it by the profiles of its agent chain.
 
-        A sub-agent is watched where any agent above it is, and each profile of the
+        A sub-agent is observed where any agent above it is, and each profile of the
         chain judges the call.
 
         Args:
-            caller: Who asks.
-            call: What.
-            identity: Principal that the server will see, empty where it is none of
+            caller: The verified caller.
+            call: The call.
+            identity: Principal that the server will see; empty where it is none of
                 ours.
-            decision: What the policy says.
-            network: Of the connection that it came over.
+            decision: The decision of the policy.
+            network: Network of the client connection.
             above: Principal that the server would see, by agent above the caller.
 
         Returns:
-            What both say, which is never more than the policy alone; and what was seen.
+            The combined decision, which never allows more than the policy alone, and
+            the observed call; None where the agent is not watched.
         """
         learning = self._learning(caller)
         is_call = call.kind is Kind.REQUEST and call.target is Target.TOOL
@@ -202,26 +201,26 @@ class Behaviour:
     def _has_lookalike(
         self, tool: str, chain: tuple[Standard, ...], arguments: dict[str, Json]
     ) -> bool:
-        """Tell whether another reader takes an argument for one that a profile reads."""
+        """Tell whether an argument name resembles one that a profile reads."""
         read = [self._names.get(tool, ())]
         read += [each.held.names.get(tool, ()) for each in chain]
         tree = key_tree(tuple(path for each in read for path in each))
         return bool(tree.find_lookalike(arguments))
 
     def _learning(self, caller: Caller) -> Learning | None:
-        """Return how the caller is watched: its own way, else the nearest above."""
+        """Return the learning settings of the caller or the nearest agent above it."""
         for agent in (caller.agent, *reversed(caller.chain)):
             if agent in self._watched:
                 return self._watched[agent]
         return None
 
     def heard(self, seen: Seen, id: str, data: bytes) -> None:
-        """Keep what came back for a call.
+        """Record the result of a call.
 
         Args:
             seen: The call.
-            id: Id of its decision.
-            data: The whole message.
+            id: Id of the decision on it.
+            data: The complete message.
         """
         said = msgspec.json.decode(data)
         result = said.get("result")
@@ -232,7 +231,7 @@ class Behaviour:
         seen.came = seen.window.returned(seen.run, call, seen.arguments, brought)
 
     def unread(self, seen: Seen, id: str, size: int) -> None:
-        """Note that something came back which was passed without being kept."""
+        """Record that a result passed that was too large to keep."""
         call = replace(seen.call, id=id)
         seen.came = seen.window.unread(seen.run, call, seen.arguments, size)
 
@@ -266,7 +265,7 @@ class Behaviour:
     def _chain(
         self, caller: Caller, server: str, identities: Mapping[AgentId, str]
     ) -> Iterator[Standard]:
-        """Give what an agent and those above it are held to."""
+        """Yield the profiles of an agent and of the agents above it."""
         for agent in (caller.agent, *caller.chain):
             identity = _stable(identities.get(agent, ""))
             found = self._standards.get(Subject(identity, agent, server))
@@ -276,7 +275,7 @@ class Behaviour:
 
 
 def standards(standing: Iterable[InForce]) -> Standards:
-    """Build what calls are held to out of the profiles that stand."""
+    """Index the valid profiles by subject."""
     return {
         each.subject: Standard(
             Held.of(decode(each.profile)), each.digest, each.stage is Stage.ENFORCE
@@ -286,14 +285,14 @@ def standards(standing: Iterable[InForce]) -> Standards:
 
 
 def _strictness(found: tuple[Standard, Judgement]) -> tuple[bool, int]:
-    """Order judgements of a chain: those that hold the call back come last."""
+    """Sort key of a judgement: enforced and restrictive ones come last."""
     standard, judgement = found
     strictness = STRICT[judgement.effect]
     return standard.enforced and strictness > 0, strictness
 
 
 def _stable(identity: str) -> str:
-    """Return the identity of a profile; a held credential has another name each turn."""
+    """Return the identity for a profile; a credential's id changes at each rotation."""
     return "" if identity.startswith("cred:") else identity
 
 
@@ -322,7 +321,7 @@ def _acted(
 
 
 def _without_secrets(acted: Acted) -> Acted:
-    """Keep a digest of what looks like a credential: a call may be given one."""
+    """Replace values that look like credentials by their digests."""
     values = acted.seen.values
     if not any(map(_holds_secret, values)):
         return acted
@@ -340,7 +339,7 @@ def _holds_secret(value: Value) -> bool:
 
 
 def _nameless(acted: Acted) -> Acted:
-    """Leave out what the call names, and keep of what type it is."""
+    """Drop the values of a call and keep their types."""
     values = tuple(replace(each, text="", origins=()) for each in acted.seen.values)
     findings = tuple(
         replace(each, expected=(), observed="", origin=None, sentence="")
@@ -351,7 +350,7 @@ def _nameless(acted: Acted) -> Acted:
 
 
 def _decided(decision: Decision, acted: Acted, judgement: Judgement) -> Decision:
-    """Give what both say: a profile never allows what a policy does not."""
+    """Combine both decisions: a profile never allows what a policy denies."""
     is_held = acted.enforced and judgement.effect is not Effect.ALLOW
     if not is_held or decision.effect is not Effect.ALLOW:
         return decision
@@ -367,7 +366,7 @@ def _decided(decision: Decision, acted: Acted, judgement: Judgement) -> Decision
 
 
 def _unanswered(decision: Decision, chain: tuple[Standard, ...]) -> Decision:
-    """Give no answer where a profile holds, and what it reads may be read in two ways."""
+    """Return an error where an enforced profile reads an ambiguous argument."""
     enforced = [each for each in chain if each.enforced]
     if not enforced or decision.effect is not Effect.ALLOW:
         return decision
@@ -382,7 +381,7 @@ def _unanswered(decision: Decision, chain: tuple[Standard, ...]) -> Decision:
 
 
 def _failed(decision: Decision, chain: tuple[Standard, ...]) -> Decision:
-    """Deny where a profile holds and could not be asked."""
+    """Deny where an enforced profile could not be evaluated."""
     if not any(each.enforced for each in chain):
         return decision
     return replace(

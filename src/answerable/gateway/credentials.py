@@ -1,8 +1,8 @@
-"""What servers are shown in place of the caller's own token, which stops at the gateway.
+"""Credentials that the gateway presents to servers in place of the caller's own token.
 
-A server with an `audience` is shown a token of our token service, for the caller of a
-call; one with a `credential` what an operator keeps for it, whoever calls. Either lives
-in the memory of this process alone, and is got beside the calls.
+A server with an `audience` gets a token of our token service for the caller of the
+call. A server with a `credential` gets the operator's, for every caller. Both live in
+the memory of this process alone and are fetched off the path of calls.
 """
 
 from collections.abc import Callable, Coroutine
@@ -17,14 +17,14 @@ LEAKED, STALE = "credential.leaked", "credential.stale"
 
 
 class Credentials:
-    """Knows what servers are shown, for one worker.
+    """Credentials to present to servers, for one worker.
 
     Args:
-        config: Says which servers are shown what.
-        clock: Gives the time as a NumericDate.
-        spawn: Has something done beside the calls.
-        fingerprint: Gives the keyed fingerprint of a secret, hex.
-        tell: Is told (event, server, what) of what an operator should know.
+        config: Names the credential of each server.
+        clock: Returns the time as a NumericDate.
+        spawn: Starts a background task.
+        fingerprint: Returns the keyed fingerprint of a secret, hex.
+        tell: Called with (event, server, detail) for the operator.
     """
 
     def __init__(
@@ -41,22 +41,22 @@ class Credentials:
         self._hold(config)
 
     def swap(self, config: Config) -> None:
-        """Show what another configuration says from now on."""
+        """Apply another configuration from now on."""
         self._tokens.swap(config)
         self._hold(config)
 
     def configured(self, server: str) -> Server | None:
-        """Give a server as it is configured now."""
+        """Return a server as it is configured now."""
         return self._servers.get(server)
 
     def needs(self, server: str) -> bool:
-        """Say whether a server is shown something."""
+        """Tell whether a server gets a credential."""
         return server in self._shown
 
     def identity(self, caller: Caller, server: str) -> str:
-        """Name whom a server sees a call come from, empty for nobody that is known.
+        """Return the principal that a server sees for a caller; empty where unknown.
 
-        It is known before there is a token, so that it can be decided on.
+        It is known before a token exists, so that it can be an input of the decision.
         """
         if server not in self._shown:
             return ""
@@ -65,21 +65,21 @@ class Credentials:
         return self._tokens.identity(caller)
 
     def find(self, caller: Caller, server: str, token: str) -> Credential | None:
-        """Give what is kept for a call, None where there is none or none that lasts.
+        """Return the cached credential for a call; None where it is missing or expired.
 
         Args:
-            caller: Of the call.
-            server: Where it goes.
-            token: The caller's own; another one is asked for with it.
+            caller: Caller of the call.
+            server: Destination of the call.
+            token: The caller's own token, exchanged for another when it is renewed.
         """
         if server in self._held:
             return self._held.find(server)
         return self._tokens.find(caller, server, token)
 
     async def get(self, caller: Caller, server: str, token: str) -> None:
-        """Get it, once for all who wait; `find` then gives what came.
+        """Fetch the credential, once for all waiting calls; `find` then returns it.
 
-        Who found nothing comes here a moment later, and by then it may have come.
+        A credential that arrived in the meantime is not fetched again.
         """
         if self.find(caller, server, token) is not None:
             return
@@ -89,7 +89,7 @@ class Credentials:
             await self._tokens.get(caller, server, token)
 
     def in_force(self, caller: Caller, server: str) -> Credential | None:
-        """Give what is shown by now to who was shown something; nothing is asked for."""
+        """Return the cached credential without fetching another one."""
         if server in self._held:
             return self._held.find(server)
         return self._tokens.in_force(caller, server)
@@ -97,16 +97,16 @@ class Credentials:
     def refuse(
         self, caller: Caller, server: str, shown: Credential, status: int
     ) -> None:
-        """Take note that a server refused a call for what it was shown.
+        """Note that a server rejected a call because of its credential.
 
-        The next call gets it anew. The call itself is not sent again: what became of
-        it only its caller can judge.
+        The next call fetches a new one. The call itself is not repeated: only its
+        caller can judge its effect.
 
         Args:
-            caller: Of the call.
-            server: Where it went.
-            shown: What that was shown.
-            status: Its answer.
+            caller: Caller of the call.
+            server: Destination of the call.
+            shown: The rejected credential.
+            status: HTTP status of the answer.
         """
         if server in self._held:
             is_stale = self._held.refuse(server, shown)
@@ -116,17 +116,17 @@ class Credentials:
             self._tell(STALE, server, f"it answered {status}")
 
     async def given(self, server: str) -> Credential | None:
-        """Get what an operator keeps for the process of a server, None without it."""
+        """Fetch the operator's credential for a server's process; None without one."""
         await self._held.get(server)
         return self._held.find(server)
 
     @property
     def refused(self) -> int:
-        """How many that an operator keeps could not be got when that was tried last."""
+        """Number of operator credentials whose last fetch failed."""
         return self._held.refused
 
     async def keep_fresh(self) -> None:
-        """Get what an operator keeps before it is asked for, until cancelled."""
+        """Refresh operator credentials before they expire, until cancelled."""
         await self._held.keep_fresh()
 
     def _hold(self, config: Config) -> None:
@@ -138,9 +138,9 @@ class Credentials:
         )
 
     def close(self) -> None:
-        """Get nothing more; what is under way ends."""
+        """Stop fetching; fetches under way are aborted."""
         self._held.close()
 
     def leaked(self, server: str, decision_id: str) -> None:
-        """Tell that a server gave back what it was shown."""
+        """Report that a server returned the credential it was given."""
         self._tell(LEAKED, server, decision_id)

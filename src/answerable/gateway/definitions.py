@@ -1,8 +1,8 @@
-"""What servers define, learned as their answers pass, and asked for where nobody asks.
+"""Definitions of servers (tools, prompts, templates), learned from answers.
 
-No client need list anything: with the first call of a tool or prompt, and then once a
-minute, the gateway asks the server itself what it has, beside the call, as the caller
-does. A server that says that its list has changed is asked at once.
+Clients need not list anything: at the first call of a tool or prompt, and then once a
+minute, the gateway itself requests the server's list, as the caller does. A server that
+announces a changed list is queried at once.
 """
 
 import secrets
@@ -46,11 +46,10 @@ _MIRRORS = (f"{MCP_PREFIX}param-", METHOD_HEADER, NAME_HEADER, "last-event-id")
 
 
 class Definitions:
-    """Learns what the servers of one worker define.
+    """Learns the definitions of the servers of one worker.
 
     Args:
-        servers: The servers by name.
-        pins: What they are held to; None where that is nothing.
+        pins: Pinned definitions; None where nothing is pinned.
     """
 
     def __init__(
@@ -59,22 +58,22 @@ class Definitions:
         self._servers, self._pins = servers, pins
 
     def hear(self, call: Call, method: str, data: bytes) -> None:
-        """Take an answer on its way to a client.
+        """Learn the definitions in an answer on its way to a client.
 
         Args:
-            call: What it answers.
-            method: Of the request; UNKNOWN for what came without being asked.
-            data: The answer.
+            call: The call that it answers.
+            method: Method of the request; UNKNOWN for an unsolicited message.
+            data: The message.
 
         Raises:
-            Refused: It can be read in more ways than one, or in none.
+            Refused: The message is ambiguous or malformed.
         """
         if self._pins is not None and self._pins.holds(call.server):
             for each in defined(data, method):
                 self._learn(call.server, each, is_asked=method != UNKNOWN)
 
     def withholds(self, passage: Passage, item: Item, name: str = "") -> bool:
-        """Say whether something that is read, not called, is held back."""
+        """Tell whether a listed item is in quarantine and its agent's mode enforces."""
         return (
             self._pins is not None
             and passage.decision.mode is Mode.ENFORCE
@@ -82,11 +81,11 @@ class Definitions:
         )
 
     def look(self, sent: Sent, changed: Item | None = None) -> None:
-        """Ask the server of a message what it has, where that is not known.
+        """Request the list of a server where it is stale or has changed.
 
         Args:
-            sent: A message that was sent, or its server answers.
-            changed: What the server says has changed; None where it says nothing.
+            sent: A message to that server, or one that it answers.
+            changed: Kind of list that the server announced as changed, or None.
         """
         server, pins = sent.call.server, self._pins
         if pins is None:
@@ -112,7 +111,7 @@ class Definitions:
 
 
 class _Asking:
-    """One list that the gateway asks for, page by page; the `Sink` of each answer."""
+    """Fetch of one list, page by page; the response sink of each page."""
 
     def __init__(
         self,
@@ -132,10 +131,10 @@ class _Asking:
         self._failed = False
 
     def ask(self, cursor: str) -> None:
-        """Ask for the page at a cursor."""
+        """Request the page at a cursor."""
         was = self._sent.call
         self._pages -= 1
-        # Nobody else can know it, so that no other answer is taken for this one's.
+        # Unguessable, so that no other answer is mistaken for this one's.
         self._id = f"answerable-{secrets.token_hex(8)}"
         self._parts, self._room, self._events = [], MAX_LIST, None
         self._failed = False
@@ -149,20 +148,20 @@ class _Asking:
         self._upstream.send(sent, self)
 
     def may_go_on(self) -> bool:
-        """Nobody is asked that has become another one."""
+        """Refuse to send to a server whose identity has changed."""
         return False
 
     def on_head(self, returned: Returned, length: int | None) -> None:
-        """The answer begins."""
+        """Take the head of the answer."""
         if returned.kind == EVENTS and returned.heading.status == OK:
             self._events = Events(MAX_LIST)
 
     def on_data(self, data: bytes) -> None:
-        """Take a piece of it, as far as a list may be long."""
+        """Take a piece of the body, up to the size limit of a list."""
         try:
             data = self._watch.feed(data)
         except Refused:
-            self._failed = True  # what it was shown is kept nowhere
+            self._failed = True  # a leaked credential is stored nowhere
         self._keep(data)
 
     def _keep(self, data: bytes) -> None:
@@ -177,7 +176,7 @@ class _Asking:
                     self._hear(event.data)
 
     def on_end(self) -> None:
-        """It is whole."""
+        """Learn from the complete answer."""
         rest = self._watch.rest()
         if rest:
             self._keep(rest)
@@ -185,10 +184,10 @@ class _Asking:
             self._hear(b"".join(self._parts))
 
     def on_lost(self, why: Why, *, forwarded: bool) -> None:
-        """Leave it: a call that comes a little later asks again."""
+        """Ignore the failure: a later call requests the list again."""
 
     def _hear(self, data: bytes) -> None:
-        """Learn from one message; what cannot be read defines nothing."""
+        """Learn from one message; an unreadable one defines nothing."""
         try:
             answer = read_answer(data)
             if answer.kind is not Kind.RESPONSE or answer.id != self._id:
@@ -203,7 +202,7 @@ class _Asking:
 
 
 def _onward(onward: bytes, method: str, *, is_modern: bool) -> bytes:
-    """Spell the fields of a head that are the caller's, with those of our own message."""
+    """Keep the caller's forwarded fields and replace those that mirror the message."""
     lines = onward.decode("latin-1").splitlines(keepends=True)
     kept = [line for line in lines if not line.lower().startswith(_MIRRORS)]
     if is_modern and onward:

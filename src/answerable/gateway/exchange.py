@@ -1,8 +1,7 @@
-"""One call's way through the gateway, whatever it came over and goes on over.
+"""Pipeline of one call: decision, ownership of handles, records, and the messages back.
 
-A door begins a call, hands every message that comes back to `hear`, and ends it. All
-of it works in memory: what may be done is decided, what belongs to whom is looked up,
-and each decision and outcome is recorded. Nothing here writes to a socket.
+The transport begins a call, passes each message of the server to `hear`, and ends the
+call. Everything here works in memory; nothing writes to a socket.
 """
 
 import asyncio
@@ -44,16 +43,14 @@ NOTHING_CAME = Observation("", 0, "")
 
 
 class Exchange:
-    """Decides, remembers and records for every door of one worker.
+    """Decides, tracks and records the calls of one worker, for every transport.
 
     Args:
-        authority: Decides.
-        recorder: Records.
         servers: Upstream servers by name.
-        credentials: What these are shown; None where none is shown anything.
-        recent: Keeps what was asked, for a replay; None where there is no reload.
-        definitions: What these define; None where they are held to nothing.
-        behaviour: Watches agents that have a baseline; None where none has.
+        credentials: Credentials to present to them; None where no server needs one.
+        recent: Buffer of recent requests for a replay; None where nothing is reloaded.
+        definitions: Definitions of the servers; None where nothing is pinned.
+        behaviour: Enforces baselines; None where no agent has one.
     """
 
     def __init__(
@@ -74,7 +71,7 @@ class Exchange:
         self._behaviour = behaviour
         self._ownership = Ownership()
         self.definitions = definitions or Definitions(servers)
-        self._latest: Request | None = None  # to be kept, once its call is on its way
+        self._latest: Request | None = None  # for the replay buffer, once it is sent
 
     def begin(
         self,
@@ -84,17 +81,17 @@ class Exchange:
         shown: Credential | None = None,
         network: str = "",
     ) -> Passage | Denied:
-        """Decide on a call and record that; where it goes on, an end is owed.
+        """Decide on a call and record the decision; a call that goes on must be ended.
 
-        Where `ticket.durable` is set, the door waits for it before it goes on. What no
-        call has to wait for is left to `settle`, which follows at once.
+        Where `ticket.durable` is set, the transport waits for it before it sends. Work
+        that no call waits for is left to `settle`, which follows at once.
 
         Args:
-            caller: Who asks.
-            call: What.
+            caller: The verified caller.
+            call: The call.
             body: The message.
-            shown: What its server is shown, None where that is nothing.
-            network: Of the connection that it came over.
+            shown: Credential for the server; None where it gets none.
+            network: Network of the client connection.
         """
         self._latest = request = self._request(caller, call)
         decision = self._decide(caller, call, request)
@@ -107,7 +104,7 @@ class Exchange:
             if decision.reason is Reason.BEHAVIOUR:
                 decision = self.authority.amended(request, decision)
         if shown is None and decision.passes and self.shows(call.server):
-            # Without it the server would take the call for somebody else's.
+            # Without it the server would attribute the call to another principal.
             decision = replace(
                 decision,
                 effect=Effect.ERROR,
@@ -125,22 +122,22 @@ class Exchange:
         return Passage(caller, call, decision, begun, key, seen)
 
     def settle(self) -> None:
-        """Do what was left when a call began, now that it is on its way or will be."""
+        """Write what was deferred for a call that was sent: record, replay buffer."""
         self.recorder.settle()
         if self._recent is not None and self._latest is not None:
             self._recent.keep(self._latest)
         self._latest = None
 
     def shows(self, server: str) -> bool:
-        """Say whether a server is shown a credential."""
+        """Tell whether a server gets a credential."""
         return self.credentials is not None and self.credentials.needs(server)
 
     def would_pass(self, caller: Caller, call: Call) -> bool:
-        """Say whether a call would go on; nothing is recorded by that."""
+        """Tell whether a call would go on, without recording the decision."""
         return self._decide(caller, call, self._request(caller, call)).passes
 
     def unrecorded(self, passage: Passage) -> Denied:
-        """Its record did not get to disk, so it does not go on after all.
+        """Deny a call whose record did not reach the disk.
 
         The recorder knows, and records that as its end.
         """
@@ -148,23 +145,23 @@ class Exchange:
         return Denied(Effect.ERROR.value, passage.ticket.id)
 
     def may_go_on(self, passage: Passage) -> bool:
-        """Say whether an open call would still be let through (after a kill)."""
+        """Tell whether an open call may continue after a revocation."""
         caller, call = passage.caller, passage.call
         decision = self._decide(caller, call, self._request(caller, call))
         return decision.reason is not Reason.KILLED
 
     def may_be_sent(self, passage: Passage) -> bool:
-        """Say whether a call would still be sent, now that its server is known."""
+        """Tell whether a call may be sent, now that its server's identity is known."""
         caller, call = passage.caller, passage.call
         decision = self._decide(caller, call, self._request(caller, call))
         held = decision.reason in (Reason.KILLED, Reason.QUARANTINED)
         return decision.passes or not held
 
     def hear(self, passage: Passage, data: bytes) -> Heard:
-        """Take one message of a server: a JSON body, an event's data, a line.
+        """Process one message of a server: a JSON body, an event's data, a line.
 
         Raises:
-            Refused: It cannot be read in exactly one way, or answers something else.
+            Refused: It is ambiguous or malformed, or answers another request.
         """
         answer = plain_answer(data) or read_answer(data)
         if answer.kind is Kind.REQUEST:
@@ -185,20 +182,20 @@ class Exchange:
         return Heard(data)
 
     def configured(self, server: str) -> Server | None:
-        """Give a server as it is configured now; None where nothing is shown to any."""
+        """Return a server as it is configured now; None without credentials."""
         found = self.credentials
         return None if found is None else found.configured(server)
 
     def refused(self, passage: Passage, shown: Credential, status: int) -> None:
-        """Take note that a server refused a call for what it was shown."""
+        """Note that a server rejected a call because of its credential."""
         if self.credentials is not None:
             self.credentials.refuse(passage.caller, passage.call.server, shown, status)
 
     def answered(self, passage: Passage, answer: Answer) -> Denied | None:
-        """Take the answer to a call, read already: what it hands out has an owner.
+        """Take the parsed answer to a call and register the handles in it.
 
         Returns:
-            The denial of an input that it asks for; the caller hears this instead.
+            The denial of an input that the server requests; the caller gets it instead.
 
         Raises:
             Refused: It answers something else.
@@ -224,7 +221,7 @@ class Exchange:
         size: int = 0,
         sha256: str = "",
     ) -> None:
-        """Record how a call ended; what comes after the first end says nothing."""
+        """Record how a call ended; only the first end counts."""
         if passage.ended:
             return
         self._close(passage)
@@ -240,7 +237,7 @@ class Exchange:
             self.credentials.leaked(passage.call.server, passage.ticket.id)
 
     def _came(self, passage: Passage, size: int) -> Observation:
-        """Give what came back for a call that is watched."""
+        """Return the observed result of a watched call."""
         seen = passage.seen
         if seen is None or self._behaviour is None:
             return NOTHING_CAME
@@ -315,7 +312,7 @@ class Exchange:
         }
 
     def _input(self, passage: Passage, method: str) -> Denied | None:
-        """Decide on an input that a server asks for: an action of its own."""
+        """Decide on an input that a server requests, as an action of its own."""
         caller, call = passage.caller, passage.call
         target = INPUTS[method]
         asked = Call(
@@ -331,7 +328,7 @@ class Exchange:
         return None
 
     def _asked(self, passage: Passage, answer: Answer, data: bytes) -> Heard:
-        """Take a request of a server (2025-11-25 and before)."""
+        """Process a request of a server (2025-11-25 and before)."""
         call = passage.call
         if call.era.is_modern or answer.id is None:
             raise Refused(Why.EVENT_TYPE)
@@ -360,7 +357,7 @@ class Exchange:
         )
 
     def _may(self, passage: Passage, listing: Listing, name: str) -> bool:
-        """Say whether the caller may act on one item of a list."""
+        """Tell whether the caller may use one item of a list."""
         definitions = self.definitions
         if listing.is_template and definitions.withholds(passage, Item.TEMPLATE, name):
             return False
@@ -373,12 +370,12 @@ class Exchange:
 
 
 def _once_recorded(data: bytes, passage: Passage, instead: Heard) -> Heard:
-    """Have a message wait for the records that it brought about."""
+    """Delay a message until the records that it caused are on disk."""
     waits, passage.waits = passage.waits, []
     until = waits[0] if len(waits) == 1 else asyncio.gather(*waits)
     return Heard(data, until=until, instead=instead)
 
 
 def _word(effect: Effect) -> str:
-    """What a caller hears; what would have been allowed is held back by its owner."""
+    """Return the effect for a caller: a call held back by a baseline is denied."""
     return Effect.DENY.value if effect is Effect.ALLOW else effect.value

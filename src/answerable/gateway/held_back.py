@@ -1,8 +1,8 @@
-"""Calls that were held back and that an owner could let pass, on their way to one.
+"""Approval requests: denied calls that the agent's owner could allow.
 
-A worker tells its supervisor, which tells the webhook; a wrapper tells it by itself. All
-hold to the same bounds, so an agent that is refused a thousand times a second fills
-neither pipe nor channel.
+A worker notifies its supervisor, which notifies the webhook; the stdio wrapper notifies
+the webhook itself. All apply the same rate limit, so an agent that is denied a thousand
+times a second fills neither pipe nor channel.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from answerable.serving.mcp.call import Call
 
 
 class HeldBack:
-    """Tells of asks as they happen.
+    """Sends an approval request for each denied call that its owner could allow.
 
     Args:
-        asks: How much may be told; None where nobody hears of it.
-        say: Is told.
+        asks: Rate limits; None where nothing is sent.
+        say: Called with each request.
     """
 
     def __init__(self, asks: Asks | None, say: Callable[[Asked], None]) -> None:
@@ -31,7 +31,7 @@ class HeldBack:
         self.swap(asks)
 
     def swap(self, asks: Asks | None) -> None:
-        """Hold to another configuration from now on."""
+        """Apply another configuration from now on."""
         if asks is None:
             self._rate = None
         elif self._rate is None:
@@ -40,13 +40,13 @@ class HeldBack:
             self._rate.per_agent = asks.per_agent
 
     def tell(self, caller: Caller, call: Call, decision: Decision, id: str) -> None:
-        """Tell of a call that does not go on, where its owner could have let it.
+        """Notify of a denied call that its owner could have allowed.
 
         Args:
-            caller: Who asked.
-            call: What.
-            decision: What was decided.
-            id: Of the decision.
+            caller: The verified caller.
+            call: The call.
+            decision: The decision on it.
+            id: Id of the decision.
         """
         rate = self._rate
         if rate is None or decision.passes:

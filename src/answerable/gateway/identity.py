@@ -1,10 +1,10 @@
-"""Who a server is: what tells it from another one that stands at its place.
+"""Identity of a server, by which another one at the same place is detected.
 
-| reached | identity |
+| reached by | identity |
 |---|---|
 | https | SHA-256 of the public key of its certificate (SPKI, RFC 7469 2.4) |
 | http | its URL |
-| by command | SHA-256 of the words of the command, and of the program that it runs |
+| command | SHA-256 of the words of the command, and of the program that it runs |
 """
 
 import hashlib
@@ -23,17 +23,17 @@ MetAt = Callable[[str, str], bool]
 
 
 def anybody(identity: str) -> bool:
-    """Take whoever answers."""
+    """Accept any identity."""
     return True
 
 
 def nowhere(server: str, identity: str) -> bool:
-    """Take whoever answers, whichever server it is."""
+    """Accept any identity of any server."""
     return True
 
 
 def key_identity(tls: ssl.SSLObject) -> str:
-    """Name a server by the key that it has just proved to hold."""
+    """Return the identity of a server by its TLS key."""
     certificate = tls.getpeercert(binary_form=True)
     return _of_certificate(certificate or b"")
 
@@ -49,11 +49,11 @@ def _of_certificate(certificate: bytes) -> str:
 
 
 def command_identity(argv: Sequence[str], path: str) -> str:
-    """Name a server by its command and the bytes of its program.
+    """Return the identity of a server by its command and program file.
 
     Args:
         argv: Words of the command; only their digest is kept.
-        path: PATH that the program is looked for in.
+        path: PATH in which the program is searched.
     """
     words = hashlib.sha256(msgspec.json.encode(list(argv))).hexdigest()
     found = shutil.which(argv[0], path=path)
@@ -71,7 +71,7 @@ def _program(path: str) -> str:
 
 @lru_cache(maxsize=256)
 def _digest(path: str, inode: int, modified: int, size: int) -> str:
-    """Digest a program; again only where it is another file by now."""
+    """Digest a program file; cached by inode, modification time and size."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while piece := file.read(_PIECE):

@@ -1,14 +1,13 @@
-"""Whose something is that a server handed out, and that comes back from a client.
+"""Registry of handles: `requestState`, task and request ids handed out by servers.
 
-A `requestState`, a task and a question of a server are known by digests, and belong to
-the principal that they were sent to. Each principal has a room of its own, of which the
-oldest is forgotten first, so that nobody can make another's be forgotten. Forgotten and
-never seen are the same: a worker that starts anew knows nothing.
+Handles are kept as digests and belong to the principal that they were sent to. Each
+principal has its own quota, in which the oldest handle is evicted first, so no
+principal can evict another's. An evicted handle is like one never seen; a new worker
+knows none.
 
-All rooms together have a bound, too. Whoever holds the most then gives up its oldest,
-and of several that hold as much the one that was not heard of for longest. So a
-principal that holds little keeps it, however much one other asks for: to have the last
-thing of it forgotten takes as many principals as the bound has places.
+There is a total limit, too. When it is reached, the principal with the most handles
+gives up its oldest; of several with as many, the least recently active one. To evict
+the only handle of a principal takes as many principals as the total limit.
 """
 
 from collections import OrderedDict
@@ -21,7 +20,7 @@ Key = tuple[str, ...]
 
 
 class Whose(Enum):
-    """Whose a thing is, seen from one principal."""
+    """Owner of a handle, relative to one principal."""
 
     ITS_OWN = "its own"
     ANOTHERS = "another's"
@@ -29,26 +28,26 @@ class Whose(Enum):
 
 
 class Owned:
-    """What was handed out, and to whom.
+    """Handles by the principal that they were sent to.
 
     Args:
-        most: How much is remembered of one principal.
-        most_of_all: How much is remembered of all together.
+        most: Maximum number of handles of one principal.
+        most_of_all: Maximum number of handles in total.
     """
 
     def __init__(self, most: int = MOST, most_of_all: int = MOST_OF_ALL) -> None:
         self._most, self._most_of_all = most, most_of_all
-        self._owners: dict[Key, int] = {}  # how many; two may be given the same
+        self._owners: dict[Key, int] = {}  # number of owners; two may share a handle
         self._of: dict[str, OrderedDict[Key, None]] = {}
         self._sizes = _Sizes()
         self._held = 0
 
     def __len__(self) -> int:
-        """Say how much is remembered."""
+        """Return the number of handles."""
         return self._held
 
     def give(self, key: Key, principal: str) -> None:
-        """Remember what was handed out."""
+        """Register a handle that was sent to a principal."""
         room = self._of.setdefault(principal, OrderedDict())
         if key not in room:
             self._owners[key] = self._owners.get(key, 0) + 1
@@ -62,13 +61,13 @@ class Owned:
             self._forget(self._sizes.largest())
 
     def take(self, key: Key, principal: str) -> None:
-        """Forget what a principal has brought back, and may bring back but once."""
+        """Remove a handle that may be used only once."""
         if self.whose(key, principal) is Whose.ITS_OWN:
             del self._of[principal][key]
             self._released(key, principal)
 
     def whose(self, key: Key, principal: str) -> Whose:
-        """Say whose it is; the principal is whoever asks."""
+        """Tell whether a handle is the principal's, another's, or unknown."""
         room = self._of.get(principal)
         if room is not None:
             self._sizes.put(principal, len(room))
@@ -77,7 +76,7 @@ class Owned:
         return Whose.ANOTHERS if key in self._owners else Whose.UNKNOWN
 
     def _forget(self, principal: str) -> None:
-        """Forget the oldest thing of a principal."""
+        """Evict the oldest handle of a principal."""
         oldest, _ = self._of[principal].popitem(last=False)
         self._released(oldest, principal)
 
@@ -93,18 +92,18 @@ class Owned:
 
 
 class _Sizes:
-    """Which principal holds the most; each answer takes the same time.
+    """Index of principals by number of handles, with constant-time updates.
 
     A size changes by one at a time, and so does the largest.
     """
 
     def __init__(self) -> None:
         self._size_of: dict[str, int] = {}
-        self._at: dict[int, OrderedDict[str, None]] = {}  # the longest unheard first
+        self._at: dict[int, OrderedDict[str, None]] = {}  # least recently active first
         self._largest = 0
 
     def put(self, principal: str, size: int) -> None:
-        """Note how much a principal holds, and that it was heard of."""
+        """Set the size of a principal and mark it as the most recently active."""
         before = self._size_of.pop(principal, 0)
         if before:
             alike = self._at[before]
@@ -119,5 +118,5 @@ class _Sizes:
             self._largest -= 1
 
     def largest(self) -> str:
-        """Name who holds the most."""
+        """Return the principal with the most handles."""
         return next(iter(self._at[self._largest]))

@@ -1,14 +1,14 @@
-"""Whose a task, a state, a question or a request in flight is: its caller's, or not.
+"""Ownership checks for tasks, `requestState`, server requests and requests in flight.
 
-| what | belongs to | known by |
+| handle | belongs to | known by |
 |---|---|---|
-| `requestState` | whom it was sent to | server, method, name, digest |
-| task | whom it was made for | server, digest |
-| question of a server (2025-11-25 and before) | whom it was sent to | server, session, id |
-| request in flight | who sent it | server, session, id |
+| `requestState` | principal it was sent to | server, method, name, digest |
+| task | principal it was created for | server, digest |
+| request of a server (2025-11-25 and before) | principal it was sent to | server, session, id |
+| request in flight | its sender | server, session, id |
 
-What is another's is held back in every mode. What nobody is known to own is held back
-where the agent's mode enforces.
+Another principal's handle is denied in every mode. A handle without a known owner is
+denied where the agent's mode enforces.
 """
 
 from dataclasses import replace
@@ -24,14 +24,14 @@ CANCELLED = "notifications/cancelled"
 
 
 class Ownership:
-    """Remembers what was handed out in one worker, and to whom."""
+    """Tracker of one worker's handles; denies calls that use another principal's."""
 
     def __init__(self) -> None:
         self._owned = Owned()
         self._in_flight: set[Key] = set()
 
     def begin(self, caller: Caller, call: Call) -> Key | None:
-        """Note a call that goes on; give what it is known by while it is in flight."""
+        """Register a call that goes on; return its key while it is in flight."""
         if call.kind is Kind.REQUEST:
             key = _id_key(call, call.id, caller)
             self._in_flight.add(key)
@@ -41,30 +41,30 @@ class Ownership:
         return None
 
     def end(self, key: Key | None) -> None:
-        """Note that a call is not in flight any more."""
+        """Remove a call from those in flight."""
         if key is not None:
             self._in_flight.discard(key)
 
     def answered(self, caller: Caller, call: Call, answer: Answer) -> None:
-        """Note what an answer hands out."""
+        """Register the handles in an answer."""
         if answer.state:
             self._owned.give(_state_key(call, answer.state), caller.principal)
         if answer.task:
             self._owned.give(("task", call.server, answer.task), caller.principal)
 
     def asked(self, caller: Caller, call: Call, id: str | int | None) -> None:
-        """Note a question that a server asks of its client."""
+        """Register a request that a server sends to its client."""
         self._owned.give(_question_key(call, id), caller.principal)
 
     def decide(self, caller: Caller, call: Call, decision: Decision) -> Decision:
-        """Hold back what belongs to somebody else, or to nobody that is known."""
+        """Deny a call that uses another principal's handle, or an unknown one."""
         if not decision.passes or _is_first_leg(call):
             return decision
         for whose in self._whose(caller, call):
             if whose is not Whose.ITS_OWN:
                 held = whose is Whose.ANOTHERS or decision.mode is Mode.ENFORCE
                 if not held and decision.effect is not Effect.ALLOW:
-                    # A state that somebody makes up hides no other reason.
+                    # A made-up state does not hide another reason.
                     return decision
                 return replace(
                     decision,
@@ -77,7 +77,7 @@ class Ownership:
         return decision
 
     def _whose(self, caller: Caller, call: Call) -> list[Whose]:
-        """Whose each thing is that a call brings back."""
+        """List the owner of each handle that a call uses."""
         found = []
         principal = caller.principal
         if call.state:
@@ -101,7 +101,7 @@ class Ownership:
 
 
 def _is_first_leg(call: Call) -> bool:
-    """Say whether it is a tool call that brings nothing back, as most are."""
+    """Tell whether a call is a tool call without handles, as most are."""
     return (
         call.target is Target.TOOL
         and call.kind is Kind.REQUEST
@@ -109,7 +109,6 @@ def _is_first_leg(call: Call) -> bool:
     )
 
 
-# Names and ids are long where somebody wants that: of what is remembered by the
 # thousand, a digest is.
 
 

@@ -1,4 +1,4 @@
-"""A call on its way through the gateway: let through, or not, and what comes back."""
+"""Values of one call in flight: allowed or denied, and the messages that come back."""
 
 import asyncio
 from typing import Any
@@ -20,14 +20,15 @@ Waits = asyncio.Future[Any]
 
 
 class Denied(msgspec.Struct, frozen=True):
-    """A call that does not go on.
+    """Call that does not go on.
 
     Attributes:
-        decision: `deny`, `ask` or `error`: all that the caller hears beside the id.
+        decision: `deny`, `ask` or `error`: all that the caller gets besides the id.
         decision_id: Id of the record, empty where it could not be written.
-        quiet: It speaks of what may just have ended, so it is dropped as if it had.
-        is_unknown_task: It names a task that is not its caller's, which is told as of
-            one that never was.
+        quiet: It refers to a request that may just have ended, so it is dropped
+            silently.
+        is_unknown_task: It names another caller's task, and is answered like an unknown
+            one.
     """
 
     decision: str
@@ -36,25 +37,23 @@ class Denied(msgspec.Struct, frozen=True):
     is_unknown_task: bool = False
 
     def body(self, id: str | int | None) -> bytes:
-        """The JSON-RPC error."""
+        """Encode the JSON-RPC error."""
         if self.is_unknown_task:
             return Refused(Why.UNKNOWN_TASK, id=id).body()
         return denial(id, self.decision, self.decision_id)
 
 
 class Passage(msgspec.Struct):
-    """A call that goes on, until its end.
+    """Call in flight, from its decision to its end.
 
     Attributes:
-        caller: Who sent it.
-        call: What it is.
-        decision: Why it goes on.
-        ticket: Its record.
-        key: What it is known by while it is in flight; None where nobody asks.
-        seen: What was seen of it, where its agent is watched.
-        answer: What answered it, None so far.
+        decision: The decision on it.
+        ticket: Ticket of its record.
+        key: Key while it is in flight; None for notifications.
+        seen: The observed call, where its agent is watched.
+        answer: Its parsed answer; None so far.
         ended: Its end is recorded.
-        waits: Records of what its server asks of the client, on their way to disk.
+        waits: Records of inputs that its server requests, on their way to disk.
     """
 
     caller: Caller
@@ -69,14 +68,14 @@ class Passage(msgspec.Struct):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What becomes of one message of a server.
+    """Outcome of one message of a server.
 
     Attributes:
-        data: What goes to the client; None where nothing does.
-        back: What goes to the server instead, as the client's answer; None mostly.
-        until: Neither goes before this is done; None waits for nothing.
-        instead: What becomes of the message where that fails.
-        changed: What its server says has changed; None mostly.
+        data: Bytes for the client; None where it gets none.
+        back: Bytes for the server, as the client's answer; usually None.
+        until: Both wait for this; None waits for nothing.
+        instead: Outcome where that fails.
+        changed: Kind of list that the server announced as changed; usually None.
     """
 
     data: bytes | None

@@ -1,6 +1,6 @@
-"""What was asked lately: kept in memory for a replay, and written nowhere.
+"""Replay buffer: the last requests of a worker, in memory only.
 
-Arguments are kept as long as they are small; of a call with large ones it is known that
+Arguments are kept while they are small; for a call with large ones only the fact that
 there was one.
 """
 
@@ -17,11 +17,11 @@ MOST_ARGUMENTS = 16 << 10  # bytes of one
 
 
 class Recent:
-    """The last calls of one worker.
+    """Last decision requests of one worker.
 
     Args:
-        most: How many.
-        most_bytes: How many bytes of arguments they may hold together.
+        most: Maximum number of calls.
+        most_bytes: Maximum bytes of their arguments in total.
     """
 
     def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
@@ -34,7 +34,7 @@ class Recent:
         return f"Recent({len(self._kept)} calls)"
 
     def keep(self, request: Request) -> None:
-        """Keep what was asked; the oldest goes."""
+        """Append a request and evict the oldest."""
         size = len(request.arguments)
         if size > MOST_ARGUMENTS:
             self._kept.append(None)
@@ -46,17 +46,17 @@ class Recent:
             self._bytes -= 0 if oldest is None else len(oldest.arguments)
 
     def requests(self) -> list[Request]:
-        """Give what was asked, oldest first."""
+        """Return the requests, oldest first."""
         return [each for each in self._kept if each is not None]
 
     @property
     def left_out(self) -> int:
-        """How many of the last calls were too large to be kept."""
+        """Number of recent calls that were too large to keep."""
         return sum(each is None for each in self._kept)
 
 
 def _alone(request: Request, size: int) -> Request:
-    """Have a request keep no more than its arguments: a piece of a body keeps it all."""
+    """Copy the arguments, so that the request does not keep the whole body."""
     arguments = request.arguments
     if isinstance(arguments, bytes) or len(cast(bytes, arguments.obj)) == size:
         return request

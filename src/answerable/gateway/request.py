@@ -1,4 +1,4 @@
-"""What the decision is asked: a verified caller, and one thing that it is about to do."""
+"""Inputs of a decision: a verified caller and one action."""
 
 from answerable.model.caller import Caller
 from answerable.model.decision import Request, Target
@@ -14,16 +14,16 @@ def request_of(
     name: str,
     arguments: memoryview = NOTHING,
 ) -> Request:
-    """Make a request.
+    """Build the request to the decision point.
 
     Args:
-        caller: Who asks.
-        call: In the course of what.
+        caller: The verified caller.
+        call: The call that the action is part of.
         identity: Principal that the server sees, empty for none.
         action: MCP method.
-        target: What it acts on.
-        name: Which.
-        arguments: With what; nothing where it is not the call itself that is asked for.
+        target: Kind of object that it acts on.
+        name: Name of that object.
+        arguments: Arguments; empty where the action is not the call itself.
     """
     return Request(
         caller.agent, caller.known, call.server, action, target, name,

@@ -1,8 +1,8 @@
-"""Requests that stand, and which of them are a caller's: those of its own person.
+"""Requests that persons filed with agents, and which of them apply to a caller.
 
-Nothing that an agent sends has a part in this. Who filed a request is known by a key,
-and for whom a run is by our own token service; where that names nobody, the agent acts
-for its attested owner.
+An agent's own messages have no influence. The filer of a request is known by a signing
+key, and the person of a run by our token service; a run without a person acts for the
+agent's attested owner.
 """
 
 from collections import defaultdict
@@ -18,14 +18,14 @@ OTHER_PERSON = "for-the-run-of-another-person"
 
 
 def _untold(id: str, why: str) -> None:
-    """Tell nobody."""
+    """Ignore a rejected request."""
 
 
 class Requests:
-    """The requests of one worker.
+    """Valid requests of persons, for one worker.
 
     Args:
-        refused: Told of a request that names a run which is not its person's, once.
+        refused: Called once for a request that names a run of another person.
     """
 
     def __init__(self, refused: Callable[[str, str], None] = _untold) -> None:
@@ -34,7 +34,7 @@ class Requests:
         self._by_agent: dict[AgentId, list[tuple[Requested, Asked]]] = {}
 
     def take(self, standing: Iterable[Requested]) -> None:
-        """Know these from now on, and no others."""
+        """Replace all requests."""
         found: dict[AgentId, list[tuple[Requested, Asked]]] = defaultdict(list)
         for each in standing:
             asked = Asked(frozenset(each.values), WrittenBy.PERSON, each.id)
@@ -42,10 +42,10 @@ class Requests:
         self._by_agent = dict(found)
 
     def of(self, caller: Caller, now: int) -> tuple[Asked, ...]:
-        """Give what the person whom a caller acts for asked it for.
+        """Return the requests of the person that a caller acts for.
 
         Args:
-            caller: Who calls.
+            caller: The verified caller.
             now: UTC nanoseconds.
         """
         known = self._by_agent.get(caller.agent)

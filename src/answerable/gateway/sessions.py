@@ -1,10 +1,10 @@
-"""Session ids of older servers, bound to the caller they were given to.
+"""Session ids of older servers, bound to the caller that received them.
 
-A server that speaks MCP 2025-11-25 or before takes whoever names a session for its
-owner. The id that a client gets is the server's own behind a tag over server and
-principal: nothing is stored, every worker can check it, and to another caller the
-session does not exist (MCP 2025-11-25 basic/transports "Session Management", security
-best practices "Session Hijacking").
+A server that speaks MCP 2025-11-25 or before accepts a session id from any client. The
+id that a client gets is the server's own behind an HMAC tag over server and principal:
+nothing is stored, every worker can check it, and for another caller the session does
+not exist (MCP 2025-11-25 basic/transports "Session Management", security best practices
+"Session Hijacking").
 """
 
 import hmac
@@ -16,22 +16,22 @@ _TAG = 16  # bytes; 22 letters of base64url, which has no full stop
 
 
 class Sessions:
-    """Binds session ids.
+    """Binds session ids to principals.
 
     Args:
-        secret: What the workers share.
+        secret: Secret that the workers share.
     """
 
     def __init__(self, secret: bytes) -> None:
         self._key = derived(secret, "session")
 
     def wrap(self, upstream_session_id: str, server: str, principal: str) -> str:
-        """Give the id that the client gets; it is 23 letters longer."""
+        """Return the session id for the client; it is 23 characters longer."""
         tag = self._tag(upstream_session_id, server, principal)
         return f"{tag}.{upstream_session_id}"
 
     def unwrap(self, text: str, server: str, principal: str) -> str | None:
-        """Give the server's own id, None where it was not given to this caller."""
+        """Return the server's own id; None where the id belongs to another caller."""
         tag, _, session = text.partition(".")
         expected = self._tag(session, server, principal)
         return session if hmac.compare_digest(tag.encode(), expected.encode()) else None

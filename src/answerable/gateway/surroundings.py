@@ -1,7 +1,7 @@
-"""From where a call comes, as a baseline sees it: nothing of it is the caller's word.
+"""Envelope of a call for a baseline: network and workload, never the caller's claims.
 
-The workload is who is attested by the kernel, or by the issuer of the token: never the
-person that it acts for, and never one run of it.
+The workload is attested by the kernel, or by the issuer of the token. It is never the
+person that it acts for, and never a single run.
 """
 
 from answerable.model.behaviour import Envelope
@@ -10,11 +10,11 @@ from answerable.serving.callers.tokens import BY
 
 
 def envelope_of(caller: Caller, network: str) -> Envelope:
-    """Give the surroundings of a call.
+    """Build the envelope of a call.
 
     Args:
-        caller: Who calls.
-        network: Of the connection that it came over.
+        caller: The verified caller.
+        network: Network of the client connection.
     """
     workload = caller.principal
     if caller.person:

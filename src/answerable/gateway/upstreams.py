@@ -1,8 +1,8 @@
-"""What stands behind the gateway, however it is reached.
+"""Interface of upstream servers, over HTTP or by command.
 
-A door hands a call to an `Upstream` and is told what comes back through a `Sink`, in
-the words of HTTP: a head, pieces of a body, an end. A server that is reached by command
-says the same: one message as JSON, several as events.
+A transport passes a call to an `Upstream` and gets the answer through a `Sink`, in HTTP
+terms: a head, pieces of a body, an end. A server by command does the same: one message
+as JSON, several as events.
 """
 
 from typing import Protocol
@@ -16,15 +16,14 @@ from answerable.serving.wire.refusals import Why
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):
-    """One message on its way to a server.
+    """Message on its way to a server.
 
     Attributes:
-        call: As it was read.
-        body: The bytes that came, empty for a stream and for the end of a session.
-        onward: Fields of the client's head that go on, spelled.
+        body: Its bytes; empty for a stream and for the end of a session.
+        onward: Fields of the client's head that are forwarded, encoded.
         session: The server's own session id, empty without one.
-        principal: Whose it is; a server by command has a process for each.
-        shown: What the server is shown, None where that is nothing.
+        principal: Principal of the caller; a server by command has a process for each.
+        shown: Credential for the server; None where it gets none.
     """
 
     call: Call
@@ -36,44 +35,44 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sink(Protocol):
-    """Who is told what a server answers: a head, its body, then one end."""
+    """Receiver of one answer: a head, its body, then one end."""
 
     def may_go_on(self) -> bool:
-        """Say whether the call is still sent, where its server has become another."""
+        """Tell whether to send although the server's identity has changed."""
 
     def on_head(self, returned: Returned, length: int | None) -> None:
-        """The answer begins; its length where one was said."""
+        """Take the head, and the length of the body where it is known."""
 
     def on_data(self, data: bytes) -> None:
-        """A piece of its body."""
+        """Take a piece of the body."""
 
     def on_end(self) -> None:
-        """It is whole."""
+        """Take the end of a complete answer."""
 
     def on_lost(self, why: Why, *, forwarded: bool) -> None:
-        """It will not come, or not whole.
+        """Take a failure: the answer will not come, or not completely.
 
         Args:
-            why: What was wrong.
+            why: Reason of the failure.
             forwarded: The server may have read the call.
         """
 
 
 class Sending(Protocol):
-    """A call under way. Once its sink has its end, none of these does anything."""
+    """Handle of a call under way; after its end no method has an effect."""
 
     def abort(self) -> None:
-        """Give it up; the sink hears nothing more."""
+        """Abort the call; its sink gets nothing more."""
 
     def pause(self) -> None:
-        """Take no more of the answer for now."""
+        """Stop reading the answer for now."""
 
     def resume(self) -> None:
-        """Take more of it again."""
+        """Continue reading the answer."""
 
 
 class Upstream(Protocol):
-    """One server."""
+    """One upstream server."""
 
     def send(self, sent: Sent, sink: Sink) -> Sending:
-        """Send one message; the sink is called later, never before this returns."""
+        """Send one message; its sink is called later, never before this returns."""
