@@ -4,15 +4,14 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
-import answerable
 from answerable.cli import signing
 from answerable.cli.main import main
-from answerable.flows import given
 from answerable.model.document import Coverage, Document
 
 USER = "arn:aws:iam::111122223333:user/report-job"
@@ -117,32 +116,56 @@ class Flows:
         self.answers[kind] = replace(document(kind, partial), failed=True)
 
 
-FLOWS: dict[str, dict[str, str]] = {
-    "scan": {"scan": "scan"},
-    "where": {"where": "where"},
-    "lists": {k: k for k in ("agents", "identities", "credentials", "people", "tools")},
-    "ownership": {"who_owns": "who-owns", "attest": "who-owns"},
-    "owner_keys": {"listed": "owner-keys"},
-    "reach": {"reach": "reach", "can": "can", "who_can": "who-can"},
-    "reach_all": {"reach_all": "reach-all"},
-    "what_if": {"what_if": "what-if"},
-    "cuts": {"cuts": "what-if-cuts"},
-    "used": {"used": "reach-used"},
-    "compare": {"compare": "reach-compared"},
-    "ingest": {"ingest": "ingest"},
-    "trace": {"trace": "trace", "score": "trace-score"},
-    "trace_counts": {"count_by": "trace-by"},
-    "unmediated": {"unmediated": "trace-unmediated"},
-    "decision": {"decision": "decision"},
-    "asks": {"asks": "asks", "amendments": "amendments"},
-    "baseline": {"learn": "baselines", "show": "baseline", "diff": "baseline-diff"},
-    "requests": {"listed": "requests"},
-    "baseline_replay": {"replay": "baseline-replay"},
-    "baseline_check": {"check": "baseline-check"},
-    "sql": {"sql": "sql"},
-    "prove": {k: k for k in ("verify", "prove", "checkpoint", "bundle")},
-    "doctor": {"doctor": "doctor"},
-    "login": {"status": "login"},
+# Use cases that commands call, by the kind of their answer.
+FLOWS: dict[str, str] = {
+    "answerable.flows.scan:scan": "scan",
+    "answerable.flows.where:where": "where",
+    "answerable.flows.lists:agents": "agents",
+    "answerable.flows.lists:identities": "identities",
+    "answerable.flows.lists:credentials": "credentials",
+    "answerable.flows.lists:people": "people",
+    "answerable.flows.lists:tools": "tools",
+    "answerable.flows.ownership:who_owns": "who-owns",
+    "answerable.flows.ownership:attest": "who-owns",
+    "answerable.flows.owner_keys:listed": "owner-keys",
+    "answerable.flows.reach:reach": "reach",
+    "answerable.flows.reach:can": "can",
+    "answerable.flows.reach:who_can": "who-can",
+    "answerable.flows.reach_all:reach_all": "reach-all",
+    "answerable.flows.what_if:what_if": "what-if",
+    "answerable.flows.cuts:cuts": "what-if-cuts",
+    "answerable.flows.used:used": "reach-used",
+    "answerable.flows.compare:compare": "reach-compared",
+    "answerable.flows.ingest:ingest": "ingest",
+    "answerable.flows.trace:trace": "trace",
+    "answerable.flows.trace:score": "trace-score",
+    "answerable.flows.trace:Question": "",
+    "answerable.flows.trace_counts:count_by": "trace-by",
+    "answerable.flows.unmediated:unmediated": "trace-unmediated",
+    "answerable.flows.decision:decision": "decision",
+    "answerable.flows.asks:asks": "asks",
+    "answerable.flows.asks:amendments": "amendments",
+    "answerable.flows.baseline:learn": "baselines",
+    "answerable.flows.baseline:show": "baseline",
+    "answerable.flows.baseline:diff": "baseline-diff",
+    "answerable.flows.requests:listed": "requests",
+    "answerable.flows.baseline_replay:replay": "baseline-replay",
+    "answerable.flows.baseline_check:check": "baseline-check",
+    "answerable.flows.policy_edit:Edit": "",
+    "answerable.flows.sql:sql": "sql",
+    "answerable.flows.prove:verify": "verify",
+    "answerable.flows.prove:prove": "prove",
+    "answerable.flows.prove:checkpoint": "checkpoint",
+    "answerable.flows.prove:bundle": "bundle",
+    "answerable.flows.doctor:doctor": "doctor",
+    "answerable.flows.login:status": "login",
+}
+# Other functions that commands call, with what they return here.
+OTHERS: dict[str, Callable[..., object]] = {
+    "answerable.flows.login:login_folder": lambda environ, home: home,
+    "answerable.flows.snapshots:load": lambda store, name="": SimpleNamespace(
+        root=store.root, name=name
+    ),
 }
 
 
@@ -165,23 +188,20 @@ class _Store:
 def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
     """Put stand-ins in the place of store and flows."""
     flows = Flows()
-    package = ModuleType("answerable.flows")
-    monkeypatch.setattr(answerable, "flows", package, raising=False)
-    monkeypatch.setitem(sys.modules, "answerable.flows", package)
-    for name, functions in FLOWS.items():
-        module = ModuleType(f"answerable.flows.{name}")
-        for function, kind in functions.items():
-            setattr(module, function, flows.flow(kind))
-        setattr(package, name, module)
+    stubs: dict[str, ModuleType] = {}
+    for place, kind in FLOWS.items():
+        module, _, name = place.partition(":")
+        stub = stubs.setdefault(module, ModuleType(module))
+        setattr(stub, name, flows.flow(kind) if kind else SimpleNamespace)
+    for place, function in OTHERS.items():
+        module, _, name = place.partition(":")
+        setattr(stubs.setdefault(module, ModuleType(module)), name, function)
+    for module, stub in stubs.items():
+        package, _, name = module.rpartition(".")
+        monkeypatch.setattr(import_module(package), name, stub, raising=False)
+        monkeypatch.setitem(sys.modules, module, stub)
     # Whoever runs the tests may be an agent.
     monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
-    package.login.login_folder = lambda environ, home: home  # type: ignore[attr-defined]  # a stand-in module
-    package.policy_edit = SimpleNamespace(Edit=SimpleNamespace)  # type: ignore[attr-defined]
-    package.trace.Question = SimpleNamespace  # type: ignore[attr-defined]  # a stand-in module
-    package.given = given  # type: ignore[attr-defined]  # pure, and read as it is
-    package.snapshots = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in module
-        load=lambda store, name="": SimpleNamespace(root=store.root, name=name)
-    )
     store = ModuleType("answerable.store.store")
     store.Store = _Store  # type: ignore[attr-defined]  # a stand-in module
     monkeypatch.setitem(sys.modules, "answerable.store", ModuleType("answerable.store"))

@@ -102,12 +102,10 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanting:
             **{name: getattr(act, name) for name in names},
         )
         for name, made in {
-            "find": SimpleNamespace(wanted=act),
-            "find_amendment": SimpleNamespace(amendment=begun),
+            "answerable.flows.asks.find": SimpleNamespace(wanted=act),
+            "answerable.flows.asks.find_amendment": SimpleNamespace(amendment=begun),
         }.items():
-            monkeypatch.setattr(
-                f"answerable.flows.asks.{name}", lambda *_, made=made: made
-            )
+            monkeypatch.setattr(name, lambda *_, made=made: made)
 
     want(WANTED)
     return want

@@ -85,8 +85,13 @@ def test_of_very_many_identities_an_edit_is_refused_in_one_line(
     desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("answerable.flows.asked.MOST_FOLLOWED", 3)
-    for module in ("flows.what_if", "flows.cuts", "flows.breakage", "reach.exposure"):
-        monkeypatch.setattr(f"answerable.{module}.whole_of", pytest.fail)
+    for name in (
+        "answerable.flows.what_if.whole_of",
+        "answerable.flows.cuts.whole_of",
+        "answerable.flows.breakage.whole_of",
+        "answerable.reach.exposure.whole_of",
+    ):
+        monkeypatch.setattr(name, pytest.fail)
     user = "arn:aws:iam::111122223333:user/report-bot"
     edit = {"without": f"{user}#inline/inline#3"}
     admin = visitor(*Role)
