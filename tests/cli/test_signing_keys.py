@@ -70,18 +70,18 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "words").write_text("Write to Alice Example")
     plan = SimpleNamespace(store=root, state=root / "gateway")
     for name, made in {
-        "serving.processes.ancestors.refuse_agents": None,
-        "cli.signing.same_user": "",
-        "cli.commands.asks.say_provenance": None,
-        "cli.commands.tools._chosen": None,
-        "cli.commands.tools._show": None,
-        "cli.commands.tools._warn": None,
-        "cli.commands.tools.plan_of": plan,
-        "flows.ownership.subject_id": AGENT,
-        "flows.learning.kept": None,
-        "serving.pins.files.PinFiles.read": None,
+        "answerable.serving.processes.ancestors.refuse_agents": None,
+        "answerable.cli.signing.same_user": "",
+        "answerable.cli.commands.asks.say_provenance": None,
+        "answerable.cli.commands.tools._chosen": None,
+        "answerable.cli.commands.tools._show": None,
+        "answerable.cli.commands.tools._warn": None,
+        "answerable.cli.commands.tools.plan_of": plan,
+        "answerable.flows.ownership.subject_id": AGENT,
+        "answerable.flows.learning.kept": None,
+        "answerable.serving.pins.files.PinFiles.read": None,
     }.items():
-        monkeypatch.setattr(f"answerable.{name}", lambda *_, made=made, **named: made)
+        monkeypatch.setattr(name, lambda *_, made=made, **named: made)
 
     def asked(file: str) -> str:
         raise UsageError("the passphrase was asked for", "it is not typed here")

@@ -1,1 +1,1 @@
-"""The door people use first: argv in, one flow called, one answer out."""
+"""Command line: parse arguments, call one use case, render one document."""

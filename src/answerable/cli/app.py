@@ -1,4 +1,4 @@
-"""The command line as a tree: every command, in the order the help shows it."""
+"""Command tree, in the order of the help page."""
 
 import click
 

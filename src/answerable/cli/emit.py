@@ -1,4 +1,4 @@
-"""An answer in the form asked for: the answer on stdout, everything else on stderr."""
+"""Output of a document in the chosen format: data on stdout, notes on stderr."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ from answerable.model.document import Document
 def answer(
     document: Document, settings: Settings, view: str = "", note: str = ""
 ) -> None:
-    """Write a document and end the command with its exit code.
+    """Print a document and end the command with its exit code.
 
     Args:
         document: What a flow answered.
@@ -38,7 +38,7 @@ def answer(
 
 
 def exit_code(document: Document, settings: Settings) -> int:
-    """Tell the exit code a document ends with."""
+    """Return the exit code of a document."""
     partial = document.partial and not settings.allow_partial
     partial = partial or bool(document.undecided)
     return worst((FAILED if document.failed else FINE, PARTIAL if partial else FINE))
@@ -47,7 +47,7 @@ def exit_code(document: Document, settings: Settings) -> int:
 def show(
     document: Document, settings: Settings, view: str = "", note: str = ""
 ) -> None:
-    """Write a document: the answer to stdout, then warnings and a hint to stderr."""
+    """Print a document to stdout, then warnings and a hint to stderr."""
     document = replace(document, next=in_store(document.next, settings.store))
     lines = _lines(document, settings, view)
     for line in lines:

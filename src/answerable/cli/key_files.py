@@ -1,4 +1,4 @@
-"""Owner keys on disk: PKCS#8 under a passphrase, readable by their person alone.
+"""Owner key files: PKCS#8 under a passphrase, readable only by their user.
 
 `cryptography` writes PKCS#8 under 2048 rounds of PBKDF2, which is little for what a
 person types. So the key is wrapped here under scrypt (RFC 7914, section 7), in the form
@@ -33,7 +33,7 @@ _AES_256_CBC = bytes.fromhex("060960864801650304012a")
 
 
 def usual_place(person: PersonId) -> Path:
-    """Name the file in which a person's key lies unless another is named."""
+    """Return the default file of a person's key."""
     configured = os.environ.get("XDG_CONFIG_HOME", "")
     # As for the store: a relative path would let the working directory in.
     absolute = configured and Path(configured).is_absolute()
@@ -43,7 +43,7 @@ def usual_place(person: PersonId) -> Path:
 
 
 def check_place(place: Path) -> None:
-    """Check, before anything is asked, that a key can be written there.
+    """Check that a key can be written to a file, before the passphrase prompt.
 
     Raises:
         UsageError: One of its two halves lies there.
@@ -66,7 +66,7 @@ def check_place(place: Path) -> None:
 
 
 def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
-    """Make a key, and write its two halves: `FILE`, and `FILE.pub` beside it.
+    """Generate a key and write its two halves: `FILE` and `FILE.pub`.
 
     Args:
         place: Where; nothing may lie there.
@@ -108,7 +108,7 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
 
 
 def read_private(place: Path, passphrase: Callable[[], str]) -> "Signer":
-    """Unlock a private key.
+    """Read and decrypt a private key.
 
     Args:
         place: Its file.
@@ -141,7 +141,7 @@ def read_private(place: Path, passphrase: Callable[[], str]) -> "Signer":
 
 
 def _check_sealed(place: Path, data: bytes) -> None:
-    """Check that a key is there, whole and under a passphrase, before that is asked for.
+    """Check that a file holds a complete encrypted key, before the passphrase prompt.
 
     Raises:
         UsageError: It is not.
@@ -202,7 +202,7 @@ def read_public(place: Path) -> bytes:
 
 
 def read_private_file(place: Path, what: str) -> bytes:
-    """Read a file that is its user's alone.
+    """Read a file that only its user may read.
 
     Raises:
         EnvironmentRefused: It cannot be read, or others may read it.

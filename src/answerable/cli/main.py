@@ -1,4 +1,4 @@
-"""argv in, exit code out: the one place where every error ends.
+"""Entry point: arguments in, exit code out; every error is reported here.
 
 Nothing heavy is imported here; a command imports the flow it calls when it runs.
 """
@@ -73,7 +73,7 @@ def _run(words: list[str], settings: Settings) -> int:
 
 
 def _check_clock() -> None:
-    """Refuse to write times that nothing could read again.
+    """Refuse to run with a clock whose times cannot be stored.
 
     Raises:
         EnvironmentRefused: The clock is before 1970, or beyond 64 bits of nanoseconds.
@@ -117,7 +117,7 @@ def _one_line(text: str) -> str:
 
 
 def _write_anything() -> None:
-    """Let a character the terminal cannot show be written as an escape."""
+    """Escape characters that the terminal encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -1,4 +1,4 @@
-"""A bar on a terminal, nothing otherwise."""
+"""Progress bar on a terminal."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ _ERASE = "\r\x1b[K"
 
 @contextmanager
 def bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
-    """Hand out a progress function that draws on standard error.
+    """Provide a progress callback that draws on standard error.
 
     It draws only where standard error is a terminal and `--quiet` was not given, and
     leaves no trace on it afterwards.

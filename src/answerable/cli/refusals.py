@@ -1,4 +1,4 @@
-"""What went wrong, as an exit code and two lines a person can act on.
+"""Errors as exit codes and two-line messages.
 
 0 fine; 1 an expectation or a verification did not hold; 2 usage; 3 partial; 4 a bug;
 5 the environment refused; 130 interrupted. Of several, 4, 5, 2, 1, 3 comes first.
@@ -40,7 +40,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a command did not answer.
+    """Exit code, message and hint of a failed command.
 
     Attributes:
         code: Exit code.
@@ -54,13 +54,13 @@ class Refusal:
 
 
 def worst(codes: Iterable[int]) -> int:
-    """Choose the code to end with when several apply."""
+    """Return the exit code with the highest precedence."""
     seen = set(codes)
     return next((code for code in _PRECEDENCE if code in seen), FINE)
 
 
 def refusal_of(error: BaseException) -> Refusal:
-    """Say what an error means to whoever typed the command."""
+    """Convert an exception to an exit code, message and hint."""
     match error:
         case KeyboardInterrupt() | click.Abort():
             return Refusal(INTERRUPTED, "interrupted", "run the command again")
@@ -130,7 +130,7 @@ def _usage(error: click.ClickException) -> Refusal:
 
 
 def _nearest_command(error: NoSuchCommand, context: click.Context | None) -> str:
-    """Name the nearest command, or the group a command stands in."""
+    """Suggest the nearest command, or the group that holds it."""
     if context is None or not isinstance(context.command, click.Group):
         return ""
     commands = context.command.commands
@@ -155,7 +155,7 @@ def _nearest_option(error: NoSuchOption, context: click.Context | None) -> str:
 
 
 def trail_of(error: BaseException) -> list[str]:
-    """Tell where an error happened, for `--debug`.
+    """Format the frames of an exception, for `--debug`.
 
     Frames and type names only. What other libraries put into their messages may quote
     what was being read, and what was being read may be a secret.

@@ -1,4 +1,4 @@
-"""Opening the store for one command, and closing it again."""
+"""Store session of one command."""
 
 import shlex
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """A store, opened, with the moment the command started.
+    """Open store, with the start time of the command.
 
     Attributes:
         store: The store.
@@ -31,11 +31,11 @@ class Session:
 
     @property
     def home(self) -> Path:
-        """The home directory."""
+        """Home directory."""
         return home()
 
     def inventory(self) -> "Inventory":
-        """Load the snapshot the command speaks of."""
+        """Load the snapshot of the command."""
         from answerable.flows import snapshots
 
         return snapshots.load(self.store, self.snapshot)
@@ -45,7 +45,7 @@ class Session:
 def opened(
     settings: Settings, *, create: bool = False, writes: bool = False
 ) -> Iterator[Session]:
-    """Open the store of these settings.
+    """Open the store of the settings.
 
     Only a command that brings something makes a missing store: a mistyped place is
     told to whoever asks, and nothing appears there.

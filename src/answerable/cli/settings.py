@@ -1,4 +1,4 @@
-"""What holds for every command: where the store is, and in what form to answer."""
+"""Shared options of all commands: store and output format."""
 
 import os
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def store_place(settings: Settings) -> tuple[Path, str]:
 
 
 def config_places(settings: Settings) -> tuple[Path | None, Path | None]:
-    """Find where the store of a configuration is, which may name it itself.
+    """Find the named and the default store of a command with a configuration.
 
     Returns:
         The store that the command line names, None where it names none; and the usual
@@ -112,7 +112,7 @@ def _with_snapshot(named: str) -> tuple[Path, str]:
 
 
 class Word(click.ParamType[str]):
-    """One of a few words; a near miss is told the right one."""
+    """Option type for one of a few words, with a suggestion for a misspelled one."""
 
     name = "word"
 
@@ -171,7 +171,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: object) -> None:
 
 
 def _everywhere() -> list[click.Parameter]:
-    """Make the options that stand before or after a command's name."""
+    """Build the options that are accepted before or after a command's name."""
     return [
         click.Option(
             ["--store"],
@@ -228,7 +228,7 @@ def _everywhere() -> list[click.Parameter]:
 
 
 class Verb(click.Command):
-    """A command that takes the shared options too."""
+    """Command with the shared options."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Add the shared options to the command's own."""
@@ -260,7 +260,7 @@ def format_options(
 
 
 class Verbs(click.Group):
-    """A group that takes the shared options too; `sections` orders its help.
+    """Command group with the shared options; `sections` orders its help.
 
     Attributes:
         sections: Title and command names, in the order shown.

@@ -1,4 +1,4 @@
-"""Who may sign at this terminal, and the passphrase that unlocks their key."""
+"""Signing at a terminal: check for a human user, and passphrase input."""
 
 import getpass
 import os
@@ -26,7 +26,7 @@ _made_up: set[Path] = set()  # stores whose owners are nobody
 
 
 def made_up(root: Path) -> None:
-    """Have whoever runs this process sign in a store whose owners `demo` has made up.
+    """Allow any user to sign in the demo's store, whose owners are fictional.
 
     Args:
         root: Folder of the store; what is signed there binds nobody.
@@ -35,7 +35,7 @@ def made_up(root: Path) -> None:
 
 
 def only_a_person(settings: Settings, *more: Path) -> None:
-    """Refuse to go on where an agent has started this command, at any remove.
+    """Refuse to continue if an agent started this command, directly or indirectly.
 
     Args:
         settings: They name the store, where runs are registered.
@@ -57,7 +57,7 @@ def only_a_person(settings: Settings, *more: Path) -> None:
 
 
 def same_user(inventory: "Inventory", subject: str) -> str:
-    """Say that an agent runs as our own user, so that what is signed is advice.
+    """Return a note if the agent runs as the signer's own user.
 
     Args:
         inventory: Where the agent is known from.
@@ -78,7 +78,7 @@ def same_user(inventory: "Inventory", subject: str) -> str:
 
 
 def key_options(command: Function) -> Function:
-    """Add what every signature takes."""
+    """Add the options of every signing command."""
     command = click.option(
         "--passphrase-file",
         default="",
@@ -94,7 +94,7 @@ def key_options(command: Function) -> Function:
 
 
 def signer_of(key: str, passphrase_file: str) -> "Signer":
-    """Unlock the key of whoever signs; its file is looked at before anything is asked.
+    """Load and unlock the key of a signer; the key file is checked before the prompt.
 
     Args:
         key: Its file.
@@ -108,7 +108,7 @@ def signer_of(key: str, passphrase_file: str) -> "Signer":
 
 
 def asked_passphrase(file: str, *, twice: bool = False) -> str:
-    """Ask for a passphrase on the terminal, or read it from a file.
+    """Read a passphrase from the terminal or from a file.
 
     Args:
         file: Where it stands, on its first line; empty to ask.

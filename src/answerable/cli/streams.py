@@ -1,11 +1,11 @@
-"""Standard streams that cannot be written to any more."""
+"""Handling of standard streams that can no longer be written to."""
 
 import os
 from typing import TextIO
 
 
 def discard(stream: TextIO) -> None:
-    """Lead a stream to /dev/null, with what is still in its buffer.
+    """Redirect a stream to /dev/null, with the content of its buffer.
 
     The interpreter flushes at its end, and would end with a code of its own (120).
     """

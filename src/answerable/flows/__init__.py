@@ -1,1 +1,1 @@
-"""Flows: the stories, one file each. They hold no rules of their own."""
+"""Use cases: one module per operation that a command or a server route calls."""

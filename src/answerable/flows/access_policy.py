@@ -133,7 +133,7 @@ def account_actions() -> tuple[str, ...]:
 
 
 def access_policy(form: str, names: Sequence[str]) -> str:
-    """Write the access that live scans of some sources need.
+    """Render the AWS permissions that live scans of some sources need.
 
     Args:
         form: Of `FORMS`. `iam` is a policy for the identity that scans; the others make
@@ -169,7 +169,7 @@ def access_policy(form: str, names: Sequence[str]) -> str:
 
 
 def _iam(names: Sequence[str]) -> str:
-    """Write the policy of the identity that scans."""
+    """Write the IAM policy of the scanning identity."""
     actions: set[str] = set()
     statements = []
     if AWS.name in names:

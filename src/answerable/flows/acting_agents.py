@@ -1,4 +1,4 @@
-"""Agents that act through an identity, and the gravity that gives the identity."""
+"""Agents that act through an identity, and the severity ("gravity") they add to it."""
 
 from collections import defaultdict
 from collections.abc import Mapping

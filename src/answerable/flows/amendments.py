@@ -1,4 +1,4 @@
-"""Amendments in a store: what was signed, verified anew, and what of it stands."""
+"""Signed policy exceptions in a store, verified on every read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ AMENDMENT = "amendment"  # kind of the objects
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a store says of amendments at a moment.
+    """Policy exceptions of a store at one moment.
 
     Attributes:
         judged: Every amendment, in the order of the log.
@@ -36,12 +36,12 @@ class Held:
 
     @property
     def standing(self) -> tuple[Amendment, ...]:
-        """What is in force."""
+        """Exceptions in force."""
         return tuple(each.amendment for each in self.judged if each.fallen is None)
 
 
 class AmendmentsOf:
-    """The amendments of one store, for whoever asks again and again.
+    """Cached reader of the policy exceptions of one store.
 
     Args:
         store: Opened, and used by this thread alone.
@@ -56,7 +56,7 @@ class AmendmentsOf:
         self._unheld: tuple[Unheld, ...] = ()
 
     def now(self, now: int) -> Held:
-        """Say what stands.
+        """Verify and return the policy exceptions.
 
         Args:
             now: UTC nanoseconds.
@@ -91,5 +91,5 @@ class AmendmentsOf:
 
 
 def held(store: Store, now: int) -> Held:
-    """Say what stands; see `AmendmentsOf`."""
+    """Read the policy exceptions of a store; see `AmendmentsOf`."""
     return store.beside("amendments", AmendmentsOf).now(now)

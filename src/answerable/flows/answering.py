@@ -1,4 +1,4 @@
-"""`asks allow`, `refuse`, `revoke` and `break-glass`: what persons sign about an ask."""
+"""Owner answers to approval requests: `asks allow`, `refuse`, `break-glass`."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """How far an amendment goes.
+    """Scope and lifetime of a policy exception.
 
     Attributes:
         life: Nanoseconds, from the signature on; 0 for no end.
@@ -40,7 +40,7 @@ class Term:
 
 
 def code_of(text: str, name: str) -> str:
-    """Read the word of a break-glass; it may be empty.
+    """Parse the reason code of a break-glass; it may be empty.
 
     Args:
         text: As given.
@@ -67,7 +67,7 @@ def allow(
     *,
     now: int,
 ) -> Document:
-    """Sign an amendment that lets the agent do what it asked for.
+    """Sign a policy exception that allows the requested act.
 
     Raises:
         UsageError: No such ask; or strangers may have written its arguments, and the
@@ -94,7 +94,7 @@ def allow(
 def refuse(
     store: Store, waiting: Spooled, text: str, signer: Signatory, *, now: int
 ) -> Document:
-    """Sign that the agent may not do what it asked for.
+    """Sign a refusal of the requested act.
 
     Raises:
         UsageError: No such ask.
@@ -109,7 +109,7 @@ def refuse(
 
 
 def revoke(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
-    """Sign that an amendment is taken back: by who signed it, or by the agent's owner.
+    """Sign the revocation of a policy exception, as its signer or as the agent's owner.
 
     Raises:
         UsageError: No such amendment.
@@ -133,7 +133,7 @@ def revoke(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
 def start(
     store: Store, wanted: Wanted, signer: Signatory, term: Term, *, now: int
 ) -> Document:
-    """Sign the first half of a break-glass: it does nothing until a second confirms.
+    """Sign the first half of a break-glass, which waits for a second person.
 
     Raises:
         VerificationError: The signer answers for nothing here, or the key does not
@@ -150,7 +150,7 @@ def start(
 
 
 def confirm(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
-    """Sign the second half of a break-glass, which puts it in force.
+    """Sign the second half of a break-glass and put it in force.
 
     Raises:
         UsageError: No such break-glass, or it does not wait for anybody.
@@ -195,7 +195,7 @@ def _claims(ask: asks.Ask, *, any_arguments: bool) -> dict[str, str]:
 
 
 def _person(store: Store, signer: Signatory) -> PersonId:
-    """Say whose a key is.
+    """Return the person of a key.
 
     Raises:
         VerificationError: It is nobody's here.
@@ -211,7 +211,7 @@ def _person(store: Store, signer: Signatory) -> PersonId:
 
 
 def _by_owner(store: Store, said: Held, agent: str, signer: Signatory) -> None:
-    """Refuse whoever is not the attested owner of the agent."""
+    """Refuse a signer who is not the attested owner of the agent."""
     person = _person(store, signer)
     if said.who.owns(person, agent):
         return
@@ -227,7 +227,7 @@ def _by_owner(store: Store, said: Held, agent: str, signer: Signatory) -> None:
 
 
 def _attested(store: Store, said: Held, signer: Signatory) -> PersonId:
-    """Refuse whoever is the attested owner of nothing."""
+    """Refuse a signer who is not the attested owner of any agent."""
     person = _person(store, signer)
     if said.who.same(person) not in said.who.attested:
         raise VerificationError(
@@ -245,7 +245,7 @@ def _sign(
     signer: Signatory,
     now: int,
 ) -> str:
-    """Sign, verify as it will be verified whenever it is read, and record."""
+    """Sign a statement, verify it as every later read will, and record it."""
     here = owner_keys.identity(store)
     signing = Signing(_person(store, signer), here, signer.at(now))
     said = room.statement(kind, agent, claims, signing, signer.id)

@@ -1,4 +1,4 @@
-"""One question about permissions: its estate, and what could change the answer."""
+"""Context of one permission query: the compiled snapshot and the data it lacks."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -46,7 +46,7 @@ Context = Mapping[str, tuple[str, ...]] | None
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question's estate, with what the snapshot collected.
+    """Compiled snapshot of one permission query, with the coverage of the snapshot.
 
     Attributes:
         inventory: The snapshot.
@@ -68,7 +68,7 @@ class Asked:
 
     @property
     def estate(self) -> Estate:
-        """The facts, compiled."""
+        """Compiled facts."""
         return self.graph.estate
 
 
@@ -81,7 +81,7 @@ def asked_of(
     direct: bool = False,
     whole: bool = False,
 ) -> Asked:
-    """Compile a snapshot for one question.
+    """Compile a snapshot for one query.
 
     Args:
         inventory: The snapshot.
@@ -105,7 +105,7 @@ def asked_of(
 
 
 class KeptGraph:
-    """A snapshot compiled for whatever may be asked of it, one question at a time.
+    """Snapshot compiled once for all queries; one query runs at a time.
 
     Attributes:
         alone: Held while a question is answered: what is found on the way is kept.
@@ -119,7 +119,7 @@ class KeptGraph:
             speaking_of_tags(self._graph)
 
     def over(self, before: Inventory, after: Inventory) -> "KeptGraph":
-        """Bring the graph up to date with a later snapshot.
+        """Update the graph to a later snapshot.
 
         Steps that were found are kept, but for those that an edit of policies touches;
         where more than policies differs, all is compiled again.
@@ -139,7 +139,7 @@ class KeptGraph:
         return KeptGraph(after)
 
     def given(self, given: Given) -> Graph:
-        """Give the graph of a question that states condition keys."""
+        """Return the graph of a query that states condition keys."""
         if given.context is NOTHING:
             return self._graph
         # What is known of places stays known; steps may depend on what is stated.
@@ -147,7 +147,7 @@ class KeptGraph:
 
 
 def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
-    """Compile a snapshot once, for all questions that are asked of it.
+    """Compile a snapshot once for all queries about it.
 
     Args:
         inventory: The snapshot.
@@ -172,14 +172,14 @@ def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
 
 @contextmanager
 def one_at_a_time(inventory: Inventory) -> Iterator[None]:
-    """Keep others from asking, where one graph answers all questions."""
+    """Hold the lock of a snapshot whose queries share one graph."""
     kept = inventory.made(_KEPT)
     with kept.alone if isinstance(kept, KeptGraph) else nullcontext():
         yield
 
 
 def alone(story: Callable[Told, Answer]) -> Callable[Told, Answer]:
-    """Let a story about an inventory run one at a time, where its graph is kept."""
+    """Decorate a use case so that it holds the lock of its snapshot's shared graph."""
 
     @wraps(story)
     def told(*args: Told.args, **named: Told.kwargs) -> Answer:
@@ -191,7 +191,7 @@ def alone(story: Callable[Told, Answer]) -> Callable[Told, Answer]:
 
 
 def require_paths(asked: Asked) -> None:
-    """Refuse a question that needs every path where they are not followed.
+    """Refuse a query that needs every path when paths are not followed.
 
     Raises:
         UsageError: The snapshot has too many identities.
@@ -213,7 +213,7 @@ def require_paths(asked: Asked) -> None:
 
 
 def doubted(asked: Asked, reply: Reply, action: str) -> Reply:
-    """Leave open a call of an action that the catalogue does not hold.
+    """Mark the verdict as open for an action that the catalogue does not know.
 
     It may be new or may not exist, and which resources it takes is not known.
     """
@@ -233,7 +233,7 @@ def missing(
     resource: str,
     subjects: Iterable[IdentityId] = (NOBODY,),
 ) -> set[str]:
-    """Name what could change any answer; of an empty list, what could add to it.
+    """List uncollected data that could change an answer or extend an empty list.
 
     Args:
         asked: The question.
@@ -255,7 +255,7 @@ def missing(
 
 
 def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[str]:
-    """Name what was not collected and could change one answer."""
+    """List uncollected data that could change one answer."""
     found = set(
         not_collected(
             asked.estate,
@@ -272,7 +272,7 @@ def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[st
 
 
 def assuming_of(asked: Asked, reply: Reply, absent: set[str]) -> list[str]:
-    """Name the kinds of policy that were not collected and could change one verdict."""
+    """List the kinds of uncollected policy that could change one verdict."""
     words = set(absent)
     accounts = {actor.identity.account for actor in actors(asked.estate, reply)}
     words |= _needed(asked, accounts)
@@ -282,7 +282,7 @@ def assuming_of(asked: Asked, reply: Reply, absent: set[str]) -> list[str]:
 
 
 def _needed(asked: Asked, accounts: Set[str]) -> set[str]:
-    """Name what must have been collected of accounts for any answer about them."""
+    """List the data that any answer about some accounts requires."""
     return {
         asked.collected.lacking(word, account)
         for word in ("identity-policies", "role-trust")
@@ -291,7 +291,7 @@ def _needed(asked: Asked, accounts: Set[str]) -> set[str]:
 
 
 def actors_of_accounts(asked: Asked) -> list[IdentityId]:
-    """Pick one collected identity of each account, to speak for what the account lacks."""
+    """Pick one collected identity per account to represent gaps of that account."""
     found = {
         each.identity.account: each.id
         for each in asked.estate.principals.values()
@@ -301,7 +301,7 @@ def actors_of_accounts(asked: Asked) -> list[IdentityId]:
 
 
 def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Coverage:
-    """Say what an answer rests on.
+    """Build the coverage of an answer.
 
     Args:
         asked: The question.

@@ -1,4 +1,4 @@
-"""`asks`: what agents wanted to do and may not, and what their owners said to it."""
+"""Approval requests (`asks`): blocked acts of agents, and their owners' answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ STATES = ("open", "allowed", "refused", "expired")
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The last of the decisions on an act.
+    """Newest decision on an act.
 
     Attributes:
         decision_id: Its id.
@@ -48,13 +48,13 @@ class Newest:
 
     @property
     def place(self) -> tuple[int, bytes]:
-        """Its place among others."""
+        """Sort key among decisions."""
         return self.at, self.event_id
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Decisions on one act of one agent.
+    """Approval request: all decisions on one act of one agent.
 
     Attributes:
         wanted: The act.
@@ -81,7 +81,7 @@ def asks(
     state: str = "",
     agent: str = "",
 ) -> Document:
-    """List asks, the newest first.
+    """List approval requests, newest first.
 
     Args:
         store: Where decisions and answers are.
@@ -107,7 +107,7 @@ def asks(
 
 
 def show(store: Store, spool: decided.Where, text: str, *, now: int) -> Document:
-    """Show one ask, by the id of any of its decisions.
+    """Show one approval request, found by the id of any of its decisions.
 
     Raises:
         UsageError: No decision is called so, or it is nothing that an owner may lift.
@@ -123,7 +123,7 @@ def show(store: Store, spool: decided.Where, text: str, *, now: int) -> Document
 
 
 def find(store: Store, waiting: Spooled, text: str) -> Ask:
-    """Find the ask that a decision is part of.
+    """Find the approval request that a decision belongs to.
 
     Raises:
         UsageError: No decision is called so, or it is nothing that an owner may lift.
@@ -145,7 +145,7 @@ def find(store: Store, waiting: Spooled, text: str) -> Ask:
 
 
 def _gathered(store: Store, waiting: Spooled, since: int, agent: str = "") -> list[Ask]:
-    """Gather what was held back by what was wanted, the newest first."""
+    """Group blocked decisions by act, newest first."""
     found: dict[Wanted, Ask] = {}
     # Apart, so that an agent that says much hides nothing.
     for believed, most in ((True, MOST), (False, MOST_SAID)):
@@ -171,7 +171,7 @@ def _gathered(store: Store, waiting: Spooled, since: int, agent: str = "") -> li
 
 
 def _ask_of(event: AuditEvent) -> Ask | None:
-    """Make the ask that one decision is; None where it is none."""
+    """Build the approval request of one decision; None if an owner cannot lift it."""
     wanted = decided.wanted_of(event)
     if wanted is None or not _was_held(event):
         return None
@@ -200,7 +200,7 @@ def _joined(one: Ask | None, other: Ask) -> Ask:
 
 
 def _was_held(event: AuditEvent) -> bool:
-    """Tell whether an owner could have let it go on, and it did not."""
+    """Return whether the decision was blocked for a reason that an owner can lift."""
     said = decided.facts_of(event)
     effect = said.get("effect")
     held_back = effect in (Effect.ASK, Effect.DENY) and "ended" not in said
@@ -208,7 +208,7 @@ def _was_held(event: AuditEvent) -> bool:
 
 
 def item(ask: Ask, said: Held, now: int) -> AskItem:
-    """Show an ask, with what was said to it."""
+    """Build the document item of an approval request."""
     wanted = ask.wanted
     owner = said.owners.get(wanted.agent)
     shown: AskItem = {
@@ -247,7 +247,7 @@ def item(ask: Ask, said: Held, now: int) -> AskItem:
 
 
 def _refused(said: Held, wanted: Wanted) -> Statement | None:
-    """Give the owner's no, where it is the last word on an act."""
+    """Return the owner's refusal if it is the latest statement on an act."""
     words = [
         each.statement
         for each in said.said
@@ -262,7 +262,7 @@ def _refused(said: Held, wanted: Wanted) -> Statement | None:
 
 
 def fits(statement: Statement, wanted: Wanted) -> bool:
-    """Tell whether a statement speaks of an act."""
+    """Return whether a statement is about an act."""
     named = (wanted.agent, wanted.server, wanted.target.value, wanted.name)
     said = tuple(statement.claim(each) for each in ("server", "target", "name"))
     arguments = statement.claim("arguments")
@@ -271,7 +271,7 @@ def fits(statement: Statement, wanted: Wanted) -> bool:
 
 
 def amendments(store: Store, *, now: int) -> Document:
-    """List every amendment that was signed, the newest first."""
+    """List all signed policy exceptions, newest first."""
     said = held(store, now)
     items = [amendment_item(each) for each in reversed(said.judged)]
     searched = ""
@@ -283,7 +283,7 @@ def amendments(store: Store, *, now: int) -> Document:
 
 
 def amendment_item(judged: Judged) -> AmendmentItem:
-    """Show an amendment."""
+    """Build the document item of a policy exception."""
     amendment, said = judged.amendment, judged.said.statement
     until = said.claim("until")
     return {
@@ -310,7 +310,7 @@ def _state(fallen: Fallen | None) -> str:
 
 
 def find_amendment(judged: Sequence[Judged], text: str) -> Judged:
-    """Find an amendment by its id or the beginning of it.
+    """Find a policy exception by its id or an unambiguous prefix of it.
 
     Raises:
         UsageError: None is called so, or several begin so.

@@ -1,4 +1,4 @@
-"""Attempts at the token service, as evidence keeps them: digests, names and bounds.
+"""Evidence records of token exchange requests: digests, names and limits, no tokens.
 
 What a requester could have written itself stands in `said`; a token stands nowhere.
 """
@@ -23,7 +23,7 @@ LONGEST_SAID = 128  # characters of what a requester calls itself
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shown:
-    """One request, and what came with it.
+    """Token exchange request with the credentials presented with it.
 
     Attributes:
         request: As asked.
@@ -49,7 +49,7 @@ def given_record(
     minting: Minting,
     issued: bytes,
 ) -> Exchanged:
-    """Write the record of what is given, whose digest is `issued`."""
+    """Build the record of an issued token with digest `issued`."""
     link, rule = minting.delegation, minting.rule
     issued_claims = isinstance(subject, SignedClaims)
     return Exchanged(
@@ -76,7 +76,7 @@ def given_record(
 def refused_record(
     shown: Shown, subject: object, actor: object, refusal: Refusal
 ) -> Exchanged:
-    """Write the record of a refusal."""
+    """Build the record of a refused request."""
     reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
     link = subject.chain[0] if isinstance(subject, Held | Handed) else None
     return Exchanged(
@@ -92,7 +92,7 @@ def refused_record(
 
 
 def chain_of(link: Delegation) -> tuple[str, ...]:
-    """Give the agents of a delegation, root first."""
+    """List the agents of a delegation, root first."""
     line = list(reversed(link.actors))
     if not link.sub.startswith("person:") and link.sub not in line:
         line.insert(0, AgentId(link.sub))
@@ -100,14 +100,14 @@ def chain_of(link: Delegation) -> tuple[str, ...]:
 
 
 def bound_by(cnf: Confirmation) -> str:
-    """Name how a token is bound."""
+    """Name the sender constraint of a token."""
     if cnf.jkt:
         return "dpop"
     return "mtls" if cnf.x5t_s256 else "bearer"
 
 
 class _Begun(TypedDict):
-    """Fields of a record that tell what was shown."""
+    """Record fields that describe the presented credentials."""
 
     sequence: int
     at: int
@@ -123,7 +123,7 @@ class _Begun(TypedDict):
 
 
 def _begun(shown: Shown, subject: object, actor: object) -> _Begun:
-    """Write what was shown; the recorder numbers it."""
+    """Build the record fields of the presented credentials."""
     request = shown.request
     claims = subject.claims if isinstance(subject, Held) else subject
     signed = claims if isinstance(claims, SignedClaims) else None
@@ -151,7 +151,7 @@ def _begun(shown: Shown, subject: object, actor: object) -> _Begun:
 
 
 def facts_of(attested: Attestation) -> tuple[tuple[str, str], ...]:
-    """Give the facts of an attestation that evidence keeps."""
+    """List the facts of an attestation that evidence keeps."""
     facts = {
         "advisory": "true" if attested.advisory else "false",
         "argv_sha256": attested.argv_sha256,

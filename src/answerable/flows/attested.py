@@ -1,4 +1,4 @@
-"""Attested owners: who answers for an agent by a signature that holds now.
+"""Attested owners of agents: owners confirmed by a valid signature.
 
 Only they let an agent have anything. What is asked at every exchange is cheap: the log
 is read again when it has grown, and what was found is judged by the time of asking.
@@ -26,7 +26,7 @@ _FOREVER = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class AttestedOwner:
-    """The owner of an agent, by a signature.
+    """Owner of an agent, confirmed by a signature.
 
     Attributes:
         person: Who answers for it, under the id that the inventory gives them.
@@ -48,7 +48,7 @@ class _Persons(msgspec.Struct):
 
 
 class _SyncPersons(msgspec.Struct):
-    """The part of a stored sync that tells of persons; the rest is passed over."""
+    """Person records of a stored sync; other fields are skipped."""
 
     source: str
     connector: str
@@ -57,7 +57,7 @@ class _SyncPersons(msgspec.Struct):
 
 
 class AttestedOwners:
-    """The attested owners of one store, for whoever asks again and again.
+    """Cached reader of the attested owners of one store.
 
     Args:
         store: Opened, and used by this thread alone.
@@ -73,7 +73,7 @@ class AttestedOwners:
         self._while = (0, 0)  # from when and until when that stands by itself
 
     def now(self, now: int) -> Mapping[AgentId, AttestedOwner]:
-        """Give the attested owner of each agent that has one.
+        """Return the attested owner of each agent that has one.
 
         Args:
             now: UTC nanoseconds.
@@ -92,7 +92,7 @@ class AttestedOwners:
         return self._judged
 
     def same(self, person: str) -> PersonId:
-        """Give the one id of a person, as of the last look."""
+        """Return the canonical id of a person, as of the latest read."""
         return self._people(person)
 
     def _judge(self, now: int) -> Mapping[AgentId, AttestedOwner]:
@@ -146,7 +146,7 @@ class AttestedOwners:
 
 
 class Attesting:
-    """Who attests to what by a signature that holds now: agents, and what else there is.
+    """Cached reader of the latest valid attestation of each subject, agent or not.
 
     Only what was signed is read, so that asking is cheap however large a snapshot is.
     Whether a person is still here, and under which id, is for who asks.
@@ -162,7 +162,7 @@ class Attesting:
         self._said: tuple[OwnerEvidence, ...] = ()
 
     def now(self, now: int) -> Mapping[str, PersonId]:
-        """Give who attested last to each subject, as they named themselves.
+        """Return the latest attester of each subject, under the name they signed with.
 
         Args:
             now: UTC nanoseconds.
@@ -193,17 +193,17 @@ class Attesting:
 
 
 def attested_owners(store: Store, now: int) -> Mapping[AgentId, AttestedOwner]:
-    """Give the attested owner of each agent that has one; see `AttestedOwners`."""
+    """Return the attested owner of each agent that has one; see `AttestedOwners`."""
     return owners_of(store).now(now)
 
 
 def owners_of(store: Store) -> AttestedOwners:
-    """Give the attested owners of a store, as they are kept while it is open."""
+    """Return the attested-owner reader that is cached with the store."""
     return store.beside("attested owners", AttestedOwners)
 
 
 def _persons(store: Store) -> tuple[Person, ...]:
-    """Give the persons of the newest snapshot; nothing else of it is decoded."""
+    """Decode only the persons of the newest snapshot."""
     logged = store.objects("snapshot")
     if not logged:
         return ()

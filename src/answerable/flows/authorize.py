@@ -1,4 +1,4 @@
-"""Authorize: one request, the policy in force, the kills -> a decision, in memory.
+"""Authorization of one request in memory: policy, revocations, exceptions.
 
 The one function that doors call while an agent waits: it reads no file, takes no lock
 and never raises. What it reads is swapped whole, so a call sees one policy.
@@ -16,7 +16,7 @@ from answerable.model.decision import Decision, Request
 
 
 class Authority:
-    """The policy in force in one process.
+    """Policy in force in one process.
 
     Args:
         table: What to decide by; one that denies everything, where nothing was loaded.
@@ -31,21 +31,21 @@ class Authority:
 
     @property
     def table(self) -> Table:
-        """What is decided by at present."""
+        """Compiled policy in force."""
         return self._table
 
     @property
     def policy(self) -> str:
-        """Digest of the policy in force, empty where there is none."""
+        """Digest of the policy in force, empty if there is none."""
         return self._table.policy
 
     @property
     def kills(self) -> Kills:
-        """Subjects that may do nothing."""
+        """Subjects that are revoked."""
         return self._standing.kills
 
     def authorize(self, request: Request) -> Decision:
-        """Decide. Never raises: what cannot be decided is a denial of its own kind."""
+        """Decide one request. Never raises: an error is a denial with its reason."""
         table = self._table
         try:
             return decide(table, self._standing, request)
@@ -53,17 +53,17 @@ class Authority:
             return table.failed
 
     def amended(self, request: Request, decision: Decision) -> Decision:
-        """Lift what a baseline holds back, where an owner's amendment does."""
+        """Lift a denial by a baseline if a policy exception covers the request."""
         return amended(self._standing.amendments, request, decision)
 
     def trial(self, table: Table) -> "Authority":
-        """Give one that decides by another policy, with all else that stands now."""
+        """Return an authorizer with another policy and all other state unchanged."""
         other = Authority(table)
         other._standing = self._standing
         return other
 
     def lists(self, request: Request) -> Decision:
-        """Decide whether a list shows something: it may be allowed, with arguments.
+        """Decide whether a listing shows an item: some arguments may be allowed.
 
         Never raises, either; the call itself is decided when it comes.
         """
@@ -74,15 +74,15 @@ class Authority:
             return table.failed
 
     def swap(self, table: Table) -> None:
-        """Put another policy in force, for every call from now on."""
+        """Replace the policy for all later calls."""
         self._table = table
 
     def hold_kills(self, kills: Kills) -> None:
-        """Decide by these kills from now on; any thread may call it."""
+        """Set the revocations without notifying listeners; thread-safe."""
         self._stand(kills=kills)
 
     def set_kills(self, kills: Kills) -> None:
-        """Decide by these kills, and tell each holder of streams of the new ones."""
+        """Set the revocations and notify the listeners about new ones."""
         self._stand(kills=kills)
         new, self._cut = kills - self._cut, kills
         if new:
@@ -90,15 +90,15 @@ class Authority:
                 cut(new)
 
     def on_kill(self, cut: Callable[[Kills], None]) -> None:
-        """Have a function called with the subjects that have just been killed."""
+        """Register a callback that receives newly revoked subjects."""
         self._cuts.append(cut)
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
-        """Hold what is not as it was approved, from the next call on."""
+        """Block quarantined tool definitions from the next call on."""
         self._stand(quarantine=quarantine)
 
     def set_amendments(self, amendments: Amendments) -> None:
-        """Allow what these amendments allow, from the next call on."""
+        """Apply these policy exceptions from the next call on."""
         self._stand(amendments=amendments)
 
     def _stand(
@@ -108,7 +108,7 @@ class Authority:
         quarantine: Quarantine | None = None,
         amendments: Amendments | None = None,
     ) -> None:
-        """Replace a part of what is decided by; kills come from a thread of their own."""
+        """Replace part of the decision state; revocations come from another thread."""
         with self._changing:
             before = self._standing
             self._standing = Standing(

@@ -1,4 +1,4 @@
-"""`baseline learn`, `show`, `diff`, `sign`: from records to a profile that is held to."""
+"""Baseline profiles: `baseline learn`, `show`, `diff` and `sign`."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 
@@ -41,7 +41,7 @@ def learn(
     since: int,
     now: int,
 ) -> Document:
-    """Learn profiles from the records of an agent, and keep them as drafts.
+    """Learn profiles from the records of an agent and store them as drafts.
 
     Args:
         store: Where.
@@ -77,7 +77,7 @@ def learn(
 
 
 def _unwatched(agent: AgentId, since: int, known: Sequence[Subject]) -> UsageError:
-    """Say that nothing can be learned: of an agent, or of what was asked for of it."""
+    """Build the error for an agent without recorded calls."""
     begin = spelled_time(since)
     if not known:
         return UsageError(
@@ -96,7 +96,7 @@ def _unwatched(agent: AgentId, since: int, known: Sequence[Subject]) -> UsageErr
 
 
 def show(store: Store, name: str, *, now: int) -> Document:
-    """Show a profile by its digest, or those of an agent: what stands, else the newest.
+    """Show a profile by digest, or the signed or newest profiles of an agent.
 
     Raises:
         UsageError: None is called so.
@@ -123,7 +123,7 @@ def show(store: Store, name: str, *, now: int) -> Document:
 
 
 def diff(store: Store, old: str, new: str, *, now: int) -> Document:
-    """Compare a profile with the one before it, by consequence.
+    """Compare a profile with its predecessor, by consequence.
 
     Args:
         store: Where.
@@ -161,7 +161,7 @@ def sign(
     now: int,
     ends_enforcement: bool = False,
 ) -> Document:
-    """Sign that an agent is held to a profile from now on.
+    """Sign a profile so that its agent is held to it.
 
     Args:
         store: Where.
@@ -213,13 +213,13 @@ def sign(
 
 
 def ends(stands: Standing | None, stage: Stage) -> bool:
-    """Tell whether a stage ends the enforcement that stands."""
+    """Return whether a stage ends the enforcement in force."""
     enforced = stands is not None and stands.stage is Stage.ENFORCE
     return enforced and stage is not Stage.ENFORCE
 
 
 def ends_enforcement(store: Store, name: str, stage: Stage, now: int) -> bool:
-    """Tell whether signing a profile into a stage ends the enforcement that stands.
+    """Return whether signing a profile into a stage ends the enforcement in force.
 
     Raises:
         UsageError: No profile is called so.
@@ -251,7 +251,7 @@ def item(
     *,
     whole: bool = False,
 ) -> BaselineItem:
-    """Give a profile as documents show it."""
+    """Build the document item of a profile."""
     held = standing.get(profile.subject)
     stands = held if held is not None and held.digest == name else None
     not_ready = list(_not_ready(profile, Terms()))
@@ -345,7 +345,7 @@ def _surroundings(profile: Profile) -> Iterator[EntryItem]:
 
 
 def _week(hours: Set[int]) -> str:
-    """Spell hours of the week, day by day."""
+    """Format hours of the week, day by day."""
     days = []
     for number, day in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")):
         own = [f"{h % 24:02}" for h in sorted(hours) if h // 24 == number]

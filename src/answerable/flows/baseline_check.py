@@ -1,4 +1,4 @@
-"""`baseline check`: events of a cloud against what its identity did before, afterwards.
+"""Cloud events of an identity compared with its earlier behaviour (`baseline check`).
 
 A run is what one credential did. Events have no arguments and no results, so that two
 layers are judged: which actions (L1) on which resources (L2).
@@ -29,7 +29,7 @@ _MOST = 1000
 
 
 def check(store: Store, identity: str, *, since: int, now: int) -> Document:
-    """List what an identity did since some time that it did not do before.
+    """List new behaviour of an identity since a time.
 
     Args:
         store: Where.
@@ -87,7 +87,7 @@ def learned(before: Iterable[AuditEvent], identity: str, now: int) -> Profile:
 
 
 def observed(event: AuditEvent) -> Observation:
-    """Give an event as a call: its action, and the resources that it names."""
+    """Convert an event to an observed call: its action and its resources."""
     named = [each for each in (event.resource, *event.resources) if each]
     values = tuple(
         Value("resource", kind_of(each), canonical(kind_of(each), each))
@@ -103,7 +103,7 @@ def observed(event: AuditEvent) -> Observation:
 
 
 def _run(event: AuditEvent) -> str:
-    """Name the run of an event: a credential, or a day where none is named."""
+    """Return the run id of an event: its credential, or its day if it names none."""
     day = event.event_time // (86_400 * 10**9)
     return event.credential or f"day {day}"
 

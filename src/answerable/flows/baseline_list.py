@@ -1,4 +1,4 @@
-"""Every baseline of a store: what stands, and the newest draft where that is newer."""
+"""List of all baselines in a store: the signed ones in force and newer drafts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def _items(
 
 
 def _lapsed(store: Store, held: Held) -> dict[str, str]:
-    """Say why what was signed last does not stand, by subject."""
+    """Explain why the latest signed baseline of each subject is not in force."""
     reasons = {each.digest: each.why for each in held.unheld}
     standing = {subject_id(each) for each in held.standing}
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""`baseline rename`: the profile that stands, for tools that have new names."""
+"""Draft profiles for renamed tools (`baseline rename`)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -29,7 +29,7 @@ def rename(
     *,
     now: int,
 ) -> Document:
-    """Make a draft for each standing profile of an agent that names a renamed tool.
+    """Draft a new profile for each signed profile that holds a renamed tool.
 
     The draft follows the profile that stands and carries the map, so its owner signs
     both with `baseline sign`.
@@ -96,7 +96,7 @@ def _pairs(names: Iterable[str]) -> dict[str, str]:
 
 
 def _tools(profile: Profile) -> set[str]:
-    """List the tools that a profile holds, and those that its values come from."""
+    """List the tools of a profile, value sources included."""
     return {each.tool for each in profile.capabilities} | {
         each.source for each in profile.edges if "/" in each.source
     }

@@ -1,4 +1,4 @@
-"""`baseline replay`: a profile against the calls that were recorded.
+"""Replay of recorded calls against a profile (`baseline replay`).
 
 A replay counts as the window of a worker did: calls of one recorder, in the order in
 which they were decided and ended. So it says of each call what shadow said when it came.
@@ -34,7 +34,7 @@ _MOST = 200  # calls that are listed
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a profile makes of one recorded call."""
+    """Judgement of a profile on one recorded call."""
 
     call: Call
     judgement: Judgement
@@ -43,7 +43,7 @@ class Answered:
 def replay(
     store: Store, agent: AgentId, name: str, *, since: int, now: int, most: int = 0
 ) -> Document:
-    """Say what a profile would have made of the calls of an agent.
+    """Judge the recorded calls of an agent by a profile.
 
     Args:
         store: Where.
@@ -76,7 +76,7 @@ def replay(
 
 
 def replayed(found: Iterable[Call], profile: Profile) -> Iterator[Answered]:
-    """Judge recorded calls of a subject anew, in the order of their records."""
+    """Judge the recorded calls of a subject again, in the order of their records."""
     by_recorder: dict[str, list[Call]] = defaultdict(list)
     for each in found:
         by_recorder[each.row.recorder].append(each)

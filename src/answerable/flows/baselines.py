@@ -1,4 +1,4 @@
-"""Baselines in a store: what owners signed, verified anew, and what of it stands."""
+"""Signed baselines in a store, verified on every read."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ SIGNED = "signed-baseline"  # kind of the objects: statements
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A profile that stands.
+    """Signed profile in force.
 
     Attributes:
         subject: Whose.
@@ -45,7 +45,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a store says of baselines at a moment.
+    """Signed baselines of a store at one moment.
 
     Attributes:
         standing: What stands, by subject.
@@ -57,7 +57,7 @@ class Held:
 
 
 class BaselinesOf:
-    """The baselines of one store, for whoever asks again and again.
+    """Cached reader of the signed baselines of one store.
 
     Args:
         store: Opened, and used by this thread alone.
@@ -71,7 +71,7 @@ class BaselinesOf:
         self._lines: Mapping[str, list[str]] = {}
 
     def now(self, now: int) -> Held:
-        """Say what stands.
+        """Verify and return the baselines.
 
         Args:
             now: UTC nanoseconds.
@@ -89,7 +89,7 @@ class BaselinesOf:
         return self._last[1]
 
     def check(self, said: Verified, now: int) -> None:
-        """Refuse a statement that would not stand.
+        """Refuse a statement that would not be valid.
 
         Raises:
             VerificationError: It says why.
@@ -143,13 +143,13 @@ class BaselinesOf:
         )
 
     def _signing(self, owner: AttestedOwner, said: Verified) -> str:
-        """Give the owner under the name that their key has, where it is theirs."""
+        """Return the owner under the person id of their key, if the key is theirs."""
         is_same = self._attested.same(said.key.person) == owner.person
         return said.key.person if is_same else owner.person
 
 
 def _subject(text: str) -> Subject:
-    """Take the subject of a statement apart; what does not fit is nobody's."""
+    """Parse the subject of a statement; a malformed one matches no agent."""
     agent, _, rest = text.removeprefix("baseline:").partition("|")
     identity, _, server = rest.rpartition("|")
     subject = Subject(identity, agent, server)
@@ -157,10 +157,10 @@ def _subject(text: str) -> Subject:
 
 
 def held(store: Store, now: int) -> Held:
-    """Say what stands; see `BaselinesOf`."""
+    """Read the signed baselines of a store; see `BaselinesOf`."""
     return BaselinesOf(store).now(now)
 
 
 def check(store: Store, said: Verified, now: int) -> None:
-    """Refuse a statement that would not stand; see `BaselinesOf.check`."""
+    """Refuse a statement that would not be valid; see `BaselinesOf.check`."""
     BaselinesOf(store).check(said, now)

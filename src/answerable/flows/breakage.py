@@ -1,4 +1,4 @@
-"""Calls in the trail that an edit of policies would refuse."""
+"""Recorded calls that an edit of policies would deny."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _MOST_IDENTITIES = 200
 
 @dataclass(slots=True)
 class Breakage:
-    """The trail, asked what some edits would refuse.
+    """Recorded calls that some edits would deny.
 
     Attributes:
         store: Holds the trail.
@@ -42,7 +42,7 @@ class Breakage:
     _trail: Trail | None = None
 
     def of(self, after: Asked, cut: Cut) -> BreaksItem:
-        """List the calls that succeeded and that the edited policies give no more.
+        """List the successful calls that the edited policies no longer allow.
 
         A call is listed where any permission for its action is lost: the trail of
         actions does not hold every resource. It is not known where a log is missing.
@@ -74,7 +74,7 @@ class Breakage:
         }
 
     def _is_affected(self, name: IdentityId, after: Asked, scope: EditScope) -> bool:
-        """Tell whether permissions or steps of an identity may differ."""
+        """Return whether the permissions or steps of an identity may differ."""
         if name in scope.identities or scope.resources:
             return True
         rows = [
@@ -100,7 +100,7 @@ class Breakage:
                 }
 
     def _loses(self, name: IdentityId, action: str, after: Asked) -> bool:
-        """Tell whether some permission for an action is given no more."""
+        """Return whether a permission for an action is lost."""
         wanted = make_filter(action, "*")
         rows = [
             {
@@ -114,7 +114,7 @@ class Breakage:
         return bool(rows[0] - rows[1])
 
     def _since(self, cut: Cut, scope: EditScope) -> int:
-        """Tell since when the trail records what the statements allow; 0 for not."""
+        """Return since when the trail records the affected calls; 0 if it does not."""
         if self._trail is None:
             self._trail = trail_of(self.store, load())
         accounts = {owner_in(name) for name in scope.identities}

@@ -1,4 +1,4 @@
-"""Action and resource of a question about permissions, read and checked."""
+"""Parsing of the action and the resource of a permission query."""
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows.asked import Asked
@@ -10,7 +10,7 @@ from answerable.reach.used_names import UsedNames, used_names
 
 
 def call_of(asked: Asked, action: str, resource: str) -> tuple[str, str]:
-    """Read the action and the resource of one call.
+    """Parse the action and the resource of one call.
 
     Raises:
         UsageError: One of them is none; the hint has the nearest right spelling.
@@ -25,7 +25,7 @@ def call_of(asked: Asked, action: str, resource: str) -> tuple[str, str]:
 
 
 def wanted_of(asked: Asked, action: str, resource: str) -> Filter:
-    """Read the globs of a list.
+    """Parse the action and resource globs of a list.
 
     Raises:
         UsageError: No action or no resource can match; the hint has the nearest right

@@ -1,4 +1,4 @@
-"""What a trail tells of somebody's calls, and what its silence does not tell."""
+"""Recorded calls of a subject, and the calls that no trail records."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from answerable.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls of one action as one identity.
+    """Recorded calls of one action by one identity.
 
     Attributes:
         action: As IAM authorises it.
@@ -43,7 +43,7 @@ def calls_of(
     subject: str,
     stood: Sequence[JointChains] | None = None,
 ) -> list[Calls]:
-    """Count the calls of a subject that a platform recorded.
+    """Count the recorded calls of a subject on platforms.
 
     What a mediator saw called (`mcp:...`) is no action of a platform's policies.
 
@@ -80,7 +80,7 @@ def calls_of(
 
 
 def _acts(inventory: Inventory, subject: str) -> Callable[[Chain], bool]:
-    """Tell the chains in which a subject acts, by itself or as whom it became."""
+    """Build the test for chains in which a subject acts, directly or by role."""
     if AgentId(subject) in inventory.agents:
         return lambda chain: subject in chain.agent_path
     if CredentialId(subject) in inventory.credentials:
@@ -92,7 +92,7 @@ def _acts(inventory: Inventory, subject: str) -> Callable[[Chain], bool]:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What the logs can tell.
+    """Calls and days that the ingested logs record.
 
     Attributes:
         logs: What is logged, by account.
@@ -105,7 +105,7 @@ class Trail:
     days: Mapping[str, Mapping[str, frozenset[int]]]
 
     def lacks(self, action: str, accounts: Collection[str]) -> str:
-        """Name what would have to be logged for silence to mean unused.
+        """Name the log that is needed before "no call" means "unused".
 
         Args:
             action: The action.
@@ -121,11 +121,11 @@ class Trail:
         return ""
 
     def since(self, accounts: Collection[str]) -> int:
-        """Tell since when all of these accounts are logged."""
+        """Return the time since which all of these accounts are logged."""
         return max(self.logs[account].since for account in accounts)
 
     def recorded(self, accounts: Collection[str]) -> list[RecordedItem]:
-        """Tell the days of the accounts that are logged."""
+        """List the recorded days of the logged accounts."""
         return [
             recorded_item(account, self.days[account])
             for account in sorted(accounts)
@@ -134,5 +134,5 @@ class Trail:
 
 
 def trail_of(store: Store, catalogue: Catalogue) -> Trail:
-    """Ask the store what is logged."""
+    """Read from the store which calls and days are logged."""
     return Trail(recorded(store), catalogue, recorded_days(store))

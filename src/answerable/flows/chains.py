@@ -1,4 +1,4 @@
-"""Chains behind events, with what is looked up in them again and again."""
+"""Index over the stitched chains of all events; lookups are cached."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,46 +10,46 @@ from answerable.model.lineage import Chain
 
 
 class Chains(tuple[JointChains, ...]):
-    """All chains, as they were stitched. What is found in them is kept."""
+    """All stitched chains, with cached lookups."""
 
     @classmethod
     def of(cls, chains: Iterable[JointChains]) -> "Chains":
-        """Give chains with what is looked up in them; the same ones where they have it."""
+        """Wrap chains in an index; an index is returned as it is."""
         return chains if isinstance(chains, cls) else cls(chains)
 
     def follow(self, before: "Chains") -> None:
-        """Find now what was looked up in the chains before these."""
+        """Build the lookups that the previous index had built."""
         for name in list(vars(before)):
             getattr(self, name)
 
     @cached_property
     def by_joint(self) -> Mapping[Joint, tuple[Chain, ...]]:
-        """The chains of each joint."""
+        """Chains of each joint."""
         return {each.joint: each.chains for each in self}
 
     @cached_property
     def agents(self) -> "Names":
-        """Every agent on a path."""
+        """Agents on any agent path."""
         return Names(agent for e in self for c in e.chains for agent in c.agent_path)
 
     @cached_property
     def identities(self) -> "Names":
-        """Every identity on a path."""
+        """Identities on any identity path."""
         return Names(name for e in self for c in e.chains for name in c.identity_path)
 
     @cached_property
     def credentials(self) -> "Names":
-        """Every credential on a path."""
+        """Credentials on any credential path."""
         return Names(key for e in self for c in e.chains for key in c.credential_path)
 
     @cached_property
     def tools(self) -> "Names":
-        """Every tool."""
+        """Tools of all chains."""
         return Names(c.tool.value for e in self for c in e.chains if c.tool.value)
 
     @cached_property
     def standing_in(self) -> Mapping[str, tuple[JointChains, ...]]:
-        """Those of which a chain holds an id: of agent, tool, identity or credential."""
+        """Chains by the ids they hold: agent, tool, identity or credential."""
         found: dict[str, dict[Joint, JointChains]] = defaultdict(dict)
         for each in self:
             for chain in each.chains:
@@ -58,7 +58,7 @@ class Chains(tuple[JointChains, ...]):
         return {key: tuple(joints.values()) for key, joints in found.items()}
 
     def speaking(self, words: Iterable[str]) -> tuple[JointChains, ...]:
-        """Give those of which a chain may hold one of some words, and few others."""
+        """Return a small superset of the chains that hold one of some words."""
         texts, places = self._words
         found: set[int] = set()
         for word in words:
@@ -68,7 +68,7 @@ class Chains(tuple[JointChains, ...]):
 
     @cached_property
     def _words(self) -> tuple[Texts, Sequence[Sequence[int]]]:
-        """Every text of every chain once, and which chains it stands in."""
+        """Each distinct text of the chains, and the chains that hold it."""
         found: dict[str, dict[int, None]] = defaultdict(dict)
         for place, each in enumerate(self):
             for chain in each.chains:
@@ -78,18 +78,18 @@ class Chains(tuple[JointChains, ...]):
 
     @cached_property
     def persons(self) -> frozenset[str]:
-        """Every person."""
+        """Persons of all chains."""
         values = (c.person.value for e in self for c in e.chains)
         return frozenset(value for value in values if value)
 
     @cached_property
     def sources(self) -> frozenset[str]:
-        """Every log."""
+        """Logs of all chains."""
         return frozenset(each.joint.source for each in self)
 
 
 def texts_of(chain: Chain) -> Iterator[str]:
-    """Give what of a chain a word may stand in."""
+    """List the texts of a chain that a word search looks at."""
     yield chain.person.value
     yield from chain.agent_path
     yield chain.tool.value
@@ -108,7 +108,7 @@ def _ids(chain: Chain) -> Iterator[str]:
 
 
 class Names:
-    """Ids, and what each is called for short.
+    """Ids with their short names.
 
     Attributes:
         ids: The ids.
@@ -119,7 +119,7 @@ class Names:
 
     @cached_property
     def by_spelling(self) -> Mapping[str, frozenset[str]]:
-        """The ids that are called so for short."""
+        """Ids by short name."""
         found: dict[str, set[str]] = defaultdict(set)
         for each in self.ids:
             for spelling in spellings(each):
@@ -128,6 +128,6 @@ class Names:
 
 
 def spellings(key: str) -> tuple[str, ...]:
-    """Short names of an id: after the colon, after the kind, and after the path."""
+    """List short names of an id: after the colon, the kind and the path."""
     tail = key.rpartition(":")[2]
     return (tail, tail.partition("/")[2], tail.rpartition("/")[2])

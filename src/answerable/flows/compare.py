@@ -1,4 +1,4 @@
-"""`reach --compare-aws`: the same questions to this engine and to AWS's own simulator."""
+"""Comparison of verdicts with the AWS policy simulator (`reach --compare-aws`)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +45,7 @@ _PATIENCE = 5
 
 @dataclass(frozen=True, slots=True)
 class _Both:
-    """A question with both answers."""
+    """Question with the answers of both engines."""
 
     question: Question
     verdict: Verdict
@@ -112,12 +112,12 @@ def compare(
 
 
 def _nothing(value: str) -> str:
-    """Take no fingerprint: no secret is met here."""
+    """Return no fingerprint: no secret occurs here."""
     return ""
 
 
 def _comparable(facts: Facts) -> Facts:
-    """Leave out what the simulator does not look at; trust still tells sessions."""
+    """Drop facts that the simulator ignores; trust still identifies sessions."""
     kept = (*_EVALUATED, Layer.TRUST)
     return replace(
         facts,
@@ -215,7 +215,7 @@ def _judged(
 
 
 class _Aside:
-    """Names the questions that the simulator does not answer for.
+    """Questions that the simulator does not answer.
 
     Source: IAM User Guide, "Testing IAM policies with the IAM policy simulator": no
     SCPs with conditions, no RCPs, no calls across accounts, resource policies only
@@ -237,7 +237,7 @@ class _Aside:
         }
 
     def why(self, principal: Principal, question: Question) -> str:
-        """Say why a question is set aside, empty where it is not."""
+        """Explain why a question is skipped; empty if it is not."""
         account = principal.identity.account
         parts = question.resource.split(":", 5)
         owner = parts[4] if len(parts) == 6 else ""
@@ -255,7 +255,7 @@ class _Aside:
         return ""
 
     def knows_scps(self, principal: IdentityId) -> bool:
-        """Tell whether every SCP over a principal was collected."""
+        """Return whether every SCP over a principal was collected."""
         account = self._estate.principals[principal].identity.account
         return self._collected.holds("scp", account)
 

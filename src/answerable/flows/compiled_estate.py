@@ -1,4 +1,4 @@
-"""Graph of a snapshot for one question: read from derived tables, or compiled and kept.
+"""Permission graph of a snapshot, read from derived tables or compiled and stored.
 
 A restored estate reads the identities and statements that a question needs. Edits and
 sweeps need all of them, and compile.
@@ -32,14 +32,14 @@ _STEPS, _ESTATE = "steps", "estate"
 
 
 class UnknownIdentity(NamedTuple):
-    """An identity whose permissions no source tells, and its kind."""
+    """Identity without permission data, with its kind."""
 
     subject: UnknownSubject
     kind: str
 
 
 class Summary(NamedTuple):
-    """Summaries of a whole estate, and the parts of it that every question needs.
+    """Summary of a whole snapshot that every query needs.
 
     Attributes:
         services: Services that policies speak of, `*` aside.
@@ -60,7 +60,7 @@ class Summary(NamedTuple):
 def graph_of(
     inventory: Inventory, catalogue: Catalogue, given: Given, *, whole: bool = False
 ) -> Graph:
-    """Give the graph of a snapshot.
+    """Load the permission graph of a snapshot.
 
     Steps from one identity to the next are found once and kept, also for condition keys
     that a question states. They may depend on a policy that it states.
@@ -100,7 +100,7 @@ def _compiled(inventory: Inventory, catalogue: Catalogue, given: Given) -> Estat
 
 
 def tags_collected(inventory: Inventory) -> bool:
-    """Tell whether each source that tells of resources told of their tags."""
+    """Return whether every source that lists resources also read their tags."""
     told = [c.collected for c in inventory.coverage if c.connector == "aws-resources"]
     return bool(told) and all("resource-tags" in words for words in told)
 
@@ -111,7 +111,7 @@ def _restored(graph: Graph, derived: DerivedState, name: str) -> object:
 
 
 def tables_of(inventory: Inventory) -> DerivedTables | None:
-    """Open the tables of a snapshot's estate; None where none are kept."""
+    """Open the derived tables of a snapshot; None if there are none."""
     return inventory.once("estate tables", _opened)
 
 
@@ -120,7 +120,7 @@ def _opened(inventory: Inventory) -> DerivedTables | None:
 
 
 def _keep(inventory: Inventory, graph: Graph, derived: DerivedState) -> None:
-    """Keep a compiled estate, with what lists say of all of it."""
+    """Store a compiled snapshot with its summary."""
     summary = summary_of(inventory, graph)
     derived.save(
         _ESTATE,
@@ -133,7 +133,7 @@ def _keep(inventory: Inventory, graph: Graph, derived: DerivedState) -> None:
 
 
 def attached_of(inventory: Inventory) -> Mapping[str, Sequence[str]]:
-    """Give the ids of policies by layer and target, joined by a line break."""
+    """Load policy ids by layer and target, joined by a line break."""
     tables = tables_of(inventory)
     if tables is not None:
         return tables.section("attached", list[str])
@@ -141,7 +141,7 @@ def attached_of(inventory: Inventory) -> Mapping[str, Sequence[str]]:
 
 
 def policies_at(facts: Facts) -> Mapping[str, list[str]]:
-    """List the ids of policies by layer and target, joined by a line break."""
+    """Index policy ids by layer and target, joined by a line break."""
     found: dict[str, list[str]] = defaultdict(list)
     for one in facts.attachments:
         found[f"{one.layer}\n{one.target}"].append(one.policy)
@@ -149,7 +149,7 @@ def policies_at(facts: Facts) -> Mapping[str, list[str]]:
 
 
 def summary_of(inventory: Inventory, graph: Graph) -> Summary:
-    """Give what lists say of a whole estate, and what questions need of its statements.
+    """Load the summary of a snapshot.
 
     Args:
         inventory: The snapshot.
@@ -182,7 +182,7 @@ def _summed(inventory: Inventory, graph: Graph) -> Summary:
 
 
 def services_of(inventory: Inventory) -> frozenset[str]:
-    """List the services that policies speak of, `*` aside."""
+    """List the services that policies name, `*` excluded."""
     tables = tables_of(inventory)
     if tables is not None:
         return tables.section("summary", Summary)[""].services
@@ -190,7 +190,7 @@ def services_of(inventory: Inventory) -> frozenset[str]:
 
 
 def _steps_under(inventory: Inventory, graph: Graph, given: Given) -> str:
-    """Name the file of the steps under the condition keys that a question states.
+    """Name the file of the steps under the condition keys of a query.
 
     Keys that no statement depends on change no step, nor do those of one call alone.
     """

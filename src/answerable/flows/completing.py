@@ -1,4 +1,4 @@
-"""How a query that somebody writes may go on: fields, and values that are there."""
+"""Completion of a lineage query while it is typed: fields and existing values."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ _ASKS = {
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One way to go on.
+    """One completion of a query.
 
     Attributes:
         text: The query whole.
@@ -50,7 +50,7 @@ class Proposal:
 
 
 def completed(store: Store, scene: Scene, text: str) -> list[Proposal]:
-    """Propose how the last word of a query may go on; at most twenty ways."""
+    """Complete the last word of a query; at most twenty proposals."""
     head, token = _last(text)
     if len(token) > _LONGEST:
         return []
@@ -68,7 +68,7 @@ def completed(store: Store, scene: Scene, text: str) -> list[Proposal]:
 
 
 def alike(store: Store, scene: Scene, query: Query) -> str:
-    """Name what may be told of and is spelled like what no event fits."""
+    """Suggest visible names that are spelled like the ones without a match."""
     only = scene.only
     tests: list[Test] = []
     known: Entities = {}
@@ -82,7 +82,7 @@ def alike(store: Store, scene: Scene, query: Query) -> str:
 
 
 def _last(text: str) -> tuple[str, str]:
-    """Split before the last word; a quote that is open goes on."""
+    """Split off the last word; an open quote continues it."""
     quoted, start = False, 0
     for at, letter in enumerate(text):
         if letter == '"':

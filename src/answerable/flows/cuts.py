@@ -1,4 +1,4 @@
-"""`what-if --cuts`: the smallest sets of statements that end a reach, and their price."""
+"""Smallest sets of statements whose removal ends a reach (`what-if --cuts`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -85,7 +85,7 @@ def cuts(
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Action and resource, as one call or as patterns.
+    """Action and resource of the reach to end, as one call or as patterns.
 
     Attributes:
         action: As asked, in its service's spelling.
@@ -109,7 +109,7 @@ def _target(asked: Asked, action: str, resource: str) -> _Target:
 
 @dataclass(slots=True)
 class _Question:
-    """One search for cuts.
+    """Search for cuts of one reach.
 
     Attributes:
         asked: The estate.
@@ -128,7 +128,7 @@ class _Question:
     found: int = 0
 
     def open_way(self, graph: Graph) -> Reply | None:
-        """Find a way that is open, for sure or under conditions."""
+        """Find a path that is open, always or under conditions."""
         found = subjects.starts(graph, self.asked.inventory, self.subject)
         entered = {(one.identity, bool(_entry(one))) for one in found.starts}
         for start in self.starts.starts:
@@ -153,7 +153,7 @@ class _Question:
             yield reply
 
     def items(self, before: Reply, breakage: Breakage) -> list[CutItem]:
-        """Search, and shape each cut."""
+        """Run the search and build an item per cut."""
         call = self.target.action, self.target.resource
         search = CutSearch(
             whole_of(self.asked.graph),
@@ -174,7 +174,7 @@ class _Question:
         ]
 
     def _uncut_item(self, before: Reply, search: CutSearch) -> CutItem:
-        """Say that no removal ends it, or that none was found as far as was searched."""
+        """Build the item for a reach that no removal within the search limit ends."""
         item = self.unknown_item(before)
         if search.exhausted:
             item["verdict"] = item["before"]
@@ -224,7 +224,7 @@ class _Question:
         }
 
     def unknown_item(self, before: Reply | None) -> CutItem:
-        """Say that no cut can be shown to end what is not known."""
+        """Build the item for a reach that is not known."""
         word = Verdict.NOT_KNOWN
         if before and not (self.starts.unknown and rests_on_missing(before.formula)):
             word = verdict(before.formula)
@@ -241,7 +241,7 @@ class _Question:
         }
 
     def document(self, items: list[CutItem]) -> Document:
-        """Give the cuts with what they rest on."""
+        """Build the document of the cuts with its coverage."""
         start = next(iter(self.starts.starts), None)
         nothing = replace(
             questions.nobody(),

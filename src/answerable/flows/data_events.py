@@ -1,4 +1,4 @@
-"""Which calls a trail records only where it was told to: data events.
+"""CloudTrail data events: calls that a trail records only if configured to.
 
 Source: AWS CloudTrail User Guide, "Logging data events"; Amazon S3 User Guide,
 "Amazon S3 CloudTrail events". Where a trail holds no data event of a service, that a
@@ -42,7 +42,7 @@ _NAMED = {
 
 
 def is_data_event(catalogue: Catalogue, action: str) -> bool:
-    """Tell whether a call of an action is recorded as a data event.
+    """Return whether calls of an action are recorded as data events.
 
     Args:
         catalogue: Holds the action's service.
@@ -56,5 +56,5 @@ def is_data_event(catalogue: Catalogue, action: str) -> bool:
 
 
 def has_data_events(service: str) -> bool:
-    """Tell whether some calls of a service are recorded only where it was asked for."""
+    """Return whether some calls of a service are data events."""
     return service in _NAMED or service in _INSIDE

@@ -1,4 +1,4 @@
-"""The days of a trail: for which there are events, and the gaps between them.
+"""Days with events of an audit log, and the gaps between them.
 
 A file that was not ingested leaves no trace but the absence of its events. A day without
 any event of an account is no proof that one is missing; but what happened on it is not
@@ -19,7 +19,7 @@ _EPOCH = date(1970, 1, 1)
 
 
 def recorded_item(account: str, days: Mapping[str, Collection[int]]) -> RecordedItem:
-    """Shape what is known of one account's days.
+    """Build the item of the recorded days of one account.
 
     Args:
         account: Its number.

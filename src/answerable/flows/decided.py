@@ -1,4 +1,4 @@
-"""Decisions of a gateway, from the store and from what is not shipped yet."""
+"""Decision records of a gateway, in the store and in the spool."""
 
 import fcntl
 from collections.abc import Iterator, Mapping
@@ -27,28 +27,28 @@ Where: TypeAlias = Path | tuple[Path, ...] | None
 
 
 class Named(Protocol):
-    """What says, as an event does, by whom and what was wanted."""
+    """Agent and target of a call, as an event names them."""
 
     @property
     def agent(self) -> str:
-        """Who wanted it."""
+        """Calling agent."""
 
     @property
     def resource_prefix(self) -> str:
-        """Where."""
+        """Server or folder of the target."""
 
     @property
     def tool(self) -> str:
-        """With which tool, empty where with none."""
+        """Called tool, empty if none."""
 
     @property
     def resource(self) -> str:
-        """What was named beside it."""
+        """Resource named with the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A decision.
+    """Decision record found by its id.
 
     Attributes:
         event: What became of its records.
@@ -61,7 +61,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """What waits in a spool.
+    """Decision records that wait in a spool.
 
     Attributes:
         events: Decisions, in the order of the recorders.
@@ -75,7 +75,7 @@ class Spooled:
 
 
 def spooled(spool: Where) -> Spooled:
-    """Read the decisions that are not shipped yet; nothing is changed."""
+    """Read the decision records that are not shipped yet; the spool stays as it is."""
     if isinstance(spool, tuple):
         each = [spooled(one) for one in spool]
         events = tuple(event for one in each for event in one.events)
@@ -100,7 +100,7 @@ def _decisions(spool: Path) -> Iterator[AuditEvent]:
 
 
 def find(store: Store, waiting: Spooled, text: str) -> list[Found]:
-    """Find a decision by its id or the beginning of it.
+    """Find a decision by its id or a prefix of it.
 
     Args:
         store: Where most are.
@@ -154,17 +154,17 @@ def _unknown(asked: str, waiting: Spooled) -> UsageError:
 
 
 def facts_of(event: AuditEvent) -> Mapping[str, str]:
-    """Give the facts of a decision by name."""
+    """Return the facts of a decision by name."""
     return dict(event.facts)
 
 
 def server_of(event: Named) -> str:
-    """Name the server of a decision."""
+    """Return the server of a decision."""
     return event.resource_prefix.removeprefix(_TOOL).removesuffix("/")
 
 
 def name_of(event: Named, target: str) -> str:
-    """Name what a decision was about; empty where nothing is named."""
+    """Return the name of the target of a decision; empty if none is named."""
     if target == Target.TOOL:
         tool = event.resource_prefix and event.resource.startswith(
             event.resource_prefix
@@ -181,13 +181,13 @@ def name_of(event: Named, target: str) -> str:
 
 
 def wanted_of(event: AuditEvent) -> Wanted | None:
-    """Say what an amendment would have to be for; None where none can be."""
+    """Return the act that a policy exception would have to allow; None if none can."""
     said = facts_of(event)
     return wanted_by(event, said.get("target", ""), said.get("arguments", ""))
 
 
 def wanted_by(event: Named, target: str, arguments: str) -> Wanted | None:
-    """Say the same of whatever names what was wanted; None where none can be."""
+    """Return the same act for any call subject; None if no exception can allow it."""
     if target not in ASKABLE or not event.agent:
         return None
     return Wanted(

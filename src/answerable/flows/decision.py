@@ -1,4 +1,4 @@
-"""`decision`: one decision whole, and what its owner could do about it."""
+"""One decision with its reasons, and the exception that would allow it (`decision`)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ AMENDMENT = "amendment:"  # before an id, among what determined a decision
 
 @dataclass(frozen=True, slots=True)
 class PolicyText:
-    """What a gateway decides by, as it stands now.
+    """Text of the policy that a gateway has in force.
 
     Attributes:
         place: Path of the file.
@@ -51,7 +51,7 @@ class PolicyText:
     policies: tuple[CedarRule, ...] = ()
 
     def quote(self, rule: str) -> tuple[str | None, str | None]:
-        """Give the text of a rule and where it stands; None where it is not there."""
+        """Return the text of a rule and its position; None if it is not there."""
         for each in self.policies:
             if each.id == rule:
                 file = rule.rpartition(":")[0]
@@ -91,7 +91,7 @@ def decision(
 
 
 def coverage_of(store: Store, waiting: Spooled) -> Coverage:
-    """Say what an answer about decisions rests on: nothing where no gateway recorded."""
+    """Build the coverage of an answer about decisions; empty if no gateway recorded."""
     recorded = waiting.there or any(
         source == SOURCE for source, _ in count_sources(store)
     )
@@ -107,7 +107,7 @@ def coverage_of(store: Store, waiting: Spooled) -> Coverage:
 
 
 def _signed(store: Store, found: list[Found], now: int) -> Mapping[str, Amendment]:
-    """Give the amendments by id, where one of them decided."""
+    """Load policy exceptions by id if one of them decided."""
     rules = "".join(decided.facts_of(each.event).get("rules", "") for each in found)
     if AMENDMENT not in rules:
         return {}
@@ -119,7 +119,7 @@ def item(
     policy: PolicyText | None = None,
     signed: Mapping[str, Amendment] = MappingProxyType({}),
 ) -> DecisionItem:
-    """Show a decision as documents do.
+    """Build the document item of a decision.
 
     Args:
         found: It.
@@ -167,7 +167,7 @@ def item(
 
 
 def acted_of(said: Mapping[str, str]) -> Acted | None:
-    """Give the call as a baseline saw it, where its agent was watched."""
+    """Decode the call as the baseline observed it; None if it did not."""
     behaviour = said.get("behaviour")
     return msgspec.json.decode(behaviour, type=Acted) if behaviour else None
 
@@ -188,7 +188,7 @@ def _finding(found: Finding) -> FindingItem:
 
 
 def _explained(acted: Acted) -> Iterator[ExplainedItem]:
-    """Say of each value that something explains what does so best."""
+    """Build an item per value with its most likely origin."""
     for value in acted.seen.values:
         for origin in value.origins[:1]:
             yield {
@@ -227,7 +227,7 @@ def _told(amendment: Amendment) -> str:
 
 
 def amendment_of(event: AuditEvent) -> WantedItem | None:
-    """Say which amendment would allow a call like this; None where none would."""
+    """Build the exception that would allow a call like this; None if none would."""
     reason = decided.facts_of(event).get("reason", "")
     wanted = decided.wanted_of(event)
     if wanted is None or reason not in BY_TWO:
@@ -246,7 +246,7 @@ def amendment_of(event: AuditEvent) -> WantedItem | None:
 
 
 def _words(event: AuditEvent, wanted: Wanted, *, by_owner: bool) -> tuple[str, ...]:
-    """Say the command with which it is signed."""
+    """Return the command that signs the exception."""
     if by_owner:
         return ("asks", "allow", event.decision_id, "--key", "KEY")
     where = ("--agent", wanted.agent, "--server", wanted.server)

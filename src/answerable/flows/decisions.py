@@ -1,4 +1,4 @@
-"""`/decisions`: the newest decisions, from the store and from what is not shipped yet."""
+"""Newest decisions, from the store and from the spool."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ _SPANS = (_DAY, 30 * _DAY, 0)
 def decisions(
     store: Store, spool: decided.Where, asked: Asked, *, limit: int, now: int
 ) -> tuple[Document, str]:
-    """List decisions, the newest first.
+    """List decisions, newest first.
 
     Args:
         store: Where most are.
@@ -57,7 +57,7 @@ def decisions(
 
 
 def _total(store: Store, waiting: Spooled, asked: Asked) -> int:
-    """Count all decisions that are asked for, wherever a part of them begins."""
+    """Count all matching decisions, regardless of the page."""
     whole = replace(asked, before=(0, b""))
     fitting = _fitting(waiting, whole)
     shipped = stored_among(store, fitting)
@@ -68,7 +68,7 @@ def _total(store: Store, waiting: Spooled, asked: Asked) -> int:
 def effects(
     store: Store, spool: decided.Where, asked: Asked, *, since: int
 ) -> dict[str, int]:
-    """Count decisions by effect, of the store and of what is not shipped yet.
+    """Count decisions by effect, in the store and in the spool.
 
     A record that is in both, for it was being shipped just then, is counted twice.
 
@@ -102,7 +102,7 @@ def _fitting(waiting: Spooled, asked: Asked) -> list[AuditEvent]:
 
 
 def fits(event: AuditEvent, asked: Asked) -> bool:
-    """Tell whether a decision is one of those asked for, as the store does."""
+    """Return whether a decision matches a filter, with the semantics of the store."""
     said = decided.facts_of(event)
     alike = (
         asked.agent in ("", event.agent)
@@ -114,17 +114,17 @@ def fits(event: AuditEvent, asked: Asked) -> bool:
 
 
 def place(event: AuditEvent) -> tuple[int, bytes]:
-    """Give the place of an event among others."""
+    """Return the sort position of an event."""
     return event.event_time, event.event_id
 
 
 def spelled_place(event: AuditEvent) -> str:
-    """Spell the place of an event, for an address."""
+    """Format the position of an event for a URL."""
     return f"{event.event_time}.{event.event_id.hex()}"
 
 
 def read_place(text: str) -> tuple[int, bytes]:
-    """Read a place; empty is that of none.
+    """Parse a position; empty means none.
 
     Raises:
         UsageError: It is none.

@@ -1,4 +1,4 @@
-"""What the inventory declared while each snapshot stood: for the stitching of chains."""
+"""Declared users and owners of subjects over time, from the snapshot history."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ _NAMED = (OwnerState.ATTESTED, OwnerState.CONFIRMED, OwnerState.INFERRED)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An inventory and the interval in which it was the latest.
+    """Inventory and the interval in which it was the latest.
 
     Attributes:
         inventory: As of that time; without the facts of trails.
@@ -31,7 +31,7 @@ class Standing:
 
 
 def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
-    """Tell, for each identity, credential and agent, who used and owned it, and when.
+    """List who used and owned each identity, credential and agent, and when.
 
     Args:
         history: Oldest first, without gaps.
@@ -58,7 +58,7 @@ def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
 
 
 def _split(history: Iterable[Standing]) -> Iterator[Standing]:
-    """Part what the first snapshot saw from what it is taken to have seen earlier."""
+    """Split the first interval into its observed and its assumed part."""
     for standing in history:
         taken = min(standing.inventory.at, standing.valid_to)
         if standing.valid_from == 0 and taken > 0:
@@ -81,7 +81,7 @@ def _same(before: DeclaredUse, use: DeclaredUse) -> bool:
 
 @dataclass(slots=True)
 class _Users:
-    """Agents and tools that use a subject, each with the place that says so."""
+    """Agents and tools that use a subject, each with the place that declares it."""
 
     places: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -116,7 +116,7 @@ def _uses(standing: Standing) -> Iterator[DeclaredUse]:
 
 
 def _users(inventory: Inventory) -> Mapping[str, _Users]:
-    """Return per identity and credential the agents and tools that act through it.
+    """Return the agents and tools that act through each identity and credential.
 
     A tool that is switched off counts where nothing else carries the subject: its
     client's rule lies in a file that the agent can edit.
@@ -131,7 +131,7 @@ def _users(inventory: Inventory) -> Mapping[str, _Users]:
 
 
 def _users_by(inventory: Inventory, *, enabled: bool) -> dict[str, _Users]:
-    """Return the users by tools that are on, or by those that are switched off."""
+    """Return the users through enabled tools, or through disabled ones."""
     users: dict[str, _Users] = defaultdict(_Users)
     for key, agent in inventory.agents.items():
         for use in agent.tools:
@@ -151,7 +151,7 @@ def _users_by(inventory: Inventory, *, enabled: bool) -> dict[str, _Users]:
 def _place(
     inventory: Inventory, agent: AgentEntity, use: ToolUse, credential: CredentialId
 ) -> str:
-    """Position of a credential in the entry of the tool, else in the agent's home."""
+    """Return the place of a credential: the tool's entry, else the agent's home."""
     entity = inventory.credentials.get(credential)
     sighting = sighting_of(entity, use) if entity is not None else None
     entry, scope = use.tool.seen.place, agent.agent.scope
@@ -162,7 +162,7 @@ def _place(
 
 
 def _own(inventory: Inventory, subject: str) -> Ownership | None:
-    """Owner of a subject, by evidence that does not flow from an assumed role.
+    """Return the owner by evidence that does not come from an assumed role.
 
     A platform agent and an ambient credential answer to the owner of the role that
     they use. That is the role's owner, and no chain names it as the person.
@@ -177,7 +177,7 @@ def _person(owner: Ownership | None) -> str:
 
 
 def _owner_place(owner: Ownership | None) -> str:
-    """Place of the strongest evidence for the owner, empty where none counts."""
+    """Return the place of the strongest evidence, empty if none counts."""
     for candidate in (owner.candidates if owner else ())[:1]:
         for item, weight in candidate.evidence[:1]:
             if weight > 0.0:

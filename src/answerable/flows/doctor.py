@@ -1,4 +1,4 @@
-"""`doctor`: what works on this machine, what does not, and what to do about it."""
+"""Checks of the installation and the machine (`doctor`)."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ _NEEDED = ("python", "packages", "store", "snapshot", "keys", "clock")
 def doctor(
     root: Path, *, now: int, home: Path | None = None, cwd: Path | None = None
 ) -> Document:
-    """Check what this machine offers.
+    """Check the installation, the store and the machine.
 
     Args:
         root: Folder of the store; it is not made when it is not there.
@@ -118,7 +118,7 @@ def _told(count: int) -> str:
 
 
 def _absent(root: Path) -> CheckItem:
-    """Say whether a store could be made: look at the nearest folder there is."""
+    """Check whether a store could be created, at the nearest existing folder."""
     there = next((p for p in (root, *root.parents) if p.exists()), root)
     if there == root and (not root.is_dir() or any(root.iterdir())):
         hint = "name an empty or new folder with --store"
@@ -175,7 +175,7 @@ def _home() -> Path | None:
 
 
 def _sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:
-    """Look whether the sources of a bare `scan` find anything; nothing is read."""
+    """Check whether the default sources of `scan` exist; nothing is read."""
     if home is None:
         hint = "set HOME, or name a source: answerable scan home:DIR"
         yield _check("home", False, "no home directory is known", hint)

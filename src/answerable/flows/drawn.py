@@ -1,4 +1,4 @@
-"""A seeded sample of questions about an account: who, what, on which resource."""
+"""Seeded random sample of permission questions about an account."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One call to judge."""
+    """One call to evaluate."""
 
     principal: IdentityId
     action: str
@@ -28,7 +28,7 @@ class Question:
 def draw(
     estate: Estate, principals: Sequence[Principal], glob: str, size: int, seed: int
 ) -> list[Question]:
-    """Draw questions, the same for the same snapshot, size and seed.
+    """Draw questions, deterministic for a snapshot, size and seed.
 
     Three in four are made of what the principal's own statements name, the others of
     any action of a service that policies speak of.
@@ -62,7 +62,7 @@ class _Draws:
             self._resources.setdefault("".join(service), []).append(resource)
 
     def question(self, principal: Principal) -> Question | None:
-        """Draw one question about a principal, None where the draw is no call."""
+        """Draw one question about a principal; None if the drawn call is impossible."""
         grants = (*principal.grants, *(principal.boundary or ()))
         if grants and self.random.random() < _FROM_POLICIES:
             return self._of_grant(principal, self.random.choice(grants))
@@ -116,7 +116,7 @@ def _names(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _literal(pattern: str, principal: Principal) -> str:
-    """Make a resource that a pattern matches: an account for an account, and so on."""
+    """Make a resource that matches a pattern, with a value for each placeholder."""
     plain = outward(pattern)
     while "${" in plain:
         head, _, tail = plain.partition("${")

@@ -1,4 +1,4 @@
-"""A key that was made elsewhere: what shows that its person holds it, and its enrolment."""
+"""Enrolment of an owner key that a browser made, with proof of possession."""
 
 import msgspec
 
@@ -17,7 +17,7 @@ LIFE = 90 * 86_400 * 10**9  # nanoseconds: a browser is less of a safe than a fi
 
 
 def possession(store: Store, public: bytes, person: PersonId) -> bytes:
-    """Give what a key signs, as a payload of type `POSSESSION`, to show who has it.
+    """Build the payload of type `POSSESSION` that a key signs to prove possession.
 
     Nobody is given a key that somebody else holds: it would be lost to them.
     """
@@ -39,7 +39,7 @@ def enroll(
     uid: int,
     now: int,
 ) -> Document:
-    """Record that a key is a person's, whose browser made it.
+    """Record the owner key that a person's browser made.
 
     Args:
         store: Where.

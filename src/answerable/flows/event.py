@@ -1,4 +1,4 @@
-"""One event whole: what was logged, the chain behind it, what happened beside it."""
+"""One event with its chain and the events of the same run or credential."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _AROUND = 600 * 10**9  # nanoseconds before and after, where no run is named
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What happened beside an event.
+    """Events related to an event.
 
     Attributes:
         by: What they share: `run`, `credential`, or nothing.
@@ -33,13 +33,13 @@ class Beside:
 
 
 def found(store: Store, scene: Scene, event_id: bytes) -> list[LineageRow]:
-    """Give the records of an id that may be told of, each with its chain."""
+    """Return the visible records of an event id, each with its chain."""
     rows = rows_of(finding.by_id(store, event_id), scene)
     return [row for row in rows if may_tell(row.chain, scene.only)]
 
 
 def beside(store: Store, scene: Scene, event: AuditEvent) -> Beside:
-    """Give what happened in the same run; without one, with the same credential."""
+    """Find the events of the same run, or of the same credential if no run is named."""
     if event.run:
         shared, value, span = "run", event.run, Filter()
     elif event.credential:

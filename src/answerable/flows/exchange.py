@@ -1,4 +1,4 @@
-"""Exchange: what was shown is verified, decided on, committed, and signed.
+"""Token exchange: verify, decide, commit, sign.
 
 The story of requests of the token endpoint, but for their evidence: the record of each
 comes back with the answer, and nothing leaves before that is on disk. Each step can end
@@ -44,14 +44,14 @@ _GRANT = OAuthError.INVALID_GRANT
 
 
 class Signs(Protocol):
-    """Whoever holds the signing key."""
+    """Holder of the signing key."""
 
     def sign(self, claims: Mapping[str, object], typ: str, now: float) -> str:
-        """Sign claims: a compact JWS."""
+        """Sign claims as a compact JWS."""
 
 
 class Outcomes(msgspec.Struct, frozen=True, gc=False):
-    """What became of a request.
+    """Result of a token exchange request.
 
     Attributes:
         record: For the evidence; durable before anything is answered.
@@ -74,7 +74,7 @@ class Outcomes(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What a configuration puts in force.
+    """Trust rules and issuers in force.
 
     Attributes:
         rules: The rules.
@@ -90,7 +90,7 @@ class InForce:
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
-    """What is given, once it is on record.
+    """Token that is issued once it is committed.
 
     Attributes:
         exchange: What has to be committed first.
@@ -115,7 +115,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True, repr=False)
 class _Story:
-    """One request on its way.
+    """State of one request between the steps.
 
     Attributes:
         shown: What came.
@@ -131,7 +131,7 @@ class _Story:
 
 
 class Exchanges:
-    """The token endpoint's story.
+    """Use case of the token endpoint.
 
     Args:
         url: Our `iss`.
@@ -165,15 +165,15 @@ class Exchanges:
 
     @property
     def in_force(self) -> InForce:
-        """What is decided by now."""
+        """Configuration in force."""
         return self._in_force
 
     def swap(self, in_force: InForce) -> None:
-        """Decide by something else from the next request on."""
+        """Replace the configuration for all later requests."""
         self._in_force = in_force
 
     def standing(self, now: float) -> Standing:
-        """Give what is in force now."""
+        """Return the state that a decision reads at this moment."""
         in_force = self._in_force
         return Standing(
             url=self._url,
@@ -204,7 +204,7 @@ class Exchanges:
     def exchange_all(
         self, shown: Sequence[Shown], now: float
     ) -> list[Outcomes | Exception]:
-        """Serve several requests, each for itself.
+        """Serve several requests independently of each other.
 
         Args:
             shown: What came.
@@ -226,7 +226,7 @@ class Exchanges:
     def prepare_all(
         self, shown: Sequence[Shown], now: float
     ) -> list[Prepared | Outcomes | Exception]:
-        """Serve requests up to where they are committed, or to their refusal."""
+        """Serve requests up to the commit, or to their refusal."""
         stories = [_Story(each) for each in shown]
         for step in (self._find, self._decide, self._sign):
             for story in stories:
@@ -237,6 +237,7 @@ class Exchanges:
     def _commit_all(
         self, ready: Sequence[Prepared], now: float
     ) -> Sequence[Committed | Exception]:
+        """Commit prepared exchanges in one transaction."""
         if not ready:
             return ()
         try:
@@ -254,7 +255,7 @@ class Exchanges:
         return self.finish(prepared, committed)
 
     def finish(self, prepared: Prepared, committed: Committed | None) -> Outcomes:
-        """Serve the rest, once the exchange is on record.
+        """Finish a request once its exchange is committed.
 
         Args:
             prepared: What was to be committed.
@@ -304,7 +305,7 @@ class Exchanges:
 
 
 def _take(step: Callable[[_Story, float], None], story: _Story, now: float) -> None:
-    """Take one step of one story; whatever goes wrong ends that one alone."""
+    """Run one step for one request; an error ends only that request."""
     try:
         step(story, now)
     except NotGiven as refused:
@@ -320,7 +321,7 @@ def _refused(shown: Shown, found: Found, refusal: Refusal) -> Outcomes:
 
 
 def _exchange_of(found: Found, minting: Minting, sha256: bytes) -> Exchange:
-    """Say what has to be on record, all of it or nothing."""
+    """Build the exchange that is committed as one transaction."""
     issued = IssuedToken(
         jti=str(minting.claims["jti"]),
         delegation=minting.delegation.id,
@@ -339,7 +340,7 @@ def _exchange_of(found: Found, minting: Minting, sha256: bytes) -> Exchange:
 
 
 def _refusal_of(committed: Committed, proof: Use | None) -> Refusal:
-    """Say why a commit was not done."""
+    """Explain why a commit was rejected."""
     of_proof = proof is not None and committed.use == proof
     match committed.outcome:
         case Outcome.SEEN if of_proof:

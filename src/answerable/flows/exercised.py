@@ -1,4 +1,4 @@
-"""What somebody may do beside what they do: rows of reach, with the calls that fit.
+"""Permissions of a subject next to its recorded calls, row by row.
 
 `reach --used` goes action by action; this goes row by row as policies write them, and
 so is as short as they are.
@@ -44,7 +44,7 @@ def exercised(
     trail: Trail,
     accounts: frozenset[str],
 ) -> list[ExercisedItem]:
-    """Set what is called beside what is granted and reachable.
+    """Compare granted and reachable permissions with recorded calls.
 
     Args:
         subject: Whose.
@@ -84,7 +84,7 @@ def _most(one: str, other: str) -> str:
 
 
 def _told(action: str, trail: Trail, accounts: frozenset[str]) -> bool:
-    """Tell whether silence about a pattern of actions says that it was not called."""
+    """Return whether "no call" of a pattern means that it was not called."""
     if "*" not in action and "?" not in action:
         return not trail.lacks(action, accounts)
     service = action.partition(":")[0]
@@ -126,7 +126,7 @@ def _last(calls: Sequence[Calls]) -> str | None:
 
 
 def counted(items: Sequence[ExercisedItem]) -> Iterator[tuple[str, int | None]]:
-    """Count patterns: granted, reachable, used and blocked; None where not known."""
+    """Count patterns: granted, reachable, used and blocked; None if not known."""
     yield "granted", _allowed(item["granted"] for item in items)
     yield "reachable", _allowed(item["reachable"] for item in items)
     yield "used", _called([item["used"] for item in items])
@@ -134,13 +134,13 @@ def counted(items: Sequence[ExercisedItem]) -> Iterator[tuple[str, int | None]]:
 
 
 def _allowed(verdicts: Iterable[str]) -> int | None:
-    """Count what is allowed, None where nothing is and some of it is not known."""
+    """Count allowed patterns; None if none is allowed and some are not known."""
     found = Counter(verdicts)
     allowed = found["always"] + found["only-if"]
     return None if not allowed and found[_UNKNOWN] else allowed
 
 
 def _called(counts: Sequence[int | None]) -> int | None:
-    """Count what was called, None where nothing is and the logs do not tell of all."""
+    """Count called patterns; None if none is called and the logs are incomplete."""
     called = sum(bool(count) for count in counts)
     return None if not called and None in counts else called

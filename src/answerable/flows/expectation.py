@@ -1,4 +1,4 @@
-"""`can --expect`: a verdict that must hold without an assumption nobody accepted.
+"""Expected verdict of `can --expect`, with explicitly accepted assumptions.
 
 A `not-known` settles nothing, and neither does a source that could not be read whole:
 the command then ends with exit code 3 whatever `--allow-partial` says.
@@ -16,7 +16,7 @@ from answerable.reach.verdict.formula import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """A verdict that is expected of an answer.
+    """Expected verdict of an answer.
 
     Attributes:
         verdict: `always`, `only-if` or `never`; empty where none is expected.
@@ -27,7 +27,7 @@ class Expectation:
     accepted: frozenset[str] = frozenset()
 
     def fails(self, item: CanItem, *, unread: bool) -> bool:
-        """Tell whether the answer is known to be another one."""
+        """Return whether the answer is known to differ."""
         if not self.verdict or item["verdict"] == Verdict.NOT_KNOWN:
             return False
         if unread and item["verdict"] == Verdict.ONLY_IF:
@@ -35,7 +35,7 @@ class Expectation:
         return item["verdict"] != self.verdict
 
     def undecided(self, item: CanItem, *, partial: bool, unread: bool) -> str:
-        """Say why it neither holds nor fails, empty where it does.
+        """Explain why the expectation neither holds nor fails; empty if it does.
 
         Args:
             item: The answer.
@@ -56,7 +56,7 @@ class Expectation:
 
 
 def read_assumptions(texts: Iterable[str]) -> frozenset[str]:
-    """Read the names of accepted assumptions, separated by commas.
+    """Parse the names of accepted assumptions, separated by commas.
 
     A word of coverage is taken as well as the name that stands for it.
 

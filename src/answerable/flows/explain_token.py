@@ -1,4 +1,4 @@
-"""One token, read without trusting it: what it says, what holds, which rule would fit."""
+"""Diagnosis of one unverified token: claims, checks, and the matching rule."""
 
 from collections.abc import Callable, Iterator
 
@@ -27,7 +27,7 @@ _MAX = 200  # characters of a value
 def explain_token(
     unverified_token: str, reading: Reading, keys: Keys, now: int
 ) -> Document:
-    """Say of a token what it claims, whether it would verify, and which rule fits.
+    """Explain the claims of a token, whether it would verify, and which rule matches.
 
     Neither the token nor its signature is in the answer.
 
@@ -101,7 +101,7 @@ def _issuer(payload: JsonObject, config: Config) -> PinnedIssuer | None:
 def _verifies(
     unverified_token: str, issuer: PinnedIssuer, keys: KeySet | None, now: int
 ) -> TokenCheckItem:
-    """Verify it as each type that the issuer is pinned for."""
+    """Verify the token as each type that the issuer is pinned for."""
     if keys is None:
         hint = "only keys that lie in a file are read here"
         return _check("verifies", None, "its issuer's keys are not at hand", hint)
@@ -121,7 +121,7 @@ def _verifies(
 def _rules(
     payload: JsonObject, reading: Reading, config: Config
 ) -> Iterator[TokenCheckItem]:
-    """Say whether rules are in force, whether one fits, and of each why not."""
+    """Check whether rules are in force and which one matches, with the reasons."""
     hint = "answerable sts rules shows them"
     holds = reading.holds_rules
     yield _check("the rules are in force", holds, "" if holds else "one is wrong", hint)

@@ -1,4 +1,4 @@
-"""What a question states besides its subject: condition keys, and two policies."""
+"""Stated request context of a permission query: condition keys and two policies."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
@@ -25,7 +25,7 @@ _HINT = 'expected {"Version": "2012-10-17", "Statement": [...]}, as AWS writes p
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is taken as said.
+    """Condition keys and policies that a query states.
 
     Attributes:
         context: Condition keys of the request.
@@ -39,7 +39,7 @@ class Given:
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """The policies that stand in no snapshot."""
+        """Stated policies, which are in no snapshot."""
         return tuple(policy for policy in (self.session, self.endpoint) if policy)
 
 
@@ -50,7 +50,7 @@ def read_given(
     endpoint_policy: str,
     now: int,
 ) -> Given:
-    """Read what a question states.
+    """Parse the condition keys and policies that a query states.
 
     Args:
         facts: The snapshot's; a key that its policies name is a key.
@@ -81,7 +81,7 @@ def read_given(
 def read_context(
     pairs: Iterable[str], without: Iterable[str] = ()
 ) -> dict[str, tuple[str, ...]]:
-    """Read `KEY=VALUE` pairs; a key given twice has both values.
+    """Parse `KEY=VALUE` pairs; a repeated key has several values.
 
     Args:
         pairs: The pairs.
@@ -118,7 +118,7 @@ def read_context(
 def of_session(
     facts: Facts, subject: str, context: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, Mapping[str, tuple[str, ...]]]:
-    """Read the ARN of a role's session as its role, with the session's name stated.
+    """Resolve the ARN of a role session to its role, and state the session name.
 
     Args:
         facts: The snapshot's.
@@ -157,7 +157,7 @@ def _is_role(identity: Identity, account: str, name: str) -> bool:
 
 
 def _known(key: str, written: Container[str]) -> None:
-    """Tell whoever mistypes a key; one that nobody knows may be new."""
+    """Refuse a condition key that looks like a misspelling of a known one."""
     if key_class(key).kind is not Kind.UNKNOWN or key.lower() in written:
         return
     if ":" not in key:
@@ -177,7 +177,7 @@ def _known(key: str, written: Container[str]) -> None:
 
 
 def _written(facts: Facts) -> dict[str, set[str]]:
-    """Collect the keys that policies name, each with its operators."""
+    """Collect the condition keys of policies, each with its operators."""
     found: dict[str, set[str]] = defaultdict(set)
     for policy in facts.policies:
         for statement in policy.statements:
@@ -191,7 +191,7 @@ def _stated(location: str, layer: Layer, now: int) -> Policy:
 
 
 def read_policy(location: str, layer: Layer, now: int, *, option: str) -> Policy:
-    """Read one policy from a file; a statement that cannot be read is kept as unread.
+    """Read one policy from a file; an unreadable statement is kept as unread.
 
     Args:
         location: The file.

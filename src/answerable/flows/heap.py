@@ -1,4 +1,4 @@
-"""Python's search for cycles, put off while a story builds what holds none.
+"""Suspension of Python's cyclic garbage collector while large immutable data is built.
 
 A snapshot of ten thousand identities is millions of small immutable objects. The search
 walks over all of them again and again while more are built, and finds nothing: it took
@@ -22,7 +22,7 @@ atexit.register(gc.unfreeze)
 
 @contextmanager
 def settled(*, replaces: bool = False) -> Iterator[None]:
-    """Build without searching; what was built is left out of later searches.
+    """Suspend collection while building, and exclude the result from later collections.
 
     Args:
         replaces: Whether what an earlier call built was let go of: it is collected, and

@@ -1,4 +1,4 @@
-"""Commands worth trying next, spelled so that a shell reads the same words."""
+"""Suggested follow-up commands, quoted for a shell."""
 
 import re
 import shlex
@@ -9,12 +9,12 @@ _WRITERS = ("attest", "ingest", "scan")
 
 
 def command(*words: str) -> str:
-    """Spell an `answerable` command; a word that a shell would change is quoted."""
+    """Format an `answerable` command with shell quoting."""
     return shlex.join(("answerable", *words))
 
 
 def in_store(following: str, store: str) -> str:
-    """Spell a command for the store that was named, at its end.
+    """Append the named store to a command.
 
     Args:
         following: A command, or empty.
@@ -29,7 +29,7 @@ def in_store(following: str, store: str) -> str:
 
 
 def text_in_store(text: str, store: str) -> str:
-    """Name the store in every command of a sentence, so that each can be copied."""
+    """Append the named store to every command in a sentence."""
     if not store or "--store" in text:
         return text
     named = f"answerable --store {shlex.quote(store)} "

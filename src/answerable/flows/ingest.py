@@ -1,4 +1,4 @@
-"""`ingest`: audit logs to sealed evidence."""
+"""Ingestion of audit logs into sealed evidence (`ingest`)."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +45,7 @@ def ingest(
     now: int,
     progress: Progress = no_progress,
 ) -> Document:
-    """Read audit logs, store what is new, and seal it.
+    """Read audit logs, store new events, and seal them.
 
     Args:
         store: Where to.
@@ -87,7 +87,7 @@ def ingest(
 
 
 def _following(store: Store, now: int) -> str:
-    """Spell a question that the newest events answer, empty where there are none."""
+    """Suggest a `trace` command for the newest events; empty if there are none."""
     _, last = first_and_last(store)
     if not last:
         return ""
@@ -97,7 +97,7 @@ def _following(store: Store, now: int) -> str:
 
 @contextmanager
 def few_collections() -> Iterator[None]:
-    """Look for cycles rarely: batches hold none, and the search costs a tenth."""
+    """Reduce garbage collection while batches are read: it costs a tenth."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
     try:

@@ -1,4 +1,4 @@
-"""Investigation: who stands behind what was done, a page at a time, newest first."""
+"""Search of lineage rows, newest first and page by page."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ Test = Callable[[Chain], bool]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What an answer is made of, besides the events.
+    """Inventory, chains and visibility that a search runs over.
 
     Attributes:
         inventory: The snapshot.
@@ -55,7 +55,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """The names of a query, as `naming` asks for them."""
+    """Names of a query, in the form of `naming.Named`."""
 
     person: str
     agent: str
@@ -66,7 +66,7 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What happened in one span.
+    """Events in one span of time.
 
     Attributes:
         at: Its start, UTC nanoseconds.
@@ -79,7 +79,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What happened when.
+    """Histogram of events over time.
 
     Attributes:
         bars: Spans with events in them, oldest first.
@@ -97,7 +97,7 @@ class Times:
 
 
 def wanted(scene: Scene, query: Query, *, now: int) -> Wanted:
-    """Say which events a query asks for.
+    """Build the event filter of a query.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is none.
@@ -133,7 +133,7 @@ def investigate(
     limit: int = PAGE,
     person: str = "",
 ) -> tuple[Document, str]:
-    """Give lineage rows, newest first, and the cursor of the page after.
+    """Return lineage rows, newest first, and the cursor of the next page.
 
     Args:
         store: Where the events are.
@@ -167,7 +167,7 @@ def investigate(
 def times(
     store: Store, asked: Wanted, known: Sequence[TraceItem] | None = None
 ) -> Times:
-    """Count what was done over time, in at most sixty spans.
+    """Count events over time, in at most sixty spans.
 
     Args:
         store: Where the events are.
@@ -206,7 +206,7 @@ def times(
 
 
 def _counted_of(items: Sequence[TraceItem]) -> tuple[int, Sequence[finding.Count]]:
-    """Count rows that are here, by the second."""
+    """Count the given rows by the second."""
     counts = Counter(
         (moment(item["event_time"], 0, "event_time"), item["outcome"]) for item in items
     )
@@ -224,7 +224,7 @@ def _counted(
 
 
 def rows_of(events: Sequence[AuditEvent], scene: Scene) -> Iterator[LineageRow]:
-    """Join events with their chains; one that came meanwhile has the chain of its own."""
+    """Join events with their chains; stitch a chain for an event that has none yet."""
     joints = {naming.joint_of(event) for event in events}
     stitched = Chains.of(scene.chains).by_joint
     known = {joint: stitched[joint] for joint in joints if joint in stitched}
@@ -237,14 +237,14 @@ def rows_of(events: Sequence[AuditEvent], scene: Scene) -> Iterator[LineageRow]:
 
 
 def may_tell(chain: Chain, only: Only) -> bool:
-    """Tell whether deeds of a chain may be told to somebody."""
+    """Return whether events of a chain are visible to a caller."""
     if only is None:
         return True
     return any(each in only for each in (*chain.agent_path, *chain.identity_path))
 
 
 def _named(scene: Scene) -> Scene:
-    """Leave out chains that may not be told of: their names are proposed to nobody."""
+    """Drop invisible chains, so that no completion names them."""
     if scene.only is None:
         return scene
     told = (
@@ -257,7 +257,7 @@ def _named(scene: Scene) -> Scene:
 
 
 def _ways(scene: Scene, query: Query) -> list[Part]:
-    """Give the ways in which an event may fit: by who acted, or by what was touched."""
+    """Build the alternatives of a filter: by actor, or by touched resource."""
     scene = _named(scene)
     asked = _Named(*(query.get(f) for f in naming.FIELDS))
     identity = asked.identity
@@ -275,7 +275,7 @@ def _ways(scene: Scene, query: Query) -> list[Part]:
 
 
 def _near(scene: Scene, asked: _Named) -> Sequence[JointChains]:
-    """Leave out chains in which an id that was asked for does not stand."""
+    """Drop chains that do not hold a requested id."""
     chains = scene.chains
     if scene.only is not None or not isinstance(chains, Chains):
         return chains  # made for this question alone: looking at each costs less
@@ -303,7 +303,7 @@ def _status(text: str) -> Test:
 
 
 def statuses(chain: Chain) -> Mapping[str, HopStatus]:
-    """Say how each hop of who acted is known."""
+    """Return the status of each actor hop."""
     return {
         "person": chain.person.status,
         "agent": chain.agent.status,
@@ -315,7 +315,7 @@ def statuses(chain: Chain) -> Mapping[str, HopStatus]:
 def ways(
     chains: Sequence[JointChains], tests: Sequence[Test], words: Sequence[str]
 ) -> list[Part]:
-    """Divide what fits by the words that a chain holds: the event must hold the rest."""
+    """Split a filter by the words a chain holds: the event has to hold the others."""
     if not tests and not words:
         return [Part()]
     holds = [_holder(word) for word in words]
@@ -342,14 +342,14 @@ def ways(
 def _speaking(
     chains: Sequence[JointChains], words: Sequence[str]
 ) -> Sequence[JointChains]:
-    """Leave out chains that hold none of some words: they say nothing of who acted."""
+    """Drop chains that hold none of some words."""
     if not isinstance(chains, Chains) or any(map(naming.is_pattern, words)):
         return chains
     return chains.speaking(words)
 
 
 def _join(keys: list[Interval], joint: Joint, chain: Chain) -> None:
-    """Add an interval, or let the one before it go on."""
+    """Add an interval, or extend the previous one."""
     if keys and keys[-1][0] is joint and keys[-1][2] == chain.valid_from:
         keys[-1] = (joint, keys[-1][1], chain.valid_to)
     else:

@@ -1,4 +1,4 @@
-"""Agents, tools, credentials, identities and people as the lists show them."""
+"""Document items for agents, tools, credentials, identities and persons."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -32,18 +32,18 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999
 
 
 def spelled_time(at: int) -> str:
-    """Spell UTC nanoseconds as RFC 3339, to the second."""
+    """Format UTC nanoseconds as RFC 3339, to the second."""
     moment = _EPOCH + timedelta(seconds=min(at // 1_000_000_000, _LAST_SECOND))
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def maybe_time(at: int) -> str | None:
-    """Spell a time; 0 for one that is not known."""
+    """Format a time; None for 0 (not known)."""
     return spelled_time(at) if at else None
 
 
 def owner(inventory: Inventory, subject: str) -> OwnerItem:
-    """Show an owner as the lists do."""
+    """Build the owner item of a subject."""
     ownership = inventory.owners.get(subject)
     if ownership is None:
         return {"state": OwnerState.NONE.value, "person": None, "score": 0.0}
@@ -55,7 +55,7 @@ def owner(inventory: Inventory, subject: str) -> OwnerItem:
 
 
 def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
-    """Show an identity with the agents and credentials that reach it."""
+    """Build the item of an identity, with the agents and credentials that reach it."""
     ways = inventory.once("ways to identities", _ways)
     accounts = inventory.once("accounts with policies", _accounts_with_policies)
     # What only a file or a trail names has no id of the platform's own.
@@ -81,7 +81,7 @@ def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
 
 @dataclass(frozen=True, slots=True)
 class _Assigned:
-    """People by the role that they may become, and the other way round."""
+    """Persons by assumable role, and roles by person."""
 
     people: Mapping[str, list[AssignedItem]]
     roles: Mapping[str, set[str]]
@@ -104,7 +104,7 @@ def _assigned(inventory: Inventory) -> _Assigned:
 
 @dataclass(frozen=True, slots=True)
 class _Ways:
-    """Agents and credentials by the identity that they reach."""
+    """Agents and credentials by the identity they reach."""
 
     agents: Mapping[str, list[str]]
     credentials: Mapping[str, list[str]]
@@ -136,7 +136,7 @@ def person_item(
     owner_state: str = "",
     ids: Sequence[PersonId] = (),
 ) -> PersonItem:
-    """Show a person or team, with what is theirs in a state; but for what is suggested.
+    """Build the item of a person or team with what they own, suggestions excluded.
 
     Args:
         inventory: Where it is known.
@@ -165,7 +165,7 @@ def person_item(
 
 
 def owned_by_person(inventory: Inventory) -> Mapping[str, list[tuple[str, OwnerState]]]:
-    """Give what each person owns, with the state of that."""
+    """Index the subjects that each person owns, with the ownership state."""
     owned: dict[str, list[tuple[str, OwnerState]]] = defaultdict(list)
     for subject, ownership in inventory.owners.items():
         if ownership.person is not None:
@@ -174,7 +174,7 @@ def owned_by_person(inventory: Inventory) -> Mapping[str, list[tuple[str, OwnerS
 
 
 def tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolItem:
-    """Show a tool of an agent."""
+    """Build the item of a tool of an agent."""
     found = _tool_credentials(inventory, use)
     return {
         "id": use.tool.id,
@@ -192,7 +192,7 @@ def tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolItem:
 
 
 def agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
-    """Show an agent with its tools."""
+    """Build the item of an agent with its tools."""
     agent = entity.agent
     return {
         "id": agent.id,
@@ -229,7 +229,7 @@ def _agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
 
 
 def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredentialItem]:
-    """Show what a tool acts with; what proves an identity first, as it tells most."""
+    """Build the credentials of a tool, those that prove an identity first."""
 
     def telling(key: CredentialId) -> bool:
         entity = inventory.credentials.get(key)
@@ -254,7 +254,7 @@ def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredential
 
 
 def sighting_of(entity: CredentialEntity, use: ToolUse) -> Credential | None:
-    """Choose the sighting that a tool has a credential by.
+    """Select the sighting through which a tool holds a credential.
 
     That in the tool's own file goes before the login files of its home, and those
     before the files of others, where the same key may lie as well.
@@ -272,7 +272,7 @@ def sighting_of(entity: CredentialEntity, use: ToolUse) -> Credential | None:
 
 
 def credential_item(inventory: Inventory, entity: CredentialEntity) -> CredentialItem:
-    """Show a credential with every place it lies and its users; never a value."""
+    """Build the item of a credential with its places and users, without its value."""
     users = inventory.once("users of credentials", _users)
     found = entity.sightings
     lying = [s for s in found if s.cls is not CredentialClass.RECORD]
@@ -302,7 +302,7 @@ def credential_item(inventory: Inventory, entity: CredentialEntity) -> Credentia
 
 @dataclass(frozen=True, slots=True)
 class _Users:
-    """Agents and tools by the credential that they act with."""
+    """Agents and tools by the credential they use."""
 
     agents: Mapping[str, Sequence[str]]
     tools: Mapping[str, Sequence[str]]
@@ -323,7 +323,7 @@ def _users(inventory: Inventory) -> _Users:
 
 
 def _unseen(key: CredentialId) -> str:
-    """Say what a key is that only a trail tells of."""
+    """Return the kind of a key that only an audit log names."""
     return "aws-access-key" if key.startswith("cred:aws/AKIA") else ""
 
 

@@ -1,4 +1,4 @@
-"""Every kind of policy, and the part it has in one answer: none is left unmentioned."""
+"""Role of each policy layer in one answer; every layer is listed."""
 
 from collections.abc import Collection, Iterator
 
@@ -28,7 +28,7 @@ _WORDS = {
 def layers_of(
     asked: Asked, reply: Reply, action: str, resource: str, absent: Collection[str]
 ) -> list[LayerItem]:
-    """Say of each layer whether it decided, took part, or is not known.
+    """List for each layer whether it decided, took part or is not known.
 
     Args:
         asked: The question's estate.
@@ -90,7 +90,7 @@ def _of_account(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
 
 
 def _of_rcps(asked: Asked, reply: Reply, action: str, resource: str) -> str:
-    """Say of resource control policies what coverage says of them."""
+    """Return the state of resource control policies, in agreement with coverage."""
     estate, actor = asked.estate, _actor(asked, reply)
     owner = estate.place(resource).owner if "*" not in resource else ""
     account = estate.accounts.get(owner)

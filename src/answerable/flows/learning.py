@@ -1,4 +1,4 @@
-"""`baseline learn`: what records show of an agent, as profiles that nobody has signed."""
+"""Profiles learned from recorded calls of an agent, stored as unsigned drafts."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ WINDOW = 90 * 86_400 * 10**9  # nanoseconds
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A watched call, read.
+    """Recorded call of a watched agent, decoded.
 
     Attributes:
         row: As it was recorded.
@@ -47,7 +47,7 @@ class Call:
 
 
 def calls(store: Store, agent: AgentId, *, since: int, until: int) -> list[Call]:
-    """Read the watched calls of an agent, in the order of their records.
+    """Read the recorded calls of an agent, in the order of their records.
 
     Args:
         store: Where.
@@ -74,7 +74,7 @@ def _came(seen: Observation, row: WatchedCall) -> Observation:
 
 
 def runs(found: Iterable[Call], identity: str) -> Iterator[Run]:
-    """Put the calls of one identity together to runs."""
+    """Group the calls of one identity into runs."""
     by_run: dict[str, list[Call]] = defaultdict(list)
     for each in found:
         if each.acted.identity == identity:
@@ -97,14 +97,14 @@ def runs(found: Iterable[Call], identity: str) -> Iterator[Run]:
 
 
 def state_of(found: list[Call], identity: str) -> State:
-    """Give what runs of one identity contribute."""
+    """Fold the runs of one identity into a learning state."""
     return fold({}, runs(found, identity))
 
 
 def learned(
     found: list[Call], subject: Subject, terms: Terms, now: int, before: Profile | None
 ) -> Profile:
-    """Learn the profile of a subject, to come after another one.
+    """Learn the profile of a subject, as successor of another one.
 
     Calls of tools that the profile before renamed count under their new names.
 
@@ -136,13 +136,13 @@ def learned(
 
 
 def subjects(found: Iterable[Call]) -> list[Subject]:
-    """List whose behaviour calls show."""
+    """List the subjects of some calls."""
     named = {(c.acted.identity, c.row.agent, c.server) for c in found}
     return [Subject(*each) for each in sorted(named)]
 
 
 def kept(store: Store, name: str) -> tuple[str, Profile]:
-    """Give a profile by its digest, or the beginning of it.
+    """Load a profile by its digest or a prefix of it.
 
     Raises:
         UsageError: None is called so, or several are.

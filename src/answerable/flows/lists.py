@@ -1,4 +1,4 @@
-"""The lists: agents, identities, credentials, people, tools; and their coverage."""
+"""Lists of agents, identities, credentials, persons and tools, with their coverage."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -45,7 +45,7 @@ LISTS = tuple(_MADE_FROM)
 def coverage(
     inventory: Inventory, now: int, not_collected: Sequence[str] = ()
 ) -> Coverage:
-    """Say what an answer rests on.
+    """Build the coverage of an answer from an inventory.
 
     Args:
         inventory: The snapshot.
@@ -56,7 +56,7 @@ def coverage(
 
 
 def coverage_of_list(kind: str, inventory: Inventory, now: int) -> Coverage:
-    """Say what a list rests on, and what it would be longer for.
+    """Build the coverage of a list, with the data that could extend it.
 
     Args:
         kind: Word of the document.
@@ -68,20 +68,20 @@ def coverage_of_list(kind: str, inventory: Inventory, now: int) -> Coverage:
 
 
 def missing_from(kind: str, inventory: Inventory) -> list[str]:
-    """Name what was not collected of what a list is made from."""
+    """List the uncollected data that a list depends on."""
     seen = {word for each in inventory.coverage for word in each.collected}
     return [word for word in _MADE_FROM.get(kind, ()) if word not in seen]
 
 
 def count(kind: str, inventory: Inventory, number: int) -> int | None:
-    """Give a count of a list: none at all is not known where a source is missing."""
+    """Return a count; None for zero while a source is missing."""
     return None if not number and missing_from(kind, inventory) else number
 
 
 def coverage_of(
     sources: Sequence[SourceCoverage], now: int, not_collected: Sequence[str] = ()
 ) -> Coverage:
-    """Say the same of some sources."""
+    """Build the coverage of an answer from some sources."""
     items: list[SourceItem] = [
         {
             "source": each.source,
@@ -101,12 +101,12 @@ def coverage_of(
 
 
 def no_coverage() -> Coverage:
-    """Cover nothing: the answer rests on no source."""
+    """Return the coverage of an answer that rests on no source."""
     return {"partial": False, "sources": [], "seen": [], "not_collected": []}
 
 
 def problem_line(problem: Problem) -> str:
-    """Say a problem in one line."""
+    """Format a problem as one line."""
     what = " ".join(problem.what.split())
     if problem.place and problem.place not in what:
         return f"{problem.kind}: {problem.place}: {what}"
@@ -140,7 +140,7 @@ def identities(
 def credentials(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
-    """List credentials with every place they lie; never a value."""
+    """List credentials with every place they are in; never a value."""
     inventory = aged(inventory, now)
     items = [credential_item(inventory, e) for e in inventory.credentials.values()]
     kept = _filtered(items, owner_state, kind)
@@ -152,7 +152,7 @@ def credentials(
 def people(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
-    """List people and teams with what they answer for.
+    """List persons and teams with what they own.
 
     `kind` is `person` or `team`; `owner_state` keeps what is owned in that state.
     What a person is merely suggested for is not theirs, and shown only when asked for.
@@ -196,7 +196,7 @@ def tools(
 
 
 def known_state(owner_state: str) -> None:
-    """Refuse what is no state of an owner."""
+    """Refuse an unknown ownership state."""
     if owner_state and owner_state not in set(OwnerState):
         states = ", ".join(OwnerState)
         raise UsageError(f"unknown owner state (got {owner_state[:80]!r})", states)
@@ -216,7 +216,7 @@ def _filtered(
 
 
 def refuse_misspelled(what: str, given: str, known: Iterable[str]) -> None:
-    """Refuse a word that nothing has where it is nearly one that something has.
+    """Refuse a word that matches nothing and is close to a known one.
 
     Raises:
         UsageError: It is.
@@ -229,7 +229,7 @@ def refuse_misspelled(what: str, given: str, known: Iterable[str]) -> None:
 
 
 def _searched(kind: str, kinds: Collection[str], count: int) -> str:
-    """Say in what none was found; and which kinds there are, where it is none of them.
+    """Describe the search that found nothing, with the kinds that exist.
 
     Args:
         kind: That was asked for, empty for each.

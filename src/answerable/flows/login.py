@@ -1,4 +1,4 @@
-"""Who is signed in: the ID token of a person, kept until it expires and no longer.
+"""Stored sign-in of a person: the ID token, kept until it expires.
 
 It is no key to anything alone: the token service takes it beside an attested agent, and
 only under a rule that lets that agent act for people of that issuer. No refresh token
@@ -28,7 +28,7 @@ _ANEW = "answerable logout removes it; then sign in again"
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A person who signed in.
+    """Signed-in person with the ID token.
 
     Attributes:
         issuer: Name of the issuer in the configuration, or its address where the
@@ -48,7 +48,7 @@ class LoggedIn:
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file."""
+    """Content of the login file."""
 
     schema: str
     issuer: str
@@ -63,7 +63,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def login_folder(environ: Mapping[str, str], home: Path) -> Path:
-    """Find the folder that the ID token is kept in.
+    """Find the folder that the ID token is stored in.
 
     `$XDG_RUNTIME_DIR/answerable`, in memory and gone when the person logs out of the
     machine; else `$XDG_STATE_HOME/answerable`, else `~/.local/state/answerable`.
@@ -80,7 +80,7 @@ def login_folder(environ: Mapping[str, str], home: Path) -> Path:
 
 
 def keep(folder: Path, logged_in: LoggedIn) -> None:
-    """Keep a sign-in, for its user alone, in place of the one before.
+    """Store a sign-in, readable by its user only; it replaces the previous one.
 
     Raises:
         EnvironmentRefused: The folder cannot be used, or others may look into it.
@@ -105,7 +105,7 @@ def keep(folder: Path, logged_in: LoggedIn) -> None:
 
 
 def current_id_token(folder: Path, now: int) -> LoggedIn | None:
-    """Give the sign-in that is in force, for the token service as subject token.
+    """Load the current sign-in, whose ID token is the person's subject token.
 
     Args:
         folder: As `login_folder` says.
@@ -127,7 +127,7 @@ def current_id_token(folder: Path, now: int) -> LoggedIn | None:
 
 
 def forget(folder: Path) -> bool:
-    """Remove the sign-in; tell whether there was one.
+    """Remove the sign-in; return whether there was one.
 
     Raises:
         EnvironmentRefused: It may not be removed.
@@ -144,7 +144,7 @@ def forget(folder: Path) -> bool:
 
 
 def status(folder: Path, now: int) -> Document:
-    """Say who is signed in, where, and until when; never the token."""
+    """Show who is signed in, at which issuer and until when; never the token."""
     logged_in = current_id_token(folder, now)
     items: list[LoginItem] = []
     if logged_in is not None:

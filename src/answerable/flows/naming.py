@@ -1,4 +1,4 @@
-"""What a question's names mean: in the inventory, and in the trail for what is gone."""
+"""Resolution of names in a query, by inventory and audit logs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,36 +29,36 @@ FIELDS = ("person", "agent", "tool", "identity", "credential")
 
 
 class Named(Protocol):
-    """The part of a question that names who acted, through what."""
+    """Part of a query that names the actor."""
 
     @property
     def person(self) -> str:
-        """Of a person."""
+        """Name or pattern of a person."""
         ...
 
     @property
     def agent(self) -> str:
-        """Of an agent."""
+        """Name or pattern of an agent."""
         ...
 
     @property
     def tool(self) -> str:
-        """Of a tool."""
+        """Name or pattern of a tool."""
         ...
 
     @property
     def identity(self) -> str:
-        """Of an identity."""
+        """Name or pattern of an identity."""
         ...
 
     @property
     def credential(self) -> str:
-        """Of a credential."""
+        """Name or pattern of a credential."""
         ...
 
 
 def joint_of(event: AuditEvent) -> Joint:
-    """Give the joints of an event."""
+    """Return the joint of an event."""
     key = ChainKey(
         event.identity,
         event.credential,
@@ -74,7 +74,7 @@ def joint_of(event: AuditEvent) -> Joint:
 def tests(
     inventory: Inventory, chains: Sequence[JointChains], asked: Named
 ) -> list[Test]:
-    """Give what a chain must pass to be meant.
+    """Build the tests that a matching chain passes.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
@@ -101,7 +101,7 @@ def tests(
 
 
 def ids(inventory: Inventory, chains: Sequence[JointChains], asked: Named) -> list[str]:
-    """Give ids that stand in every chain that is meant; none where names are patterns.
+    """List ids that every matching chain holds; none if the names are patterns.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
@@ -120,12 +120,12 @@ def ids(inventory: Inventory, chains: Sequence[JointChains], asked: Named) -> li
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether a name asks for all that fit it."""
+    """Return whether a name is a pattern."""
     return "*" in text or "?" in text
 
 
 def fitting(pattern: str) -> Fits:
-    """Give what an id must pass to fit a pattern, whole or by one of its names."""
+    """Build the test whether an id matches a pattern, whole or by a short name."""
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern)
     compiled = re2.compile(f"(?s){spelled}")
 
@@ -139,7 +139,7 @@ def fitting(pattern: str) -> Fits:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Fits one id.
+    """Test for one id.
 
     Attributes:
         id: It.
@@ -177,7 +177,7 @@ def _person(inventory: Inventory, chains: Sequence[JointChains], text: str) -> F
 
 
 def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
-    """Find an identity by ARN or name, of a deleted one too.
+    """Resolve an identity by ARN or name, deleted ones included.
 
     Raises:
         UsageError: It is unknown or ambiguous.
@@ -198,7 +198,7 @@ def _credential(inventory: Inventory, chains: Sequence[JointChains], text: str) 
 
 
 def _known(inventory: Inventory, text: str, kind: Kind, *seen: Names) -> str:
-    """Find a name in what the trail saw, else in the inventory."""
+    """Resolve a name among ids in the audit logs, else in the inventory."""
     asked = text.strip()
     if any(asked in names.ids for names in seen):
         return asked
@@ -224,7 +224,7 @@ _LEAST = 3  # characters that a part of a name has
 
 
 def _holding(part: str, ids: Iterable[str]) -> set[str]:
-    """Ids that hold a part of a name, whatever its case."""
+    """Return the ids that contain part of a name, ignoring case."""
     folded = part.lower()
     if len(folded) < _LEAST:
         return set()
@@ -267,7 +267,7 @@ def _tool(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fit
 def doubted(
     inventory: Inventory, chains: Sequence[JointChains], asked: Named
 ) -> list[str]:
-    """Say of whom else rows are given, because only an alias of doubt joins them.
+    """List persons whose rows are included only because of an unconfirmed alias.
 
     An alias that an agent could have written finds rows; that both are one person is
     for a source to say that is believed.
@@ -292,7 +292,7 @@ def doubted(
 
 
 def _resolved(inventory: Inventory, text: str) -> str:
-    """Find a person: by their own id or handle before what is another's alias.
+    """Resolve a person: own ids and handles go before aliases of others.
 
     Raises:
         UsageError: None is called so, or several are.
@@ -308,7 +308,7 @@ def _joined(inventory: Inventory) -> People:
 def _persons(
     inventory: Inventory, chains: Sequence[JointChains], text: str
 ) -> frozenset[str]:
-    """Give every spelling of a person: ids and aliases that chains may carry."""
+    """List the ids and aliases of a person that chains may hold."""
     seen = Chains.of(chains).persons
     try:
         known = _resolved(inventory, text)

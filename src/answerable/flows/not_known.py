@@ -1,4 +1,4 @@
-"""The answer `not-known`: its rows, the source that would tell, and its limits."""
+"""Items for `not-known` verdicts, with the source that would resolve them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ from answerable.reach.verdict.formula import Verdict
 def unknown_items(
     inventory: Inventory, unknown: Iterable[UnknownSubject]
 ) -> list[UnknownItem]:
-    """Shape the reasons for a `not-known`, with the nearest id that was scanned."""
+    """Build the reasons of a `not-known` verdict, with the nearest scanned id."""
     return [
         {
             "id": each.id,
@@ -38,7 +38,7 @@ def unknown_items(
 
 
 def _nearest(inventory: Inventory, key: str) -> str:
-    """Give the nearest spelling of an identity that no source holds."""
+    """Return the scanned id whose spelling is nearest."""
     try:
         resolve(inventory, key, KINDS)
     except AnswerableError as error:
@@ -54,7 +54,7 @@ def unknown_row(
     unknown: UnknownSubject,
     hops: Sequence[Hop] = (),
 ) -> ReachItem:
-    """Shape a row of `reach` or `who-can` of which the verdict is not known."""
+    """Build a row of `reach` or `who-can` with a `not-known` verdict."""
     return {
         "subject": subject,
         "action": action,
@@ -72,7 +72,7 @@ def unknown_row(
 def unknown_rows(
     asked: Asked, found: Starts, subject: str, action: str, resource: str
 ) -> list[ReachItem]:
-    """List a row for everything that is not known of a subject's permissions."""
+    """Build a row for each unknown part of a subject's permissions."""
     inventory = asked.inventory
     rows = [
         unknown_row(inventory, subject, action, resource, each.unknown, each.hops)
@@ -97,7 +97,7 @@ def unknown_holders(asked: Asked) -> list[UnknownSubject]:
 
 
 def looked(asked: Asked) -> LookedItem:
-    """Say over which identities, accounts and platforms an answer looked."""
+    """Describe the identities, accounts and platforms that an answer covers."""
     summary = summary_of(asked.inventory, asked.graph)
     missing = Counter(
         (each.kind or "identity", each.subject.source) for each in summary.unknown
@@ -114,7 +114,7 @@ def looked(asked: Asked) -> LookedItem:
 
 
 def scan_command(unknown: Iterable[UnknownSubject]) -> str:
-    """Give the scan that would tell, empty where no source of this version does."""
+    """Return the scan that would supply the data; empty if no source does."""
     unknown = list(unknown)
     if not unknown:
         return ""

@@ -1,4 +1,4 @@
-"""Live scan of an AWS organisation: its tree first, then every account of it.
+"""Live scan of an AWS organization: its tree first, then its accounts in parallel.
 
 Accounts are read by a few threads at once, through one role in each. An account that was
 read is in the store and in a checkpoint, so that a scan that broke goes on where it was;
@@ -30,11 +30,11 @@ _ACCOUNT, _RESOURCES = "aws", "aws-resources"
 
 
 class _Stopped(Exception):  # noqa: N818 - raised in threads whose scan has ended
-    """The scan has ended; the thread that hears it ends too."""
+    """Signal that ends the worker threads of a scan."""
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """One account in a checkpoint."""
+    """Checkpoint entry of one account."""
 
     account: str
     stored: tuple[StoredSync, ...]
@@ -43,7 +43,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Account:
-    """One account while it is read.
+    """Scan of one account in progress.
 
     Attributes:
         member: Of the organisation.
@@ -61,13 +61,13 @@ class _Account:
 
     @property
     def name(self) -> str:
-        """Number and name, for people."""
+        """Number and name of the account."""
         return f"{self.member.account} {self.member.name}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One thing that a thread does: enter an account, or ask one connector."""
+    """Task of a thread: enter an account, or run one connector."""
 
     account: _Account
     connector: str = ""
@@ -75,7 +75,7 @@ class _Job:
 
 
 def is_organization(source: Source) -> bool:
-    """Tell whether a source is an organisation that is asked live.
+    """Return whether a source is a live AWS organization.
 
     Raises:
         UsageError: It names a role without a name.
@@ -86,7 +86,7 @@ def is_organization(source: Source) -> bool:
 def read(
     store: Store, source: Source, context: SyncContext, regions: tuple[str, ...]
 ) -> list[Outcome]:
-    """Read an organisation and its accounts into the store.
+    """Scan an organization and its accounts into the store.
 
     Returns:
         The organisation, then each account, by number. The first names the accounts
@@ -123,7 +123,7 @@ def _outcome(entry: _Entry) -> Outcome:
 
 
 class _Scan:
-    """One run over the accounts of an organisation.
+    """Scan of the accounts of an organization.
 
     Attributes:
         done: Entries of accounts that were read, by number.
@@ -145,7 +145,7 @@ class _Scan:
         self._refused: dict[str, _Entry] = {}
 
     def run(self, members: tuple[Member, ...]) -> list[_Entry]:
-        """Read every account that no earlier run has read.
+        """Scan every account that is not in the checkpoint.
 
         Returns:
             An entry for each, by number.
@@ -162,7 +162,7 @@ class _Scan:
         return [entries[member.account] for member in members]
 
     def _drive(self, pool: ThreadPoolExecutor, waiting: Iterator[Member]) -> None:
-        """Keep the threads busy: as many accounts are open as there are threads."""
+        """Keep the threads busy: at most one open account per thread."""
         running: dict[Future[object], _Job] = {}
 
         def submit(job: _Job) -> None:
@@ -212,7 +212,7 @@ class _Scan:
         return connector.sync("", replace(context, region=region))
 
     def _ended(self, job: _Job, future: Future[object]) -> list[_Job]:
-        """Take what a job gave; returns the jobs that follow from it."""
+        """Process the result of a job and return its follow-up jobs."""
         account = job.account
         try:
             result = future.result()
@@ -231,7 +231,7 @@ class _Scan:
         return [_Job(account, connector, region) for connector, region in places]
 
     def _regions_of(self, account: _Account, enabled: object) -> list[str]:
-        """Choose the regions to read, and name those that cannot be."""
+        """Select the regions to scan, and report those that cannot be."""
         if not isinstance(enabled, tuple):
             if not self._regions:
                 what = "ec2:DescribeRegions is not allowed: no region was read"
@@ -246,7 +246,7 @@ class _Scan:
         return [r for r in self._regions or enabled if r in enabled]
 
     def _finish(self, account: _Account) -> None:
-        """Store what an account gave; one that gave nothing is tried again next time."""
+        """Store the result of an account; a failed one is scanned again next time."""
         fetch.leave(account.context)
         now = self._context.now
         stored = tuple(

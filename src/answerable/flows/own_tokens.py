@@ -1,4 +1,4 @@
-"""Tokens that we gave, shown to us again: for what they say, and whether they live.
+"""Verification of tokens that this token service issued.
 
 What holds is on record. A token is read to find its record, and is dead where that is
 unknown, revoked, ended, or below something that a kill names.
@@ -22,7 +22,7 @@ LONGEST = 3600  # seconds that any token of ours lives
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A token of ours that holds.
+    """Verified own token whose delegation is live.
 
     Attributes:
         claims: What it says.
@@ -34,12 +34,12 @@ class Held:
 
     @property
     def delegation(self) -> Delegation:
-        """What it was given under."""
+        """Delegation that the token was issued under."""
         return self.chain.links[0]
 
 
 class OwnTokens:
-    """Reads tokens of ours.
+    """Verifier of own tokens.
 
     Args:
         url: Our `iss`.
@@ -67,11 +67,11 @@ class OwnTokens:
         self._keys, self._control, self._kills = keys, control, kills
 
     def is_ours(self, admitted: Admitted) -> bool:
-        """Tell whether a token says that it is ours; nothing is believed by that."""
+        """Return whether an unverified token names this service as its issuer."""
         return admitted.payload.get("iss") == self._pin.iss
 
     def read(self, unverified_token: str, now: float) -> SignedClaims:
-        """Verify a token of ours, for whichever audience it was given.
+        """Verify an own token, for any audience.
 
         Raises:
             TokenRefused: It is none.
@@ -79,7 +79,7 @@ class OwnTokens:
         return self._read(admit(unverified_token), now)
 
     def _read(self, admitted: Admitted, now: float) -> SignedClaims:
-        """Verify a token of ours, for whichever audience it was given.
+        """Verify an own token, for any audience.
 
         The audience is then the record's to allow: nobody is served here by a token
         because it was made for somebody else.
@@ -97,7 +97,7 @@ class OwnTokens:
             raise TokenRefused(Reason.SIGNATURE, "expected a key of ours") from None
 
     def held(self, admitted: Admitted, now: float) -> Held:
-        """Verify a token of ours, and see that it lives.
+        """Verify an own token and that it is live.
 
         Raises:
             TokenRefused: It is none, or it is dead.
@@ -110,7 +110,7 @@ class OwnTokens:
         return Held(claims, chain)
 
     def living(self, claims: SignedClaims, now: float) -> Chain | None:
-        """Give the delegation of a token, None where it or the token is dead."""
+        """Return the delegation of a token; None if either is no longer live."""
         delegation = claims.leaf("answerable", "dlg")
         if not isinstance(delegation, str):
             return None
@@ -124,7 +124,7 @@ class OwnTokens:
 
 
 def killed_in(kills: Kills, links: Iterable[Delegation]) -> str:
-    """Name the kill that stops a chain; empty where none does."""
+    """Return the revocation that covers a delegation chain; empty if there is none."""
     if not kills:
         return ""
     named = (subject for link in links for subject in subjects_of(link))
@@ -132,7 +132,7 @@ def killed_in(kills: Kills, links: Iterable[Delegation]) -> str:
 
 
 def subjects_of(link: Delegation) -> Iterator[str]:
-    """Give every subject by which a kill can name a delegation."""
+    """List the subjects by which a revocation can name a delegation."""
     yield link.agent
     yield link.sub
     yield link.owner

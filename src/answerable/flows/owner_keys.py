@@ -1,4 +1,4 @@
-"""`owner-keys`: keys of persons, enrolled and revoked; and what they signed, verified."""
+"""Owner keys: enrolment, revocation, and verification of what they signed."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -48,21 +48,21 @@ Recorded = TypeVar("Recorded", Enrolment, Revocation)
 
 
 class Signatory(Protocol):
-    """Whoever signs what a flow has put together: with a key at hand, or elsewhere."""
+    """Signer of a statement: a local key, or a remote one."""
 
     @property
     def id(self) -> OwnerKeyId:
-        """Name the key."""
+        """Id of the key."""
 
     def at(self, now: int) -> int:
-        """Say when a statement of now is signed, UTC nanoseconds.
+        """Return the signing time of a statement, UTC nanoseconds.
 
         Raises:
             VerificationError: It was signed too long ago, or in the future.
         """
 
     def envelope(self, said: Statement) -> bytes:
-        """Give a statement in its envelope, signed.
+        """Return the signed envelope of a statement.
 
         Raises:
             VerificationError: Just this was not signed.
@@ -71,7 +71,7 @@ class Signatory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private key that was unlocked, for as long as a command lasts.
+    """Unlocked private key, in memory for the duration of one command.
 
     Attributes:
         public: 32 bytes.
@@ -87,11 +87,11 @@ class Signer:
 
     @property
     def id(self) -> OwnerKeyId:
-        """Give the key's name."""
+        """Id of the key."""
         return owner_key_id(self.public)
 
     def at(self, now: int) -> int:
-        """Sign now."""
+        """Return the current time."""
         return now
 
     def envelope(self, said: Statement) -> bytes:
@@ -103,7 +103,7 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """On whose word a key is enrolled or revoked.
+    """Authority behind an enrolment or a revocation.
 
     Attributes:
         by: Issuer and subject of a sign-in, or an administrator's id; empty where only
@@ -116,7 +116,7 @@ class Word:
 
 
 def keys(store: Store) -> Keys:
-    """Gather the keys that were ever enrolled.
+    """Read all keys that were ever enrolled.
 
     Raises:
         VerificationError: A stored object is not what it was.
@@ -127,7 +127,7 @@ def keys(store: Store) -> Keys:
 
 
 def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
-    """Give the evidence of every signed attestation, those that do not count included.
+    """Read the evidence of every signed attestation, rejected ones included.
 
     Raises:
         VerificationError: A stored object is not what it was.
@@ -146,13 +146,13 @@ def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
 
 
 def identity(store: Store) -> str:
-    """Name the store as statements do: by the key that verifies its log."""
+    """Return the id of the store in statements: the fingerprint of its log key."""
     key: PublicKey = store.keys.public
     return str(key)
 
 
 def verify_statement(store: Store, envelope: bytes, now: int) -> Verified:
-    """Verify a statement that a person signed, before anything is done because of it.
+    """Verify a new statement before it is recorded.
 
     Who calls checks the statement's type, its subject, and that `key.person` may say
     what it claims.
@@ -180,7 +180,7 @@ def enroll(
     now: int,
     word: Word = Word(),
 ) -> Document:
-    """Record that a key is a person's.
+    """Record a key as the key of a person.
 
     Args:
         store: Where.
@@ -234,7 +234,7 @@ def revoke(
     now: int,
     word: Word = Word(),
 ) -> Document:
-    """Record that a key's signatures do not count from some time on.
+    """Record that signatures of a key are invalid from a time on.
 
     Args:
         store: Where.
@@ -255,12 +255,12 @@ def revoke(
 
 
 def listed(store: Store, *, now: int) -> Document:
-    """List the keys with their state now."""
+    """List the keys with their current state."""
     return _shown(store, now)
 
 
 def made(key: OwnerKeyId, person: PersonId, private: str, public: str) -> Document:
-    """Tell of a key that was made, and what comes next; no store knows of it yet."""
+    """Describe a new key and the next step; it is not enrolled yet."""
     item: NewOwnerKeyItem = {
         "id": key,
         "person": person,
@@ -273,7 +273,7 @@ def made(key: OwnerKeyId, person: PersonId, private: str, public: str) -> Docume
 
 
 def find(known: Keys, name: str) -> OwnerKey:
-    """Find a key by its id or the beginning of it.
+    """Find a key by its id or a prefix of it.
 
     Raises:
         AmbiguousError: Several begin so.
@@ -299,7 +299,7 @@ def find(known: Keys, name: str) -> OwnerKey:
 
 
 def state(key: OwnerKey, now: int) -> str:
-    """Say what a signature by the key would be worth now: one word."""
+    """Return the current state of a key as one word."""
     if any(said.since <= now for _, said in key.revoked):
         return "revoked"
     spans = [(each.valid_from, each.valid_until) for _, each in key.enrolled]
@@ -353,7 +353,7 @@ def _recorded(
 
 
 def kept(store: Store, digest: str) -> bytes:
-    """Give a recorded statement.
+    """Load a recorded statement.
 
     Raises:
         VerificationError: It is missing, or not what it was.

@@ -1,4 +1,4 @@
-"""`who-owns` and `attest`: who answers for something, why, and who said or signed so."""
+"""Owners of agents, identities and credentials (`who-owns`, `attest`)."""
 
 import shlex
 
@@ -33,7 +33,7 @@ _OWNED: tuple[Kind, ...] = ("agent", "identity", "credential")
 
 
 def who_owns(store: Store, inventory: Inventory, subject: str, *, now: int) -> Document:
-    """Say who answers for an agent, identity or credential.
+    """Show the owner of an agent, identity or credential.
 
     An identity that no inventory saw, and that a trail tells of, is answered for too.
 
@@ -48,7 +48,7 @@ def who_owns(store: Store, inventory: Inventory, subject: str, *, now: int) -> D
 def attest(
     store: Store, inventory: Inventory, subject: str, person: str, *, now: int
 ) -> Document:
-    """Record that a person answers for a subject, and show what holds then.
+    """Record an unsigned confirmation of an owner and show the result.
 
     Unsigned, so whoever could type it may have been an agent: it is self-reported,
     and the state it gives never authorises. It is never deleted. A later one of another person goes above it.
@@ -80,7 +80,7 @@ def attest_signed(
     *,
     now: int,
 ) -> Document:
-    """Record that a person answers for a subject, signed with a key of that person's.
+    """Record an attestation that is signed with the person's own key.
 
     Verified before it is recorded, as it will be whenever it is read. It is never
     deleted; a later one of another person goes above it.
@@ -128,24 +128,24 @@ def attest_signed(
 
 
 def _standing(inventory: Inventory, subject: str, now: int) -> str:
-    """Name the attestation that stands until now, empty where none does."""
+    """Return the digest of the valid attestation, empty if there is none."""
     evidence = [e for e in inventory.facts.evidence if e.subject == subject]
     said = [(e.seen.at, e.digest) for e in evidence if attests(e, now)]
     return max(said, default=(0, ""))[1]
 
 
 def person_name(person: PersonId) -> str:
-    """Spell a person as a word of a command line."""
+    """Format a person as a command-line argument."""
     return shlex.quote(person.removeprefix("person:"))
 
 
 def owner_id(inventory: Inventory, text: str) -> PersonId:
-    """Make an id; another spelling of a known person becomes that person's."""
+    """Parse a person id; another spelling of a known person gives that person."""
     return People(inventory.facts.persons)(person_id(text))
 
 
 def subject_id(inventory: Inventory, text: str) -> str:
-    """Find what a text names among what somebody can answer for.
+    """Resolve a text to a subject that can have an owner.
 
     Raises:
         UsageError: It names nothing.
@@ -184,7 +184,7 @@ def _of(inventory: Inventory, subject: str) -> Ownership:
 
 
 def owner_item(inventory: Inventory, subject: str) -> WhoOwnsItem:
-    """Show who answers for a subject, as an inventory judges it."""
+    """Build the ownership item of a subject."""
     ownership = _of(inventory, subject)
     return {
         "id": subject,

@@ -1,4 +1,4 @@
-"""Three questions about permissions, asked of an estate that is compiled already."""
+"""Permission lists on a compiled snapshot: `reach` and `who-can`, in parts."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A part of a list.
+    """Part of a permission list.
 
     Attributes:
         document: Its items.
@@ -58,7 +58,7 @@ class Listed:
 
     @property
     def counted(self) -> Document:
-        """The document; its coverage says of how many identities the rows are."""
+        """Document with the number of examined identities in its coverage."""
         if self.shown is None:
             return self.document
         covered: Coverage = {**self.document.coverage, "shown": self.shown}
@@ -74,7 +74,7 @@ def reach(
     limit: int = 0,
     progress: Progress = no_progress,
 ) -> Document:
-    """List what a subject can do; see `flows.reach.reach`.
+    """List the permissions of a subject; see `flows.reach.reach`.
 
     Raises:
         UsageError: The subject is not known.
@@ -105,7 +105,7 @@ def reach(
 def _shown(
     asked: Asked, found: subjects.Starts, rows: int, first: int, place: Place
 ) -> ShownItem:
-    """Say how many of the identities that a subject can become were gone through.
+    """Build the counts of examined and reachable identities.
 
     Args:
         asked: The estate.
@@ -134,7 +134,7 @@ def reach_part(
     rows: int = 200,
     ways: int = 25,
 ) -> Listed:
-    """List a part of the same, by work that is bounded.
+    """List part of the permissions of a subject, with bounded work.
 
     Args:
         asked: The estate.
@@ -184,7 +184,7 @@ def reach_part(
 
 
 def who_can(asked: Asked, action: str, resource: str) -> Document:
-    """List everybody who can do one thing; see `flows.reach.who_can`.
+    """List all identities that can make one call; see `flows.reach.who_can`.
 
     Raises:
         UsageError: Action or resource are not known.
@@ -203,7 +203,7 @@ def who_can(asked: Asked, action: str, resource: str) -> Document:
 def who_can_part(
     asked: Asked, action: str, resource: str, *, after: str = "", rows: int = 100
 ) -> Listed:
-    """List a part of them.
+    """List part of the identities that can make one call.
 
     Args:
         asked: The estate.
@@ -226,7 +226,7 @@ def who_can_part(
 def _able(
     asked: Asked, action: str, resource: str, place: Place, rows: int
 ) -> tuple[Sequence[Reply], Place | None, int]:
-    """Find a part of those who can, where to go on, and how many were asked."""
+    """Find part of the holders, the next cursor, and the number examined."""
     graph, gravity = asked.graph, gravity_of(asked.inventory)
     direct, pattern = asked.direct, is_pattern(asked.estate, action, resource)
     if direct or pattern:
@@ -245,7 +245,7 @@ def _able(
 
 
 def read_cursor(text: str) -> tuple[int, Place]:
-    """Read where to go on: which start of the subject, and where from there.
+    """Parse a cursor: index of the subject's identity, and position from there.
 
     Raises:
         UsageError: It is none of ours.
@@ -265,7 +265,7 @@ def _is_number(text: str) -> bool:
 
 
 def spelled_cursor(start: int, place: Place) -> str:
-    """Write where to go on."""
+    """Format a cursor."""
     return f"{start}.{place.way}.{place.row}"
 
 
@@ -303,7 +303,7 @@ def _pairs(
     tagging: bool = True,
     ended: bool,
 ) -> Document:
-    """Shape those who can and, at the end of the list, those of whom it is not known."""
+    """Build the items of the holders, with unknown identities at the end."""
     unknown = unknown_holders(asked) if asked.estate.asked(action, resource) else []
     open_ids = {each.id for each in unknown}
     found = [
@@ -339,7 +339,7 @@ def _explained(
     listed: list[ReachItem],
     tagging: bool,
 ) -> list[ReachItem]:
-    """Say who may set the tags that rows ask for; of very long lists it is not said."""
+    """Add the identities that may set required tags, unless the list is very long."""
     if len(listed) > _MOST_EXPLAINED or not tagging:
         return listed
     told = Tagging(asked.graph)
@@ -348,14 +348,14 @@ def _explained(
 
 
 def _doubted_row(asked: Asked, reply: Reply, spelled: Callable[[str], str]) -> Reply:
-    """Leave open a row of one action that the catalogue does not hold."""
+    """Mark the verdict of a row as open if the catalogue does not know its action."""
     if reply.row is None or not is_literal(reply.row.actions.pattern):
         return reply
     return doubted(asked, reply, spelled(reply.row.actions.pattern))
 
 
 def _next(listed: Sequence[ReachItem]) -> str:
-    """Suggest asking the other direction of a row that names one action."""
+    """Suggest the reverse query for a row with a single action."""
     for item in listed:
         one = not set("*? ") & set(item["action"])
         if one and " " not in item["resource"]:

@@ -1,4 +1,4 @@
-"""`tools diff` and `tools approve`: what servers say now, and what a person says to it."""
+"""Pinned tool definitions: differences and approvals (`tools diff`, `approve`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -55,7 +55,7 @@ Signed = Mapping[str, frozenset[tuple[str, str]]]
 
 
 def signed(store: Store) -> Signed:
-    """Gather what the log holds of approvals that count.
+    """Read the valid approvals from the log.
 
     Raises:
         VerificationError: A stored object is not what it was.
@@ -75,7 +75,7 @@ def diff(
     *,
     every: bool,
 ) -> Document:
-    """Show what differs from its pin, waits for a person, or is named like another.
+    """Show definitions that differ, wait for approval or have a similar name.
 
     Args:
         known: What is pinned and seen, of every server.
@@ -119,7 +119,7 @@ def _items(
 
 
 def _proven(words: Signed, item: ToolsDiffItem) -> ToolsDiffItem:
-    """Hold an approval in the file to what the log says: anybody may write a file."""
+    """Compare an approval in the pin file, which others may write, with the log."""
     pinned = item["pinned"]
     if pinned is None or pinned["statement"] is None:
         return item
@@ -195,7 +195,7 @@ def _held(sha256: str, pin: Pin | PinnedServer) -> PinnedItem:
 
 
 def differences(pinned: Definition | None, seen: Definition) -> list[DifferenceItem]:
-    """Compare two definitions field by field; every field of one that is new."""
+    """Compare two definitions field by field; a new one differs in every field."""
     before = dict(pinned.fields) if pinned is not None else {}
     after = dict(seen.fields)
     return [
@@ -206,7 +206,7 @@ def differences(pinned: Definition | None, seen: Definition) -> list[DifferenceI
 
 
 def _alike(server: str, key: str, names: Mapping[_Id, str]) -> list[AlikeItem]:
-    """Name what an item is named like; of the same kind, here or elsewhere."""
+    """List items of the same kind with a similar name, on this or another server."""
     kind, name = item_of(key)
     found: list[AlikeItem] = []
     for (other, other_key), other_name in names.items():
@@ -219,7 +219,7 @@ def _alike(server: str, key: str, names: Mapping[_Id, str]) -> list[AlikeItem]:
 
 
 def approvers(config: Config, server: str) -> frozenset[PersonId]:
-    """Name the persons who answer for an agent that uses a server; none is anybody."""
+    """List who may approve a server; empty for any person with an enrolled key."""
     return frozenset(
         person_id(agent.owner)
         for agent in config.agents
@@ -237,7 +237,7 @@ def approve(
     allowed: frozenset[PersonId],
     now: int,
 ) -> Approval:
-    """Record, signed, that a person approves what a server says of itself.
+    """Record a signed approval of a server's current definitions.
 
     Args:
         store: Where the key is enrolled, and the statement is recorded.
@@ -275,7 +275,7 @@ def approve(
 
 
 def claims_of(server: str, chosen: Choice) -> tuple[tuple[str, str], ...]:
-    """Give what a person signs of what they chose, sorted: id -> digest."""
+    """Build the claims of an approval, sorted: id -> digest."""
     found = {
         item_id(server, each.kind, each.name): each.sha256 for each in chosen.items
     }
@@ -287,7 +287,7 @@ def claims_of(server: str, chosen: Choice) -> tuple[tuple[str, str], ...]:
 def _may(
     verified: Verified, people: People, server: str, allowed: frozenset[PersonId]
 ) -> PersonId:
-    """Give the person who signed, where they may approve."""
+    """Return the signer if they may approve."""
     person = people(verified.key.person)
     known = people.get(person)
     if known is not None and not known.alive:
@@ -306,7 +306,7 @@ def _may(
 
 
 def told(server: str, chosen: Choice, approval: Approval) -> Document:
-    """Tell what was approved."""
+    """Build the document of an approval."""
     items: list[ToolsApproveItem] = [
         {
             "id": name,

@@ -1,4 +1,4 @@
-"""Policy: what a reading of the configuration holds -> what is decided by."""
+"""Compilation of a configuration to the decision table."""
 
 from answerable.enforce.table import Table, compile_table, without_policy
 from answerable.model.cedar import CedarRules
@@ -12,7 +12,7 @@ def table_of(
     whole: bool = True,
     before: Table | None = None,
 ) -> Table:
-    """Compile what an `Authority` decides by.
+    """Compile the decision table of an `Authority`.
 
     Args:
         config: The configuration.

@@ -1,4 +1,4 @@
-"""Edits of policies as users write them, applied to the collected facts."""
+"""Policy edits of `what-if`, applied to the collected facts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _LAYERS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """An edit of policies, as a user writes it.
+    """Edit of policies, as a user writes it.
 
     Attributes:
         statements: Statements to remove: `POLICY#STATEMENT`, or as answers print them.
@@ -45,7 +45,7 @@ class Edit:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether it changes nothing."""
+        """Return whether the edit changes nothing."""
         return not (self.statements or self.policies or self.file)
 
 
@@ -90,7 +90,7 @@ def require_target(inventory: Inventory, subject: str, edit: Edit) -> None:
 
 
 def edited_facts(facts: Facts, edit: Edit, subject: str, now: int) -> Facts:
-    """Apply an edit.
+    """Apply an edit to the collected facts.
 
     Args:
         facts: The collected facts.

@@ -1,4 +1,4 @@
-"""Statements that are signed elsewhere: what is to be signed, and what was.
+"""Remote signing: a statement is prepared here, signed elsewhere and submitted.
 
 A flow is told twice. With a `Pending` key it puts the statement together and stops
 before anything is recorded; that is what its person is shown, and signs. With the
@@ -31,7 +31,7 @@ Told = TypeVar("Told")
 
 
 class Unsigned(Exception):  # noqa: N818 - says what the statement is
-    """A statement is whole, and waits for its signature.
+    """Signal that carries a complete statement without a signature.
 
     Attributes:
         statement: It.
@@ -44,7 +44,7 @@ class Unsigned(Exception):  # noqa: N818 - says what the statement is
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A key that is known by name, and is not here.
+    """Signer with a key id and no key: it stops at the signature.
 
     Attributes:
         id: Its name.
@@ -53,11 +53,11 @@ class Pending:
     id: OwnerKeyId
 
     def at(self, now: int) -> int:
-        """Sign now."""
+        """Return the current time."""
         return now
 
     def envelope(self, said: Statement) -> NoReturn:
-        """Stop: this has to be signed.
+        """Stop with the unsigned statement.
 
         Raises:
             Unsigned: Always.
@@ -67,7 +67,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What was signed elsewhere.
+    """Signer that returns an envelope signed elsewhere.
 
     Attributes:
         statement: As the envelope says it; nothing vouches for it yet.
@@ -79,11 +79,11 @@ class Presented:
 
     @property
     def id(self) -> OwnerKeyId:
-        """Give the key that the statement names."""
+        """Key id in the statement."""
         return self.statement.key
 
     def at(self, now: int) -> int:
-        """Give the time that the statement names.
+        """Return the signing time of the statement.
 
         Raises:
             VerificationError: It is long ago, or to come.
@@ -98,7 +98,7 @@ class Presented:
         return signed_at
 
     def envelope(self, said: Statement) -> bytes:
-        """Give the envelope, where it holds just this statement.
+        """Return the envelope if it holds exactly this statement.
 
         Raises:
             VerificationError: It holds another one.
@@ -116,7 +116,7 @@ class Presented:
 
 
 def prepare(act: Callable[[Signatory], object], key: OwnerKeyId) -> Statement:
-    """Give the statement that an act needs signed; nothing is recorded.
+    """Return the statement that an act needs signed; nothing is recorded.
 
     Args:
         act: Tells a flow with whoever signs.
@@ -135,7 +135,7 @@ def prepare(act: Callable[[Signatory], object], key: OwnerKeyId) -> Statement:
 def submit(
     store: Store, act: Callable[[Signatory], Told], envelope: bytes, now: int
 ) -> Told:
-    """Record an act with the statement that was signed for it.
+    """Run an act with the statement that was signed for it, and record it.
 
     Args:
         store: Where.
@@ -157,7 +157,7 @@ def submit(
 
 
 def _is_recorded(store: Store, signed: dsse.Envelope, now: int) -> bool:
-    """Tell whether a statement is in the log, however it is wrapped there.
+    """Return whether a statement is in the log, in any envelope.
 
     What is older than the time in which it may come is refused for its time.
     """
@@ -175,7 +175,7 @@ def _is_recorded(store: Store, signed: dsse.Envelope, now: int) -> bool:
 
 
 def _differing(ours: Statement, theirs: Statement) -> str:
-    """Name what two statements do not share; the names are ours, never the values."""
+    """List the fields in which two statements differ, without their values."""
     fields = ("type", "subject", "signed_at", "key", "store")
     names = [f for f in fields if getattr(ours, f) != getattr(theirs, f)]
     said, heard = dict(ours.claims), dict(theirs.claims)

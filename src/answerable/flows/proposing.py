@@ -1,4 +1,4 @@
-"""How what somebody types about permissions may go on: subjects, actions, resources."""
+"""Completion of subjects, resources and actions in permission queries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,17 +11,17 @@ _Named = tuple[str, str, str]
 
 
 def subjects_like(inventory: Inventory, word: str) -> list[tuple[str, str]]:
-    """Propose whom a question may be about, at most twenty: id, and what it is."""
+    """Suggest at most twenty subjects: id and description."""
     return _fitting(inventory.once("proposed subjects", _subjects), word)
 
 
 def resources_like(inventory: Inventory, word: str) -> list[tuple[str, str]]:
-    """Propose resources that were collected, likewise."""
+    """Suggest at most twenty collected resources."""
     return _fitting(inventory.once("proposed resources", _resources), word)
 
 
 def actions_like(word: str) -> list[tuple[str, str]]:
-    """Propose actions: services first, then those of the service that was named."""
+    """Suggest actions: services first, then actions of the named service."""
     service, colon, name = word.lower().partition(":")
     if not colon:
         known = sorted(one for one in known_services() if one.startswith(service))
@@ -36,7 +36,7 @@ def actions_like(word: str) -> list[tuple[str, str]]:
 
 
 def _fitting(named: Sequence[_Named], word: str) -> list[tuple[str, str]]:
-    """Take what begins with a word, then what holds it."""
+    """Select entries that begin with a word, then entries that contain it."""
     folded = word.strip().lower()
     begins: Iterable[_Named] = (one for one in named if one[0].startswith(folded))
     found = list(islice(begins, MOST))

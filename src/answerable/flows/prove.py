@@ -1,4 +1,4 @@
-"""The story of evidence: check it, sign its head, prove a record, hand it out."""
+"""Verification, checkpoints, proofs and bundles of the evidence log."""
 
 from collections.abc import Callable, Sequence
 
@@ -33,7 +33,7 @@ def verify(
     now: int,
     progress: Callable[[int, int, str], None] = no_progress,
 ) -> Document:
-    """Check a whole store, or a bundle with no store at all.
+    """Verify a store, or a bundle without a store.
 
     Args:
         source: The store, or the bytes of a bundle.
@@ -92,7 +92,7 @@ def _bundle_checks(
 
 
 def checkpoint(store: Store, *, now: int) -> Document:
-    """Give the signed head of the log and of journals; `note` is what to export."""
+    """Show the signed head of the log and of journals; `note` is the text to export."""
     del now
     note = heads.signed_heads(store)
     if not note:
@@ -111,7 +111,7 @@ def checkpoint(store: Store, *, now: int) -> Document:
 
 
 def prove(store: Store, event_id: str, *, now: int) -> Document:
-    """Show a record with the hashes that lead from it to the signed head."""
+    """Show a record with its inclusion proof up to the signed head."""
     del now
     cut = proofs.prove(store, [_number(event_id)])
     tree = read_checkpoint(cut.checkpoint.encode(), store.keys.public)
@@ -148,7 +148,7 @@ def prove(store: Store, event_id: str, *, now: int) -> Document:
 
 
 def bundle(store: Store, event_ids: Sequence[str], *, now: int) -> Document:
-    """Put records and proofs into one file; `bundle` is its content."""
+    """Build one file of records and proofs; `bundle` is its content."""
     del now
     cut = proofs.prove(store, [_number(text) for text in event_ids])
     public = store.keys.public
@@ -169,7 +169,7 @@ def bundle(store: Store, event_ids: Sequence[str], *, now: int) -> Document:
 
 
 def _number(text: str) -> bytes:
-    """Read an event id: 32 hex digits, with or without the dashes of a UUID."""
+    """Parse an event id: 32 hex digits, with or without the dashes of a UUID."""
     digits = text.strip().replace("-", "")
     try:
         number = bytes.fromhex(digits)

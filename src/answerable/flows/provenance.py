@@ -1,4 +1,4 @@
-"""Values that an agent wants to act with, and who wrote each, for the person who signs."""
+"""Values of a requested call and their authors, for the person who signs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ STRANGERS = "WRITTEN BY STRANGERS"
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Values of one request, as far as they are kept.
+    """Values of one requested call, as far as they are recorded.
 
     Attributes:
         lines: One for each value and each difference from what was learned. What an
@@ -37,7 +37,7 @@ class Provenance:
 
 
 def provenance(store: Store, waiting: Spooled, ask: Ask) -> Provenance:
-    """Say what the agent wants to act with, and who wrote it.
+    """Describe the values of a requested call and their authors.
 
     Args:
         store: Where the decision is.
@@ -83,7 +83,7 @@ def _source(value: Value) -> str:
 
 
 def _is_doubtful(value: Value, *, held: bool) -> bool:
-    """Tell whether strangers wrote a value, or may have written what was held back."""
+    """Return whether a value may come from untrusted content."""
     unknown = not value.text or (value.sensitive and not value.origins)
     return any(map(_by_strangers, value.origins)) or (held and unknown)
 

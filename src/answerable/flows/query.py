@@ -1,4 +1,4 @@
-"""One question in one box: `agent:*bot resource:"s3://a b" status:missing` and words.
+"""Search query language: `agent:*bot resource:"s3://a b" status:missing` and words.
 
 A field and a colon ask for one hop, by the names of the options of `trace`; anything
 else is a word that any hop may hold. What is spelled here reads back as the same query.
@@ -33,7 +33,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for; empty for everything.
+    """Parsed search query; empty matches everything.
 
     Attributes:
         said: Pairs (field, value) in the order of `FIELDS`, each field once.
@@ -44,23 +44,23 @@ class Query:
     words: tuple[str, ...] = ()
 
     def get(self, field: str) -> str:
-        """Give what a field asks for, empty for nothing."""
+        """Return the value of a field, empty if it is not in the query."""
         return dict(self.said).get(field, "")
 
     def asking(self, field: str, value: str) -> "Query":
-        """Ask for one thing more, or for another; an empty value asks no longer."""
+        """Return the query with a field set; an empty value removes it."""
         said = {**dict(self.said), field: value}
         return replace(self, said=_ordered(said))
 
     @property
     def text(self) -> str:
-        """Spell it, so that it reads back as the same."""
+        """Format the query so that it parses to the same query."""
         parts = [f"{field}:{spelled(value)}" for field, value in self.said]
         return " ".join([*parts, *map(_word, self.words)])
 
 
 def parse(text: str) -> Query:
-    """Read a query.
+    """Parse a search query.
 
     Raises:
         UsageError: A field is unknown and near to one that is known, stands twice or
@@ -95,7 +95,7 @@ def parse(text: str) -> Query:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Split at spaces that stand in no quotes."""
+    """Split at spaces outside quotes."""
     token, quoted, escaped = "", False, False
     for letter in text:
         if letter.isspace() and not quoted:
@@ -117,7 +117,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def _split(token: str) -> tuple[str, str]:
-    """Give field and value of a token; no field for a word."""
+    """Split a token into field and value; a word has no field."""
     found = _FIELD.fullmatch(token)
     if found is None:
         return "", _bare(token)
@@ -175,7 +175,7 @@ def _ordered(said: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def spelled(value: str) -> str:
-    """Spell a value, in quotes where it needs them."""
+    """Format a value, quoted if needed."""
     plain = not any(letter.isspace() or letter == '"' for letter in value)
     return value if value and plain else _in_quotes(value)
 

@@ -1,4 +1,4 @@
-"""Statements as they were written, beside the answers that name them."""
+"""Source text of policy statements, quoted next to the answers that cite them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ STATEMENTS = "statements"  # the name they are kept under
 
 
 class _Distance(IntEnum):
-    """Distance of a statement from the action asked about."""
+    """Distance of a statement from the queried action."""
 
     SAME_ACTION = 0
     SAME_SERVICE = 1
@@ -29,7 +29,7 @@ class _Distance(IntEnum):
 
 
 class Written:
-    """Where the statements of a snapshot are found.
+    """Index of the policy statements of a snapshot.
 
     Attributes:
         policies: By id.
@@ -46,14 +46,14 @@ class Written:
 
 
 def statements_of(inventory: Inventory) -> Written:
-    """Give the statements of a snapshot, found once."""
+    """Return the cached statement index of a snapshot."""
     return inventory.once(
         STATEMENTS, lambda each: Written(each.facts, attached_of(each))
     )
 
 
 class Quotes:
-    """The statements of a snapshot, by policy and statement id.
+    """Quoted statements of a snapshot, by policy and statement id.
 
     Args:
         written: The statements of a snapshot.
@@ -68,23 +68,23 @@ class Quotes:
         self._by_sid: dict[str, Mapping[str, Sequence[str]]] = {}
 
     def ask(self, action: str, resource: str) -> None:
-        """Set the call asked about: of many statements, the nearest to it are quoted."""
+        """Set the queried call: of many statements, the nearest ones are quoted."""
         self._action, self._resource = action.lower(), resource
 
     def add(self, found: Sequence[DeterminingItem]) -> None:
-        """Put beside each statement what it says."""
+        """Add the statement text to each determining item."""
         for item in found:
             text = self.text(item)
             if text:
                 item["text"] = text
 
     def add_along(self, path: Sequence[PathItem]) -> None:
-        """Do the same along a path."""
+        """Add the statement text to each item on a path."""
         for step in path:
             self.add(step["determining"])
 
     def text(self, item: DeterminingItem) -> str:
-        """Write a statement; empty where nothing of it is known.
+        """Return the statement text; empty if it is not known.
 
         Where several statements of a policy have one id, all of them are written.
         """
@@ -107,7 +107,7 @@ class Quotes:
         return self._stated.get(name) or self._policies.get(name)
 
     def _silent(self, item: DeterminingItem) -> str:
-        """Write what a policy, or the policies of a place, allow instead."""
+        """Quote the statements of policies that do not allow the call."""
         ids = self._at.get(f"{item['layer']}\n{item['policy']}", [item["policy"]])
         found = [policy for name in ids if (policy := self._policy(name))]
         limits = item["layer"] not in ("identity", "resource", "trust")
@@ -146,7 +146,7 @@ class Quotes:
         return f"none of its statements allows it: {said}{rest}"[:_LONGEST]
 
     def _distance(self, statement: Statement) -> "_Distance":
-        """Tell how far a statement is from the action asked about."""
+        """Return the distance of a statement from the queried action."""
         if not self._action:
             return _Distance.SAME_ACTION
         patterns = [
@@ -161,7 +161,7 @@ class Quotes:
         return _Distance.SAME_SERVICE if near or named else _Distance.UNRELATED
 
     def _resource_distance(self, statement: Statement) -> tuple[bool, int]:
-        """Order by resource: those that take it, then by the longest common beginning."""
+        """Order by resource: matching first, then by longest common prefix."""
         patterns = [inward(pattern) for pattern in statement.resources]
         if not patterns or any(matches(each, self._resource) for each in patterns):
             return False, 0
@@ -184,7 +184,7 @@ def _common_length(one: str, other: str) -> int:
 
 
 def written(statement: Statement) -> str:
-    """Write a statement in one line, with the words of the policy language."""
+    """Format a statement as one line of policy language."""
     parts = [statement.effect.value.capitalize()]
     parts += _element("Principal", _principals(statement.principals))
     parts += _element("NotPrincipal", _principals(statement.not_principals))

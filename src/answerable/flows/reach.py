@@ -1,4 +1,4 @@
-"""Three questions about permissions: reach, can, who-can."""
+"""Permission queries: `reach`, `can` and `who-can`."""
 
 from collections.abc import Iterable
 
@@ -27,7 +27,7 @@ def reach(
     limit: int = 0,
     progress: Progress = no_progress,
 ) -> Document:
-    """List what a subject can do, directly and through whom it can become.
+    """List the permissions of a subject, direct and through identities it can assume.
 
     Args:
         inventory: The snapshot.
@@ -75,7 +75,7 @@ def can(
     expect: str = "",
     assume: Iterable[str] = (),
 ) -> Document:
-    """Say whether a subject can do one thing, with the proof.
+    """Decide whether a subject can make one call, with the proof.
 
     Args:
         inventory: The snapshot.
@@ -115,7 +115,7 @@ def who_can(
     session_policy: str = "",
     endpoint_policy: str = "",
 ) -> Document:
-    """List every identity that can do one thing, and who outside may become one.
+    """List every identity that can make one call, and outsiders that can assume one.
 
     Args:
         inventory: The snapshot.
@@ -150,7 +150,7 @@ def reach_part(
     rows: int = 200,
     ways: int = 25,
 ) -> Listed:
-    """List a part of what `reach` lists, by work that is bounded.
+    """List part of the permissions of a subject, with bounded work.
 
     Args:
         inventory: The snapshot.
@@ -194,7 +194,7 @@ def who_can_part(
     after: str = "",
     rows: int = 100,
 ) -> Listed:
-    """List a part of what `who_can` lists.
+    """List part of the identities that can make one call.
 
     Args:
         inventory: The snapshot.

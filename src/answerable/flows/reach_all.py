@@ -1,4 +1,4 @@
-"""`reach --all`: administrators, public and externally assumable identities."""
+"""Administrators, public and externally assumable identities (`reach --all`)."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ _EXAMPLES = 10
 
 @alone
 def reach_all(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
-    """List every identity that is grave, the gravest first, over every account.
+    """List all risky identities of every account, most severe first.
 
     Args:
         inventory: The snapshot.

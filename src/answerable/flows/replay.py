@@ -1,4 +1,4 @@
-"""Replay: another policy, and what it would have decided lately, before it is in force.
+"""Replay of recent requests against another policy, before it is in force.
 
 Both policies decide with the kills and everything else that stands now, so that what
 differs is the policies' doing. Whoever a caller stands for is what it was at the call.
@@ -14,7 +14,7 @@ from answerable.model.replay import Replayed
 
 
 class Replay:
-    """Decides anew, some calls at a time: what runs beside it is not held up.
+    """Incremental replay of requests against another policy.
 
     Args:
         authority: Decides by what is in force.
@@ -37,7 +37,7 @@ class Replay:
         self._decided: list[Redecided] = []
 
     def step(self, most: int) -> bool:
-        """Decide on some more calls; say whether there are any left."""
+        """Decide some more requests; return whether any are left."""
         for _ in range(min(most, len(self._requests))):
             request = self._requests.pop()
             before = self._before.authorize(request)
@@ -45,5 +45,5 @@ class Replay:
         return bool(self._requests)
 
     def outcome(self) -> Replayed:
-        """Say what came of it so far."""
+        """Return the result so far."""
         return replayed(self._decided, self._left_out + len(self._requests))

@@ -1,4 +1,4 @@
-"""`requests`: what persons asked agents for, filed under their own keys."""
+"""Requests that persons file for agents under their own keys (`requests`)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ REQUEST = "request"  # kind of the objects
 
 @dataclass(frozen=True, slots=True)
 class Unheld:
-    """A statement that does not count.
+    """Filed request that is invalid.
 
     Attributes:
         digest: SHA-256 of the stored envelope, hex.
@@ -55,7 +55,7 @@ class Unheld:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a store says of requests at a moment.
+    """Filed requests of a store at one moment.
 
     Attributes:
         standing: Requests that have not ended, in the order of the log.
@@ -68,7 +68,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person files.
+    """Request that a person files.
 
     Attributes:
         agent: Whom they ask.
@@ -86,7 +86,7 @@ class Wish:
 
 
 class RequestsOf:
-    """The requests of one store, for whoever asks again and again.
+    """Cached reader of the filed requests of one store.
 
     Args:
         store: Opened, and used by this thread alone.
@@ -101,7 +101,7 @@ class RequestsOf:
         self._unheld: tuple[Unheld, ...] = ()
 
     def now(self, now: int) -> Held:
-        """Say what stands.
+        """Verify and return the requests.
 
         Args:
             now: UTC nanoseconds.
@@ -146,7 +146,7 @@ def _unheld(logged: LoggedObject, void: StatementVoid) -> Unheld:
 
 
 def named(wish: Wish) -> tuple[str, ...]:
-    """Give what a request names; what looks like a credential it does not.
+    """List the values that a request names, without any that look like a credential.
 
     Raises:
         UsageError: That is nothing, or too much.
@@ -164,7 +164,7 @@ def named(wish: Wish) -> tuple[str, ...]:
 
 
 def file(store: Store, wish: Wish, signer: Signatory, *, now: int) -> Document:
-    """Sign what a person asked an agent for.
+    """Sign and record a request.
 
     Raises:
         UsageError: It names nothing, or too much.
@@ -198,7 +198,7 @@ def file(store: Store, wish: Wish, signer: Signatory, *, now: int) -> Document:
 
 
 def _of_their_own(store: Store, wish: Wish, person: PersonId, now: int) -> None:
-    """Refuse a request for the run of somebody else, where a record says whose it is."""
+    """Refuse a request for a run that is recorded as another person's."""
     if not wish.run:
         return
     attested = owners_of(store)
@@ -215,7 +215,7 @@ def _of_their_own(store: Store, wish: Wish, person: PersonId, now: int) -> None:
 
 
 def listed(store: Store, *, now: int, agent: str = "") -> Document:
-    """List the requests that were filed, the newest first; then what does not count."""
+    """List filed requests, newest first, then invalid ones."""
     said, void = verify_statements(store, REQUEST, room.verify, _unheld)
     items = [_item(each, now) for each in reversed(said)]
     items += map(_void_item, reversed(void))
@@ -245,7 +245,7 @@ def _item(each: Verified, now: int) -> RequestItem:
 
 
 def _void_item(each: Unheld) -> RequestItem:
-    """Show what does not count: nothing that it says of itself but whom it is about."""
+    """Build the item of an invalid request, with none of its claims but the agent."""
     said = each.statement
     return {
         "id": each.digest,

@@ -1,4 +1,4 @@
-"""Use case: record that an older copy of the store was put back."""
+"""Record of a store that was restored from an older copy."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _LONGEST = 1000
 def restored(
     store: Store, *, checkpoint: bytes | None, reason: str, now: int
 ) -> Iterator[str]:
-    """Record the restore, and say in lines what is lost and how to go on.
+    """Record the restore, and describe the losses and the next steps.
 
     Args:
         store: The store as it was put back.

@@ -1,4 +1,4 @@
-"""Trust rules: shown, and held against claims or a token in a dry run.
+"""Trust rules: list with faults, and dry run against claims or a token.
 
 Nothing is given here, and what is asked about need not be signed.
 """
@@ -33,7 +33,7 @@ _PLACE = re.compile(r"rules\[([0-9]+)\]\.?(.*)")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store knows of agents.
+    """Agents and owners that the store knows.
 
     Attributes:
         agents: Of the inventory; None where there is none, and nothing is said then.
@@ -45,7 +45,7 @@ class Known:
 
 
 def show_rules(reading: Reading, known: Known) -> Document:
-    """Show every rule with all that is wrong with it.
+    """Show every trust rule with its faults.
 
     Args:
         reading: Of the configuration.
@@ -64,7 +64,7 @@ def show_rules(reading: Reading, known: Known) -> Document:
 
 
 def try_rules(reading: Reading, claims: bytes, expected: str) -> Document:
-    """Hold claims against every rule.
+    """Match claims against every trust rule.
 
     Args:
         reading: Of the configuration.
@@ -84,7 +84,7 @@ def try_rules(reading: Reading, claims: bytes, expected: str) -> Document:
 
 
 def fits(rules: tuple[TrustRule, ...], supposed: Supposed) -> list[RuleFitItem]:
-    """Say of each rule whether it fits, else what failed first."""
+    """Explain for each rule whether it matches, or its first failed condition."""
     items: list[RuleFitItem] = []
     for rule, held in zip(rules, explain(rules, supposed), strict=True):
         failed = held if isinstance(held, Failed) else None
@@ -102,7 +102,7 @@ def fits(rules: tuple[TrustRule, ...], supposed: Supposed) -> list[RuleFitItem]:
 
 
 def claimed(payload: JsonObject, config: Config) -> Claimed:
-    """Take claims for those of the issuer that they name; nobody has signed them."""
+    """Assign unverified claims to the issuer that they name."""
     named = (payload.get("iss"), trust_domain(payload.get("sub")))
     issuer = next((each for each in config.issuers if each.pin.iss in named), None)
     return Claimed(issuer.pin.name if issuer else "", read_leaves(payload))
@@ -125,7 +125,7 @@ def _supposed(claims: bytes, config: Config) -> Supposed:
 
 
 def _attested(facts: JsonObject) -> Attestation:
-    """Take facts for those that an attestor states."""
+    """Parse facts as those of an attestor."""
     texts = ("unit", "container", "agent", "started")
     numbers = ("uid", "gid", "started_by")
     known = {"attestor", *texts, *numbers}
@@ -157,7 +157,7 @@ def _attested(facts: JsonObject) -> Attestation:
 
 
 def _placed(reading: Reading) -> list[tuple[int, RuleFaultItem]]:
-    """What is wrong by the file alone, and where."""
+    """List the faults of the file, with the index of their rule."""
     found: list[tuple[int, RuleFaultItem]] = []
     for fault in reading.faults:
         place = _PLACE.fullmatch(fault.path)
@@ -170,7 +170,7 @@ def _placed(reading: Reading) -> list[tuple[int, RuleFaultItem]]:
 
 
 def _unknown(reading: Reading, known: Known) -> list[tuple[int, RuleFaultItem]]:
-    """What is wrong by the store besides: agents unknown, or without an owner."""
+    """List the faults that only the store reveals: unknown agents, missing owners."""
     config = _config(reading)
     issuers = {each.pin.name: each for each in config.issuers}
     bare = Around(config.sts.url if config.sts else "", issuers)
@@ -213,7 +213,7 @@ def _rule_item(
 
 
 def _subject(rule: TrustRule) -> tuple[str, dict[str, str]]:
-    """Say whom a rule speaks of, and what it asks of them."""
+    """Describe the subject of a rule and its conditions."""
     subject = rule.subject
     if isinstance(subject, IssuedSubject):
         equal = {path_text(path): _written(value) for path, value in subject.match}

@@ -1,4 +1,4 @@
-"""`scan`: read sources, keep what each saw, and complete a snapshot with it."""
+"""Scan of sources into a new snapshot (`scan`)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ def scan(
     regions: Sequence[str] = (),
     progress: Progress = no_progress,
 ) -> Document:
-    """Take a snapshot: these sources anew, every other one as it was last seen.
+    """Scan the sources and store a snapshot; other sources keep their latest sync.
 
     A source that fails takes nothing from the others: they are kept, and its own
     last sync stays in the snapshot.
@@ -81,7 +81,7 @@ def scan(
 
 
 def _homes(store: Store, asked: Sequence[Source]) -> tuple[str, ...]:
-    """Return the homes that this scan reads, and those of the newest snapshot."""
+    """List the homes of this scan and of the newest snapshot."""
     latest = snapshots.newest(store)
     known = [source for source, _ in latest.syncs] if latest is not None else []
     named_now = [source.location for source in asked if source.name == "home"]

@@ -1,4 +1,4 @@
-"""Result of reading one source, or one account of an organisation."""
+"""Result of scanning one source, or one account of an organization."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from answerable.model.sighting import Problem, ProblemKind
 
 
 def _nothing() -> None:
-    """End nothing."""
+    """Default cleanup: do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Outcome:
 
     @property
     def all_problems(self) -> tuple[Problem, ...]:
-        """Problems, the error among them."""
+        """Problems, with the error included."""
         if self.error is None:
             return self.problems
         failed = Problem(ProblemKind.UNREADABLE, self.source, str(self.error))

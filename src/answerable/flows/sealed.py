@@ -1,4 +1,4 @@
-"""What the log holds: segments of events, objects, and what is not sealed yet."""
+"""Content of the evidence log: segments, objects and unsealed events."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from answerable.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What the log holds.
+    """Summary of the evidence log.
 
     Attributes:
         newest: Segments, the last one sealed first.
@@ -31,7 +31,7 @@ class Sealed:
 
 
 def sealed(store: Store, most: int) -> Sealed:
-    """Say what the log holds.
+    """Summarize the evidence log.
 
     Args:
         store: The store.

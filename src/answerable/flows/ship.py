@@ -1,4 +1,4 @@
-"""`ship`: what a gateway spooled goes into the store, and then leaves the spool."""
+"""Shipping of a gateway's spool into the store."""
 
 import fcntl
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from answerable.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What became of a spool.
+    """Result of shipping a spool.
 
     Attributes:
         stored: Events that are new in the store.
@@ -35,7 +35,7 @@ class Shipped:
 
 
 def ship(store: Store, spool: Path, *, now: int) -> Shipped:
-    """Store and seal everything of a spool that is whole, then remove it there.
+    """Store and seal the complete records of a spool, then remove them from it.
 
     A call that runs goes once it has ended; one whose gateway crashed goes with the
     outcome unknown. Shipping again, after a crash at any step, stores nothing twice.

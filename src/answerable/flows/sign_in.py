@@ -1,4 +1,4 @@
-"""The story of one sign-in: a person, a browser or a second device, and a provider.
+"""OpenID sign-in of a person at a terminal, by browser or device code.
 
 What touches the world is handed in: `serving/login` has it. Nothing that is told to the
 person holds a token, and no error does.
@@ -42,7 +42,7 @@ _LATE = "run answerable login again"
 
 
 class Ask(Protocol):
-    """One request to the provider."""
+    """HTTP request to the provider."""
 
     def __call__(self, url: str, form: Mapping[str, str] | None) -> tuple[int, bytes]:
         """GET an address, or POST a form to it; give status and body.
@@ -53,19 +53,19 @@ class Ask(Protocol):
 
 
 class Listening(Protocol):
-    """A listener on this machine for the one answer that the browser brings."""
+    """Local listener for the redirect of the browser."""
 
     @property
     def redirect_uri(self) -> str:
-        """Where the browser is to bring it."""
+        """Redirect URI of the listener."""
 
     def wait(self, seconds: float) -> str | None:
-        """Give the query of the answer, None where none came."""
+        """Return the query of the redirect, None if none came in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """What a sign-in needs of the world.
+    """IO and clock of a sign-in.
 
     Attributes:
         ask: Asks the provider.
@@ -120,12 +120,12 @@ def sign_in(ways: Ways, pinned: PinnedIssuer, *, device: bool) -> LoggedIn:
 
 
 def is_for_people(pinned: PinnedIssuer) -> bool:
-    """Tell whether an issuer's ID tokens name people."""
+    """Return whether the ID tokens of an issuer name persons."""
     return bool(pinned.person) and TokenType.ID_TOKEN in pinned.pin.token_types
 
 
 def person_of(claims: SignedClaims, claim: str) -> PersonId:
-    """Find the person that an ID token names.
+    """Return the person that an ID token names.
 
     Raises:
         LoginRefused: It names none, or an address that was never shown to be theirs.

@@ -1,4 +1,4 @@
-"""What persons signed in a store, verified anew: what counts of it, and what does not."""
+"""Verification of the signed statements of one kind in a store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class Unheld:
-    """A statement that does not count.
+    """Statement that is invalid.
 
     Attributes:
         digest: SHA-256 of the stored envelope, hex.
@@ -28,7 +28,7 @@ class Unheld:
 
 
 def unheld(logged: LoggedObject, void: StatementVoid) -> Unheld:
-    """Say of a statement that does not count no more than why."""
+    """Build the record of an invalid statement, with no more than the reason."""
     return Unheld(logged.digest, void.message)
 
 
@@ -40,7 +40,7 @@ def verify_statements(
     *,
     since: int = 0,
 ) -> tuple[tuple[Verified, ...], tuple[Made, ...]]:
-    """Verify the statements of a kind, each once and where it stood first.
+    """Verify the statements of a kind, each once at its first position in the log.
 
     Args:
         store: Where.

@@ -1,4 +1,4 @@
-"""`can`: one question about one subject, with its proof and its assumptions."""
+"""Permission check of one call by one subject, with proof and assumptions (`can`)."""
 
 from dataclasses import replace
 from itertools import islice
@@ -45,7 +45,7 @@ def can(
     *,
     expected: Expectation = NO_EXPECTATION,
 ) -> Document:
-    """Say whether a subject can do one thing; see `flows.reach.can`.
+    """Decide whether a subject can make one call; see `flows.reach.can`.
 
     Raises:
         UsageError: Subject, action or resource are not known.
@@ -90,7 +90,7 @@ def can(
 def _answers(
     asked: Asked, found: Starts, subject: str, action: str, resource: str
 ) -> tuple[list[Reply], list[UnknownSubject]]:
-    """Answer for each identity of a subject, and name those of which nothing is known."""
+    """Evaluate each identity of a subject, and list those without permission data."""
     known: list[Reply] = []
     unknown = list(found.apart)
     for start in found.starts:
@@ -107,20 +107,20 @@ def _answers(
 
 
 def _is_impossible(asked: Asked, action: str, resource: str) -> bool:
-    """Tell whether an action takes no such resource, whoever asks."""
+    """Return whether an action never takes such a resource."""
     pattern = is_pattern(asked.estate, action, resource)
     return not pattern and asked.estate.asked(action, resource) is None
 
 
 def _joined(asked: Asked, replies: list[Reply], action: str, resource: str) -> Reply:
-    """Give the answer of a subject that acts as several identities."""
+    """Return the answer of a subject that acts as several identities."""
     if is_pattern(asked.estate, action, resource):
         return merged(asked.graph, action, resource, replies)
     return subjects.best(replies)
 
 
 def _rests_on_missing(asked: Asked, reply: Reply, action: str, resource: str) -> bool:
-    """Tell whether an answer is open for a subject whose policies are missing.
+    """Return whether missing policies of the subject leave an answer open.
 
     It is not where the action takes no such resource, nor where the subject acts by
     itself and is denied outright.
@@ -136,7 +136,7 @@ def _rests_on_missing(asked: Asked, reply: Reply, action: str, resource: str) ->
 def _proved(
     asked: Asked, reply: Reply, action: str, resource: str, absent: set[str]
 ) -> CanItem:
-    """Shape an answer with its proof."""
+    """Build the item of an answer with its proof."""
     coverage = coverage_of(asked, [reply], absent)
     item = items.can_item(reply, action, resource, coverage)
     item = Tagging(asked.graph).explained(reply, item)
@@ -150,7 +150,7 @@ def _proved(
 
 
 def _retagged_example(asked: Asked, reply: Reply, action: str, resource: str) -> Reply:
-    """Answer `part` where tags that the subject may set would allow some of a pattern."""
+    """Answer `part` if tags that the subject may set would allow part of a pattern."""
     subject = IdentityId(reply.subject)
     if reply.covers is not Extent.NONE or subject not in asked.estate.principals:
         return reply
@@ -167,7 +167,7 @@ def _retagged_example(asked: Asked, reply: Reply, action: str, resource: str) ->
 def _can(
     asked: Asked, start: Start, action: str, resource: str, *, direct: bool
 ) -> Reply:
-    """Answer for one identity; a never must not rest on a tag it may set itself."""
+    """Evaluate one identity; `never` must hold for tags it may set itself, too."""
     graph, subject = asked.graph, start.identity
     if is_pattern(asked.estate, action, resource):
         reply = can_on_pattern(graph, subject, action, resource, direct=direct)

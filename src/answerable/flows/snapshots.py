@@ -1,4 +1,4 @@
-"""Snapshots in the store: kept, named, loaded, and told as a history."""
+"""Snapshots in the store: load, list, complete, and history."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ Stored = TypeVar("Stored", Sync, Snapshot, OwnerEvidence)
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A snapshot in the store.
+    """Snapshot in the store.
 
     Attributes:
         name: `2026-11-24T15-30-05Z`, with `-2` and so on where a second held several.
@@ -48,7 +48,7 @@ class Named:
 
 
 def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
-    """Load what a snapshot knows, joined; ingested trails complete it.
+    """Load a snapshot as an inventory, completed by ingested audit logs.
 
     Args:
         store: The store.
@@ -77,7 +77,7 @@ def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
 
 
 def _joined(store: Store, chosen: Named | None) -> Inventory:
-    """Join a snapshot with the trails, judged at the moment of its own."""
+    """Join a snapshot with the audit logs, judged at its own time."""
     snapshot = Snapshot(0, ())
     if chosen is not None:
         snapshot = read(store, chosen.digest, Snapshot)
@@ -96,7 +96,7 @@ def _joined(store: Store, chosen: Named | None) -> Inventory:
 
 
 def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
-    """Make a sync of what ingested trails say of identities and of known credentials.
+    """Build a sync from the audit logs: identities and known credentials.
 
     A trail shows a new session key every hour. Only keys that last, and those that
     were seen lying somewhere, are worth a line in the inventory.
@@ -114,7 +114,7 @@ def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
 
 
 def complete(store: Store, syncs: Sequence[StoredSync], now: int) -> str:
-    """Store the snapshot that these syncs complete; other sources stay as they were.
+    """Store a snapshot with these syncs and the latest sync of every other source.
 
     Returns:
         The snapshot's name.
@@ -128,7 +128,7 @@ def complete(store: Store, syncs: Sequence[StoredSync], now: int) -> str:
 
 
 def newest(store: Store) -> Snapshot | None:
-    """Return the latest snapshot, or None when nothing was scanned."""
+    """Return the latest snapshot, or None if nothing was scanned."""
     logged = store.objects("snapshot")
     return read(store, logged[-1].digest, Snapshot) if logged else None
 
@@ -146,13 +146,13 @@ def named(store: Store) -> tuple[Named, ...]:
 
 
 def spelled(at: int) -> str:
-    """Spell a time as the name of a snapshot: no colon, so that it fits a file name."""
+    """Format a time as a snapshot name that is a valid file name."""
     moment = datetime.fromtimestamp(at // 1_000_000_000, tz=UTC)
     return moment.strftime("%Y-%m-%dT%H-%M-%SZ")
 
 
 def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
-    """Return every recorded statement about owners: the unsigned, then the signed.
+    """Read all statements about owners: unsigned ones first, then signed ones.
 
     What is not signed is a confirmation, whatever it calls itself.
     """
@@ -190,7 +190,7 @@ FOREVER = (1 << 63) - 1
 
 
 def history(store: Store) -> Iterator[Standing]:
-    """Yield every snapshot, joined, with the time during which it stood.
+    """Iterate over all joined snapshots with the interval each was the latest.
 
     A statement about an owner counts from the snapshot that stood when it was made.
     """
@@ -214,7 +214,7 @@ def history(store: Store) -> Iterator[Standing]:
 
 
 def declared_uses(store: Store) -> tuple[DeclaredUse, ...]:
-    """Tell what the inventory declared while each snapshot stood.
+    """Load the declared users and owners of each snapshot's interval.
 
     Returns:
         Uses sorted by subject and time; intervals of one subject do not overlap.

@@ -1,4 +1,4 @@
-"""Sources as the user names them: `NAME[:LOCATION]`, made independent of the cwd."""
+"""Scan sources in the form `NAME[:LOCATION]`, resolved to absolute paths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ DEFAULT = ("home:~", "repo:.")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source, parsed.
+    """Parsed source.
 
     Attributes:
         name: Connector name.
@@ -64,7 +64,7 @@ def parse(
 
 
 def is_scanned(text: str) -> bool:
-    """Tell whether a text names a source of `scan`."""
+    """Return whether a text names a source of `scan`."""
     try:
         table.inventory_connector(text.partition(":")[0])
     except UsageError:

@@ -1,4 +1,4 @@
-"""The story of a question in SQL: one SELECT over documented views, read-only."""
+"""Read-only SQL query over documented views (`sql`)."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +63,7 @@ def sql(
 
 
 def _missing(store: Store, inventory: Inventory, text: str) -> list[str]:
-    """Name what was not collected of what the views in a query are made from."""
+    """List the uncollected data that the queried views depend on."""
     asked = text.lower()
     named = [kind for kind in LISTS if kind in asked]
     found = {word for kind in named for word in missing_from(kind, inventory)}
@@ -85,7 +85,7 @@ def _distinct(columns: Sequence[str]) -> list[str]:
 
 
 def _plain(value: object) -> object:
-    """Give a value that JSON can carry."""
+    """Convert a value to one that JSON can carry."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -104,7 +104,7 @@ def _plain(value: object) -> object:
 
 
 def inventory_tables(inventory: Inventory) -> dict[str, NamedTable]:
-    """Give the inventory as tables: agents, identities, credentials, owners."""
+    """Build the tables agents, identities, credentials and owners."""
     return {
         "agents": _agents(inventory),
         "identities": _identities(inventory),

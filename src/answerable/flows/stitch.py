@@ -1,4 +1,4 @@
-"""Stitching: the chains behind all events, derived once and kept until facts change."""
+"""Stitched chains of all events, cached until the facts change."""
 
 from answerable.flows import snapshots
 from answerable.flows.chains import Chains
@@ -10,7 +10,7 @@ from answerable.store.views import Shown
 
 
 def stitched(store: Store, inventory: Inventory | None = None) -> Chains:
-    """Give the chains of all joints.
+    """Load or stitch the chains of all joints.
 
     They are derived again when events, snapshots or statements about owners were
     added: a later fact improves the answer and rewrites no evidence.
@@ -39,5 +39,5 @@ def stitched(store: Store, inventory: Inventory | None = None) -> Chains:
 
 
 def shown(store: Store) -> Shown:
-    """Give the view `lineage` for a person's SQL."""
+    """Build the `lineage` view for SQL queries."""
     return chains.shown(stitched(store))

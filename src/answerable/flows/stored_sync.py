@@ -1,4 +1,4 @@
-"""Syncs that are in the store already, as a scan speaks of them."""
+"""Syncs in the store, before they belong to a snapshot."""
 
 import msgspec
 
@@ -31,7 +31,7 @@ class StoredSync(msgspec.Struct, frozen=True):
 
 
 def store_sync(store: Store, sync: Sync, now: int) -> StoredSync:
-    """Put a sync into the store; it belongs to no snapshot yet.
+    """Store a sync; it belongs to no snapshot yet.
 
     Raises:
         EnvironmentRefused: The disk refuses.

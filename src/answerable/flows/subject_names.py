@@ -1,4 +1,4 @@
-"""Subject of a question about permissions, as users name it."""
+"""Resolution of the subject of a permission query."""
 
 from answerable.inventory.resolve import Kind, resolve
 from answerable.model.errors import AmbiguousError, UsageError
@@ -9,7 +9,7 @@ _SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
 
 
 def subject_of(inventory: Inventory, text: str) -> str:
-    """Find whom a question is about: somebody scanned, or a caller from outside.
+    """Resolve a subject: a scanned one, or an external caller.
 
     Raises:
         UsageError: The text names nobody, or several.
@@ -35,7 +35,7 @@ def subject_of(inventory: Inventory, text: str) -> str:
 
 
 def person_of(inventory: Inventory, text: str) -> str | None:
-    """Find the person whom a text names where it names nothing else; None for nobody.
+    """Resolve a person if the text names nothing else; None if it names none.
 
     Raises:
         AmbiguousError: The text names several.
@@ -49,7 +49,7 @@ def person_of(inventory: Inventory, text: str) -> str | None:
 
 
 def _named(inventory: Inventory) -> frozenset[str]:
-    """List the subjects that sources name, whether or not their account holds them."""
+    """List the subjects that sources name, in scanned accounts or not."""
     agents, credentials = inventory.agents.values(), inventory.credentials.values()
     return frozenset(inventory.owners).union(
         (each.identity for each in credentials if each.identity),
@@ -58,7 +58,7 @@ def _named(inventory: Inventory) -> frozenset[str]:
 
 
 def _accounts(inventory: Inventory) -> frozenset[str]:
-    """List the accounts of which a source listed the identities."""
+    """List the accounts whose identities were listed."""
     attached = {each.target for each in inventory.facts.attachments}
     listed = (
         each

@@ -1,4 +1,4 @@
-"""Texts of many things, in which words are looked for as if they were one."""
+"""Substring index over many texts."""
 
 from array import array
 from bisect import bisect_right
@@ -8,7 +8,7 @@ _END = b"\n"  # which no word holds
 
 
 class Texts:
-    """Texts by number; letters are compared in lower case.
+    """Substring index over numbered texts, ignoring case.
 
     Args:
         texts: They, in the order of their numbers.
@@ -22,7 +22,7 @@ class Texts:
         self._whole = b"".join(folded)
 
     def holding(self, word: str) -> Iterator[int]:
-        """Give the numbers of the texts that hold a word.
+        """Return the numbers of the texts that contain a word.
 
         Args:
             word: Without any white space, and not empty.

@@ -1,4 +1,4 @@
-"""Resources of a question: an ARN, an `s3://` URI, part of a name, or an event's id."""
+"""Resource filter of a query: an ARN, an `s3://` URI, a name or an event id."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 def number_of(text: str) -> bytes | None:
-    """Read the id of an event: 32 hex digits, with or without the dashes of a UUID."""
+    """Parse an event id: 32 hex digits, with or without the dashes of a UUID."""
     digits = text.strip().replace("-", "")
     try:
         number = bytes.fromhex(digits)
@@ -31,7 +31,7 @@ def number_of(text: str) -> bytes | None:
 
 
 def narrowed(found: Filter, resource: str) -> Filter:
-    """Narrow a filter to a resource, or to the one event whose id stands there."""
+    """Narrow a filter to a resource, or to the one event with that id."""
     text = resource.strip()
     if not text:
         return found
@@ -42,7 +42,7 @@ def narrowed(found: Filter, resource: str) -> Filter:
 
 
 def patterns_of(resource: str) -> list[str]:
-    """Patterns of which a resource fits one.
+    """Return the patterns of which a matching resource fits one.
 
     An ARN or a URI stands as it is, anything else for part of a name. An `s3://` URI of
     a bucket, or one that ends in `/`, stands for all below it, too.
@@ -57,7 +57,7 @@ def patterns_of(resource: str) -> list[str]:
 
 
 def _is_folder(uri: str) -> bool:
-    """Tell whether an `s3://` URI names a bucket or a prefix, and no object."""
+    """Return whether an `s3://` URI names a bucket or a prefix."""
     place = uri.removeprefix("s3://")
     globs = "*" in place or "?" in place
     return place != uri and not globs and ("/" not in place or place.endswith("/"))
@@ -70,7 +70,7 @@ def offers(
     resources: Iterable[str],
     names: Iterable[tuple[str, str]],
 ) -> str:
-    """Name what exists and is spelled like a text that no event fits.
+    """Suggest existing names that are spelled like a text without a match.
 
     Args:
         store: Where the events are.
@@ -100,7 +100,7 @@ def offers(
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Give the parts of a name, those of its last part first, the longest before all."""
+    """Split a name into parts: its last segment first, longest part first."""
     last = re.split(r"[/:]", text.rstrip("/*?:"))[-1]
     for part in (last, text):
         tokens = dict.fromkeys(_TOKEN.findall(part))
@@ -122,7 +122,7 @@ def _resources(store: Store, among: Wanted, token: str) -> list[str]:
 
 
 def entities_of(inventory: Inventory, chains: Chains) -> Entities:
-    """Give the ids of all entities by kind: of the snapshot, and of the trail."""
+    """Collect the ids of all entities by kind, from the snapshot and the audit logs."""
     facts = inventory.facts
     return {
         "agent": {*inventory.agents, *chains.agents.ids},

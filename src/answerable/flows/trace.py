@@ -1,4 +1,4 @@
-"""`trace`: who stands behind each event, hop by hop; and which hops sources supply."""
+"""Lineage rows of events (`trace`), and coverage of each hop by source (`--score`)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ MAX_LIMIT = 1 << 62  # one more is still a 64-bit integer of the engine
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to trace; everything empty asks for everything.
+    """Filter of a trace; empty fields match everything.
 
     Attributes:
         person: A person's id, handle or alias.
@@ -65,7 +65,7 @@ class Question:
 
 
 def trace(store: Store, question: Question, *, now: int) -> Document:
-    """Answer with lineage rows, oldest first.
+    """Return lineage rows, oldest first.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
@@ -83,7 +83,7 @@ def traced(
     *,
     now: int,
 ) -> Document:
-    """Answer from an inventory and chains that were made before."""
+    """Return lineage rows from a loaded inventory and chains."""
     check(question)
     chains = Chains.of(chains)
     asked, whole = _filters(inventory, chains, question)
@@ -106,7 +106,7 @@ def traced(
 def _filters(
     inventory: Inventory, chains: Sequence[JointChains], question: Question
 ) -> tuple[Filter, Filter]:
-    """Give the filter of a question without who acted, and with it."""
+    """Build the filter without and with the actor."""
     identity = question.identity
     if identity:  # a pattern asks for what each one did; not for what was done to it
         wild = naming.is_pattern(identity)
@@ -130,7 +130,7 @@ def _filters(
 def wanted_of(
     inventory: Inventory, chains: Sequence[JointChains], question: Question
 ) -> Wanted:
-    """Spell the events of a question for counting them.
+    """Build the event filter of a query, for counting.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
@@ -139,7 +139,7 @@ def wanted_of(
 
 
 def _parts(asked: Filter, whole: Filter) -> Wanted:
-    """Spell a filter by its parts: who acted, or what was done to an identity."""
+    """Split a filter into its alternatives: by actor, or by acts on an identity."""
     parts = [Part(whole.keys)]
     if whole.about:
         parts.append(Part(whole.about_keys, about=whole.about))
@@ -147,7 +147,7 @@ def _parts(asked: Filter, whole: Filter) -> Wanted:
 
 
 def check(question: Question) -> None:
-    """Refuse a question that nothing can fit.
+    """Refuse a query that nothing can match.
 
     Raises:
         UsageError: The span is empty, or no row is wanted.
@@ -170,7 +170,7 @@ def check(question: Question) -> None:
 
 
 def asking_more(question: Question, *flags: str) -> str:
-    """Spell the command that asks the same for more rows."""
+    """Format the command of the same query with a larger limit."""
     words = ["trace", *flags]
     for name in (*naming.FIELDS, "action", "resource", "outcome"):
         if value := getattr(question, name):
@@ -187,7 +187,7 @@ def searched(
     chains: Sequence[JointChains],
     question: Question,
 ) -> str:
-    """Say how many events of which trail there are, and what is spelled alike."""
+    """Describe the searched events, with similar names."""
     held = [f"{events:,} of {source}" for source, events in count_sources(store)]
     if not held:
         return ""
@@ -224,7 +224,7 @@ def joined(
 
 
 def item_of(row: LineageRow) -> TraceItem:
-    """Show a row."""
+    """Build the document item of a row."""
     event, chain = row.event, row.chain
     said = HopStatus.OBSERVED if event.written_by.believed else HopStatus.MISSING
     hops: HopsItem = {
@@ -297,7 +297,7 @@ _CANNOT = {
 
 
 def score(store: Store, *, now: int) -> Document:
-    """Say, per source and hop, how many events have it in which status.
+    """Count, per source and hop, the events in each hop status.
 
     Returns:
         Items `{source, hop, events, observed, declared, inferred, missing, can,
@@ -311,7 +311,7 @@ def score(store: Store, *, now: int) -> Document:
 def scored(
     store: Store, inventory: Inventory, chains: Sequence[JointChains], *, now: int
 ) -> Document:
-    """Say so from an inventory and chains that were made before."""
+    """Count hop statuses from a loaded inventory and chains."""
     flat = [
         ((each.joint, c.valid_from, c.valid_to), c)
         for each in chains
@@ -345,7 +345,7 @@ def coverage_of(
     now: int,
     asked: Question = Question(),
 ) -> Coverage:
-    """Say which scans and which logs an answer rests on, and what of it is in doubt."""
+    """Build the coverage of an answer: scans, logs and doubtful aliases."""
     logs = Chains.of(chains).sources
     missing = naming.doubted(inventory, chains, asked)
     covered = coverage(inventory, now, missing if logs else ["cloudtrail"])

@@ -1,4 +1,4 @@
-"""Counts over a whole trace: by fields of the lineage row, and by status of each hop."""
+"""Counts over a trace, by fields of the lineage row and by hop status."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -39,14 +39,14 @@ Values = tuple[object, ...]
 
 @dataclass(slots=True)
 class _Grouped:
-    """Chains with the same values: their values, numbered, and their intervals."""
+    """Chains grouped by key: numbered keys and their intervals."""
 
     values: list[Values]
     intervals: list[tuple[int, Interval]]
 
 
 def count_by(store: Store, question: Question, by: str, *, now: int) -> Document:
-    """Count the events of a question by fields, the largest count first.
+    """Count the events of a query by fields, largest count first.
 
     Args:
         store: Where the events are.
@@ -92,7 +92,7 @@ def count_by(store: Store, question: Question, by: str, *, now: int) -> Document
 
 
 def fields_of(text: str) -> tuple[str, ...]:
-    """Read names of fields with commas between them.
+    """Parse comma-separated field names.
 
     Raises:
         UsageError: One is unknown, or is there twice.
@@ -114,7 +114,7 @@ def fields_of(text: str) -> tuple[str, ...]:
 def hop_counts(
     store: Store, chains: Sequence[JointChains], wanted: Wanted
 ) -> dict[str, Counter[HopStatus]]:
-    """Count, for each hop of who acted, the events that have it in each status."""
+    """Count the events in each status, per actor hop."""
     counts = count_chains(
         store, chains, wanted, lambda chain: tuple(_hop(chain, n)[1] for n in HOPS), ()
     )
@@ -132,7 +132,7 @@ def count_chains(
     values_of: Callable[[Chain], Values] | None,
     columns: Sequence[str],
 ) -> dict[Values, int]:
-    """Count the events that fit by values of their chains and by columns.
+    """Count matching events by chain values and by columns.
 
     Args:
         store: Where the events are.
@@ -158,7 +158,7 @@ def count_chains(
 
 
 def _near(chains: Sequence[JointChains], wanted: Wanted) -> Sequence[JointChains]:
-    """Leave out chains that the keys of a question rule out, where all parts have keys."""
+    """Drop chains that the keys of a query exclude."""
     if any(part.keys is None for part in wanted.parts):
         return chains
     by_joint = Chains.of(chains).by_joint
@@ -169,7 +169,7 @@ def _near(chains: Sequence[JointChains], wanted: Wanted) -> Sequence[JointChains
 def _group(
     chains: Sequence[JointChains], values_of: Callable[[Chain], Values]
 ) -> _Grouped:
-    """Number the chains by their values, and join intervals that follow each other."""
+    """Group chains by key, and join consecutive intervals."""
     numbers: dict[Values, int] = {}
     intervals: list[tuple[int, Interval]] = []
     for each in chains:

@@ -1,4 +1,4 @@
-"""Action globs of `trace`, checked against the events of the store and the catalogue."""
+"""Check of action globs against stored events and the action catalogue."""
 
 from difflib import get_close_matches
 
@@ -12,7 +12,7 @@ _CLOSE = 0.6
 
 
 def check_trail_action(store: Store, glob: str) -> None:
-    """Refuse an action glob that matches no event of any source and no AWS action.
+    """Refuse an action glob that matches no stored event and no AWS action.
 
     It is called when an answer is empty: a misspelled action must not read as "it was
     never called". Every action of a stored event is right, of whichever source.

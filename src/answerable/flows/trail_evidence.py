@@ -1,4 +1,4 @@
-"""What a trail says about ownership: who created an identity, who assumes it."""
+"""Ownership evidence from audit logs: creators and users of identities."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ OFTEN = 3
 
 
 def trail_facts(store: Store) -> Facts:
-    """Give all evidence and credential links of the ingested trails."""
+    """Collect ownership evidence and credential links of ingested logs."""
     known = lineage.load_facts(store)
     return Facts(links=tuple(_links(known)), evidence=tuple(_evidence(known)))
 
 
 def _links(known: TrailFacts) -> Iterator[CredentialLink]:
-    """Who a key acts as: seen in use, or said when it was created."""
+    """List the identities that keys act as: seen in use, or named at creation."""
     used: dict[str, set[str]] = {}
     for use in known.uses:
         used.setdefault(use.credential, set()).add(use.identity)
@@ -116,7 +116,7 @@ def _assumers(known: TrailFacts, issued: Issued) -> Iterator[OwnerEvidence]:
 
 
 def _behind(key: ChainKey, source: str, issued: Issued) -> tuple[PersonId | None, str]:
-    """Give the person at the origin: signed in there, or a user of that name."""
+    """Find the person at the origin: a signed-in person or an IAM user."""
     path = trace_back(Joint(key, source, believed=True), issued)
     for step in path.steps:
         if step.person:

@@ -1,4 +1,4 @@
-"""`gateway try`: what came of a replay, as an answer."""
+"""Document of a policy replay (`gateway try`)."""
 
 from answerable.flows.lists import no_coverage
 from answerable.model.document import Document
@@ -7,7 +7,7 @@ from answerable.model.replay import Replayed, Turned
 
 
 def told(policy: str, replayed: Replayed) -> Document:
-    """Say what came of it.
+    """Build the document of a policy replay.
 
     Args:
         policy: Digest of the other policy.

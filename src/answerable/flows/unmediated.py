@@ -1,4 +1,4 @@
-"""`trace --unmediated`: what agents did past the gateway that they are under."""
+"""Use that bypassed a gateway (`trace --unmediated`)."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ Found = tuple[Joint, int]  # the joint of an event, and its time
 
 @dataclass(frozen=True, slots=True)
 class _Gateways:
-    """What the store holds of gateways.
+    """Gateway records in the store.
 
     Attributes:
         calls: All that could have been open.
@@ -66,7 +66,7 @@ class _Gateways:
 
 @dataclass(slots=True)
 class _Judged:
-    """Verdicts, and the moments of unmediated use with how many events each has."""
+    """Verdicts, and the moments of unmediated use with their event counts."""
 
     counts: Counter[Verdict]
     why: dict[Found, Verdict]
@@ -75,7 +75,7 @@ class _Judged:
 
 
 def unmediated(store: Store, question: Question, *, now: int) -> Document:
-    """Answer with the rows of unmediated use, oldest first; the rest is counted.
+    """Return the rows of unmediated use, oldest first, and count the other events.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
@@ -93,7 +93,7 @@ def unmediated_in(
     *,
     now: int,
 ) -> Document:
-    """Answer from an inventory and chains that were made before."""
+    """Return the rows of unmediated use from a loaded inventory and chains."""
     check(question)
     gateways = _gateways(store, inventory, chains, question.until)
     judged = _judge(store, question, _platform(inventory, chains, question), gateways)
@@ -118,7 +118,7 @@ def unmediated_in(
 def _platform(
     inventory: Inventory, chains: Sequence[JointChains], question: Question
 ) -> list[tuple[Interval, Chain]]:
-    """Give the chains that are asked for, but for those of our own recorders."""
+    """Select the matching chains, without those of this product's own recorders."""
     tests = naming.tests(inventory, chains, question)
     return [
         ((each.joint, chain.valid_from, chain.valid_to), chain)
@@ -183,7 +183,7 @@ def _judge(
 
 
 def _act(chain: Chain, at: int) -> Act:
-    """Make an act; a tool that is merely inferred does not narrow the calls."""
+    """Build an act; an inferred tool does not narrow the calls."""
     told = chain.tool.status in (HopStatus.OBSERVED, HopStatus.DECLARED)
     return Act(chain.agent_path, chain.tool.value if told else "", at)
 
@@ -205,7 +205,7 @@ def _rows(
     judged: _Judged,
     chains: Sequence[JointChains],
 ) -> list[UnmediatedItem]:
-    """Show the newest; only of their moments are events read whole."""
+    """Build the newest rows; only their events are read in full."""
     newest: list[Interval] = []
     room = question.limit
     for joint, at in sorted(judged.events, key=lambda found: found[1], reverse=True):
@@ -225,7 +225,7 @@ def _found(event: AuditEvent) -> Found:
 
 
 def _carriers(inventory: Inventory) -> frozenset[tuple[str, str]]:
-    """Name the servers that carry an identity of a platform, each with its agent."""
+    """List the servers that act with a platform identity, each with its agent."""
     return frozenset(
         (agent, carrier_of(use.tool.id))
         for agent, entity in inventory.agents.items()
@@ -278,7 +278,7 @@ def _told(
 
 
 def _asked(calls: Sequence[Call], question: Question) -> Iterator[Call]:
-    """Give the calls whose decision lies in the span that is asked for."""
+    """Select the calls that were decided in the queried span."""
     for call in calls:
         before = question.until and call.start >= question.until
         if call.start >= question.since and not before:
@@ -286,7 +286,7 @@ def _asked(calls: Sequence[Call], question: Question) -> Iterator[Call]:
 
 
 def _narrows(question: Question) -> bool:
-    """Tell whether a question leaves out events for more than their time."""
+    """Return whether a query excludes events by more than their time."""
     return question != Question(
         since=question.since, until=question.until, limit=question.limit
     )
@@ -305,7 +305,7 @@ def _not_collected(
 
 
 def _searched(told: MediationItem) -> str:
-    """Say of how many events it can be told, and why not of the rest."""
+    """Describe how many events could be judged, and the reasons for the others."""
     untold = cast("Mapping[str, int]", told["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]
     if not told["events"]:

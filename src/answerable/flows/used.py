@@ -1,4 +1,4 @@
-"""`reach --used`: what is granted, reachable, used and blocked, action by action."""
+"""Granted, reachable, used and blocked actions of a subject (`reach --used`)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +50,7 @@ _MOST_ROUGH = 500
 
 @dataclass(slots=True)
 class _Action:
-    """What is known of one action.
+    """Permissions and calls of one action.
 
     Attributes:
         granted: By the subject's own policies.
@@ -76,7 +76,7 @@ class _Action:
 
     @property
     def matters(self) -> bool:
-        """Tell whether it is granted, reachable or was called."""
+        """Whether the action is granted, reachable or was called."""
         allowed = _most(self.granted, self.through) is not _NEVER
         return allowed or bool(self.used or self.blocked)
 
@@ -96,7 +96,7 @@ def used(
     stood: Sequence[JointChains] | None = None,
     progress: Progress = no_progress,
 ) -> Document:
-    """List the actions a subject is granted or can come to, and what it does with them.
+    """List the granted and reachable actions of a subject with their recorded calls.
 
     Args:
         store: Holds the trail.
@@ -166,7 +166,7 @@ def _subject(
     text: str,
     stood: Sequence[JointChains] | None,
 ) -> str:
-    """Find the subject, which may be an identity that the trail alone knows.
+    """Resolve the subject, which may be an identity that only the audit log knows.
 
     Raises:
         UsageError: The text names nothing, or several things.
@@ -185,13 +185,13 @@ _Pairs = list[tuple[Reply, bool]]
 
 @dataclass(frozen=True, slots=True)
 class _Rights:
-    """What a subject can do."""
+    """Permissions of a subject."""
 
     asked: Asked
     found: subjects.Starts
 
     def of(self, action: str) -> _Pairs:
-        """List rows, and whether the subject's own policies grant them."""
+        """List the rows of an action, each with whether own policies grant it."""
         graph, wanted = self.asked.graph, make_filter(action, "*")
         return [
             (reply, len(reply.path) == len(start.hops))
@@ -206,7 +206,7 @@ class _Rights:
 
     @property
     def homes(self) -> set[str]:
-        """Accounts of the identities the subject begins with."""
+        """Return the accounts of the subject's own identities."""
         principals = self.asked.estate.principals
         known = (principals.get(start.identity) for start in self.found.starts)
         named = (owner_in(each.id) for each in self.found.unknown)
@@ -222,7 +222,7 @@ def _catalogue(services: frozenset[str] | None, calls: Sequence[Calls]) -> Catal
 def _granted(
     rights: _Rights, pairs: _Pairs, catalogue: Catalogue
 ) -> dict[str, _Action]:
-    """Expand rows over the catalogue; where patterns overlap, ask about the action."""
+    """Expand rows over the catalogue; evaluate actions with overlapping patterns."""
     actions = Actions(catalogue)
     table: dict[str, _Action] = defaultdict(_Action)
     _grant(table, pairs, actions)
@@ -272,7 +272,7 @@ def _count(
 def _item(
     subject: str, action: str, found: _Action, since: int, least: Verdict
 ) -> UsedItem:
-    """Shape an action.
+    """Build the item of an action.
 
     Args:
         subject: Whose.
@@ -303,7 +303,7 @@ def _time(at: int) -> str | None:
 
 
 def _gaps(days: Sequence[RecordedItem]) -> Iterator[str]:
-    """Name the days on which a call could have been made and not be here."""
+    """Describe the days without any recorded event."""
     for each in days:
         if each["days_without"]:
             count = each["days_without"]
@@ -323,7 +323,7 @@ def _coverage(
 
 
 def _next(listed: Sequence[UsedItem]) -> str:
-    """Suggest narrowing a list to the service it has most of."""
+    """Suggest the service with most actions as a filter."""
     services = [item["service"] for item in listed]
     if len(set(services)) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""What a request for a token shows, verified: tokens, tickets, or who it is that asks.
+"""Verification of the credentials of a token exchange request.
 
 The first step of an exchange. Nothing is decided here, and nothing is used up.
 """
@@ -31,7 +31,7 @@ OWN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
 
 
 class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to take
-    """An API server has to say first whether a token is still good.
+    """Signal that the API server has to confirm a token first (Kubernetes TokenReview).
 
     Attributes:
         issuer: Name of its issuer.
@@ -47,7 +47,7 @@ class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to 
 
 
 class NotGiven(Exception):  # noqa: N818 - ends the story
-    """The request is refused.
+    """Refusal of a token exchange request.
 
     Attributes:
         refusal: Why.
@@ -59,13 +59,13 @@ class NotGiven(Exception):  # noqa: N818 - ends the story
 
 
 def unavailable() -> NotGiven:
-    """Refuse, since nobody can tell what is on record."""
+    """Build the refusal for an unavailable control database."""
     return NotGiven(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
 
 
 @dataclass(slots=True)
 class Found:
-    """What a request turned out to show, as far as it was looked at.
+    """Credentials of a request that are verified so far.
 
     Attributes:
         subject: Of what is asked for; None until it is found.
@@ -81,7 +81,7 @@ class Found:
 
 
 class Verifying:
-    """Verifies what is shown.
+    """Verifier of the credentials of exchange requests.
 
     Args:
         own: Tokens of ours.
@@ -101,7 +101,7 @@ class Verifying:
         self._issuers, self._pinned = issuers, pinned
 
     def find(self, shown: Shown, found: Found, now: float) -> None:
-        """Verify what a request shows.
+        """Verify the credentials of a request.
 
         Args:
             shown: What came.
@@ -178,7 +178,7 @@ class Verifying:
 
 
 def _is_svid(admitted: Admitted, issuers: Issuers) -> bool:
-    """Tell whether a JWT is that of a pinned trust domain; its keys say so later.
+    """Return whether a JWT claims a pinned trust domain; keys decide later.
 
     SPIFFE has no token type of its own in an exchange, so clients call it a JWT.
     """

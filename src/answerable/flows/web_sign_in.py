@@ -1,4 +1,4 @@
-"""The story of a sign-in in a web page: to the provider with a question, back with a code.
+"""OpenID sign-in of a person in the web interface.
 
 As `sign_in.py` tells it for a terminal; here the browser is elsewhere, several sign in at
 once, and the provider may know us by a secret. What touches the world is handed in.
@@ -35,7 +35,7 @@ _LATEST = 1 << 53  # a NumericDate beyond it is none
 
 
 class Ask(Protocol):
-    """One request to the provider."""
+    """HTTP request to the provider."""
 
     def __call__(
         self, url: str, form: Mapping[str, str] | None, authorization: str = ""
@@ -49,7 +49,7 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """What a sign-in needs of the world.
+    """IO and clock of a web sign-in.
 
     Attributes:
         ask: Asks the provider.
@@ -68,7 +68,7 @@ class Ways:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where people sign in.
+    """Configuration of the web sign-in.
 
     Attributes:
         pinned: The issuer.
@@ -84,7 +84,7 @@ class Place:
 
     @property
     def client(self) -> Client:
-        """Us, as the provider knows us."""
+        """OAuth client of this server at the provider."""
         claims = (self.login.claim,) if self.login.claim else ()
         return Client(
             self.login.client_id, self.pinned.person, claims, self.login.scopes
@@ -93,7 +93,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in under way.
+    """Sign-in in progress.
 
     Attributes:
         provider: Who was asked.
@@ -110,7 +110,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Somebody who signed in.
+    """Person who signed in.
 
     Attributes:
         person: Who, as the issuer says.
@@ -129,7 +129,7 @@ class Admitted:
 
 
 def provider_at(ways: Ways, iss: str) -> Provider:
-    """Ask a provider about itself.
+    """Load the metadata of a provider.
 
     Raises:
         LoginRefused: It is none, or not the pinned one.
@@ -160,7 +160,7 @@ def begin(ways: Ways, place: Place, provider: Provider, *, fresh: bool) -> Begun
 
 
 def finish(ways: Ways, place: Place, begun: Begun, query: str) -> Admitted:
-    """Take what the browser brought back.
+    """Finish a sign-in with the redirect of the browser.
 
     Raises:
         LoginRefused: It does not hold, or whoever signed in is nobody here.
@@ -194,7 +194,7 @@ def admitted(
     login: Login,
     is_bound: Binding = any_account,
 ) -> Admitted:
-    """Say who a verified token is of, and what they are here.
+    """Return the person of a verified token, with their roles here.
 
     Raises:
         LoginRefused: It names nobody, or nobody who has a role; or an agent shows it
@@ -219,14 +219,14 @@ def admitted(
 
 
 def _number(value: object) -> int:
-    """Give a JSON number as whole seconds; 0 for anything else, `true` among it."""
+    """Parse a JSON number as whole seconds; 0 for any other value, `true` included."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     return int(value) if 0 < value < _LATEST else 0
 
 
 def _values(claims: SignedClaims, claim: str) -> frozenset[str]:
-    """Give the values of a claim; a nested one is named with dots, `realm.roles`."""
+    """List the values of a claim; dots name a nested claim, `realm.roles`."""
     if not claim:
         return frozenset()
     found = claims.leaf(claim)

@@ -1,4 +1,4 @@
-"""`what-if`: which permissions, paths and agents an edit of policies would change."""
+"""Effect of a policy edit on permissions, paths and agents (`what-if`)."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -57,7 +57,7 @@ _ORDER = tuple(Change)
 
 @dataclass(slots=True)
 class EditedGraph:
-    """A graph before and after an edit.
+    """Permission graph before and after an edit.
 
     Attributes:
         asked: The question, before.
@@ -71,7 +71,7 @@ class EditedGraph:
 
 
 def edited_graph(asked: Asked, facts: Facts) -> EditedGraph:
-    """Bring a graph up to date with edited facts.
+    """Update a graph to edited facts.
 
     Args:
         asked: The question, compiled of the facts as collected.
@@ -93,7 +93,7 @@ def what_if(
     resource: str = "*",
     limit: int = 0,
 ) -> Document:
-    """List what an edit of policies changes for a subject, or for all.
+    """List the changes of an edit for a subject, or for all.
 
     Args:
         inventory: The snapshot.
@@ -128,7 +128,7 @@ def what_if(
 def compared(
     edited: EditedGraph, subject: str, *, action: str, resource: str, limit: int
 ) -> Document:
-    """List what differs between two graphs; see `what_if`."""
+    """List the differences between two graphs; see `what_if`."""
     asked = edited.asked
     wanted = wanted_of(asked, action, resource)
     listing = _Listing(edited, wanted, limit or sys.maxsize)
@@ -141,7 +141,7 @@ def compared(
 
 @dataclass(slots=True)
 class _Listing:
-    """Differences of some subjects, as items.
+    """Differences of some subjects, as document items.
 
     Attributes:
         edited: The two graphs.
@@ -205,7 +205,7 @@ class _Listing:
         self.of += comparison.of
 
     def add_all(self) -> None:
-        """Compare every identity, and who may enter from outside."""
+        """Compare every identity, and external callers."""
         before, after = self.edited.asked.graph, self.edited.after.graph
         scope = self.edited.scope
         self._add(outsider_differences(before, after, scope), None)
@@ -260,7 +260,7 @@ class _Listing:
         }
 
     def _actors(self, subject: str) -> list[IdentityId]:
-        """List the identities that an answer of no items is about."""
+        """List the identities that an empty answer is about."""
         asked = self.edited.asked
         if subject:
             found = subjects.starts(asked.graph, asked.inventory, subject)
@@ -268,7 +268,7 @@ class _Listing:
         return actors_of_accounts(asked)
 
     def document(self, subject: str, action: str, resource: str) -> Document:
-        """Give the items, the gravest first, with what they rest on."""
+        """Build the document, most severe items first, with its coverage."""
         asked = self.edited.asked
         pairs = sorted(self.pairs, key=lambda pair: _gravity(pair[1]))
         listed = [item for _, item in pairs]
@@ -297,14 +297,14 @@ class _Listing:
 
 
 def _best(found: Starts, identity: IdentityId) -> Start | None:
-    """Pick how a subject comes to act as an identity: without a condition, if it can."""
+    """Select how a subject comes to act as an identity, unconditional ways first."""
     some = [start for start in found.starts if start.identity == identity]
     sure = [s for s in some if all(hop.formula == TRUE for hop in s.hops)]
     return next(iter(sure or some), None)
 
 
 def _lost_entry(was: Start | None, will: Start) -> bool:
-    """Tell whether the statement that let a workflow in is gone."""
+    """Return whether the statement that admitted a workflow is removed."""
     if was is None or not was.hops:
         return False
     return bool(was.hops[0].determining) and not will.hops[0].determining

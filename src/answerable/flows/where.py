@@ -1,4 +1,4 @@
-"""`where`: every path and API call each source would read, and whether it is there."""
+"""Paths and API calls that a scan of each source would read (`where`)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from answerable.model.document_evidence import ProbeItem
 
 
 def where(sources: Sequence[str], *, home: Path, cwd: Path) -> Document:
-    """List the places that `scan` of the same sources would look at.
+    """List the places that `scan` of the same sources would read.
 
     Raises:
         UsageError: A source is unknown.

@@ -1,4 +1,4 @@
-"""A small office for the demo: an MCP server over SQLite, and an agent that works there.
+"""Sample office of the demo: an MCP server over SQLite, and a scripted agent.
 
 Both stand for programs of other people. They import nothing of ours and nobody imports
 them; the demo starts them by name.

@@ -1,4 +1,4 @@
-"""An agent that looks after open invoices, and does what it reads.
+"""Scripted agent that processes open invoices and follows injected instructions.
 
     python -m answerable.office.clerk GATEWAY STS_URL AUDIENCE
 
@@ -23,7 +23,7 @@ _TOLD = re.compile(r".*\bsend\b.*?\bto ([\w.+-]+@[\w.-]+\w)\b.*", re.IGNORECASE 
 
 
 class Clerk:
-    """It works off invoices, a call at a time.
+    """Agent that processes invoices, one call at a time.
 
     Args:
         tools: What it has.
@@ -35,7 +35,7 @@ class Clerk:
         self.refused = 0
 
     def work(self, count: int) -> None:
-        """Look after as many invoices."""
+        """Process a number of invoices."""
         listed = self._call("list_invoices", {})
         for invoice in listed.get("invoices", [])[:count]:
             self._look_after(invoice)
@@ -60,7 +60,7 @@ class Clerk:
         self._call("write_note", {"invoice": invoice["number"], "text": note})
 
     def _obey(self, address: str) -> None:
-        """Collect what the customers' records say, and mail it."""
+        """Collect customer records and mail them, as the injected text asks."""
         found = [
             self._call("read_customer", {"id": f"C-{number}"}) for number in (101, 102)
         ]
@@ -86,7 +86,7 @@ class Clerk:
 
 
 def main() -> int:
-    """Do one run; 1 where something was refused."""
+    """Do one run; return 1 if a call was refused."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url", help="of the office at the gateway")
     parser.add_argument("issuer", help="URL of the token service")

@@ -1,4 +1,4 @@
-"""What the office keeps, in one SQLite file: customers, invoices, letters, an outbox.
+"""SQLite database of the office: customers, invoices, letters, an outbox.
 
 OFFICE_KEY=... python -m answerable.office.records make|receive|sent FILE ...
 """
@@ -32,12 +32,12 @@ CREATE TABLE outbox (
 
 
 def digest(key: str) -> str:
-    """Give what is kept of a key."""
+    """Return the stored digest of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def make(place: Path, key: str) -> None:
-    """Make the file, with a customer, an invoice and a letter for each of six.
+    """Create the database with a customer, an invoice and a letter for each of six.
 
     Args:
         place: Where; nothing is there yet.
@@ -58,7 +58,7 @@ def make(place: Path, key: str) -> None:
 
 
 def receive(place: Path, key: str, text: str, currency: str) -> None:
-    """Take in a letter of a customer, and an invoice for it; it is the next one's turn.
+    """Store a customer's letter and its invoice, which is processed next.
 
     Args:
         place: The file.
@@ -87,7 +87,7 @@ def _invoice(
 
 
 def opened(place: Path, key: str) -> sqlite3.Connection:
-    """Open the file for whoever shows the key.
+    """Open the database for the holder of its key.
 
     Raises:
         PermissionError: It is another one.
@@ -102,7 +102,7 @@ def opened(place: Path, key: str) -> sqlite3.Connection:
 
 
 def sent(place: Path, key: str) -> list[tuple[str, int]]:
-    """Count what lies in the outbox, by recipient."""
+    """Count the mails in the outbox, by recipient."""
     base = opened(place, key)
     rows = base.execute(
         "SELECT recipient, count(*) FROM outbox GROUP BY 1 ORDER BY 1"
@@ -112,7 +112,7 @@ def sent(place: Path, key: str) -> list[tuple[str, int]]:
 
 
 def main() -> None:
-    """Make the file, take a letter in, or say what was sent; the key is in OFFICE_KEY."""
+    """Create the database, store a letter or list the outbox (OFFICE_KEY)."""
     what, place, *rest = sys.argv[1:]
     key = os.environ.get("OFFICE_KEY", "")
     if what == "make":

@@ -1,4 +1,4 @@
-"""An MCP server over standard streams, for the office's file; the standard library only.
+"""MCP server over standard streams for the office database, standard library only.
 
     OFFICE_KEY=... python -m answerable.office.server FILE
 
@@ -96,7 +96,7 @@ TOOLS: Mapping[str, tuple[Tool, tuple[str, ...]]] = {
 
 
 def answer(base: sqlite3.Connection, message: Json) -> Json | None:
-    """Answer one message; None where it asks nothing."""
+    """Answer one message; None for a notification."""
     if "id" not in message or "method" not in message:
         return None
     params = message.get("params") or {}
@@ -147,7 +147,7 @@ def _described(name: str) -> Json:
 
 
 def main() -> None:
-    """Answer line by line, until the input ends."""
+    """Answer line by line until the input ends."""
     base = opened(Path(sys.argv[1]), os.environ.get("OFFICE_KEY", ""))
     for line in sys.stdin:
         said = answer(base, json.loads(line))

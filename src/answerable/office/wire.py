@@ -1,4 +1,4 @@
-"""What an agent needs to be known: a key in memory, a token for it, and a proof a call.
+"""Gateway client of the agent: DPoP key, token exchange and proofs.
 
 RFC 9449 (DPoP) and RFC 8693 (token exchange), with the standard library and
 `cryptography`, as any program could do it.
@@ -33,7 +33,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 class NoToken(Exception):  # noqa: N818 - what became of it, no fault
-    """The token service gave none."""
+    """Refusal of the token service."""
 
 
 def _base64url(data: bytes) -> str:
@@ -45,7 +45,7 @@ def _part(said: Mapping[str, object]) -> str:
 
 
 class Key:
-    """A key on P-256 that lives as long as the process."""
+    """P-256 key in memory."""
 
     def __init__(self) -> None:
         self._private = ec.generate_private_key(ec.SECP256R1())
@@ -69,7 +69,7 @@ class Key:
 
 
 class _Unix(http.client.HTTPConnection):
-    """A connection to a socket in the file system."""
+    """HTTP connection over a Unix socket."""
 
     def __init__(self, place: str) -> None:
         super().__init__("localhost", timeout=_SECONDS)
@@ -83,7 +83,7 @@ class _Unix(http.client.HTTPConnection):
 
 @dataclass
 class Door:
-    """One server that wants a proof with each request.
+    """Connection to a server that requires a proof with each request.
 
     Attributes:
         connection: To it.
@@ -99,7 +99,7 @@ class Door:
     _nonce: str = field(default="", init=False)
 
     def post(self, body: bytes, fields: Mapping[str, str]) -> tuple[int, Json]:
-        """Ask, once more where the server wants its nonce in the proof."""
+        """Send a request, once more if the server requires its nonce in the proof."""
         for _ in range(2):
             shown = {"DPoP": self.key.proof(self.url, self.token, self._nonce)}
             if self.token:
@@ -115,7 +115,7 @@ class Door:
 
 
 def token_of(sts: str, url: str, audience: str, key: Key) -> str:
-    """Get a token for whoever this process is; the kernel says who.
+    """Request a token for this process, which the kernel identifies.
 
     Args:
         sts: Path of the token service's socket.
@@ -140,7 +140,7 @@ def token_of(sts: str, url: str, audience: str, key: Key) -> str:
 
 
 class Tools:
-    """The tools of one server behind a gateway.
+    """Tools of one server behind a gateway.
 
     Args:
         url: Of the server at the gateway.
@@ -155,7 +155,7 @@ class Tools:
         self._last = 0
 
     def call(self, name: str, said: Mapping[str, str]) -> Json:
-        """Call a tool; the JSON-RPC answer."""
+        """Call a tool and return the JSON-RPC answer."""
         self._last += 1
         params = {"name": name, "arguments": said, "_meta": _META}
         message = {"id": self._last, "method": "tools/call", "params": params}

@@ -1,1 +1,1 @@
-"""One file per part of the chain; each command calls one flow and shows its answer."""
+"""Commands, one module per part of the chain; each calls one use case."""

@@ -1,4 +1,4 @@
-"""`asks`: what agents may not do, and what their owners sign about it."""
+"""`asks`: approval requests of agents, and the statements of their owners."""
 
 import time
 from collections.abc import Iterator
@@ -207,7 +207,7 @@ def amendments(settings: Settings) -> None:
 
 @contextmanager
 def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled]]":
-    """Open the store for a person who signs, with what waits in the spool.
+    """Open the store and read the spool for a person who signs.
 
     Raises:
         AgentAbove: An agent has started this command, or it cannot be told.
@@ -221,7 +221,7 @@ def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled
 
 
 def say(settings: Settings, sentence: str) -> None:
-    """Say what is about to be signed, before a passphrase is asked for."""
+    """Print what is about to be signed, before the passphrase prompt."""
     if not settings.quiet:
         click.echo(safe(sentence), err=True)
 
@@ -229,7 +229,7 @@ def say(settings: Settings, sentence: str) -> None:
 def say_provenance(
     settings: Settings, session: Session, waiting: "Spooled", ask: "Ask"
 ) -> None:
-    """Say what the agent wants to act with, who wrote it, and how it was answered."""
+    """Print the values of a requested call, their authors, and earlier answers."""
     from answerable.flows.amendments import held
     from answerable.flows.asks import item
     from answerable.flows.provenance import provenance
@@ -243,10 +243,10 @@ def say_provenance(
 
 
 def act_line(wanted: "Wanted | Amendment") -> str:
-    """Say whose act is signed, and what it is; an agent could have written each name."""
+    """Format the agent and the act of a statement, with untrusted names quoted."""
     return f"{quoted(wanted.agent)} do this: {act_words(wanted)}"
 
 
 def advice(session: Session, document: "Document") -> str:
-    """Say where the agent could have signed itself, running as our own user."""
+    """Return a warning if the agent runs as the signer's own user."""
     return same_user(session.inventory(), str(document.items[0]["agent"]))

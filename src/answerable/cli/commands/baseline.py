@@ -1,4 +1,4 @@
-"""`baseline`: what an agent does, learned, signed by its owner, and held to."""
+"""`baseline`: learn what an agent does, sign it and enforce it."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""`break-glass`: two persons let an agent do for a while what a policy forbids."""
+"""`break-glass`: a short exception from a policy, signed by two persons."""
 
 import time
 

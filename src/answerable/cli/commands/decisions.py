@@ -1,4 +1,4 @@
-"""`decision`: why one call was let go on or not."""
+"""`decision`: one decision of a gateway, with its reasons."""
 
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
 def gateway_of(
     settings: Settings, config: str, *, quotes: bool = False
 ) -> "tuple[Where, PolicyText | None]":
-    """Find the spools of gateway and decision point, and what they decide by.
+    """Find the spools of gateway and decision point, and the policy in force.
 
     Args:
         settings: Where the store is.

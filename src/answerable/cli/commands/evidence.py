@@ -1,4 +1,4 @@
-"""`evidence`: check the log, prove a record, hand both to an outsider."""
+"""`evidence`: verify the log, prove a record, export both."""
 
 import errno
 import shlex
@@ -196,7 +196,7 @@ def _key_text(key: str) -> str:
 
 
 def _is_there(key: str) -> bool:
-    """Tell whether a text names a file; a key in its place may be longer than a name."""
+    """Return whether a text names a file; a pasted key may be too long for one."""
     try:
         return expanded(key).exists()
     except UsageError:

@@ -1,4 +1,4 @@
-"""`gateway`: what an operator does with a gateway, running or not."""
+"""`gateway`: operator commands for a gateway."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`gateway stdio`: one server over standard streams, for clients that start it."""
+"""`gateway stdio`: one MCP server over standard streams, for clients that start it."""
 
 import click
 

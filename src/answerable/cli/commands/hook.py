@@ -1,4 +1,4 @@
-"""`hook`: what a coding agent's client asks before each call of its own tools."""
+"""`hook`: decision about a tool call of a coding agent's client, before the call."""
 
 import signal
 import sys
@@ -60,7 +60,7 @@ def hook(
 
 
 def _refuse(error: BaseException, *, blocks: bool) -> int:
-    """Say why there is no answer; give the exit code, whatever else cannot be written."""
+    """Print why there is no decision; return the exit code even if that fails."""
     discard(sys.stdout)
     why = getattr(error, "message", "") or f"internal error ({type(error).__name__})"
     try:

@@ -1,4 +1,4 @@
-"""`kill` and `revive`: one act at every server of a configuration."""
+"""`kill` and `revive`: revocations at every server of a configuration."""
 
 import time
 from collections.abc import Iterator
@@ -101,7 +101,7 @@ def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
 
 
 def tell(subject: str, done: "Done") -> None:
-    """Say where a kill holds."""
+    """Print the servers at which a kill is in force."""
     # Of what waits, nobody can say when it holds.
     new = "killed" if done.waits else "killed, within a second,"
     said = new if done.is_new else "killed already"
@@ -113,7 +113,7 @@ def tell(subject: str, done: "Done") -> None:
 
 
 def everywhere(otherwise: str, done: "Done") -> None:
-    """Refuse to call it done where a server did not take it.
+    """Refuse success if a server did not accept the kill.
 
     Raises:
         EnvironmentRefused: One did not.
@@ -127,7 +127,7 @@ def everywhere(otherwise: str, done: "Done") -> None:
 
 
 class _Target:
-    """The servers that an act is for, and the store that keeps its record.
+    """Servers of a kill, and the store that records it.
 
     Attributes:
         config: The configuration; None where none is named.
@@ -149,7 +149,7 @@ class _Target:
     def record(
         self, subject: str, done: "Done", reason: str, at: int, *, revived: bool
     ) -> None:
-        """Keep one record of the act; where that fails, the act holds all the same."""
+        """Record a kill; it stays in force if recording fails."""
         from answerable.model.errors import AnswerableError
         from answerable.serving.kill_records import KillRecord, put_record
         from answerable.serving.killing import operator
@@ -163,7 +163,7 @@ class _Target:
             click.echo(f"warning: it is not recorded: {error.message}", err=True)
 
     def show(self, act: "Act", settings: Settings) -> None:
-        """Show what the act ends, and what lives on."""
+        """Show what a kill ends and what remains."""
         from answerable.cli.emit import show
         from answerable.serving.kill_effects import effects
 
@@ -183,7 +183,7 @@ class _Target:
 
     @contextmanager
     def _opened(self, now: int) -> "Iterator[Store]":
-        """Open the store, as its owner where we are root: root may kill everywhere."""
+        """Open the store, as its owner if this process is root."""
         from answerable.model.errors import EnvironmentRefused
         from answerable.store.disk import as_owner_of
         from answerable.store.engine import load_library
@@ -200,7 +200,7 @@ class _Target:
 
 
 def _configured(settings: Settings, place: str) -> "tuple[Config, Path]":
-    """Read a configuration; a policy that is wrong keeps no kill waiting."""
+    """Read a configuration; a faulty policy does not delay a kill."""
     from answerable.connectors.config.fetch import read_file
     from answerable.serving.plan import config_of, store_of
 

@@ -1,4 +1,4 @@
-"""`agents`, `identities`, `credentials`, `people`: what the snapshot holds."""
+"""`agents`, `identities`, `credentials`, `people`: lists of a snapshot."""
 
 from collections.abc import Callable
 

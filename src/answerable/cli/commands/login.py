@@ -1,4 +1,4 @@
-"""`login` and `logout`: a person shows who they are, for agents that act for them."""
+"""`login` and `logout`: sign-in of a person that agents act for."""
 
 import os
 import time
@@ -70,7 +70,7 @@ def logout() -> None:
 
 
 def _signed_in(pinned: "PinnedIssuer", device: bool) -> "LoggedIn":
-    """Sign in, telling the person what to do on standard error."""
+    """Sign in; print instructions for the person on standard error."""
     from answerable.flows.sign_in import sign_in
     from answerable.flows.words.text import safe
     from answerable.serving.login.ways import ways_of
@@ -116,7 +116,7 @@ def _pinned(config: str, issuer: str, client_id: str) -> "PinnedIssuer":
 
 
 def _named(issuer: str, client_id: str) -> "PinnedIssuer":
-    """Take the issuer that the person names; the token service pins its own."""
+    """Build the issuer from the command line; the token service pins its own."""
     from answerable.federate.verify import check_issuer
     from answerable.model.claims import Issuer, TokenType
     from answerable.model.config import PinnedIssuer

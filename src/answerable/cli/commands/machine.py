@@ -1,4 +1,4 @@
-"""`doctor`, `demo`, `completion`: the tool itself."""
+"""`doctor`, `demo`, `completion`: commands about the tool itself."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`owner-keys`: the keys with which persons sign that they answer for something."""
+"""`owner-keys`: keys with which persons sign statements of ownership."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`who-owns` and `attest`: who answers for an agent, identity or credential."""
+"""`who-owns` and `attest`: owners of agents, identities and credentials."""
 
 import click
 
@@ -77,7 +77,7 @@ def attest(
 def _attest_signed(
     settings: Settings, subject: str, owner: str, key: str, passphrase_file: str
 ) -> None:
-    """Sign and record; ends the command."""
+    """Sign and record an attestation; ends the command."""
     import time
 
     from answerable.flows import ownership

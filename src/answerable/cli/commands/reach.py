@@ -1,4 +1,4 @@
-"""`reach`, `can`, `who-can`: what an identity may do, from three directions."""
+"""`reach`, `can`, `who-can`: permission queries."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -51,7 +51,7 @@ _ENDPOINT = click.option(
 
 
 def _stated(command: _Command) -> _Command:
-    """Add what a question may state: paths, condition keys, two policies."""
+    """Add the options for paths, condition keys and stated policies."""
     return _DIRECT(_CONTEXT(_WITHOUT(_SESSION(_ENDPOINT(command)))))
 
 
@@ -71,7 +71,7 @@ _ALL = ("resource", "action")
 
 
 def _agreed_on_all(subject: str, used: bool, compare_aws: bool) -> None:
-    """Refuse what --all does not take.
+    """Refuse options that --all does not take.
 
     Raises:
         UsageError: Something narrows it to less than every identity.
@@ -94,7 +94,7 @@ def _agreed_on_all(subject: str, used: bool, compare_aws: bool) -> None:
 
 
 def _agreed(used: bool, compare_aws: bool) -> None:
-    """Refuse options that would have no say.
+    """Refuse options that would have no effect.
 
     Raises:
         UsageError: One is given with another that does not take it.
@@ -246,7 +246,7 @@ def _reach_all(settings: Settings, limit: int) -> None:
 
 
 def _rest(document: "Document") -> str:
-    """Say how to see the rest of a list that is not shown whole."""
+    """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""
     return "hint: --limit 0 lists all rows; --action, --resource and --direct narrow"

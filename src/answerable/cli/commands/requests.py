@@ -1,4 +1,4 @@
-"""`requests`: what persons asked agents for, filed by themselves."""
+"""`requests`: requests that persons file for agents."""
 
 import sys
 import time
@@ -93,7 +93,7 @@ def filed(
     *,
     shows: bool = True,
 ) -> None:
-    """File a request.
+    """File a request from a file or from standard input.
 
     Args:
         settings: Of the command.

@@ -1,4 +1,4 @@
-"""`run`: starts an agent that the token service knows before it begins."""
+"""`run`: start an agent as an attested run of the token service."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""`scan` and `where`: who and what exists, and where that is read."""
+"""`scan` and `where`: take a snapshot, and list the places that a scan reads."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`serve`: gateway, token service and decision point, until they are told to end."""
+"""`serve`: run gateway, token service, decision point and web page."""
 
 import os
 import sys
@@ -157,7 +157,7 @@ def _tell(listening: list[tuple[str, str]]) -> None:
 
 
 def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan":
-    """Read a gateway's configuration, and find its folders.
+    """Read a gateway's configuration and find its folders.
 
     Its policies are read where they are wanted alone: a kill does not wait for them.
 
@@ -172,7 +172,7 @@ def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan
 
 
 def state_of(settings: Settings, config: str) -> "Path":
-    """Find the state folder of a gateway; its configuration names the store, too.
+    """Find the state folder of a gateway; its configuration may name the store.
 
     Args:
         settings: Of the command.
@@ -189,7 +189,7 @@ def state_of(settings: Settings, config: str) -> "Path":
 
 
 def token_plan_of(settings: Settings, config: str) -> "TokenPlan":
-    """Read a token service's configuration, and find its folders.
+    """Read a token service's configuration and find its folders.
 
     Raises:
         ConfigError: The configuration cannot be taken.

@@ -1,4 +1,4 @@
-"""`sign-ins`: with which accounts people signed in, and letting one have another."""
+"""`sign-ins`: accounts that persons signed in with, and their release."""
 
 import click
 

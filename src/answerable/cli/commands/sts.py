@@ -1,4 +1,4 @@
-"""`sts`: what an operator does with a token service, running or not."""
+"""`sts`: operator commands for a token service."""
 
 from typing import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:
 
 
 def _kill_at_gateways(plan: "Plan", kid: str) -> None:
-    """Have gateways refuse a key at once; they may keep the key set for two hours."""
+    """Make gateways refuse a key at once; they may cache the key set for two hours."""
     from answerable.serving.killing import Kills, operator
 
     subject, kills = f"key:{kid}", Kills(plan.store, plan.config)

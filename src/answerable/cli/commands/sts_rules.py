@@ -1,4 +1,4 @@
-"""`sts rules`, `sts test`, `sts explain`: rules looked at, and nothing given."""
+"""`sts rules`, `sts test`, `sts explain`: dry run of trust rules."""
 
 import sys
 from pathlib import Path
@@ -90,7 +90,7 @@ def explain(settings: Settings, token: str, config: str) -> None:
 
 
 def _read(config: str) -> "Reading":
-    """Read a configuration; that a rule is wrong is for the answer to say.
+    """Read a configuration; faulty rules are part of the answer.
 
     Raises:
         ConfigError: More than the policy and the rules is wrong.
@@ -105,7 +105,7 @@ def _read(config: str) -> "Reading":
 
 
 def _known(settings: Settings, reading: "Reading") -> "Known":
-    """Ask the store whom it knows; where there is none, nothing is known of anybody."""
+    """Read the known agents and owners from the store, if there is one."""
     import time
 
     from answerable.flows import snapshots
@@ -127,7 +127,7 @@ def _known(settings: Settings, reading: "Reading") -> "Known":
 
 
 def _keys(issuer: "PinnedIssuer") -> "KeySet | None":
-    """Read the keys of an issuer where they lie in a file; nobody is asked."""
+    """Read the keys of an issuer from a file; no connection is opened."""
     from answerable.federate.errors import KeySetRefused
     from answerable.federate.key_set import read_key_set
 

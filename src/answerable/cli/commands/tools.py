@@ -1,4 +1,4 @@
-"""`tools`: what agents carry; what servers say of it, held to what a person approved."""
+"""`tools`: tools of agents, and approval of the definitions that servers declare."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -162,7 +162,7 @@ def approve(
 def _chosen(
     files: "PinFiles", server: str, names: tuple[str, ...], *, as_pinned: bool
 ) -> "Choice":
-    """Choose what is approved.
+    """Select the definitions to approve.
 
     Raises:
         UsageError: There is no such server or item, or nothing of it waits.
@@ -184,7 +184,7 @@ def _chosen(
 
 
 def _show(known: "Pins", server: str, chosen: "Choice", settings: Settings) -> None:
-    """Show, before anything is signed, what would be."""
+    """Show what would be signed, before the signature."""
     from answerable.flows.pins import claims_of, differences
     from answerable.flows.words.text import safe
 
@@ -203,7 +203,7 @@ def _show(known: "Pins", server: str, chosen: "Choice", settings: Settings) -> N
 
 
 def _warn(plan: "Plan", server: str, chosen: "Choice", settings: Settings) -> None:
-    """Tell, before anything is signed, what policies it would make wrong."""
+    """Warn about policies that the approval would make faulty, before the signature."""
     from answerable.connectors.config.parse.faults import fault_lines
     from answerable.flows.words.text import safe
     from answerable.serving.policies import faults_of_approval

@@ -1,4 +1,4 @@
-"""`ingest`, `trace`, `sql`: what happened, and who stands behind it."""
+"""`ingest`, `trace`, `sql`: audit events and the chains behind them."""
 
 from dataclasses import replace
 

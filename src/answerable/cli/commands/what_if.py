@@ -1,4 +1,4 @@
-"""`what-if`: the effect of an edit of policies before it is made."""
+"""`what-if`: effect of a policy edit before it is made."""
 
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,7 @@ def what_if(
 
 
 def _without_edit(every: bool) -> None:
-    """Refuse what --cuts does not take.
+    """Refuse options that --cuts does not take.
 
     Raises:
         UsageError: Some other option is given.
@@ -147,7 +147,7 @@ def _without_edit(every: bool) -> None:
 
 
 def _rest(document: "Document") -> str:
-    """Say how to see the rest of a list that is not shown whole."""
+    """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""
     return "hint: --limit 0 lists all items; --action and --resource narrow"

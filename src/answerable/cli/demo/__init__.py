@@ -1,1 +1,1 @@
-"""The demo: the whole chain on a sample estate, in the terminal or in a browser."""
+"""Demo of the whole chain on sample data, in the terminal or in a browser."""

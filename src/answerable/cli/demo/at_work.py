@@ -1,4 +1,4 @@
-"""The last chapters: an agent works, is learned, is talked into something, is held."""
+"""Chapters of the working agent: baseline, prompt injection, denial, approval."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -186,7 +186,7 @@ def _again(office: Office) -> str:
 
 
 def at_work(main: Main, first: int) -> bool:
-    """Tell the chapters of the agent that works; give whether every step held.
+    """Run the chapters of the working agent; return whether every step succeeded.
 
     Args:
         main: The command line's entry.
@@ -216,12 +216,12 @@ def _told(main: Main, first: int, office: Office) -> bool:
 
 
 def learned(main: Main) -> str:
-    """Give the digest of the agent's newest profile."""
+    """Return the digest of the agent's newest profile."""
     return _only(asked(main, "baseline", "show", "clerk"), "digest")
 
 
 def held_back(main: Main, effect: str) -> str:
-    """Give the id of the newest decision that a baseline made so."""
+    """Return the id of the newest decision of a baseline with an effect."""
     query = (
         "SELECT decision_id FROM decisions WHERE reason = 'behaviour'"  # noqa: S608
         f" AND effect = '{effect}' ORDER BY event_time DESC LIMIT 1"
@@ -230,7 +230,7 @@ def held_back(main: Main, effect: str) -> str:
 
 
 def asked_for(main: Main, tool: str) -> str:
-    """Give the id of the ask for a tool."""
+    """Return the id of the approval request for a tool."""
     items = asked(main, "asks", "--config", CONFIG)
     return _only([each for each in items if each["name"] == tool], "id")
 

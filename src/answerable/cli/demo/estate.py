@@ -1,4 +1,4 @@
-"""The first chapters: what a sample estate holds, and who did what in it."""
+"""First chapters: content of the sample data, and its events."""
 
 import shutil
 from pathlib import Path

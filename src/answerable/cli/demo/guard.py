@@ -1,4 +1,4 @@
-"""Guard of the demo: ends it and every process that it started, at any moment.
+"""Guard process that ends the demo and every process it started.
 
 The demo runs in a forked child. The guard waits for it, and for a signal or the end of
 the reader of stdout. Then it asks the child to end, and after a grace period kills the
@@ -92,7 +92,7 @@ def _end(child: int) -> None:
 
 
 def _reap(child: int) -> int | None:
-    """Collect every process that ended; return the child's exit code, if it is one."""
+    """Collect ended processes; return the child's exit code if it is one of them."""
     code = None
     while True:
         try:
@@ -107,7 +107,7 @@ def _reap(child: int) -> int | None:
 
 
 def _kill(child: int) -> None:
-    """Kill the child and its descendants; each round takes what the last one left."""
+    """Kill the child and its descendants, in rounds."""
     deadline = time.monotonic() + _LAST
     while time.monotonic() < deadline:
         for pid in {child, *_descendants()}:
@@ -151,7 +151,7 @@ def _run_child(demo: Callable[[], int], guard: int) -> int:
 
 
 def die_with_parent(parent: int) -> None:
-    """Get SIGTERM when the parent process dies, however it does (Linux).
+    """Have the kernel send SIGTERM when the parent process dies (Linux).
 
     Source: man 2 PR_SET_PDEATHSIG.
     """
@@ -161,7 +161,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
-    """Leave at once: an exception would be caught, or lost in a library's call."""
+    """Exit at once: an exception could be caught, or lost in a library call."""
     os._exit(INTERRUPTED)
 
 

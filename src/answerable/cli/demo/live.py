@@ -1,4 +1,4 @@
-"""`answerable demo --serve`: the same story in a browser, while it happens."""
+"""`answerable demo --serve`: the demo in a browser, with a working agent."""
 
 import contextlib
 import io
@@ -40,7 +40,7 @@ _REST = 8.0  # seconds that a run takes at least
 
 
 def serve(main: Main) -> NoReturn:
-    """Set the office up in the working directory, show where to look, and let it work.
+    """Prepare the office in the working directory, print links, run the agent.
 
     It does not return: the guard ends it.
 
@@ -106,7 +106,7 @@ Ctrl-C ends everything.
 
 
 def _learn(main: Main, office: Office) -> float:
-    """Have the agent work and its baseline signed; return the seconds of its work."""
+    """Run the agent and sign its baseline; return the duration in seconds."""
     _tell(f"the agent works {RUNS} times, and nothing holds it but its rules")
     began = time.monotonic()
     office.work(RUNS)
@@ -129,7 +129,7 @@ def _learn(main: Main, office: Office) -> float:
 
 
 def _work(main: Main, office: Office, rest: float) -> NoReturn:
-    """Have the agent work at a pace that one can follow."""
+    """Run the agent at a pace that people can follow."""
     pace = _BRISK
     while True:
         began = time.monotonic()
@@ -154,7 +154,7 @@ def _tell(what: str) -> None:
 
 
 def _quietly(main: Main, *words: str) -> None:
-    """Run a command for what it does.
+    """Run a command without its output.
 
     Raises:
         EnvironmentRefused: It did not end well; what it said is in the message.

@@ -1,4 +1,4 @@
-"""The office of the demo: its files, `serve`, and the agent that works there.
+"""Environment of the demo: its files, servers and agent processes.
 
 Everything is what a user has: a configuration, commands, processes. All of it lies in
 the working directory, and every process that was started is ended by its number.
@@ -40,7 +40,7 @@ _NAME = 100
 
 
 def can_attest() -> bool:
-    """Tell whether the kernel names processes well enough for a run to begin."""
+    """Return whether the kernel identifies processes as attestation needs."""
     from answerable.serving.processes.peer import SO_PEERPIDFD
 
     if sys.platform != "linux":
@@ -55,7 +55,7 @@ def can_attest() -> bool:
 
 
 def _free_ports(wanted: Mapping[str, int]) -> dict[str, int]:
-    """Choose a free port for each name: the wanted one where it is free.
+    """Choose a free port for each name, the preferred one if it is free.
 
     Others come from below the range that the kernel takes ports of outgoing connections
     from (`ip_local_port_range`): one of those may be taken before a server binds it.
@@ -86,14 +86,14 @@ def _is_free(port: int) -> bool:
 
 @dataclass
 class _Served:
-    """A process that serves, and the lines that it told."""
+    """Server process and the lines that it printed."""
 
     process: "subprocess.Popen[str]"
     told: list[str] = field(default_factory=list)
 
 
 class Office:
-    """A small office in the working directory.
+    """Sample office in the working directory: files, servers, agent.
 
     Args:
         web: Port of the web page where it is free, 0 for any.
@@ -119,7 +119,7 @@ class Office:
         self._heard = threading.Condition()
 
     def write(self) -> None:
-        """Write the office's file, its key, the agent's program, and a passphrase."""
+        """Write the configuration, a key, the agent program and a passphrase."""
         for name, text in ((_OFFICE_KEY, self._key), (PHRASE, secrets.token_hex(12))):
             _private(Path(name), text)
         self._records("make")
@@ -186,18 +186,18 @@ rules:
         )
 
     def start(self, *roles: str) -> None:
-        """Start `serve --only ROLE` for each; `stand` waits for them."""
+        """Start `serve --only ROLE` for each role; `stand` waits for them."""
         for role in roles:
             self._served[role] = self._start(role)
 
     def restart(self, role: str) -> None:
-        """End one server, start it again, and wait until it stands."""
+        """Restart one server and wait until it is ready."""
         self.end(role)
         self.start(role)
         self.stand()
 
     def stand(self) -> None:
-        """Wait until all that was started stands.
+        """Wait until all servers are ready.
 
         Raises:
             EnvironmentRefused: Something does not come to stand.
@@ -240,11 +240,11 @@ rules:
         return len(self._served[role].told) >= 2  # each has two lines to tell
 
     def receive(self, text: str, currency: str) -> None:
-        """Have a customer's letter come in, with an invoice that it is about."""
+        """Store a customer's letter and its invoice."""
         self._records("receive", text, currency)
 
     def sent(self) -> str:
-        """Say what lies in the outbox, a recipient a line."""
+        """List the outbox, a recipient per line."""
         return self._records("sent")
 
     def clerk(self, *words: str) -> "subprocess.Popen[str]":
@@ -259,19 +259,19 @@ rules:
         )
 
     def work(self, runs: int) -> None:
-        """Have the agent work so often, three runs at a time, three invoices in each."""
+        """Run the agent several times, three runs at a time."""
         for first in range(0, runs, 3):
             some = [self.clerk("--invoices", "3") for _ in range(first, runs)[:3]]
             for each in some:
                 each.communicate()
 
     def run(self) -> list[str]:
-        """Give the words that start the agent."""
+        """Command that starts the agent."""
         own = [sys.executable, "-m", "answerable", "--quiet"]
         return [*own, "run", "--agent", "clerk", "--"]
 
     def end(self, *roles: str) -> None:
-        """End what was started for these, or all of it."""
+        """End the servers of some roles, or all of them."""
         named = roles or tuple(self._served)
         for role in named:
             self._served[role].process.terminate()
@@ -292,7 +292,7 @@ rules:
 
 
 def ended(process: "subprocess.Popen[str]") -> int:
-    """Ask a process to end, and see that it does."""
+    """Terminate a process and wait for its end."""
     process.terminate()
     try:
         return process.wait(_END)
@@ -302,6 +302,6 @@ def ended(process: "subprocess.Popen[str]") -> int:
 
 
 def _private(place: Path, text: str) -> None:
-    """Write a file that its user alone may read."""
+    """Write a file that only its user may read."""
     place.touch(mode=0o600)
     place.write_text(text + "\n")

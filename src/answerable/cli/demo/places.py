@@ -1,4 +1,4 @@
-"""Where the demo takes place: a folder, and a store in it that is nobody else's."""
+"""Folder and store of the demo, separate from any other store."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from answerable.model.errors import EnvironmentRefused
 
 @contextlib.contextmanager
 def folder(keep: Path | None) -> Iterator[None]:
-    """Work in a folder: a temporary one, or one that is kept.
+    """Work in a temporary folder, or in one that is kept.
 
     Raises:
         EnvironmentRefused: It is not empty.
@@ -35,7 +35,7 @@ def folder(keep: Path | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def own_places() -> Iterator[None]:
-    """Have every command use the demo's store and token service, and no other ones."""
+    """Make every command use the demo's store and token service only."""
     own = {"ANSWERABLE_STORE": STORE, "ANSWERABLE_STS": str(Path(SOCKET).absolute())}
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)

@@ -1,4 +1,4 @@
-"""`answerable demo`: the whole chain on this machine, nothing outside needed.
+"""`answerable demo`: all chapters on this machine, without outside services.
 
 Each step prints a real command and then its answer; nothing here computes anything a
 user could not ask for. The sample estate and its store lie in a folder of their own
@@ -21,7 +21,7 @@ from answerable.model.written import WrittenBy
 
 
 def _made(now_ns: int) -> str:
-    """Give the id of the event that made the role, as ingest will give it."""
+    """Return the event id of the role creation, as ingest computes it."""
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
     for _, record in trail.records(now):
         if record["eventName"] == "CreateRole":
@@ -32,7 +32,7 @@ def _made(now_ns: int) -> str:
 
 
 def tell_all(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
-    """Tell the story in the working directory.
+    """Run all chapters in the working directory.
 
     Args:
         main: The command line's entry: takes argv, returns the exit code.

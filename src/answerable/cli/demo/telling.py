@@ -1,4 +1,4 @@
-"""How a story is told: chapters of sentences, real commands and their answers."""
+"""Chapters of sentences, commands and their output."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ _WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A sentence, the command that shows it, and the exit code it must end with.
+    """Sentence, command and expected exit code.
 
     Attributes:
         says: The sentence.
@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A title and its steps; `before` prepares the ground, e.g. damages a copy."""
+    """Title and steps; `before` prepares them, e.g. damages a copy."""
 
     title: str
     steps: tuple[Step, ...]
@@ -44,14 +44,14 @@ class Chapter:
 
 
 def say(text: str = "") -> None:
-    """Print one paragraph, folded; answers of commands fold themselves."""
+    """Print one folded paragraph; commands fold their own output."""
     folded = textwrap.wrap(text, _WIDTH, break_on_hyphens=False, break_long_words=True)
     sys.stdout.write("\n".join(folded) + "\n")
     sys.stdout.flush()
 
 
 def asked(main: Main, *words: str) -> list[dict[str, Any]]:
-    """Ask a command, and give the items of its document; none where it has no answer."""
+    """Run a command and return the items of its document; none if it fails."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         main(["--quiet", "-o", "json", *words])
@@ -62,7 +62,7 @@ def asked(main: Main, *words: str) -> list[dict[str, Any]]:
 
 
 def _typed(command: Sequence[str]) -> str:
-    """Spell a command as one would type it, on as many lines as it takes."""
+    """Format a command as a person would type it, on several lines if needed."""
     words = ["$ answerable", *(f"'{w}'" if "*" in w else w for w in command)]
     lines = [words[0]]
     for word in words[1:]:
@@ -75,7 +75,7 @@ def _typed(command: Sequence[str]) -> str:
 
 
 def _answered(main: Main, step: Step, command: Sequence[str]) -> int:
-    """Run a command; of its notes, leave out what to type next: the story goes on."""
+    """Run a command and drop its suggested next commands from the notes."""
     notes = io.StringIO()
     if step.apart:
         done = subprocess.run(  # noqa: S603 - our own program
@@ -110,7 +110,7 @@ def _run(step: Step, main: Main, found: Found) -> bool:
 
 
 def tell(chapters: Sequence[Chapter], main: Main, found: Found, first: int = 1) -> bool:
-    """Tell chapters; give whether every step ended as it should.
+    """Run chapters; return whether every step ended as expected.
 
     Args:
         chapters: What is told.

@@ -1,4 +1,4 @@
-"""Start a program that gets SIGTERM when the process that started it dies (Linux).
+"""Launcher of a program that receives SIGTERM when its starter dies (Linux).
 
 python -m answerable.cli.demo.tether PARENT_PID PROGRAM [ARG...]
 """
@@ -10,7 +10,7 @@ from answerable.cli.demo.guard import die_with_parent
 
 
 def main() -> None:
-    """Tie this process to its parent, then become the program."""
+    """Request the parent-death signal, then exec the program."""
     _, parent, program, *rest = sys.argv
     die_with_parent(int(parent))
     os.execv(program, [program, *rest])  # noqa: S606 - our own program

@@ -1,1 +1,1 @@
-"""How an answer looks on a terminal: the marks and words of one visual language."""
+"""Rendering of documents for a terminal."""

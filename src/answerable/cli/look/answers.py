@@ -1,4 +1,4 @@
-"""Which view shows which kind of document."""
+"""Table of renderers by kind of document."""
 
 from collections.abc import Callable, Iterator
 
@@ -147,7 +147,7 @@ def render(
     *,
     whole: bool = False,
 ) -> Iterator[str]:
-    """Show an answer, then what it rests on.
+    """Render a document, then its coverage.
 
     Args:
         document: The answer.
@@ -170,13 +170,13 @@ def render(
 
 
 def _absent(document: Document) -> str:
-    """Say what an answer rests on and is not there; empty where it is."""
+    """Describe a missing log that the answer depends on; empty if none is missing."""
     source, said = _RESTS_ON.get(document.kind, ("", ""))
     return said if source in document.coverage["not_collected"] else ""
 
 
 def _empty(document: Document) -> Iterator[str]:
-    """Say that there is nothing, and what would fill it."""
+    """Render an empty answer, with the command that would fill it."""
     scanned = bool(document.coverage["sources"])
     what, fill = EMPTY.get(document.kind, ("", ""))
     if not what:

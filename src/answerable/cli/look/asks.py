@@ -1,4 +1,4 @@
-"""Asks and amendments on a screen."""
+"""Renderers of approval requests and policy exceptions."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -14,7 +14,7 @@ _ID = 16  # letters of an id that a table shows; more than enough to name it
 
 
 def asks(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per ask, then what could not be read."""
+    """Render a row per approval request, then unread sources."""
     columns = (
         Column("ask", 0),
         Column("state", 0),
@@ -48,7 +48,7 @@ def asks(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def amendments(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per amendment."""
+    """Render a row per policy exception."""
     columns = (
         Column("amendment", 0),
         Column("state", 0),

@@ -1,4 +1,4 @@
-"""Baselines on a screen: layers, what signing would change, what would be held back."""
+"""Renderers of baselines: layers, changes, replays."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -18,7 +18,7 @@ _ID = 16
 
 
 def listed(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One paragraph per profile."""
+    """Render a paragraph per profile."""
     for number, item in enumerate(cast("Sequence[BaselineItem]", document.items)):
         if number:
             yield ""
@@ -26,7 +26,7 @@ def listed(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def whole(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One paragraph per profile, then its entries."""
+    """Render a paragraph per profile, then its entries."""
     for number, item in enumerate(cast("Sequence[BaselineItem]", document.items)):
         if number:
             yield ""
@@ -86,7 +86,7 @@ def _head(item: BaselineItem, screen: Screen) -> Iterator[str]:
 
 
 def changes(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per change, the gravest first."""
+    """Render a row per change, most severe first."""
     columns = (
         Column("consequence", 0),
         Column("tool", 1, floor=12),
@@ -112,7 +112,7 @@ def changes(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def replayed(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """What would have been held back, then how often."""
+    """Render the calls that would have been blocked, then the counts."""
     for number, item in enumerate(cast("Sequence[BaselineReplayItem]", document.items)):
         if number:
             yield ""
@@ -132,7 +132,7 @@ def replayed(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def departures(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per event."""
+    """Render a row per departing event."""
     columns = (
         Column("at", 0),
         Column("action", 1, floor=12),

@@ -1,4 +1,4 @@
-"""Lineage rows as a table, and what table and tree share: nodes, notes, legend."""
+"""Renderers of lineage rows as a table; notes and legend shared with the tree."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,18 +34,18 @@ _IMPORTANCE = {
 
 @dataclass(slots=True)
 class Notes:
-    """What would supply each missing hop, numbered as they come."""
+    """Numbered notes about the sources that would supply missing hops."""
 
     gaps: Gaps = field(default_factory=Gaps)
 
     def node(self, name: str, hop: HopItem) -> str:
-        """Show what stands at a hop, or the number of the note on what is missing."""
+        """Format the value of a hop, or the number of its note if it is missing."""
         if is_missing(hop):
             return str(self.gaps.number(name, hop))
         return brief(name, hop["value"])
 
     def lines(self, screen: Screen) -> Iterator[str]:
-        """Write the notes."""
+        """Render the notes."""
         mark = screen.marks.hop["missing"]
         for (name, source), number in [*self.gaps.numbers.items()][:_MOST_NOTES]:
             why = safe(source) or "no source is known"
@@ -56,7 +56,7 @@ class Notes:
 
 
 def action_of(item: TraceItem, notes: Notes) -> str:
-    """Show the action, how it ended where it failed, and whether glass was broken."""
+    """Format the action, its failure if it failed, and a break-glass mark."""
     action = notes.node("action", hops_of(item)["action"])
     if is_broken_glass(item):
         action = f"BREAK-GLASS {action}"
@@ -65,7 +65,7 @@ def action_of(item: TraceItem, notes: Notes) -> str:
 
 
 def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per event; the mark before a value says how it is known."""
+    """Render a row per event; the mark before a value is the status of its hop."""
     items = cast("Sequence[TraceItem]", document.items)
     columns = (
         Column("when", 6),
@@ -93,13 +93,13 @@ def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def part_of(document: Document) -> Iterator[str]:
-    """Say of how many events these are the newest, where they are a part."""
+    """Describe how many events exist if these are only the newest."""
     if document.total >= 0:
         yield f"the newest {len(document.items):,} of {document.total:,} events"
 
 
 def role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:
-    """Name the owners of assumed roles: they own the role, and did not make the call."""
+    """Render the owners of assumed roles, who did not make the call."""
     owned = {
         (brief("identity", hops_of(item)["identity"]["value"]), owner["value"])
         for item in items
@@ -113,6 +113,6 @@ def role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:
 
 
 def legend(marks: Mapping[str, str], screen: Screen) -> str:
-    """Explain the marks, in the order of how much they tell."""
+    """Format the legend of the marks, strongest first."""
     said = (f"{mark.strip()} {status}" for status, mark in marks.items())
     return "hops: " + screen.marks.dot.join(said)

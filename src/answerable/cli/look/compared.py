@@ -1,4 +1,4 @@
-"""Two answers side by side: ours and AWS's own simulator's."""
+"""Renderer of verdicts next to those of the AWS policy simulator."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ _MOST = 20
 
 
 def compared(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Say how many agree, then each difference with what decided on our side."""
+    """Render the number of matches, then each difference with its statements."""
     items = cast("Sequence[ComparedItem]", document.items)
     told = Counter(item["outcome"] for item in items)
     sure = told["agrees"] + told["differs"]

@@ -1,4 +1,4 @@
-"""Open conditions as lines of a terminal."""
+"""Renderer of open conditions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ def conditions(
     *,
     brief: bool = False,
 ) -> Iterator[str]:
-    """Write each alternative: all of its conditions must hold."""
+    """Render each alternative; all of its conditions must hold."""
     for number, alternative in enumerate(alternatives):
         word = "or if " if number else "if "
         for one in alternative["all_of"]:

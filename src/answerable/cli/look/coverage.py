@@ -1,4 +1,4 @@
-"""One line under every answer: what it rests on, how old that is, what is missing."""
+"""Renderer of the coverage below every answer."""
 
 from collections.abc import Iterator
 
@@ -8,20 +8,20 @@ from answerable.model.document import Coverage
 
 
 def coverage_line(coverage: Coverage, screen: Screen) -> str:
-    """Say it in one line."""
+    """Format the coverage as one line."""
     said = screen.marks.dot.join(parts(coverage))
     return "coverage: " + (said or "nothing scanned yet")
 
 
 def coverage_list(coverage: Coverage) -> Iterator[str]:
-    """Say all of it, a line each."""
+    """List the full coverage, an entry per line."""
     yield "coverage:"
     for line in every(coverage) or ["nothing scanned yet"]:
         yield f"  {line}"
 
 
 def incomplete(coverage: Coverage, allowed: bool) -> Iterator[str]:
-    """Say on standard error which source could not be read whole.
+    """List the sources that could not be read completely, for standard error.
 
     Args:
         coverage: Of the answer.

@@ -1,4 +1,4 @@
-"""One decision on a screen: who, what, why, and what would have allowed it."""
+"""Renderer of a decision: request, reason, and the exception that would allow it."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -13,7 +13,7 @@ _INDENT = " " * 10
 
 
 def decision(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Answer first, then the act, then what decided."""
+    """Render the effect first, then the request and the deciding rules."""
     for number, item in enumerate(cast("Sequence[DecisionItem]", document.items)):
         if number:
             yield ""

@@ -1,4 +1,4 @@
-"""Who and what exists, as tables."""
+"""Renderers of agents, tools, identities, credentials and persons as tables."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
@@ -22,7 +22,7 @@ _SHOWN = 2
 
 
 def owner_cells(owner: OwnerItem) -> tuple[str, str]:
-    """Say word and person, then score; never an empty cell."""
+    """Format state and person, then the score; never empty cells."""
     if owner["state"] == "none" or not owner["person"]:
         return owner["state"] or "none", ""
     person = owner["person"].removeprefix("person:")
@@ -30,14 +30,14 @@ def owner_cells(owner: OwnerItem) -> tuple[str, str]:
 
 
 def some(names: Sequence[str]) -> str:
-    """Name the first few of a list, and count the rest."""
+    """Format the first few names, and count the others."""
     rest = len(names) - _SHOWN
     text = ", ".join(names[:_SHOWN])
     return f"{text} +{rest}" if rest > 0 else text
 
 
 def short_names(identities: Iterable[str]) -> Callable[[str], str]:
-    """Name identities as briefly as tells them apart: without an account all share."""
+    """Build a function that drops the account which all identities share."""
     accounts = {each.split(":", 5)[4] for each in identities if _is_iam(each)}
 
     def name(identity: str) -> str:
@@ -54,7 +54,7 @@ def _is_iam(identity: str) -> bool:
 
 
 def credential_text(credential: ToolCredentialItem | None, screen: Screen) -> str:
-    """Say what kind of credential it is and how it is held, never what it is."""
+    """Format the kind and the storage of a credential, never its value."""
     if credential is None:
         return "none stated"
     hint = credential["hint"] and f" {screen.marks.ellipsis}{credential['hint']}"
@@ -62,7 +62,7 @@ def credential_text(credential: ToolCredentialItem | None, screen: Screen) -> st
 
 
 def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per agent: its owner, its tools, and what it acts as."""
+    """Render a row per agent: owner, tools, identities."""
     columns = (
         Column("agent", 0),
         Column("owner", 1, floor=25),
@@ -94,14 +94,14 @@ def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _tool_names(item: AgentItem) -> list[str]:
-    """Name an agent's servers, then its shells; files and pages are read by most."""
+    """List an agent's servers, then its shells."""
     servers = [t["server"] for t in item["tools"] if t["transport"] not in BUILT_IN]
     shells = [t["server"] for t in item["tools"] if t["transport"] == SHELL]
     return list(dict.fromkeys((*servers, *shells)))
 
 
 def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per tool and agent; tools of one agent that only read share a row."""
+    """Render a row per tool and agent; read-only tools of one agent share a row."""
     columns = (
         Column("tool", 0),
         Column("agent", 2, floor=26),
@@ -132,7 +132,7 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _together(items: Iterable[ToolItem]) -> Iterator[tuple[str, ToolItem]]:
-    """Yield each row's tools and the item that it shows.
+    """Yield the tools of each row with their representative item.
 
     Built-in tools that read files or pages are many and alike: those of one agent with
     one rule and one state share a row.
@@ -156,7 +156,7 @@ def _only_reads(item: ToolItem) -> bool:
 
 
 def _acts_as(item: ToolItem, identities: str) -> str:
-    """Write the identities of a tool: those it acts as, or could read a credential of."""
+    """Format the identities a tool acts as, or whose credential it could read."""
     if not _only_reads(item):
         return identities or "not known"
     return (
@@ -165,7 +165,7 @@ def _acts_as(item: ToolItem, identities: str) -> str:
 
 
 def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per identity."""
+    """Render a row per identity."""
     columns = (
         Column("identity", 0),
         Column("owner", 1, floor=25),
@@ -195,7 +195,7 @@ def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per credential: its kind, who uses it, what it proves, where it lies."""
+    """Render a row per credential: kind, users, identity, places."""
     columns = (
         Column("credential", 0),
         Column("kind", 1),
@@ -237,12 +237,12 @@ def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _tool_name(tool: str) -> str:
-    """Name a tool by its server, a built-in one by its client as well."""
+    """Format a tool by its server, a built-in one with its client."""
     return tool.removeprefix("tool:").removeprefix("mcp/").removesuffix("/*")
 
 
 def _lives(item: CredentialItem, now: int) -> str:
-    """Say static, short-lived, federated or ambient, then the age or the time left."""
+    """Format the lifetime class, then the age or the remaining time."""
     if item["expires_at"]:
         end = ago(item["expires_at"], now)
         return (
@@ -254,7 +254,7 @@ def _lives(item: CredentialItem, now: int) -> str:
 
 
 def people(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per person or team."""
+    """Render a row per person or team."""
     none = "none known" if document.coverage["not_collected"] else "0"
     columns = (
         Column("person", 0),

@@ -1,4 +1,4 @@
-"""Effects of a kill on a screen."""
+"""Renderer of the effects of a revocation."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -10,7 +10,7 @@ from answerable.model.document_kill import KillEffectItem
 
 
 def effects(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per thing that is dead or lives on."""
+    """Render a row per ended and per surviving thing."""
     columns = (
         Column("state", 0),
         Column("what", 0),

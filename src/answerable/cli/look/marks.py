@@ -1,4 +1,4 @@
-"""The marks: hops, verdicts and yes or no, with plain letters where needed."""
+"""Marks for hops, verdicts and checks, in Unicode and ASCII."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """One set of marks; a mark never stands without its word or its place.
+    """Set of marks; each mark stands next to its word.
 
     Attributes:
         hops: The stroke that leads to a node, by status, four cells each.
@@ -71,7 +71,7 @@ ASCII = Marks(
 
 
 def marks_for(encoding: str | None) -> Marks:
-    """Choose the marks that an encoding can write."""
+    """Choose the marks that an encoding can represent."""
     try:
         "".join(
             (*UNICODE.hops.values(), *UNICODE.verdicts.values(), "…·└×╌⋯✔✘")  # noqa: RUF001 - meant

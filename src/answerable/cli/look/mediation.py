@@ -1,4 +1,4 @@
-"""Unmediated use: the rows of a trace, and what they were judged against."""
+"""Renderer of unmediated use and of the judged events."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,13 +25,13 @@ _UNTOLD = {
 
 
 def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per event, then why and what else was judged."""
+    """Render a row per event, then the summary."""
     yield from chains.rows(document, screen, now)
     yield from _summary(document, screen)
 
 
 def chains_of(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Draw the chains, then the same."""
+    """Render the chains, then the summary."""
     yield from tree.tree(document, screen, now)
     yield from _summary(document, screen)
 

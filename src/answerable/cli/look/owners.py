@@ -1,4 +1,4 @@
-"""Who answers for something, and the keys with which they say so."""
+"""Renderers of owners and owner keys."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -13,7 +13,7 @@ from answerable.model.document_owners import EvidenceItem, OwnerKeyItem, WhoOwns
 
 
 def who_owns(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Answer first, then the evidence for each candidate."""
+    """Render the owner first, then the evidence for each candidate."""
     for item in cast("Sequence[WhoOwnsItem]", document.items):
         person = (item["person"] or "").removeprefix("person:")
         answer = (
@@ -32,7 +32,7 @@ def who_owns(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _evidence(evidence: EvidenceItem, now: int) -> str:
-    """Say what speaks for a person; a quote comes from the source, word for word."""
+    """Format a piece of evidence; quotes come from the source verbatim."""
     parts = [f"{evidence['weight']:.2f} {safe(evidence['kind'])}"]
     if evidence["reference"]:
         parts.append(f'"{safe(evidence["reference"])}"')
@@ -49,7 +49,7 @@ def _evidence(evidence: EvidenceItem, now: int) -> str:
 
 
 def keys(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per key."""
+    """Render a row per key."""
     columns = (
         Column("key", 0),
         Column("person", 0),

@@ -1,4 +1,4 @@
-"""Colour, which never says anything a word or a mark does not say too."""
+"""Colour of marks; it never carries information of its own."""
 
 _RESET = "\x1b[0m"
 _GREEN, _YELLOW, _RED, _DIM = (f"\x1b[{code}m" for code in (32, 33, 31, 2))
@@ -13,7 +13,7 @@ _COLOURS = {
 
 
 def paint(line: str) -> str:
-    """Colour the marks of a finished line, and dim the line about coverage."""
+    """Colour the marks of a line, and dim the coverage line."""
     if line.startswith("coverage:"):
         return f"{_DIM}{line}{_RESET}"
     for mark, colour in _COLOURS.items():

@@ -1,4 +1,4 @@
-"""What may be done, and why: verdict, conditions, path, deciding statements."""
+"""Renderers of permissions: verdict, conditions, path, deciding statements."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -26,7 +26,7 @@ _MOST_PARTS = 20
 
 
 def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Answer first, then open conditions, then the proof."""
+    """Render the verdict first, then open conditions, then the proof."""
     for item in cast("Sequence[CanItem]", document.items):
         assumed = assuming(item["verdict"], item.get("assuming", []))
         head = verdict(item["verdict"], screen)
@@ -46,7 +46,7 @@ def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _question(item: CanItem, screen: Screen) -> Iterator[str]:
-    """Write who does what, and on a line of its own on what where one is too short."""
+    """Render the call, with the resource on a line of its own if needed."""
     does = f"  {safe(item['subject'])} {_does(item['verdict'])} {safe(item['action'])}"
     resource, much = safe(item["resource"]), extent(item)
     if width(f"{does} on {much}{resource}") <= screen.width:
@@ -62,7 +62,7 @@ def _parts(
     screen: Screen,
     indent: str,
 ) -> Iterator[str]:
-    """Write the parts of a pattern, each with its verdict, conditions and path."""
+    """Render the parts of a pattern, each with verdict, conditions and path."""
     inner = indent + "    "
     for part in parts[:_MOST_PARTS]:
         word = verdict(part["verdict"], screen)
@@ -75,7 +75,7 @@ def _parts(
 
 
 def _unguarded(item: CanItem | ReachItem, screen: Screen, indent: str) -> Iterator[str]:
-    """Say that a condition guards nothing."""
+    """Render a warning about a condition without effect."""
     if item.get("unguarded"):
         because = safe(item.get("unguarded_because", ""))
         yield from screen.wrap(f"{indent}unguarded: {because}", indent + "  ")
@@ -86,7 +86,7 @@ def _does(verdict_word: str) -> str:
 
 
 def unknown(item: CanItem | ReachItem, screen: Screen, indent: str) -> Iterator[str]:
-    """Say why a verdict is not known, and which source would tell."""
+    """Render the reason of an unknown verdict, and the source that would tell."""
     for each in item.get("unknown", []):
         head = "" if each["id"] == item["subject"] else f"{safe(each['id'])}: "
         said = f"{indent}{head}{safe(would_tell(each))}"
@@ -94,7 +94,7 @@ def unknown(item: CanItem | ReachItem, screen: Screen, indent: str) -> Iterator[
 
 
 def verdict(word: str, screen: Screen, assumes: bool = False) -> str:
-    """Write a verdict with its mark; `+assumes` where coverage is open."""
+    """Format a verdict with its mark; `+assumes` if coverage is open."""
     mark = screen.marks.verdicts.get(word, "?")
     return f"{mark} {safe(word)}" + (" +assumes" if assumes else "")
 
@@ -102,7 +102,7 @@ def verdict(word: str, screen: Screen, assumes: bool = False) -> str:
 def path(
     steps: Sequence[PathItem], subject: str, screen: Screen, indent: str
 ) -> Iterator[str]:
-    """Write how a subject comes to act as what is allowed, step by step."""
+    """Render the steps from a subject to the acting identity."""
     if steps and steps[0]["from"] != subject:
         yield from screen.wrap(f"{indent}from {safe(steps[0]['from'])}", indent + "   ")
     stroke = screen.marks.hops["observed"].strip()
@@ -118,13 +118,13 @@ def path(
 def statements(
     items: Sequence[DeterminingItem], screen: Screen, indent: str
 ) -> Iterator[str]:
-    """Write the statements that decided."""
+    """Render the deciding statements."""
     for item in items:
         yield from screen.wrap(f"{indent}because {statement(item)}", indent + "  ")
 
 
 def reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show permissions under the path that leads to them, alike ones together."""
+    """Render permissions grouped by path."""
     ways = by_way(cast("Sequence[ReachItem]", document.items))
     subject = ""
     for number, blocks in enumerate(ways):
@@ -144,7 +144,7 @@ def reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _agents(item: ReachItem, screen: Screen) -> Iterator[str]:
-    """Name the agents that act through a subject of `who-can`."""
+    """Render the agents that act through an identity."""
     agents = item.get("agents", [])
     if agents:
         shown = ", ".join(map(safe, agents[:_MOST]))
@@ -153,7 +153,7 @@ def _agents(item: ReachItem, screen: Screen) -> Iterator[str]:
 
 
 def _looked(document: Document, screen: Screen) -> Iterator[str]:
-    """Say over which accounts and platforms `who-can` looked."""
+    """Render the accounts and platforms that `who-can` covers."""
     if "looked" in document.coverage:
         yield ""
         yield from screen.wrap(safe(looked(document.coverage["looked"])), "  ")

@@ -1,4 +1,4 @@
-"""What servers say of their tools, against what they are held to."""
+"""Renderers of tool definitions, compared with their pins."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -13,7 +13,7 @@ MOST = 2000  # letters of one side of a field
 
 
 def diff(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Name each item with its state; below it what differs, and what it is like."""
+    """Render each item with its state, differences and similar names."""
     for at, item in enumerate(cast("Sequence[ToolsDiffItem]", document.items)):
         if at:
             yield ""
@@ -46,7 +46,7 @@ def _head(item: ToolsDiffItem, now: int) -> str:
 
 
 def approved(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Name what was approved, by whom, and the statement in the log."""
+    """Render the approved items, the approver and the statement."""
     items = cast("Sequence[ToolsApproveItem]", document.items)
     for item in items:
         yield from screen.wrap(f"{safe(item['id'])} {safe(item['sha256'])}", "    ")

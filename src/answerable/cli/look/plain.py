@@ -1,4 +1,4 @@
-"""What the machine did and what it checked; and any document without its own view."""
+"""Renderers of scans, ingests, checks, evidence, and of any other document."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from answerable.model.document_evidence import (
 
 
 def scan(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show what each source gave, then the snapshot's name."""
+    """Render the result of each source, then the snapshot name."""
     items = cast("Sequence[ScanItem]", document.items)
     columns = (
         Column("source", 0, floor=20),
@@ -51,7 +51,7 @@ def _count(number: int) -> str:
 
 
 def where(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show each source with its places, and whether they are there."""
+    """Render each source with its places."""
     items = cast("Sequence[ProbeItem]", document.items)
     found = {
         True: f"{screen.marks.yes} found",
@@ -70,7 +70,7 @@ def where(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def ingest(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show what was read, stored, already there and kept aside."""
+    """Render the read, stored, duplicate and quarantined records."""
     items = cast("Sequence[IngestItem]", document.items)
     columns = (
         Column("source", 0, floor=16),
@@ -103,7 +103,7 @@ def ingest(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def checks(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show each check; one that does not hold is followed by what to do."""
+    """Render each check; a failed one is followed by the next step."""
     for item in cast("Sequence[CheckItem]", document.items):
         mark = f"{screen.marks.yes} ok  " if item["ok"] else f"{screen.marks.no} no  "
         detail = f": {safe(item['detail'])}" if item["detail"] else ""
@@ -113,7 +113,7 @@ def checks(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def score(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show for each source and hop how it is known, then what would supply the rest."""
+    """Render each source and hop with its status counts, then the missing sources."""
     columns = (
         Column("source", 2),
         Column("hop", 0),
@@ -140,7 +140,7 @@ def score(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def counted(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show counts of events by fields, and of how many rows these are."""
+    """Render counts of events by fields."""
     names = [name for name in document.items[0] if name != "events"]
     columns = [Column("events", 0, right=True)]
     columns += [Column(name, at, floor=11) for at, name in enumerate(names, 1)]
@@ -162,7 +162,7 @@ def counted(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def prove(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show each record and the way from it to the signed head of the log."""
+    """Render each record with its inclusion proof."""
     for item in cast("Sequence[ProveItem]", document.items):
         rows = (
             ("event", item["event_id"]),
@@ -179,7 +179,7 @@ def prove(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def bundle(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Say what a written bundle holds; its content is in the file."""
+    """Render a summary of a written bundle."""
     for item in cast("Sequence[BundleItem]", document.items):
         yield from _field("events", f"{item['events']:,}", 10, screen)
         yield from _field("segments", f"{item['segments']:,}", 10, screen)
@@ -194,7 +194,7 @@ def _field(name: str, value: str, cells: int, screen: Screen) -> Iterator[str]:
 
 
 def anything(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show any document: one item as lines of names and values, more as a table."""
+    """Render any document: one item as name-value lines, several as a table."""
     names: dict[str, None] = {}
     for item in document.items:
         names.update(dict.fromkeys(item))

@@ -1,4 +1,4 @@
-"""The proof of one answer, on one screen: path, deciding statements, what is assumed."""
+"""Renderer of the proof of one answer: path, deciding statements, assumptions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,7 +22,7 @@ _GUTTER = 10
 
 
 def proof(item: CanItem, screen: Screen) -> Iterator[str]:
-    """Show how the subject comes to act, then what decides about the call itself."""
+    """Render the path of the subject, then the statements that decide the call."""
     if item["path"]:
         yield ""
         yield "path"
@@ -59,7 +59,7 @@ def _step(step: PathItem, number: int, screen: Screen) -> Iterator[str]:
 def statement_lines(
     items: Sequence[DeterminingItem], screen: Screen, indent: str
 ) -> Iterator[str]:
-    """Write statements in two columns: the layer, and what its policy says."""
+    """Render statements in two columns: layer and effect."""
     inner = indent + " " * _GUTTER
     for item in items[:_MOST]:
         head = said_of(item)
@@ -71,7 +71,7 @@ def statement_lines(
 
 
 def _quoted(text: str, screen: Screen, indent: str) -> Iterator[str]:
-    """Quote a statement, cut after a few lines."""
+    """Render a statement's text, cut after a few lines."""
     if not text:
         return
     lines = screen.wrap(indent + safe(text), indent)
@@ -84,6 +84,6 @@ def _quoted(text: str, screen: Screen, indent: str) -> Iterator[str]:
 
 
 def _layers(layers: Sequence[LayerItem], screen: Screen) -> Iterator[str]:
-    """Name the layers that decided nothing, by why."""
+    """Render the layers that decided nothing, by reason."""
     for said, named in undecided(layers):
         yield from screen.wrap(f"  {said}: {', '.join(named)}", "    ")

@@ -1,4 +1,4 @@
-"""What a policy would have decided, on a screen: the sum, then whose calls turn."""
+"""Renderer of a policy replay: totals, then the calls whose decision changes."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -10,7 +10,7 @@ from answerable.model.document_replay import ReplayItem, TurnedItem
 
 
 def replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show the sum, and a row for calls that turn alike."""
+    """Render the totals, and a row per group of changed calls."""
     for item in cast("Sequence[ReplayItem]", document.items):
         yield (
             f"would have denied {item['would_have_denied']:,} of {item['calls']:,} "

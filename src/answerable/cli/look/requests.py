@@ -1,4 +1,4 @@
-"""Requests on a screen."""
+"""Renderer of filed requests."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -12,7 +12,7 @@ _ID = 16
 
 
 def requests(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per request."""
+    """Render a row per request."""
     columns = (
         Column("request", 0),
         Column("state", 0),

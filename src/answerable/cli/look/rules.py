@@ -1,4 +1,4 @@
-"""Trust rules, and what was held against them."""
+"""Renderers of trust rules and of dry runs against them."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -12,7 +12,7 @@ from answerable.model.rule import Reuse
 
 
 def rules(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show each rule on a line, then what is wrong with any."""
+    """Render a line per rule, then the faults."""
     items = cast("Sequence[RuleItem]", document.items)
     columns = (
         Column("rule", 0),
@@ -52,7 +52,7 @@ def _gets(item: RuleItem) -> Iterator[str]:
 
 
 def fits(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show which rule fits, and of each other what failed first."""
+    """Render the matching rule, and the first failed condition of each other rule."""
     items = cast("Sequence[RuleFitItem]", document.items)
     columns = (
         Column("rule", 0),
@@ -76,7 +76,7 @@ def fits(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def token(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show each check of a token; what is not known has a question mark."""
+    """Render each check of a token; unknown ones have a question mark."""
     marks = {True: f"{screen.marks.yes} ok  ", False: f"{screen.marks.no} no  "}
     for item in cast("Sequence[TokenCheckItem]", document.items):
         mark = "?     " if item["ok"] is None else marks[item["ok"]]

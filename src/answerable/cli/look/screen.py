@@ -1,4 +1,4 @@
-"""What the answer is shown on."""
+"""Terminal properties: width, marks, colours."""
 
 import os
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ _NARROWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Width in cells, the marks it can show, and whether it has colours."""
+    """Terminal: width in cells, marks, and whether it has colours."""
 
     width: int = 88
     marks: Marks = UNICODE
     colour: bool = False
 
     def short(self, text: str, cells: int) -> str:
-        """Make foreign text safe and fit it into some cells."""
+        """Sanitize untrusted text and shorten it to a width."""
         return shorten(safe(text), cells, self.marks.ellipsis)
 
     def wrap(self, text: str, indent: str = "  ") -> list[str]:
-        """Break a line of already safe text to this width."""
+        """Wrap sanitized text to the width of the terminal."""
         return wrap(text, self.width, indent)
 
 
 def screen_of(stream: TextIO) -> Screen:
-    """Describe the stream an answer goes to.
+    """Detect the terminal properties of an output stream.
 
     A pipe gets lines of any length unless COLUMNS says otherwise, and no colour.
     """

@@ -1,4 +1,4 @@
-"""Tables that fit: columns are dropped by importance, the important one stays whole."""
+"""Table layout: the least important columns are narrowed, then dropped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
+    """Table column.
 
     Attributes:
         head: Its title.
@@ -32,7 +32,7 @@ def table(
     screen: Screen,
     together: bool = False,
 ) -> list[str]:
-    """Lay rows out under their heads, within the screen's width.
+    """Lay out rows under their heads within the terminal width.
 
     Args:
         columns: One per cell of a row.
@@ -82,7 +82,7 @@ def _fit(
 def _evened(
     columns: Sequence[Column], natural: list[int], kept: list[int], room: int
 ) -> list[int]:
-    """Let the widest give first, down to the floors."""
+    """Narrow the widest columns first, down to their minimum."""
     widths = [*natural]
     while _total(widths, kept) > room:
         loose = [at for at in kept if widths[at] > _floor(columns[at], natural[at])]
@@ -93,7 +93,7 @@ def _evened(
 
 
 def _floor(column: Column, natural: int) -> int:
-    """Tell how far a column may be cut down; one without a floor stays whole."""
+    """Return the minimum width of a column; a column without one is never cut."""
     return max(column.floor, width(column.head)) if column.floor else natural
 
 

@@ -1,4 +1,4 @@
-"""Chains drawn in six columns: person | agent | tool | identity | action | resource."""
+"""Chains in six columns: person | agent | tool | identity | action | resource."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -29,7 +29,7 @@ _NOTHING: _Cell = ("", "")
 
 
 def tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Draw each chain once, and beside it everything it did."""
+    """Draw each chain once, with all of its acts."""
     chains = grouped(cast("Sequence[TraceItem]", document.items))
     notes = Notes()
     grids = [_grid(chain, notes, screen) for chain in chains]
@@ -60,7 +60,7 @@ def _when(chain: Grouped, now: int) -> str:
 
 
 def _grid(chain: Grouped, notes: Notes, screen: Screen) -> list[list[_Cell]]:
-    """Lay one chain out: a column of cells for each of the six."""
+    """Build the grid of a chain: a column of cells per hop."""
     hops = hops_of(chain.item)
     columns: list[list[_Cell]] = []
     for name, path in (
@@ -95,7 +95,7 @@ def _action(items: Sequence[TraceItem], notes: Notes, screen: Screen) -> _Cell:
 
 
 def _indented(names: Sequence[str], screen: Screen) -> list[str]:
-    """Indent each name of a path under the one it came from, root first."""
+    """Indent each name of a path under its predecessor."""
     return [
         ("  " * (depth - 1) + screen.marks.branch if depth else "") + name
         for depth, name in enumerate(names)
@@ -103,7 +103,7 @@ def _indented(names: Sequence[str], screen: Screen) -> list[str]:
 
 
 def _widths(grid: list[list[_Cell]], screen: Screen) -> list[int]:
-    """Share the width: every column what it needs, the widest give first."""
+    """Share the width between columns; the widest are narrowed first."""
     widths = [
         max(len(name), *(width(row[at][1]) for row in grid))
         for at, name in enumerate(COLUMNS)
@@ -131,7 +131,7 @@ def _stroke(status: str, screen: Screen) -> str:
 
 
 def _tall(grid: list[list[_Cell]], screen: Screen) -> Iterator[str]:
-    """Draw a chain downwards, one hop a line, for a narrow screen."""
+    """Draw a chain vertically, one hop per line, for a narrow terminal."""
     room = screen.width - 10 - _STROKE
     for at, name in enumerate(COLUMNS[:4]):
         head = name

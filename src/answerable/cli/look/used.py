@@ -1,4 +1,4 @@
-"""Granted, reachable, used, blocked: action by action, or by service where they are many."""
+"""Renderer of granted, reachable, used and blocked actions, by action or by service."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, cast
@@ -19,7 +19,7 @@ _ALLOWED = ("always", "only-if")
 
 
 def used(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Say how much of what is granted is used, then the actions."""
+    """Render the share of used actions, then the actions."""
     items = cast("Sequence[UsedItem]", document.items)
     yield safe(items[0]["subject"])
     yield from screen.wrap(_summary(items))
@@ -54,7 +54,7 @@ def _summary(items: Sequence[UsedItem]) -> str:
 def _allowed(
     items: Sequence[UsedItem], key: Literal["granted", "reachable"], unit: str = ""
 ) -> str:
-    """Count what is allowed; where some of it is not known the count is a least."""
+    """Format the number of allowed actions; a minimum if some are not known."""
     count = _count(items, lambda item: item[key] in _ALLOWED)
     if _is_known(items, key):
         return _many(count) if unit else f"{count:,}"
@@ -62,11 +62,12 @@ def _allowed(
 
 
 def _is_known(items: Sequence[UsedItem], key: Literal["granted", "reachable"]) -> bool:
+    """Return whether every verdict is known."""
     return all(item[key] != "not-known" for item in items)
 
 
 def _called(items: Sequence[UsedItem], key: Literal["used", "blocked"]) -> str:
-    """Count actions with calls; none is not known where the trail does not tell."""
+    """Format the number of called actions; "not known" if the log may lack calls."""
     count = _count(items, lambda item: bool(item[key]))
     silent = any(item[key] is None for item in items)
     return "not known" if silent and not count else f"{count:,}"
@@ -81,7 +82,7 @@ def _count(items: Sequence[UsedItem], test: Callable[[UsedItem], bool]) -> int:
 
 
 def _recorded(items: Sequence[UsedItem], now: int) -> str:
-    """Say how far back the trail goes."""
+    """Format the time since which the log records calls."""
     since = sorted({item["recorded_since"] for item in items} - {None}, key=str)
     if not since:
         return "no trail of its account: answerable ingest cloudtrail:PATH reads one in"
@@ -123,7 +124,7 @@ def _short(identity: str) -> str:
 
 
 def _one_service(items: Sequence[UsedItem], screen: Screen, now: int) -> Iterator[str]:
-    """Show the actions that were called, and name some of the others."""
+    """Render the called actions, and name some of the others."""
     called = [item for item in items if item["used"] or item["blocked"]]
     others = [item for item in items if item not in called]
     if called:
@@ -145,7 +146,7 @@ def _some(names: Sequence[str]) -> str:
 def _services(
     items: Sequence[UsedItem], services: Sequence[str], screen: Screen, now: int
 ) -> Iterator[str]:
-    """Show a row a service: those that were called first, then by what is granted."""
+    """Render a row per service: called ones first, then by granted actions."""
     columns = (
         Column("service", 0),
         Column("granted", 1, right=True),
@@ -199,7 +200,7 @@ def _service(own: Sequence[UsedItem], now: int) -> tuple[str, ...]:
 
 
 def _idle(granted: Sequence[UsedItem]) -> str:
-    """Count what was never used; not known where the trail tells of none of it."""
+    """Format the number of unused actions; "not known" if no log records them."""
     told = [item for item in granted if item["used"] is not None]
     if granted and not told:
         return "not known"

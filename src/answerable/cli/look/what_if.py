@@ -1,4 +1,4 @@
-"""Changes after an edit of policies, cuts, and the gravest identities of an estate."""
+"""Renderers of policy edits, cuts and risky identities."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -22,7 +22,7 @@ _MOST = 6
 
 
 def what_if(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """List changes by subject, each with both verdicts and its path."""
+    """Render changes by subject, each with both verdicts and its path."""
     items = cast("Sequence[WhatIfItem]", document.items)
     subject = ""
     for change, group in groupby(items, key=lambda item: item["change"]):
@@ -63,7 +63,7 @@ def _change(item: WhatIfItem, screen: Screen) -> Iterator[str]:
 
 
 def cuts(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """List each set of statements with what removing it leaves and breaks."""
+    """Render each set of statements with the remaining permissions and broken calls."""
     items = cast("Sequence[CutItem]", document.items)
     for number, item in enumerate(items):
         if not number:
@@ -106,7 +106,7 @@ def _breaks(item: CutItem, screen: Screen) -> Iterator[str]:
 
 
 def everybody(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """List identities, the gravest first, with what makes them so."""
+    """Render risky identities, most severe first, with the reasons."""
     items = cast("Sequence[ExposureItem]", document.items)
     for gravity, group in groupby(items, key=lambda item: item["gravity"]):
         yield f"{safe(gravity)}:"

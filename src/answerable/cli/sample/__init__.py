@@ -1,4 +1,4 @@
-"""A small sample estate: a home, a repository, an AWS account and its trail.
+"""Sample data: a home, a repository, an AWS account and its audit log.
 
 Everything in it is made up, labelled as a sample where it lies, and written by
 `write_estate`. The demo runs on it, and the commands shown in the documentation are

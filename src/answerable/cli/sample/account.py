@@ -1,4 +1,4 @@
-"""The sample AWS account: its authorization details and its key list."""
+"""Sample AWS account: authorization details and access keys."""
 
 import json
 from collections.abc import Mapping
@@ -129,7 +129,7 @@ def _roles() -> list[Json]:
 
 
 def authorization_details() -> str:
-    """Return what `aws iam get-account-authorization-details` would print."""
+    """Build the output of `aws iam get-account-authorization-details`."""
     details = {
         "UserDetailList": _users(),
         "GroupDetailList": [],
@@ -141,7 +141,7 @@ def authorization_details() -> str:
 
 
 def access_keys() -> str:
-    """Return what `aws iam list-access-keys` would print for both users, merged."""
+    """Build the merged output of `aws iam list-access-keys` for both users."""
     keys = [
         ("report-bot", REPORT_KEY, "2025-03-04T09:13:10Z"),
         ("legacy-export", LEGACY_KEY, "2021-06-01T08:00:30Z"),

@@ -1,4 +1,4 @@
-"""The sample home: three agent clients, a subagent, and an ambient profile."""
+"""Sample home: three agent clients, a subagent, and an ambient profile."""
 
 import json
 
@@ -7,7 +7,7 @@ from answerable.cli.sample.keys import fake_secret
 
 
 def _reporter() -> str:
-    """A subagent that brings a server of its own, and the key in plain sight."""
+    """Build a subagent file that brings a server of its own, with a plaintext key."""
     return f"""\
 ---
 name: reporter
@@ -26,7 +26,7 @@ Writes the weekly report.
 
 
 def files() -> dict[str, str]:
-    """Return relative path -> content of the sample home."""
+    """Build the files of the sample home: relative path -> content."""
     tickets = {
         "type": "http",
         "url": "https://tickets.corp.example/mcp",

@@ -1,4 +1,4 @@
-"""Access-key ids that decode to a chosen account, and fake values beside them."""
+"""Sample access key ids that decode to a chosen account, and fake secrets."""
 
 import hashlib
 
@@ -24,5 +24,5 @@ def access_key_id(account: str, name: str, prefix: str = "AKIA") -> str:
 
 
 def fake_secret(name: str, length: int = 40) -> str:
-    """Make a value that looks like a secret and opens nothing."""
+    """Make a value that looks like a secret and is none."""
     return hashlib.sha512(b"sample " + name.encode()).hexdigest()[:length]

@@ -1,4 +1,4 @@
-"""The sample repository: an agent in a workflow, a project server, code owners."""
+"""Sample repository: a workflow agent, a project server, code owners."""
 
 import json
 
@@ -28,7 +28,7 @@ jobs:
 
 
 def files() -> dict[str, str]:
-    """Return relative path -> content of the sample repository."""
+    """Build the files of the sample repository: relative path -> content."""
     docs = {"type": "http", "url": "https://docs.corp.example/mcp"}
     return {
         ".github/workflows/agent.yml": _WORKFLOW,

@@ -1,4 +1,4 @@
-"""The sample trail: two days of normal work, and one hour that is not.
+"""Sample audit log: two days of normal work, and one hour of exfiltration.
 
 Normal: the report bot reads and writes reports, sometimes through the role
 `data-reader`; a pipeline deploys. Then the bot's key makes a role, assumes it, copies
@@ -33,7 +33,7 @@ Json = Mapping[str, object]
 
 @dataclass(slots=True)
 class _Trail:
-    """Collects records; `caller` is a CloudTrail userIdentity element."""
+    """Builder of CloudTrail records; `caller` is a userIdentity element."""
 
     random: random.Random
     records: list[Json] = field(default_factory=list)
@@ -76,7 +76,7 @@ class _Trail:
         self.add(at, caller, f"s3:{name}", parameters, None, f"{bucket}/{key}")
 
     def assume(self, at: datetime, caller: Json, role: str, session: str) -> Json:
-        """Record an AssumeRole answer and return the new session as a caller."""
+        """Record an AssumeRole call and return the new session as a caller."""
         key = access_key_id(ACCOUNT, f"{role} {at}", "ASIA")
         name = role.rpartition("/")[2]
         web = caller.get("type") == "WebIdentityUser"
@@ -201,7 +201,7 @@ def records(now: datetime) -> Iterator[tuple[str, Json]]:
 
 
 def files(now_ns: int) -> dict[str, bytes]:
-    """Return relative path -> gzip bytes, one CloudTrail file a day."""
+    """Build the log files: relative path -> gzip bytes, one CloudTrail file per day."""
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
     days: dict[str, list[Json]] = {}
     for day, record in records(now):

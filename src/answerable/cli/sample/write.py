@@ -1,4 +1,4 @@
-"""Write the sample estate to a folder."""
+"""Writer of the sample data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ _LABEL = (
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """Where the parts of a written estate lie."""
+    """Paths of the written sample data."""
 
     home: Path
     repo: Path
@@ -22,7 +22,7 @@ class Estate:
 
 
 def write_estate(root: Path, now_ns: int) -> Estate:
-    """Write home, repository, account dump, key list and trail below `root`.
+    """Write home, repository, account dump, key list and audit log below `root`.
 
     Args:
         root: Folder to fill; made if it is not there.

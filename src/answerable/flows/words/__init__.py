@@ -1,1 +1,1 @@
-"""The words that every door says in the same way: safe text, ages, coverage. Pure."""
+"""Presentation shared by all interfaces: safe text, ages, coverage. Pure."""

@@ -1,4 +1,4 @@
-"""What a person signs that an agent may do, in a sentence.
+"""Sentences about the act that a person signs, with untrusted names quoted.
 
 An agent could have written each name in it, so each stands in quotation marks.
 """
@@ -11,13 +11,13 @@ ANY_ARGUMENTS = "with any arguments"
 
 
 def act_words(said: Wanted | Amendment) -> str:
-    """Say what is acted on, and where."""
+    """Describe the target of an act."""
     name = quoted(said.name) if said.name else "without a name"
     return f"{said.target} {name} at {quoted(said.server)}"
 
 
 def these_arguments(digest: str) -> str:
-    """Say which arguments are signed for, by their SHA-256; empty is of none."""
+    """Describe the arguments that are signed for, by SHA-256; empty for none."""
     if digest in ("", NO_ARGUMENTS):
         return "without arguments"
     return f"with these arguments alone (SHA-256 {quoted(digest)})"

@@ -1,4 +1,4 @@
-"""Times as a person reads them: relative, in one unit."""
+"""Relative times in one unit, for people."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ _STEPS = (
 
 
 def span(seconds: int) -> str:
-    """Write a duration in its largest telling unit."""
+    """Format a duration in its largest meaningful unit."""
     for below, unit, name in _STEPS:
         if seconds < below:
             return f"{seconds // unit} {name}"
@@ -22,12 +22,12 @@ def span(seconds: int) -> str:
 
 
 def age(seconds: int) -> str:
-    """Write how old something is; under a minute is now."""
+    """Format an age; under a minute is "now"."""
     return "now" if seconds < 60 else f"{span(seconds)} old"
 
 
 def ago(text: object, now: int) -> str:
-    """Write an RFC 3339 time as a distance from now; as it stands if it is none.
+    """Format an RFC 3339 time relative to now; any other text is returned as it is.
 
     Args:
         text: The time, None or empty for unknown.
@@ -48,7 +48,7 @@ def ago(text: object, now: int) -> str:
 
 
 def has_passed(text: str, now: int) -> bool:
-    """Tell whether an RFC 3339 time lies behind.
+    """Return whether an RFC 3339 time is in the past.
 
     Args:
         text: The time, with a zone.

@@ -1,4 +1,4 @@
-"""Lineage rows as chains: what every door shows of them, in the same six columns."""
+"""Lineage rows grouped by chain, in the same six columns in every interface."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _ALIKE = 3
 
 @dataclass(slots=True)
 class Act:
-    """What was done, one way, with one resource or with some that lie together.
+    """One action with one resource, or with several below a common prefix.
 
     Attributes:
         items: Rows, in the order of the answer.
@@ -30,13 +30,13 @@ class Act:
 
     @property
     def item(self) -> TraceItem:
-        """Give the row that speaks for all."""
+        """Representative row."""
         return self.items[0]
 
 
 @dataclass(slots=True)
 class Grouped:
-    """Events of one chain: the same four hops, and what was done with them.
+    """Events of one chain: the same four hops, and the acts.
 
     Attributes:
         item: The row that speaks for all.
@@ -49,7 +49,7 @@ class Grouped:
     acts: dict[tuple[str, str, str], list[TraceItem]] = field(default_factory=dict)
 
     def together(self) -> list[Act]:
-        """Give the acts; of many, those on resources that lie together are one."""
+        """Return the acts; acts on many resources with a common prefix are merged."""
         single = [Act(items, key[1]) for key, items in self.acts.items()]
         if len(single) <= _FEW:
             return single
@@ -69,7 +69,7 @@ class Grouped:
 
 
 def grouped(items: Sequence[TraceItem]) -> list[Grouped]:
-    """Put rows of one chain together, in the order in which chains come."""
+    """Group rows by chain, in order of first appearance."""
     chains: dict[str, Grouped] = {}
     for item in items:
         hops = hops_of(item)
@@ -83,7 +83,7 @@ def grouped(items: Sequence[TraceItem]) -> list[Grouped]:
 
 
 def parent(resource: str) -> str:
-    """Give the beginning that a resource shares with those beside it."""
+    """Return the prefix that a resource shares with its siblings."""
     bare = resource.rstrip("/:")
     head, slash, _ = bare.rpartition("/")
     if slash and not head.endswith("/"):
@@ -93,17 +93,17 @@ def parent(resource: str) -> str:
 
 
 def hops_of(item: TraceItem) -> Mapping[str, HopItem]:
-    """Give the six hops by name."""
+    """Return the six hops by name."""
     return cast("Mapping[str, HopItem]", item["hops"])
 
 
 def is_missing(hop: HopItem) -> bool:
-    """Tell whether nothing says what stands at a hop."""
+    """Return whether a hop is missing."""
     return hop["status"] == "missing" or not hop["value"]
 
 
 def brief(name: str, value: str) -> str:
-    """Leave out of an id what its column says already, and of an ARN what all share."""
+    """Drop the prefix that a column implies, and the common part of an ARN."""
     value = value.removeprefix(_PREFIXES.get(name, ""))
     parts = value.split(":", 5)
     if name == "identity" and len(parts) == 6 and parts[0] == "arn":
@@ -112,7 +112,7 @@ def brief(name: str, value: str) -> str:
 
 
 def relative(name: str, path: Sequence[str]) -> list[str]:
-    """Name each one of a path by what it adds to the id it came from."""
+    """Name each id of a path by the part that its predecessor lacks."""
     before = ["", *path]
     return [
         brief(name, value.removeprefix(f"{origin}/") if origin else value)
@@ -121,16 +121,16 @@ def relative(name: str, path: Sequence[str]) -> list[str]:
 
 
 def is_broken_glass(item: TraceItem) -> bool:
-    """Tell whether two persons let that call pass."""
+    """Return whether a break-glass exception allowed the call."""
     return item["facts"].get("reason") == "break-glass"
 
 
 @dataclass(slots=True)
 class Gaps:
-    """What would supply each missing hop, numbered as they come."""
+    """Numbered notes about the sources that would supply missing hops."""
 
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def number(self, name: str, hop: HopItem) -> int:
-        """Give the number of the note on what is missing."""
+        """Return the number of the note for a missing hop."""
         return self.numbers.setdefault((name, hop["source"]), len(self.numbers) + 1)

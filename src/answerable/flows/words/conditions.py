@@ -1,4 +1,4 @@
-"""Conditions and statements, in words a stranger reads."""
+"""Policy conditions and statements in plain language."""
 
 from collections.abc import Mapping
 
@@ -127,7 +127,7 @@ _MOST = 6
 
 
 def condition(item: ConditionItem, *, brief: bool = False) -> str:
-    """Write one open condition and, unless `brief`, who writes its key."""
+    """Describe one open condition and, unless `brief`, who sets its key."""
     values = [safe(value) for value in item["values"]]
     shown = " or ".join(values[:_MOST])
     if len(values) > _MOST:
@@ -148,7 +148,7 @@ def condition(item: ConditionItem, *, brief: bool = False) -> str:
 
 
 def _test(item: ConditionItem) -> str:
-    """Write key and operator: `every value of aws:TagKeys is`."""
+    """Describe key and operator: `every value of aws:TagKeys is`."""
     quantifier, colon, base = item["operator"].rpartition(":")
     absent = base.lower().endswith("ifexists")
     bare = base[: -len("ifexists")] if absent else base
@@ -165,13 +165,13 @@ def _test(item: ConditionItem) -> str:
 
 
 def layer_name(layer: str, *, short: bool = False) -> str:
-    """Name a layer; `short` for a column of them."""
+    """Name a policy layer; `short` for a narrow column."""
     plain = safe(layer).replace("-", " ")
     return _SHORT.get(layer, plain) if short else _LAYERS.get(layer, plain)
 
 
 def statement(item: DeterminingItem) -> str:
-    """Write what decided: `identity policy inline of user/x allows it (statement 0)`."""
+    """Describe a deciding statement: `identity policy p allows it (statement 0)`."""
     layer = layer_name(item["layer"])
     effect = _EFFECTS.get(item["effect"], safe(item["effect"]))
     named = policy_name(item["policy"])
@@ -182,7 +182,7 @@ def statement(item: DeterminingItem) -> str:
 
 
 def policy_name(policy: str) -> str:
-    """Name a policy: `inline/P of user/x`, or its own ARN without what all share."""
+    """Shorten a policy name: `inline/P of user/x`, or the end of an ARN."""
     holder, mark, inside = policy.rpartition("#")
     if not mark:
         return safe(_resource(policy))

@@ -1,4 +1,4 @@
-"""What an answer rests on, how old that is, and what is missing, in words."""
+"""Coverage of an answer in words: sources, their age, and missing data."""
 
 from collections.abc import Collection, Sequence
 
@@ -49,7 +49,7 @@ _FREE = 60  # characters of a text that is no kind of the table
 
 
 def parts(coverage: Coverage) -> list[str]:
-    """Parts of one short line: sources with their age, and what is missing of each.
+    """Return the parts of the coverage line: sources with age and missing data.
 
     Lists are named as far as they fit and counted beyond; `every` has all of it.
     """
@@ -85,7 +85,7 @@ def _parts(coverage: Coverage, most: int) -> list[str]:
 
 
 def _shown(coverage: Coverage) -> list[str]:
-    """Say how much of a list is shown, when it is cut."""
+    """Describe how much of a list is shown, if it is cut."""
     shown = coverage.get("shown")
     if shown is None:
         return []
@@ -94,7 +94,7 @@ def _shown(coverage: Coverage) -> list[str]:
 
 
 def _trails(coverage: Coverage, ages: Collection[str]) -> list[str]:
-    """Trails that were read: they are no scanned source and have no one age."""
+    """Name ingested logs: they are no scanned source and have no single age."""
     return [
         spoken
         for word, (spoken, source) in _WORDS.items()
@@ -103,14 +103,14 @@ def _trails(coverage: Coverage, ages: Collection[str]) -> list[str]:
 
 
 def _unscanned(words: Sequence[str]) -> list[str]:
-    """Platforms of which something is missing and no source was scanned."""
+    """List platforms with missing data and no scanned source."""
     sources = (_WORDS.get(kind(word), ("", ""))[1] for word in words)
     families = (source.partition("-")[0] for source in sources)
     return [f for f in dict.fromkeys(families) if f and f not in _INGESTED]
 
 
 def _few(words: Sequence[str], most: int) -> str:
-    """Name kinds, of which places are counted; count those beyond the most."""
+    """Name the kinds of missing data, and count the others and their places."""
     kinds: dict[str, list[str]] = {}
     for word in words:
         bare = kind(word)
@@ -141,7 +141,7 @@ def _together(key: str, words: Sequence[str]) -> str:
 
 
 def every(coverage: Coverage) -> list[str]:
-    """All that an answer rests on, a line each: sources, what was seen, what was not."""
+    """List the full coverage, a line each: sources, seen data, missing data."""
     lines = []
     for source in coverage["sources"]:
         lines.append(f"{safe(source['source'])}: {age(source['age_s'])}")
@@ -154,12 +154,12 @@ def every(coverage: Coverage) -> list[str]:
 
 
 def missing(coverage: Coverage) -> str:
-    """Name all that was not collected, as people say it."""
+    """Name all missing data in plain language."""
     return _list(coverage["not_collected"])
 
 
 def _oldest(coverage: Coverage) -> dict[str, int]:
-    """Take the oldest view of each kind of source."""
+    """Return the oldest age of each kind of source."""
     ages: dict[str, int] = {}
     for source in coverage["sources"]:
         name = source["source"].partition(":")[0]
@@ -168,7 +168,7 @@ def _oldest(coverage: Coverage) -> dict[str, int]:
 
 
 def _home(word: str, names: Collection[str]) -> str:
-    """Choose the source beside which a missing word stands, empty for none of these."""
+    """Select the source to list a missing word under, empty for none."""
     source = _WORDS.get(kind(word), ("", ""))[1]
     family = source.partition("-")[0]
     return next((name for name in (source, family) if name and name in names), "")
@@ -179,12 +179,12 @@ def _list(words: list[str]) -> str:
 
 
 def kind(word: str) -> str:
-    """Take the word of coverage without the place of which it is missing."""
+    """Strip the place from a coverage word."""
     return word.partition(" (")[0]
 
 
 def _said(word: str) -> str:
-    """Say a word as people do, and of which account it is missing."""
+    """Describe a coverage word, with its account."""
     bare = kind(word)
     if bare not in _WORDS:
         return safe(word)

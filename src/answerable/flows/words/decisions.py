@@ -1,4 +1,4 @@
-"""Why a call was let go on or not, in words."""
+"""Reasons of decisions in plain language."""
 
 # Why, as it is read on a line.
 REASONS = {

@@ -1,4 +1,4 @@
-"""A document as JSON, as lines of JSON and as CSV: the bytes users script against."""
+"""Documents as JSON, NDJSON and CSV: the formats that scripts depend on."""
 
 import csv
 import io
@@ -29,12 +29,12 @@ def _plain(value: object) -> object:
 
 
 def schema_of(document: Document) -> str:
-    """Write the schema's name."""
+    """Return the schema name of a document."""
     return f"answerable/{document.kind}/v1"
 
 
 def to_json(document: Document) -> str:
-    """Write one JSON document."""
+    """Serialize a document as JSON."""
     return _dump(
         {
             "schema": schema_of(document),
@@ -46,7 +46,7 @@ def to_json(document: Document) -> str:
 
 
 def to_ndjson(document: Document) -> Iterator[str]:
-    """Write one item a line, and the coverage as the last line."""
+    """Serialize one item per line, with the coverage as the last line."""
     for item in document.items:
         yield _dump(item)
     last = {"schema": schema_of(document), **_total(document)}
@@ -54,12 +54,12 @@ def to_ndjson(document: Document) -> Iterator[str]:
 
 
 def _total(document: Document) -> Mapping[str, int]:
-    """Size of the whole answer, where the items are a part of it."""
+    """Return the size of the whole answer if the items are part of it."""
     return {"total": document.total} if document.total >= 0 else {}
 
 
 def to_csv(document: Document) -> Iterator[str]:
-    """Write a head and a row per item; what is nested stands as JSON text."""
+    """Serialize a header and a row per item; nested values are JSON text."""
     names: dict[str, None] = {}
     for item in document.items:
         names.update(dict.fromkeys(item))

@@ -1,4 +1,4 @@
-"""Unknown permissions, the source that would tell, and the places looked at."""
+"""Unknown permissions in words: the source that would tell, and the searched places."""
 
 from answerable.model.document_unknown import LookedItem, UnknownItem
 
@@ -15,13 +15,13 @@ _MOST = 8
 
 
 def would_tell(item: UnknownItem) -> str:
-    """Say why, and name the source."""
+    """Describe why a verdict is unknown, and name the source that would tell."""
     source = item["source"]
     return f"{item['because']} ({source}: would tell)" if source else item["because"]
 
 
 def looked(item: LookedItem) -> str:
-    """Say over which identities, accounts and platforms a list looked."""
+    """Describe the identities, accounts and platforms that a list covers."""
     apart = [
         f"{each['count']:,} of kind {each['kind']}"
         + (f" ({each['source']}: would tell)" if each["source"] else "")

@@ -1,4 +1,4 @@
-"""What is said of a piece of evidence for an owner: whether and why it counts."""
+"""Notes on a piece of ownership evidence: whether it counts, and why."""
 
 from collections.abc import Mapping
 
@@ -34,7 +34,7 @@ STATES: Mapping[str, str] = {
 
 
 def remark(evidence: EvidenceItem, now: int) -> str:
-    """Say whether and until when a piece of evidence counts, empty where it plainly does.
+    """Describe whether and until when evidence counts; empty if it plainly does.
 
     Args:
         evidence: It.

@@ -1,4 +1,4 @@
-"""Words for how much of a resource pattern an answer allows."""
+"""Extent of a resource pattern that an answer covers, in words."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ _EXTENTS = {"all": "all of ", "part": "part of ", "none": "any of "}
 
 
 def extent(item: CanItem | ReachItem) -> str:
-    """Say how much of a pattern, with a space behind; empty for a single resource."""
+    """Describe the extent with a trailing space; empty for a single resource."""
     return _EXTENTS.get(item.get("covers", ""), "")
 
 
 def told_parts(item: CanItem | ReachItem) -> Sequence[PartItem]:
-    """Give the parts that say more than the answer as a whole does."""
+    """Select the parts that add information to the whole answer."""
     parts = item.get("parts", [])
     alone = item.get("covers") == "all" and len(parts) < 2
     return [] if alone else parts

@@ -1,4 +1,4 @@
-"""Permissions that read alike, together: under their path, by what they have in common."""
+"""Permission items grouped by path and common attributes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from answerable.model.document import ReachItem
 
 @dataclass(slots=True)
 class Block:
-    """Items that differ in their action alone.
+    """Items that differ only in their action.
 
     Attributes:
         item: The first of them.
@@ -20,7 +20,7 @@ class Block:
 
 
 def by_way(items: Sequence[ReachItem]) -> list[list[Block]]:
-    """Put items under the path that leads to them, alike ones together."""
+    """Group items by the path that leads to them."""
     ways: dict[str, dict[str, Block]] = {}
     for item in items:
         way = repr((item["subject"], item["admin"], item["path"]))

@@ -1,4 +1,4 @@
-"""What an answer takes for granted, and which layers decided nothing, in words."""
+"""Assumptions and undecided policy layers of an answer, in words."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -39,7 +39,7 @@ _DOES = {
 
 
 def assuming(verdict: str, names: Collection[str]) -> str:
-    """Say what a verdict takes for granted, empty where it takes nothing."""
+    """Describe the assumptions of a verdict, empty if it has none."""
     if not names:
         return ""
     never = verdict == "never"
@@ -59,14 +59,14 @@ def _either(names: Sequence[str]) -> str:
 
 
 def said_of(item: DeterminingItem) -> str:
-    """Say what a policy does: `inline/P of user/x, statement 0: allows`."""
+    """Describe the effect of a policy: `inline/P of user/x, statement 0: allows`."""
     number = f", statement {safe(item['statement'])}" if item["statement"] else ""
     does = _DOES.get(item["effect"], safe(item["effect"]))
     return f"{policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
 
 
 def undecided(layers: Sequence[LayerItem]) -> Iterator[tuple[str, list[str]]]:
-    """Give the layers that decided nothing, by why."""
+    """Group the layers that decided nothing by reason."""
     for state, said in _STATES:
         named = [layer_name(e["layer"]) for e in layers if e["state"] == state]
         if named:

@@ -1,4 +1,4 @@
-"""Time to dead: how a credential of each kind is ended, and what lives on after that.
+"""Revocation of each kind of credential, and the access that remains after it.
 
 What is written here is what its platform documents, not what we measured; where
 neither is known, that is said. A kill of ours ends what our own gateway and token
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """How a credential ends.
+    """Revocation of a credential, and its residual access.
 
     Attributes:
         end: What ends it.
@@ -98,5 +98,5 @@ _OTHER = Residual(
 
 
 def residual(kind: str) -> Residual:
-    """Say how a credential of a kind ends."""
+    """Return the revocation effect for a kind of credential."""
     return _BY_KIND.get(kind, _OTHER)

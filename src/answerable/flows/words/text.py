@@ -1,4 +1,4 @@
-"""Foreign text made safe, measured and shortened.
+"""Sanitizing, measuring and shortening of untrusted text.
 
 Names come from files and logs that anybody may have written, so nothing is shown
 before it went through `safe`: an escape sequence in a role's name must not move the
@@ -19,7 +19,7 @@ _SHORT = 20
 
 
 def safe(text: str) -> str:
-    """Write every character that could do something as its escape."""
+    """Escape every character that could affect a terminal."""
     if text.isascii() and text.isprintable():
         return text
     shown = []
@@ -39,7 +39,7 @@ def safe(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Put a foreign text in quotation marks that nothing in it can end or imitate.
+    """Quote untrusted text so that its content cannot end or imitate the quotes.
 
     Beyond ASCII only letters and digits stay as they are: some signs look like a mark.
     """
@@ -62,7 +62,7 @@ def _escape(letter: str) -> str:
 
 
 def width(text: str) -> int:
-    """Count the terminal cells a safe text takes."""
+    """Return the number of terminal cells of sanitized text."""
     if text.isascii():
         return len(text)
     return sum(map(_cells, text))
@@ -75,7 +75,7 @@ def _cells(letter: str) -> int:
 
 
 def clip(text: str, cells: int) -> str:
-    """Take as many characters from the front as fit."""
+    """Return the longest prefix that fits."""
     if width(text) <= cells:
         return text
     taken = []
@@ -92,13 +92,13 @@ def _clip_front(text: str, cells: int) -> str:
 
 
 def pad(text: str, cells: int, right: bool = False) -> str:
-    """Fill with spaces up to a width."""
+    """Pad with spaces to a width."""
     gap = " " * max(0, cells - width(text))
     return gap + text if right else text + gap
 
 
 def shorten(text: str, cells: int, ellipsis: str) -> str:
-    """Cut the middle out of a text that is too wide; an ARN keeps its telling end.
+    """Cut the middle out of a text that is too wide; an ARN keeps its last part.
 
     Args:
         text: Safe text.
@@ -122,7 +122,7 @@ def shorten(text: str, cells: int, ellipsis: str) -> str:
 
 
 def middle(text: str, cells: int) -> tuple[str, str, str, str]:
-    """Part a text where `shorten` would cut it.
+    """Split a text at the places where `shorten` cuts it.
 
     Returns:
         What is left out in front, the head, what is left out of the middle, the tail;
@@ -138,14 +138,14 @@ def middle(text: str, cells: int) -> tuple[str, str, str, str]:
 
 
 def shorten_end(text: str, cells: int, ellipsis: str) -> str:
-    """Cut the end off a text that is too wide: of an address the name tells most."""
+    """Cut the end off a text that is too wide."""
     if width(text) <= cells:
         return text
     return clip(text, max(0, cells - width(ellipsis))) + clip(ellipsis, cells)
 
 
 def _shorten_arn(text: str, resource: str, left: int, ellipsis: str) -> str:
-    """Keep the resource whole when it fits; else its head and its last segment."""
+    """Keep the resource whole if it fits; else its start and its last segment."""
     if width(resource) <= left:
         return clip(text, left - width(resource)) + ellipsis + resource
     if left < _SHORT:
@@ -157,7 +157,7 @@ def _shorten_arn(text: str, resource: str, left: int, ellipsis: str) -> str:
 
 
 def wrap(text: str, cells: int, indent: str = "") -> list[str]:
-    """Break a safe text at spaces into lines that fit; later lines are indented.
+    """Wrap sanitized text at spaces; later lines are indented.
 
     A word that is wider than a line is broken where the line ends.
     """
@@ -186,7 +186,7 @@ def wrap(text: str, cells: int, indent: str = "") -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Split before each run of spaces, keeping the spaces with the word after."""
+    """Split before each run of spaces, which stays with the following word."""
     words: list[str] = []
     for piece in text.split(" "):
         if words and words[-1].strip() == "":

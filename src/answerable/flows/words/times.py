@@ -1,4 +1,4 @@
-"""Moments as people write them: `7d`, `2026-11-02`, `2026-11-02T10:00:00Z`."""
+"""Parsing of times and spans: `7d`, `2026-11-02`, `2026-11-02T10:00:00Z`."""
 
 import re
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ SECOND = 1_000_000_000
 
 
 def moment(text: str, now: int, option: str) -> int:
-    """Read a moment as UTC nanoseconds; a time without a zone is UTC.
+    """Parse a time as UTC nanoseconds; a time without a zone is UTC.
 
     Args:
         text: A span before now, a date, or an RFC 3339 time.
@@ -41,7 +41,7 @@ def moment(text: str, now: int, option: str) -> int:
 
 
 def span(text: str, option: str, most: int) -> int:
-    """Read a span of time like `30m` as nanoseconds.
+    """Parse a span of time like `30m` as nanoseconds.
 
     Args:
         text: A number and s, m, h, d or w.
