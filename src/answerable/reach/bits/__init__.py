@@ -1,1 +1,1 @@
-"""The whole estate at once, as rows of bits. Start at `whole`."""
+"""Bulk evaluation: every principal at once, in bitsets. Start at `whole`."""

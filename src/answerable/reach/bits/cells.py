@@ -1,4 +1,4 @@
-"""Things parted by what is known of them, as far as a statement depends on it."""
+"""Partition of principals or resources by the condition keys a statement depends on."""
 
 import re
 from collections import defaultdict
@@ -19,11 +19,11 @@ CALLER = "kms:calleraccount"  # the caller's account, in calls on KMS alone
 
 
 def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
-    """List the condition keys, in lower case, that a statement's meaning depends on.
+    """List the condition keys, in lower case, that a statement depends on.
 
     Args:
         clause: The statement.
-        lines: The lines of its condition that count, all where not said.
+        lines: The lines of its condition to read; all by default.
     """
     counted = clause.conditions if lines is None else lines
     found = {line.key.lower() for line in counted}
@@ -39,7 +39,7 @@ def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
 
 
 def atoms_of(clause: Clause) -> set[object]:
-    """List what may stay open of a statement, as the words of its atoms.
+    """List the conditions and variables of a statement that may stay open.
 
     An open allow and an open deny can only cancel each other where they share one.
     """
@@ -54,7 +54,7 @@ def atoms_of(clause: Clause) -> set[object]:
 
 
 class Cell(NamedTuple):
-    """Members that share the values of some keys, and what is known of them."""
+    """Members with equal values of some condition keys, and these values."""
 
     members: int
     known: Known
@@ -64,13 +64,13 @@ _ByValue = dict[str | None, list[Cell]]
 
 
 class Cells:
-    """Parts a list of things by the values of the keys a statement uses.
+    """Partition of a list of principals or resources by values of condition keys.
 
     Attributes:
-        size: How many things there are.
-        spoken: Keys of which a value is known of any.
-        complete: Prefixes of keys that are known, if only as absent, of any.
-        nameless: Things with names of which `aws:PrincipalArn` is not known.
+        size: Number of members.
+        spoken: Keys for which some member has a known value.
+        complete: Key prefixes known for some member, if only as absent.
+        nameless: Members with names whose `aws:PrincipalArn` is not known.
     """
 
     def _begin(self, size: int) -> None:
@@ -85,11 +85,11 @@ class Cells:
         self._lines: dict[ConditionClause, Plane] = {}
 
     def __init__(self, knowns: Sequence[Known], names: Texts | None = None) -> None:
-        """Take what is known of each thing.
+        """Group members that share one set of known keys.
 
         Args:
-            knowns: By thing.
-            names: The things by their `aws:PrincipalArn`, if they have one.
+            knowns: Known keys of each member.
+            names: Index of the members' `aws:PrincipalArn`, if they have one.
         """
         self._begin(len(knowns))
         self._names = names
@@ -104,7 +104,7 @@ class Cells:
         self.nameless = gathered(nameless, len(knowns)) if names else 0
 
     def completed(self) -> dict[str, int]:
-        """Return by prefix of keys the things of which all such keys are known."""
+        """Return by key prefix the members for which all such keys are known."""
         found: dict[str, list[int]] = defaultdict(list)
         for known, members in self._alike:
             for prefix in set(known.complete):
@@ -115,11 +115,11 @@ class Cells:
         return self._names
 
     def speaks(self, key: str) -> bool:
-        """Tell whether a key in lower case is known of anything here."""
+        """Tell whether a key in lower case is known for any member."""
         return key in self.spoken or key.startswith(self.complete)
 
     def of(self, keys: Iterable[str]) -> list[Cell]:
-        """Part by keys in lower case; one part where nothing is known of any."""
+        """Split by keys in lower case; one cell where no member has any of them."""
         mine = tuple(key for key in keys if self.speaks(key))
         found = self._found.get(mine)
         if found is None:
@@ -127,7 +127,7 @@ class Cells:
         return found
 
     def valued(self, keys: tuple[str, ...], key: str, value: str) -> list[Cell]:
-        """Part by keys, but leave out parts where one of them has one other value."""
+        """Split by keys, without cells in which `key` has a single other value."""
         by_value = self._valued.get((keys, key))
         if by_value is None:
             by_value = self._valued[keys, key] = defaultdict(list)
@@ -138,7 +138,7 @@ class Cells:
         return by_value.get(_same(value), []) + by_value.get(None, [])
 
     def holding(self, line: ConditionClause) -> Plane:
-        """Say of which things one line of a condition holds."""
+        """Return the members for which one line of a condition holds."""
         found = self._lines.get(line)
         if found is None:
             found = self._named(line)
@@ -152,7 +152,7 @@ class Cells:
         return found
 
     def _named(self, line: ConditionClause) -> Plane | None:
-        """Match ARNs of principals at once."""
+        """Match a line about `aws:PrincipalArn` against all ARNs at once."""
         names, operator = self._texts(), line.operator.lower()
         base = operator.removeprefix("arn").removesuffix("ifexists").replace("not", "")
         if (
@@ -183,5 +183,5 @@ class Cells:
 
 
 def _same(value: str) -> str:
-    """Write values alike that might be compared as equal."""
+    """Normalise a value, so that values that compare as equal are equal."""
     return flat(literal(value))

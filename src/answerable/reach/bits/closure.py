@@ -1,7 +1,7 @@
-"""The transitive closure of a graph whose edges are rows of bits.
+"""Transitive closure of a graph whose adjacency rows are bitsets.
 
 Strongly connected components (Gabow, "Path-based depth-first search for strong and
-biconnected components", 2000), then one union per component, sinks first.
+biconnected components", 2000), then one union per component, successors first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,18 +12,18 @@ from answerable.reach.bits.planes import gathered
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """What every node can reach.
+    """Transitive closure of a directed graph.
 
     Attributes:
-        beyond: By node, what it reaches in one step or more.
-        classes: Pairs (reached, members): the nodes that reach just that, and something.
+        beyond: By node, the nodes it reaches in one step or more, as a bitset.
+        classes: Pairs (reached, members): members reach exactly `reached`, never empty.
     """
 
     beyond: Sequence[int]
     classes: Sequence[tuple[int, int]]
 
     def towards(self, goals: int) -> int:
-        """Return the nodes that are a goal or reach one."""
+        """Return the nodes that are a target or reach one."""
         found = goals
         for reached, members in self.classes:
             if reached & goals:
@@ -32,10 +32,10 @@ class Closure:
 
 
 def closed(rows: Sequence[int]) -> Closure:
-    """Close a graph.
+    """Compute the transitive closure of a graph.
 
     Args:
-        rows: By node, the set of nodes one step away.
+        rows: By node, its successors as a bitset.
     """
     beyond = [0] * len(rows)
     known: dict[int, int] = {}
@@ -60,7 +60,7 @@ def closed(rows: Sequence[int]) -> Closure:
 
 
 def _united(ahead: int, beyond: Sequence[int], known: dict[int, int]) -> int:
-    """Unite what the next nodes reach, skipping those that another one covers."""
+    """Unite what the successors reach; skip a successor that another one covers."""
     found = known.get(ahead)
     if found is None:
         found = rest = ahead
@@ -95,7 +95,7 @@ def components(rows: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
 
 
 class _State:
-    """The path of the search, and the components that may still grow on it."""
+    """Stacks of the depth-first search: its path, and the components still open."""
 
     def __init__(self) -> None:
         self.trail: list[int] = []  # nodes being searched
@@ -104,14 +104,14 @@ class _State:
         self._open = 0
 
     def enter(self, node: int) -> None:
-        """Begin with a node, alone in a component."""
+        """Push a node as a component of its own."""
         self.trail.append(node)
         self._parts.append((node, 1 << node, len(self._held)))
         self._held.append(node)
         self._open |= 1 << node
 
     def leave(self, row: int) -> tuple[int, list[int]] | None:
-        """Finish the last node; return its component if it is complete."""
+        """Pop the last node; return its component if it is complete."""
         node = self.trail.pop()
         root, members, start = self._parts[-1]
         back = row & self._open & ~members

@@ -1,6 +1,6 @@
-"""What an edit of policies changed, and whether it says anything of steps.
+"""Difference between two sets of policies, and whether it can change a step.
 
-Policies are compared as they are written and where they hang; nothing is evaluated.
+Policies are compared by text and attachment; nothing is evaluated.
 """
 
 from collections import defaultdict
@@ -22,16 +22,16 @@ _SERVICES = frozenset(action.partition(":")[0] for action in ASKED)
 
 @dataclass(slots=True)
 class Edited:
-    """New statements of the edited policies.
+    """New statements of the edited policies, and their attachments.
 
     Attributes:
-        texts: By layer and policy.
-        targets: By layer, what they are attached to.
-        hung: By layer and such a target, which of them.
-        fencing: By target, the resource control policies attached to it, in order.
-        groups: Groups among what identity policies are attached to.
+        texts: New statements by layer and policy.
+        targets: By layer, the targets of the edited policies.
+        hung: By layer and target, the edited policies attached there.
+        fencing: By target, its resource control policies, in order.
+        groups: Groups that edited identity policies are attached to.
         written: Actions as first written, by inner form.
-        stepping: Whether any statement about a step is another one now.
+        stepping: Whether a statement about a step changed.
     """
 
     texts: dict[Layer, dict[PolicyId, list[Grant]]] = field(
@@ -48,10 +48,10 @@ class Edited:
 
 
 class Hanging:
-    """Where each policy hangs; listed once for facts with the same attachments."""
+    """Index of attachments by policy; built once for facts with equal attachments."""
 
     def __init__(self, attachments: tuple[Attachment, ...]) -> None:
-        """List attachments by policy."""
+        """Index attachments by policy."""
         self.attachments = attachments
         self._by_policy: dict[PolicyId, list[Attachment]] = defaultdict(list)
         fencing: dict[str, set[PolicyId]] = defaultdict(set)
@@ -67,12 +67,12 @@ class Hanging:
 
 
 def edited(before: Facts, after: Facts, hanging: Hanging) -> Edited | None:
-    """Return what changed; None where more did than what can be exchanged.
+    """Compare the policies of two sets of facts; None where other facts differ too.
 
     Args:
-        before: The facts then.
-        after: The facts now.
-        hanging: Where policies hang now.
+        before: Facts before the edit.
+        after: Facts after the edit.
+        hanging: Attachments after the edit.
     """
     pairs = _pairs(before, after)
     if pairs is None:
@@ -109,7 +109,7 @@ def _pairs(before: Facts, after: Facts) -> list[tuple[Policy, Policy]] | None:
 
 
 def _apart(resource: str) -> bool:
-    """Tell whether a resource is of a service that no rule asks anything of."""
+    """Tell whether a resource belongs to a service that no escalation rule uses."""
     parts = resource.split(":", 3)
     return len(parts) == 4 and parts[2] not in _SERVICES
 
@@ -122,10 +122,10 @@ def _hang(found: Edited, one: Attachment) -> None:
 
 
 def _stepping(layer: Layer, old: list[Grant], new: list[Grant]) -> bool | None:
-    """Tell whether actors are told something else of steps; None where it is not known.
+    """Tell whether new statements can change a step; None where that is not known.
 
-    Where nothing stood among others, it is not known where the new statements belong. A
-    trust, and what a resource is under, tell nobody of his own.
+    Without old statements the position of the new ones among others is not known. Trust
+    and resource policies and RCPs are no policies of an actor's own.
     """
     if layer in (Layer.RESOURCE, Layer.TRUST, Layer.RCP):
         return False
@@ -135,9 +135,9 @@ def _stepping(layer: Layer, old: list[Grant], new: list[Grant]) -> bool | None:
 
 
 def _on_steps(grants: Iterable[Grant]) -> set[tuple[str, Clause | None]]:
-    """Pair each action of the rules with the statements that speak of it.
+    """Pair each action of the rules with the statements that match it.
 
-    What is allowed on everything for sure, further allows do not change.
+    Further allows do not change what an unconditional allow on every resource grants.
     """
     clauses = [grant.clause for grant in grants]
     found: set[tuple[str, Clause | None]] = set()

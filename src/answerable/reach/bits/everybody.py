@@ -1,4 +1,4 @@
-"""The rows of everybody: found all at once, and those of some found anew."""
+"""Step table of all principals, computed at once or recomputed for some of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,15 +12,15 @@ from answerable.reach.bits.ways import Realm, grown
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """The steps of every actor.
+    """Steps of every actor, as adjacency rows.
 
     Attributes:
-        steps: By actor, whom it becomes.
-        written: By actor, whom it becomes by a credential or a trust that it may write.
-        common: By actor, these and whom else by what it is, but for assuming roles.
-        assumed: By actor, whom of these by assuming a role and nothing else.
-        there: The resources that rules speak of.
-        editors: Actors whose steps may depend on who is an admin already.
+        steps: By actor, the identities it can become in one step.
+        written: By actor, those by a credential or trust policy that it may write.
+        common: By actor, these and all others except by assuming a role.
+        assumed: By actor, those by assuming a role alone.
+        there: Resources that escalation rules act on.
+        editors: Actors whose steps may depend on which identities are administrators.
         passers: Actors that may pass a role.
     """
 
@@ -33,14 +33,14 @@ class Rows:
     passers: int = 0
 
     def anew(self, realm: Realm, actors: int) -> "Rows | None":
-        """Find the rows of some actors anew.
+        """Recompute the rows of some actors.
 
         Args:
-            realm: All actors, as they are now.
-            actors: Those whose rows may have changed.
+            realm: All actors, after the edit.
+            actors: Actors whose rows may have changed, as a bitset.
 
         Returns:
-            All rows; None where somebody came to be what nobody was before.
+            All rows; None where a node appeared that the graph does not have.
         """
         some = Some.of(realm, positions(actors), self.there)
         joined = list(some.joined())
@@ -55,7 +55,7 @@ class Rows:
         return new
 
     def copied(self) -> "Rows":
-        """Return the same, to change."""
+        """Return a shallow copy whose rows may be replaced."""
         return replace(
             self,
             steps=list(self.steps),
@@ -65,13 +65,13 @@ class Rows:
         )
 
     def assuming(self, role: int, now: Verdicts, actors: int) -> "Rows":
-        """Say anew of some actors whether they may assume a role.
+        """Replace the verdict on assuming one role in the rows of some actors.
 
         Args:
-            role: Its number.
-            now: Who may.
-            actors: Those it is said of. What they can make of the role, once they are
-                it, is no more than before.
+            role: Number of the role.
+            now: Actors that may assume it after the edit.
+            actors: Actors whose rows change; their other steps through the role must
+                stay.
         """
         new, bit = self.copied(), 1 << role
         shared: dict[tuple[int, int, bool, bool], Verdicts] = {}
@@ -95,7 +95,7 @@ class Rows:
         return new
 
     def put(self, some: Some, joined: Iterable[tuple[int, Joined]]) -> None:
-        """Put what was found of some actors in its place."""
+        """Replace the rows of some actors."""
         for n, actor in enumerate(some.actors):
             self.steps[actor], self.assumed[actor] = some.steps[n], some.assumed[n]
             self.written[actor], self.common[actor] = some.written[n], some.common[n]
@@ -107,7 +107,7 @@ class Rows:
 
 
 def rows_of(realm: Realm) -> Rows:
-    """Find every row; who may join groups adds actors, which have rows of their own."""
+    """Compute every row; joining a group adds nodes, which have rows of their own."""
     rows = Rows([], [], [], [], Existing(realm))
     actors = range(len(realm.nodes))
     while actors:
@@ -134,7 +134,7 @@ def rows_of(realm: Realm) -> Rows:
 
 
 def _numbered(realm: Realm, nodes: Joined) -> Verdicts:
-    """Write nodes as bits."""
+    """Encode nodes as a bitset."""
     size = len(realm.nodes)
     sure = gathered((realm.numbers[node] for node, sure in nodes if sure), size)
     return Verdicts(sure, gathered((realm.numbers[node] for node, _ in nodes), size))

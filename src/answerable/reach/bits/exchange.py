@@ -1,4 +1,4 @@
-"""New statements put in the place of others, in everything compiled of them."""
+"""Recompilation of the parts of compiled accounts that hold edited statements."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,16 +26,16 @@ Levels = tuple[Limit, ...]
 
 @dataclass(eq=False, slots=True)
 class Exchange:
-    """Statements put in the place of others.
+    """Compiled accounts with the statements of edited policies replaced.
 
     Attributes:
-        whole: What they are exchanged in.
-        edited: The new ones.
-        limits: The SCP levels that say something else, as they are now.
-        trusts: The trusts that do.
-        graph: The estate as it is now.
-        actors: The actors that are told something else, as they are now.
-        lost: Whether some new statements have no place that is known.
+        whole: Closure before the edit.
+        edited: The new statements.
+        limits: New SCP level by old SCP level, where it changed.
+        trusts: Changed trust policies.
+        graph: Graph after the edit.
+        actors: Principals whose own policies changed, by number.
+        lost: Whether the position of some new statements is not known.
     """
 
     whole: Whole
@@ -49,7 +49,7 @@ class Exchange:
     _own: set[IdentityId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Exchange."""
+        """Replace the statements."""
         graph, targets = self.whole.graph, self.edited.targets
         controls = self._controls()
         own = targets[Layer.IDENTITY] | targets[Layer.BOUNDARY]
@@ -69,7 +69,7 @@ class Exchange:
         return self.whole.graph.estate.principals
 
     def _controls(self) -> dict[str, Levels]:
-        """Exchange in SCP levels, and note which took the place of which."""
+        """Replace statements in SCP levels; record the new level of each old one."""
         texts, targets = self.edited.texts[Layer.SCP], self.edited.targets[Layer.SCP]
         controls = dict(self.whole.graph.estate.controls)
         for account, levels in controls.items() if texts else ():
@@ -150,7 +150,7 @@ class Exchange:
     def _laid(
         self, grants: tuple[Grant, ...], layer: Layer, target: str
     ) -> tuple[Grant, ...]:
-        """Put new statements where there may have been none."""
+        """Replace statements at a target that may have had none."""
         texts, hung = self.edited.texts[layer], self.edited.hung[layer, target]
         if not grants:
             return tuple(grant for one in sorted(hung) for grant in texts[one])
@@ -162,7 +162,7 @@ class Exchange:
         return principal if levels is None else principal.over(levels)
 
     def _told(self) -> Iterator[tuple[int, Principal]]:
-        """Pair the actors that are told something else with what they are now."""
+        """Pair the actors whose policies changed with their new principals."""
         realm, groups = self.whole.realm, self.edited.groups - {""}
         index, size = realm.index, self.whole.size
         ids = gathered((realm.numbers[Node(one)] for one in self._own), size)
@@ -181,13 +181,13 @@ class Exchange:
 
 
 def _differ(old: Principal, new: Principal) -> bool:
-    """Tell whether somebody is told something else."""
+    """Tell whether the policies of a principal differ."""
     same = old.boundary == new.boundary and old.levels == new.levels
     return not same or old.grants != new.grants
 
 
 def _trusting(estate: Estate, trusts: Mapping[IdentityId, Trust]) -> Estate:
-    """Exchange in trusts, and in who names what."""
+    """Replace trust policies, and the indexes of the principals they name."""
     old, new = [estate.trusts[role] for role in trusts], list(trusts.values())
     return replace(
         estate,
@@ -200,7 +200,7 @@ def _trusting(estate: Estate, trusts: Mapping[IdentityId, Trust]) -> Estate:
 
 
 def _fenced(estate: Estate, fences: Fences) -> dict[IdentityId, Trust]:
-    """Put trusts behind the fences of today."""
+    """Apply the current RCPs to trust policies."""
     return {
         role: trust
         if trust.fence is (fence := fences.get(trust.account))
@@ -211,7 +211,7 @@ def _fenced(estate: Estate, fences: Fences) -> dict[IdentityId, Trust]:
 
 
 def _put(grants: tuple[Grant, ...], texts: Texts) -> tuple[Grant, ...]:
-    """Put the new statements of a policy where its old ones stood."""
+    """Replace the statements of edited policies, in place."""
     if not any(grant.policy in texts for grant in grants):
         return grants
     found: list[Grant] = []

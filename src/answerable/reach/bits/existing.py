@@ -1,4 +1,4 @@
-"""Needs on resources that are there already, for every actor at once."""
+"""Permissions that escalation rules need on existing resources, for every actor."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,11 +23,11 @@ Needs = tuple[Need, ...]
 
 
 class Places(NamedTuple):
-    """Resources on which needs are met.
+    """Resources on which all required permissions are allowed.
 
     Attributes:
-        sure: For sure.
-        some: For sure or perhaps.
+        sure: Always allowed.
+        some: Always or conditionally allowed.
     """
 
     sure: int
@@ -35,7 +35,7 @@ class Places(NamedTuple):
 
 
 class Takeable(NamedTuple):
-    """Resources that an account's principals may take by a rule, and who is able."""
+    """Resources that a takeover rule applies to, and the permitted actors."""
 
     rule: Running
     there: int
@@ -47,12 +47,12 @@ NOWHERE = Places(0, 0)
 
 @dataclass(eq=False, slots=True)
 class Existing:
-    """Resources that rules speak of, and who may do there what rules need.
+    """Resources that escalation rules act on, and the permissions of actors there.
 
     Attributes:
         realm: The actors.
-        resources: In order.
-        runs_as: The number of the identity that runs in each, if any does.
+        resources: Sorted by id.
+        runs_as: By resource, the number of the identity its code runs as, or None.
     """
 
     realm: Realm
@@ -70,7 +70,7 @@ class Existing:
     _met: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Lay out the resources of the kinds that rules speak of."""
+        """Collect the resources of the kinds that rules act on."""
         estate = self.realm.graph.estate
         kinds = {rule.kind for rule in RUNNING} | {rule.changes for rule in LAUNCHES}
         found = (one for one in estate.running() if one.kind in kinds)
@@ -98,32 +98,32 @@ class Existing:
         )
 
     def _heard(self, ground: Ground) -> Ground:
-        """Leave out statements that name nobody here: most let a service in."""
+        """Drop statements that name no actor of the graph; most admit a service."""
         naming = self.realm.naming
         heard = (c for c in ground.spoken if c[0].not_principals or naming.of(c[0]))
         return replace(ground, spoken=tuple(heard))
 
     def to(self, realm: Realm) -> "Existing":
-        """Return the same resources, to ask what other actors may do there."""
+        """Return the same resources for the actors of another graph."""
         new = copy(self)
         new.realm = realm
         new._takeable, new._able, new._on, new._kin, new._met = {}, {}, {}, {}, {}
         return new
 
     def named(self) -> Iterator[tuple[Clause, int]]:
-        """List what the resources' own policies say of what is needed, and of whom."""
+        """List resource policy statements on needed actions, with the actors named."""
         for clause in self._named:
             for name in self.realm.naming.of(clause):
                 yield clause, name.actors
 
     def there(self, kind: str, account: str) -> int:
-        """Return an account's resources of a kind."""
+        """Return the resources of one kind in an account, as a bitset."""
         return self._kinds.get(kind, 0) & self._ground.owners.get(account, 0)
 
     def takeable(self, account: str) -> list[Takeable]:
-        """Pair each rule with the resources that an account's principals may take.
+        """Pair each takeover rule with the resources that it applies to in an account.
 
-        They are the account's own, and those whose own policy may let others in.
+        They are the account's own, and those whose policy may admit other accounts.
         """
         found = self._takeable.get(account)
         if found is None:
@@ -135,7 +135,7 @@ class Existing:
         return found
 
     def _having(self, needs: Needs) -> int:
-        """List the actors that may have, somewhere, each need on what is there."""
+        """Find the actors that have each permission on some existing resource."""
         found = self._able.get(needs)
         if found is None:
             size = len(self.realm.index.actors)
@@ -152,7 +152,7 @@ class Existing:
         return gathered(lent, len(self.resources))
 
     def places(self, actor: int, needs: Needs, there: int) -> Places:
-        """Say on which of some resources an actor has what a rule needs."""
+        """Find the resources on which an actor has every required permission."""
         sure = some = there
         for need in needs:
             if _is_there(need):
@@ -164,7 +164,7 @@ class Existing:
         return self._beside(actor, others, sure, some) if others else Places(sure, some)
 
     def _beside(self, actor: int, others: Needs, sure: int, some: int) -> Places:
-        """Judge the needs beside those on the resource itself, region by region."""
+        """Evaluate the permissions that are not on the resource itself, by region."""
         kin = self._kin.get(others)
         if kin is None:
             actions = [need.action.lower() for need in others]
@@ -187,7 +187,7 @@ class Existing:
     def _samples(
         self, places: int, others: Sequence[Need]
     ) -> Iterator[tuple[int, str]]:
-        """Pick one resource of each region, account and parent, or every one."""
+        """Choose one resource per region, account and parent, or all of them."""
         if any(_THERE in need.resource for need in others):
             for place in positions(places):
                 yield 1 << place, arn_of(self.resources[place].id)
@@ -198,7 +198,7 @@ class Existing:
                 yield bits, arn_of(self.resources[first].id)
 
     def _spoken_of(self, action: str) -> Ground:
-        """Return the resources with what their own policies say of one action."""
+        """Return the resources with the statements of their policies on one action."""
         found = self._speaking.get(action)
         if found is None:
             spoken = (c for c in self._ground.spoken if c[0].takes_action(action))
@@ -207,7 +207,7 @@ class Existing:
         return found
 
     def _verdicts(self, need: Need) -> dict[int, Verdicts]:
-        """Say for each actor on which resources it may make a call."""
+        """Evaluate one required permission for each actor on all resources."""
         found = self._on.get(need)
         if found is None:
             stated = Known({key: (value,) for key, value in need.context})
@@ -222,7 +222,7 @@ def _is_there(need: Need) -> bool:
 
 
 def _home(resource: str) -> tuple[str, ...]:
-    """Say what a rule may read out of a resource besides its ARN."""
+    """Return the parts of an ARN that rule templates use."""
     parts = resource.split(":", 5)
     middle = parts[5].split("/")[1:2] if len(parts) == 6 else []
     return (*parts[1:5], *(middle if parts[2:3] == ["ecs"] else ()))

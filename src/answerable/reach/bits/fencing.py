@@ -1,7 +1,7 @@
-"""Resource control policies after an edit: what they say now, and of whom else.
+"""Update of resource control policies (RCPs) after an edit, and the actors affected.
 
-They are put together again, account by account, in the order of a cold run. Of weight
-for steps are the denies that came or went, and speak of what rules ask for: mostly of
+They are recompiled account by account, in the order of a full run. Only added or
+removed denies on actions of escalation rules can change a step; most are about
 assuming roles.
 """
 
@@ -23,10 +23,10 @@ _BOUND = tuple(action for action in ASKED if binds_rcps(action))
 
 
 def fences_now(estate: Estate, edited: Edited) -> Fences | None:
-    """Put the fences together that an edited RCP stands in; all others stay.
+    """Recompile the RCPs of the accounts that an edited RCP applies to.
 
     Returns:
-        By account, in order; None where it is not known whose path a target is on.
+        Denies by account, in order; None where a target's accounts are not known.
     """
     targets = edited.targets[Layer.RCP]
     under = {target for target in targets if target in estate.fences}
@@ -65,7 +65,7 @@ def _fence(estate: Estate, edited: Edited, number: str) -> Fence:
 
 
 def denied_steps(was: Fences, now: Fences) -> dict[str, set[Clause]]:
-    """Pick the denies of a step that came or went, by account."""
+    """Find the denies of escalation actions that were added or removed, by account."""
     found = {}
     for number in was.keys() | now.keys():
         old, new = was.get(number), now.get(number)
@@ -83,7 +83,7 @@ def _bound(fence: Fence | None) -> Iterator[Clause]:
 
 
 def spoken_of(clauses: Iterable[Clause], index: Index, known: Known) -> int:
-    """List the actors that any of some denies may speak of."""
+    """Find the actors that any of some denies may apply to."""
     found, anyone = 0, index.all & ~index.linked
     for clause in set(clauses):
         for group in groups(clause, index, known, anyone):

@@ -1,6 +1,6 @@
-"""Who may make one call on one resource by itself: every actor at once.
+"""Evaluation of one action on one resource for every actor at once, paths aside.
 
-The same rules as `hearing`, turned round: sets of actors instead of resources.
+The rules are those of `hearing`, with sets of actors instead of sets of resources.
 """
 
 from collections.abc import Callable
@@ -26,15 +26,15 @@ from answerable.reach.verdict.formula import Formula
 
 @dataclass(eq=False, slots=True)
 class Goal:
-    """One call on one resource.
+    """Evaluation of one action on one resource for every actor.
 
     Attributes:
-        estate: The estate.
-        index: The actors.
-        naming: Who is named how.
+        estate: The compiled accounts.
+        index: Statements by holder.
+        naming: Principals by the names that policies use.
         action: In lower case.
         resource: An ARN, no pattern; or `*` for an action that takes no resource.
-        known: Condition keys known of the call itself.
+        known: Condition keys known for the call itself.
     """
 
     estate: Estate
@@ -49,10 +49,10 @@ class Goal:
     _deny: set[object] = field(default_factory=set)
 
     def verdicts(self, exact: Callable[[Principal], Formula]) -> Verdicts:
-        """Say which actors may make it.
+        """Return the actors that may make the call.
 
         Args:
-            exact: Answers for one of them, where bits leave a doubt.
+            exact: Evaluates one actor exactly, where bitsets leave a doubt.
         """
         trusts = self.action in TRUST_CALLS
         self._ground = make_ground(self.estate, [self.resource], trusts=trusts)
@@ -95,7 +95,7 @@ class Goal:
         return self._careful(found)
 
     def _careful(self, found: Verdicts) -> Verdicts:
-        """Leave open what unread statements may deny, and what a bucket says behind."""
+        """Leave open what unread statements or an access point's bucket may deny."""
         unread = self.index.unread[None]
         if self._ground.unread_denies:
             unread = self.index.all
@@ -115,7 +115,7 @@ class Goal:
         return found
 
     def _own(self) -> tuple[Plane, Plane, Plane]:
-        """Sum up identity policies and boundaries."""
+        """Evaluate identity policies and permissions boundaries."""
         index = self.index
         allowed, denied = self._summed(index.identity)
         bounds, more = self._summed(index.boundary)
@@ -136,7 +136,7 @@ class Goal:
         return allowed, denied
 
     def _applied(self, clause: Clause, actors: int) -> Plane:
-        """Say for which actors a statement applies to the resource."""
+        """Return the actors for which a statement applies to the resource."""
         sure = maybe = 0
         space = self._ground.space
         for part in applying(clause, space, self.known, self.index, actors):
@@ -149,7 +149,7 @@ class Goal:
         return Plane(sure, maybe)
 
     def _limited(self) -> tuple[Plane, Plane, Plane]:
-        """Sum up SCPs, session policies, and what both deny."""
+        """Evaluate SCPs and session policies, and the denies of both."""
         everyone = Plane(self.index.all, self.index.all)
         control = soft = everyone
         denied = NONE
@@ -167,7 +167,7 @@ class Goal:
         return control, soft, denied
 
     def _through(self, limit: Limit, actors: int) -> Plane:
-        """Say whom a limit lets through."""
+        """Return the actors that a limiting layer allows."""
         allows = limit.speaking(self.action).allows
         if any(grant.clause.wide for grant in allows):
             return Plane(actors, actors)
@@ -177,7 +177,7 @@ class Goal:
         return found
 
     def _voiced(self) -> list[Plane]:
-        """Sum up the resource's own policy, and the RCPs over it, by way of naming."""
+        """Evaluate the resource policy and the RCPs, by the way they name an actor."""
         found = [NONE] * 4
         for clause, _ in self._ground.spoken:
             if clause.takes_action(self.action):

@@ -1,4 +1,4 @@
-"""Resources side by side: whose they are, and what their own policies say of them."""
+"""Resource space: resources with their accounts and resource policies, as bitsets."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -19,14 +19,14 @@ from answerable.reach.verdict.trust import Trust
 
 
 class Sides(NamedTuple):
-    """Resources as actors of one account see them.
+    """Resources as seen from one account, as bitsets.
 
     Attributes:
-        near: Those of the account, or of nobody known.
-        free: Of these, those that the actor's own policies are enough for.
-        bound: Of these, those whose own policy must speak.
-        far: All others.
-        silent: Those whose own policy nobody knows whole.
+        near: Resources of the account, or of an unknown account.
+        free: Of these, those for which identity policies suffice.
+        bound: Of these, those whose resource policy must allow.
+        far: Resources of other accounts.
+        silent: Resources whose policy was not collected, or not read completely.
     """
 
     near: int
@@ -38,19 +38,19 @@ class Sides(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """A space of resources, each with its owner and its own policy.
+    """Resources, each with its account and its resource policy.
 
     Attributes:
         space: The resources.
-        owners: Those of each account; empty for those whose owner is not known.
-        spoken: Statements of own policies, each with the resources it hangs on.
-        unread: Resources whose own policy was not read whole.
-        unread_denies: Likewise, where what was not read might deny.
-        missing: Resources whose own policy was not collected.
-        keys: Resources that nothing goes without the own policy of.
-        shut: Resources whose policy lets nobody in from elsewhere.
-        doors: Access points, which a bucket behind them speaks of, too.
-        free: Roles linked to a service, which resource control policies leave alone.
+        owners: Resources by account; the empty account for those not known.
+        spoken: Statements of resource policies, each with its resources.
+        unread: Resources whose policy was not read completely.
+        unread_denies: Likewise, where the unread part might deny.
+        missing: Resources whose policy was not collected.
+        keys: KMS keys: the key policy must allow every call.
+        shut: Resources that a public-access block closes to other accounts.
+        doors: Access points; the policy of their bucket applies too.
+        free: Service-linked roles, which RCPs do not bind.
     """
 
     space: Space
@@ -66,15 +66,15 @@ class Ground:
 
     @property
     def texts(self) -> Texts:
-        """The resources."""
+        """Index of the resources by ARN."""
         return self.space.texts
 
     def seen_from(self, account: str, required: int) -> Sides:
-        """Part the resources by how they lie to an account.
+        """Classify the resources from the point of view of an account.
 
         Args:
-            account: Whose.
-            required: Resources whose own policy must take part.
+            account: Account number of the caller.
+            required: Resources whose policy must allow.
         """
         near = self.owners.get(account, 0) | self.owners.get("", 0)
         far = self.texts.all & ~near
@@ -85,12 +85,12 @@ class Ground:
 def make_ground(
     estate: Estate, resources: Iterable[str], *, trusts: bool = False
 ) -> Ground:
-    """Lay out resources.
+    """Build a resource space.
 
     Args:
-        estate: What is known of them.
-        resources: ARNs, those of one service, region and account side by side.
-        trusts: Take the trust policies of roles for their own policies.
+        estate: The compiled accounts.
+        resources: ARNs, those of one service, region and account adjacent.
+        trusts: Use the trust policies of roles as their resource policies.
     """
     listed = list(resources)
     size = len(listed)
@@ -129,7 +129,7 @@ def make_ground(
 
 
 def without_policies(ground: Ground) -> Ground:
-    """Return the same resources, for calls that their own policies do not speak of."""
+    """Return the same resources, for calls that resource policies do not apply to."""
     return replace(ground, spoken=(), unread=0, unread_denies=0, missing=0)
 
 
@@ -141,7 +141,7 @@ def _trust(estate: Estate, role: str) -> Trust | None:
 def _shut(
     estate: Estate, held: Iterable[ResourcePolicy | Trust | None], size: int
 ) -> Plane:
-    """Find what a public-access block shuts to everybody from elsewhere."""
+    """Find the resources that a public-access block closes to other accounts."""
     sure: list[int] = []
     maybe: list[int] = []
     blocks = {t for t, b in estate.public_access.items() if b.restrict_public_buckets}
@@ -158,7 +158,7 @@ def _shut(
 
 
 def fenced(estate: Estate, ground: Ground, action: str) -> Iterator[tuple[Clause, int]]:
-    """List the denies of RCPs that speak of an action, each with where it binds."""
+    """List the RCP denies of an action, each with the resources it binds."""
     for account, fence in estate.fences.items():
         bits = ground.owners.get(account, 0) & ~ground.free
         for grant in fence.speaking(action) if bits else ():
@@ -166,7 +166,7 @@ def fenced(estate: Estate, ground: Ground, action: str) -> Iterator[tuple[Clause
 
 
 def fences_unread(estate: Estate, ground: Ground) -> int:
-    """Return the resources over which some RCP was not read."""
+    """Return the resources of accounts for which some RCP was not read."""
     found = 0
     for account, fence in estate.fences.items():
         if fence.gaps:

@@ -1,6 +1,6 @@
-"""One call heard for every actor and every resource: both sides, in bits.
+"""Evaluation of one action for every actor and every resource, in bitsets.
 
-The rules of `judge` and `evaluate`, once for all; see there for their sources.
+The rules are those of `judge` and `evaluate`, which cite their sources.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,18 +21,18 @@ Ask = Callable[[Principal, str], Formula]
 
 @dataclass(eq=False, slots=True)
 class Hearing:
-    """A call on the resources of a ground.
+    """Evaluation of one call on a resource space.
 
     Attributes:
-        estate: The estate.
-        index: The actors.
-        naming: Who is named how.
+        estate: The compiled accounts.
+        index: Statements by holder.
+        naming: Principals by the names that policies use.
         ground: The resources.
         call: The call.
-        exact: Answers for one principal and one resource, where bits leave a doubt.
-        besides: Actors that are asked about even if nothing allows them the call.
-        actors: Those that may be allowed on some resource.
-        owns: The actors' side.
+        exact: Evaluates one principal and resource where bitsets leave a doubt.
+        besides: Actors to evaluate although no policy allows them the call.
+        actors: Actors that may be allowed on some resource.
+        owns: The callers' side.
         voices: The resources' side.
     """
 
@@ -52,7 +52,7 @@ class Hearing:
     _sides: dict[str, Sides] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Hear both sides."""
+        """Evaluate both sides."""
         index, ground, action = self.index, self.ground, self.call.action
         bound = binds_rcps(action)
         fences = fenced(self.estate, ground, action) if bound else ()
@@ -69,14 +69,14 @@ class Hearing:
         self._clash = not allow.isdisjoint(deny)
 
     def verdicts(self, actor: int, within: int) -> Verdicts:
-        """Say on which of some resources an actor may make the call."""
+        """Return the resources among `within` on which an actor may make the call."""
         found = self.unsettled(actor)
         if found.doubt & within:
             found = settled(found, self._asked(actor, found.doubt & within, self.exact))
         return Verdicts(found.sure & within, found.some & within)
 
     def unsettled(self, actor: int) -> Verdicts:
-        """Say the same, and where there is doubt."""
+        """Return the same for all resources, with doubts not yet resolved."""
         own, voice = self.owns.of(actor), self.voices.of(actor)
         principal = self.index.actors[actor]
         key = id(own), id(voice), principal.identity.account, principal.linked
@@ -86,7 +86,7 @@ class Hearing:
         return found
 
     def when_named(self, actor: int, exact: Ask) -> Verdicts:
-        """Say on which resources of its account it may, once their policies name it."""
+        """Evaluate resources of the actor's account as if their policies named it."""
         own, voice = self.owns.of(actor), self.voices.of(actor)
         principal = self.index.actors[actor]
         account = principal.identity.account
@@ -129,7 +129,7 @@ class Hearing:
         return Verdicts(sure, some, maybe & ~some)
 
     def _unread(self, principal: Principal, own: int) -> int:
-        """Return the resources where something that was not read may deny."""
+        """Return the resources where an unread statement may deny."""
         return own | (0 if principal.linked else self._fences_unread)
 
     def _lying(self, account: str) -> Sides:
@@ -157,15 +157,15 @@ _SURE, _MAYBE = range(2)
 def _allowed(
     own: Own, voice: Voice, sides: Sides, place: int, silent: int, shut: int
 ) -> int:
-    """Return what is allowed before denies; in plain bits, for it is asked so often.
+    """Combine the allows of both sides, before denies; plain integers for speed.
 
     Args:
-        own: The actor's side.
+        own: The caller's side.
         voice: The resources' side.
-        sides: How the resources lie to the actor's account.
-        place: Which bits of a plane count: the sure ones, or all that may be.
-        silent: Resources whose own policy may allow, unread.
-        shut: Resources whose own policy lets nobody in from elsewhere.
+        sides: The resources as seen from the actor's account.
+        place: Bound to compute: `_SURE` or `_MAYBE`.
+        silent: Resources whose unread policy may allow.
+        shut: Resources that are closed to other accounts.
     """
     escaping, account = voice.escaping[place], voice.account[place]
     direct = voice.direct[place] | silent
@@ -178,7 +178,7 @@ def _allowed(
 
 
 def settled(verdicts: Verdicts, exact: Iterator[tuple[int, Formula]]) -> Verdicts:
-    """Put exact answers where there was doubt."""
+    """Replace doubts by exact answers."""
     sure, some = verdicts.sure, verdicts.some
     for number, formula in exact:
         if formula != FALSE:

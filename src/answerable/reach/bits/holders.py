@@ -1,7 +1,7 @@
-"""Who holds which statement: the inverted index, as sets of actors.
+"""Inverted index of statements: the actors that hold each one, as bitsets.
 
-An actor is a node of the graph: an identity, or an identity with what it gained on the
-way. Actor n is the nth principal of the estate; those with gains come after.
+An actor is a node of the graph: an identity, or an identity with permissions it gained
+on a path. Actor n is the nth principal; actors with gained permissions come after.
 """
 
 import re
@@ -24,13 +24,13 @@ ANYTHING = "*"  # what an actor gained that may do everything
 
 
 class Part(NamedTuple):
-    """What a statement says for some actors.
+    """Effect of a statement for some actors.
 
     Attributes:
-        actors: For whom.
-        plane: To which resources it applies.
-        odd: Resources where its open conditions hold a negation: there two open
-            statements may add up to a sure one.
+        actors: The actors, as a bitset.
+        plane: Resources to which it applies.
+        odd: Resources where its open conditions are not monotone (hold a negation):
+            two open statements may add up to an unconditional one.
     """
 
     actors: int
@@ -39,38 +39,38 @@ class Part(NamedTuple):
 
 
 class Taking(NamedTuple):
-    """The statements of a layer that speak of one action."""
+    """Statements of one layer that match one action."""
 
     allows: tuple[Clause, ...]
     denies: tuple[Clause, ...]
 
 
 class Wide(NamedTuple):
-    """Actors that a layer's statements for every resource stand for."""
+    """Actors with an unconditional statement on every resource, by effect."""
 
     allowed: int
     denied: int
 
 
 class Noted:
-    """Statements, each with the numbers of those that hold it."""
+    """Collector of holders by statement."""
 
     def __init__(self) -> None:
         self._found: dict[Clause, list[int]] = defaultdict(list)
 
     def take(self, grants: Iterable[Grant], number: int) -> None:
-        """Note the statements of one holder."""
+        """Add the statements of one holder."""
         for grant in grants:
             self._found[grant.clause].append(number)
 
     def gathered(self, size: int) -> Iterator[tuple[Clause, int]]:
-        """Pair the statements with those that hold them."""
+        """Pair each statement with its holders, as a bitset."""
         for clause, numbers in self._found.items():
             yield clause, gathered(numbers, size)
 
 
 class Held:
-    """The statements of one layer, each with the actors it stands for."""
+    """Statements of one layer, each with its holders."""
 
     def __init__(self) -> None:
         self.actors: dict[Clause, int] = {}
@@ -80,7 +80,7 @@ class Held:
         self._narrow: dict[str, dict[str, list[Clause]]] = {}
 
     def add(self, clause: Clause, actors: int) -> None:
-        """Let a statement stand for further actors."""
+        """Add holders of a statement."""
         if clause not in self.actors:
             for service in services(clause):
                 self._by_service[service].append(clause)
@@ -90,7 +90,7 @@ class Held:
         self.actors[clause] = self.actors.get(clause, 0) | actors
 
     def changed(self, lost: Noted, gained: Noted, size: int) -> "Held":
-        """Return the same with some actors' statements exchanged for others."""
+        """Return a copy with some actors' statements replaced."""
         new = copy(self)
         new.actors = dict(self.actors)
         new._by_service = defaultdict(list, self._by_service)
@@ -105,7 +105,7 @@ class Held:
         return new
 
     def taking(self, action: str) -> Taking:
-        """Pick the statements that speak of an action in lower case."""
+        """Select the statements that match an action in lower case."""
         found = self._taking.get(action)
         if found is None:
             mine = [
@@ -118,7 +118,7 @@ class Held:
         return found
 
     def wide(self, action: str) -> Wide:
-        """Unite whom statements for every resource allow and deny an action."""
+        """Return the actors whose statements on every resource take an action."""
         found = self._wide.get(action)
         if found is None:
             allowed = denied = 0
@@ -132,7 +132,7 @@ class Held:
         return found
 
     def narrow(self, action: str, resource: str) -> Iterator[Clause]:
-        """Pick the other statements that may speak of an action on one resource."""
+        """List the other statements that may match an action on one resource."""
         service = action.partition(":")[0]
         by_start = self._narrow.get(service)
         if by_start is None:
@@ -148,7 +148,7 @@ class Held:
                     yield clause
 
     def of(self, service: str) -> Iterator[Clause]:
-        """List statements that may speak of a service; of any service for `*`."""
+        """List statements that may match actions of a service; all for `*`."""
         if service == "*":
             yield from self.actors
             return
@@ -157,7 +157,7 @@ class Held:
 
 
 def plain_starts(clause: Clause) -> set[str]:
-    """List the plain beginnings of what a statement speaks of."""
+    """List the literal prefixes of a statement's resource patterns."""
     if clause.wide:
         return set()
     if not clause.resources:
@@ -166,7 +166,7 @@ def plain_starts(clause: Clause) -> set[str]:
 
 
 def services(clause: Clause) -> set[str]:
-    """Name the services whose actions a statement may take; empty for any."""
+    """List the services whose actions a statement may match; an empty name for any."""
     named = {pattern.partition(":")[0] for pattern in clause.actions}
     if clause.not_actions or not all(map(is_literal, named)):
         return {""}
@@ -174,31 +174,31 @@ def services(clause: Clause) -> set[str]:
 
 
 class Index:
-    """Actors and the statements they hold.
+    """Index of actors and the statements they hold.
 
     Attributes:
         actors: By number.
-        base: The number of the identity that each actor is.
-        size: How many identities there are; they come first.
+        base: By actor, the number of its identity.
+        size: Number of identities; they come first.
         identity: Statements of identity policies.
-        boundary: Statements of boundaries.
+        boundary: Statements of permissions boundaries.
         bounded: Actors that have a boundary.
-        unbound: Actors that lost the one that their identity has.
-        linked: Actors linked to a service, whom control policies pass by.
-        scope: The actors that questions are about.
-        limits: Actors under each session policy and each level of SCPs.
-        parts: What statements were found to say for whom.
-        held: What conditions were found to say.
-        parted: Actors for whom a statement was found to mean the same.
-        unread: Actors some of whose policies were not read, by layer; what may deny
-            stands under None, too.
-        runs: Actors that are the same identities as others in the same order: where
-            they start, and the first and the end of the others.
-        known: What is known of the identities.
+        unbound: Actors without the boundary that their identity has.
+        linked: Service-linked roles, which SCPs and RCPs do not bind.
+        scope: Actors that are evaluated.
+        limits: Actors under each session policy and each SCP level.
+        parts: Cache of statement effects.
+        held: Cache of evaluated conditions.
+        parted: Cache of actor groups for which a statement has one meaning.
+        unread: Actors with policies that were not read, by layer; under None where
+            the unread part may deny.
+        runs: Ranges of actors that copy a range of identities: start of the copies,
+            first and end of the originals.
+        known: Partition of the identities by condition keys.
     """
 
     def __init__(self, identities: Iterable[Principal]) -> None:
-        """Take identities; their number is their place."""
+        """Index identities; the number of each is its position."""
         plain = list(identities)
         self._begin([], len(plain))
         self.add(plain, range(self.size))
@@ -224,7 +224,7 @@ class Index:
         self._members: dict[int, list[int]] = {}
 
     def add(self, actors: Iterable[Principal], base: Sequence[int]) -> range:
-        """Take actors that are identities taken before, with what they gained."""
+        """Add actors: identities indexed before, with permissions they gained."""
         start = len(self.actors)
         self.actors = [*self.actors, *actors]
         self.base = [*self.base, *base]
@@ -245,7 +245,7 @@ class Index:
         return range(start, stop)
 
     def changed(self, actors: Mapping[int, Principal]) -> "Index":
-        """Return the same with other identity policies for some actors."""
+        """Return a copy with other identity policies for some actors."""
         new = copy(self)
         new.actors = listed = list(self.actors)
         new.parts, new.held, new.unread = {}, {}, defaultdict(int, self.unread)
@@ -265,7 +265,7 @@ class Index:
         return new
 
     def only(self, actors: int) -> "Index":
-        """Return the same actors with the statements of some: those in scope."""
+        """Return a copy that evaluates only some actors."""
         new = copy(self)
         new.scope = actors
         new.parts, new.held, new.parted, new._members = {}, {}, {}, {}
@@ -277,7 +277,7 @@ class Index:
         return new
 
     def _hold(self, numbers: Iterable[int]) -> None:
-        """Take what some actors' own policies say."""
+        """Add some actors as holders of their statements."""
         identity, boundary, size = Noted(), Noted(), len(self.actors)
         for number in numbers:
             actor = self.actors[number]
@@ -288,7 +288,7 @@ class Index:
                 held.add(clause, holding)
 
     def _copy(self, base: Sequence[int], start: int) -> None:
-        """Note which actors are the same identity: a long run, or one by one."""
+        """Record which actors copy an identity: as a range, or one by one."""
         if isinstance(base, range) and base.step == 1:
             self.runs.append((start, base.start, base.stop))
             return
@@ -302,7 +302,7 @@ class Index:
 
     @property
     def copies(self) -> list[int]:
-        """Actors, apart from the long runs, that are an identity taken before."""
+        """Actors outside the ranges that copy an identity."""
         return positions(self._copies)
 
     def _mark(self, actor: Principal, bit: int) -> None:
@@ -323,14 +323,14 @@ class Index:
         return span(0, len(self.actors))
 
     def holding(self, action: str) -> int:
-        """List the actors that may hold an allow for an action in lower case."""
+        """Return the actors that may hold an allow for an action in lower case."""
         found = self.unread[Layer.IDENTITY]
         for clause in self.identity.taking(action).allows:
             found |= self.identity.actors[clause]
         return found & self.scope
 
     def with_gains(self, identities: int) -> int:
-        """Return the actors that are one of these identities."""
+        """Return the actors that are, or copy, one of these identities."""
         found = identities
         for start, low, high in self.runs:
             found |= (identities >> low & span(0, high - low)) << start
@@ -342,29 +342,29 @@ class Index:
         return found
 
     def forget(self) -> None:
-        """Drop what statements were found to say; it is found again when needed."""
+        """Clear all caches; they are filled again on demand."""
         self.parts.clear()
         self.held.clear()
         self.forget_members()
 
     def members(self, actors: int) -> list[int]:
-        """List the members of a set that is asked for again and again."""
+        """List the members of a bitset; cached."""
         found = self._members.get(actors)
         if found is None:
             found = self._members[actors] = positions(actors)
         return found
 
     def forget_members(self) -> None:
-        """Drop such lists, and how statements part actors."""
+        """Clear the caches of member lists and actor groups."""
         self.parted.clear()
         self._members.clear()
 
     def speaks(self, key: str) -> bool:
-        """Tell whether a condition key in lower case is known of any actor."""
+        """Tell whether a condition key in lower case is known for any actor."""
         return self.known.speaks(key)
 
     def holding_line(self, line: ConditionClause) -> Plane:
-        """Say for which actors one line of a condition holds."""
+        """Return the actors for which one line of a condition holds."""
         key = line, len(self.actors)
         found = self._held.get(key)
         if found is None:
@@ -374,7 +374,7 @@ class Index:
         return found
 
     def cells(self, keys: Iterable[str]) -> list[Cell]:
-        """Part the actors by the values of keys in lower case."""
+        """Split the actors by the values of keys in lower case."""
         mine = self.known.of(keys)
         key = (id(mine), len(self.actors))
         found = self._cells.get(key)
@@ -385,7 +385,7 @@ class Index:
 
 
 def _telling(actor: Principal) -> Iterable[Grant]:
-    """Leave out what somebody who may do anything is allowed besides."""
+    """Select statements; of an unrestricted actor its full allow and its denies."""
     if actor.extra != ANYTHING:
         return actor.grants
     return (

@@ -1,7 +1,7 @@
-"""Steps that need several calls on resources of one's own choosing, for every actor.
+"""Equivalence classes of actors that the same statements apply to.
 
-Such steps are judged by the exact engine. Actors that the same statements speak of are
-kin: one of them is asked for all.
+A step that needs several calls on resources of the caller's choice is evaluated
+exactly, once for a representative of each class.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ NEVER_MET, OPEN, MET = range(3)
 
 
 def met(answers: Iterable[Answer]) -> int:
-    """Say whether all of several calls are allowed: never, perhaps, for sure."""
+    """Combine results of calls that are all needed: never, conditional or always."""
     least = MET
     for answer in answers:
         if answer.formula == FALSE:
@@ -30,10 +30,10 @@ def met(answers: Iterable[Answer]) -> int:
 
 
 class Kin:
-    """Who is kin to whom, as far as some actions go.
+    """Equivalence classes of actors with respect to some actions.
 
     Attributes:
-        able: Actors that may hold an allow for each of the actions.
+        able: Actors that may hold an allow for each needed action.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class Kin:
         needed: Iterable[str] = (),
         named: Iterable[tuple[Clause, int]] = (),
     ) -> None:
-        """Part actors by the statements that speak of actions in lower case.
+        """Split actors by the statements that match actions in lower case.
 
         Args:
             realm: The actors.
-            actions: Everything they are judged by.
-            needed: What they must all be allowed; others are not looked at.
-            named: Statements of resources' own policies, with whom each names.
+            actions: Actions that are evaluated.
+            needed: Actions that must be allowed; actors without them are left out.
+            named: Statements of resource policies, each with the actors it names.
         """
         index = self._index = realm.index
         self._fences = realm.graph.estate.fences.values()
@@ -66,7 +66,7 @@ class Kin:
             self._mark(self, clause, actors)
 
     def of(self, actor: int) -> Hashable:
-        """Return what kin have in common."""
+        """Return the key of an actor's class."""
         principal = self._index.actors[actor]
         gaps = principal.gaps
         layers = tuple(gap.layer for gap in gaps) if gaps else ()

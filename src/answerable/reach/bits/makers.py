@@ -1,4 +1,4 @@
-"""Making identities that may do anything, for every actor at once."""
+"""Creation of unrestricted identities as escalation steps, for every actor."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from answerable.reach.verdict.formula import TRUE
 
 @dataclass(eq=False, slots=True)
 class Making:
-    """Identities an actor can make, and groups to put itself into."""
+    """Identities that an actor can create, and groups that it can join."""
 
     realm: Realm
     _by_name: dict[Make, Kin] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Making:
     _met: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Find who is kin in everything that making asks for."""
+        """Build equivalence classes over all actions that creation rules need."""
         launching = [n for launch in LAUNCHES for n in (*launch.needs, *launch.also)]
         every = [need.action.lower() for need in launching] + [PASS_ROLE.lower()]
         for make in MAKES:
@@ -38,7 +38,7 @@ class Making:
                 self._by_launch = Kin(self.realm, [*needs, *every], [create])
 
     def row(self, actor: int, kin: int) -> Verdicts:
-        """Say what an actor can make and become; its kin is judged in its place."""
+        """Compute the row of an actor, with `kin` as representative of its class."""
         if not self._able >> kin & 1:
             return NEVER
         # Kin make the same, but what is yet to be made does not make itself.

@@ -1,4 +1,4 @@
-"""To whom and to which resources a statement applies, for many at once."""
+"""Effects of a statement: the actors and resources it applies to, in bitsets."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ Values = tuple[tuple[str, ...] | None, ...]
 
 
 class Space:
-    """Resources that calls may name, with what is known of each."""
+    """Resources that calls may name, with the condition keys known for each."""
 
     def __init__(self, texts: Texts, knowns: list[Known]) -> None:
         self.texts = texts
@@ -29,12 +29,12 @@ class Space:
 
 
 class Group(NamedTuple):
-    """Actors for whom a statement means the same.
+    """Actors for which a statement has one meaning.
 
     Attributes:
-        actors: Who.
-        known: What is known of them, as far as it matters.
-        is_open: Whether a line of the condition about the actor is not decided.
+        actors: The actors, as a bitset.
+        known: Known keys of the actors that the statement depends on.
+        is_open: Whether a condition line about the actor is undecided.
     """
 
     actors: int
@@ -45,7 +45,7 @@ class Group(NamedTuple):
 def applying(
     clause: Clause, space: Space, known: Known, index: Index, actors: int
 ) -> Iterable[Part]:
-    """Say to which resources of a space a statement applies, for some actors."""
+    """Yield the effects of a statement on the resources of a space, for some actors."""
     if not actors:
         return []
     if clause.static:
@@ -72,7 +72,7 @@ _About = tuple[Lines, tuple[str, ...], Known, Values]
 
 
 def _of_resources(others: Lines, space: Space, known: Known) -> tuple[Lines, Lines]:
-    """Part the lines that are not about the actor: about the resource alone, or not."""
+    """Split lines into those about the resource alone, and others."""
     theirs = tuple(line for line in others if _is_alone(line, space.cells, known))
     if not theirs:
         return theirs, others
@@ -80,7 +80,7 @@ def _of_resources(others: Lines, space: Space, known: Known) -> tuple[Lines, Lin
 
 
 def _holding(lines: Lines, space: Space) -> Plane:
-    """Say for which resources all lines about them hold."""
+    """Return the resources for which all lines about them hold."""
     found = Plane(space.texts.all, space.texts.all)
     for line in lines:
         found &= space.cells.holding(line)
@@ -114,9 +114,9 @@ def _part(
 def _places(
     cells: Cells, lines: Lines, keys: tuple[str, ...], stated: Known, mine: Known
 ) -> list[Cell]:
-    """Part resources; leave out some of which a line is known not to hold.
+    """Split resources by keys; leave out cells for which a line is known not to hold.
 
-    Tags of actor and resource are often compared; most pairs differ.
+    Conditions often compare tags of actor and resource; most pairs differ.
     """
     for line in lines:
         match = _ONE_VARIABLE.fullmatch(line.values[0]) if line.values else None
@@ -138,7 +138,7 @@ def _calling(known: Known) -> Known:
 
 
 def _held(lines: Lines, about: Known, index: Index, key: tuple[object, ...]) -> Formula:
-    """Evaluate lines of a condition; statements often share them."""
+    """Evaluate lines of a condition; cached, since statements often share them."""
     space, mine, there, stated = key
     memo = lines, space, id(mine), id(there), stated
     found = index.held.get(memo)
@@ -148,7 +148,7 @@ def _held(lines: Lines, about: Known, index: Index, key: tuple[object, ...]) -> 
 
 
 def groups(clause: Clause, index: Index, known: Known, actors: int) -> Iterator[Group]:
-    """Part actors by what a statement means for them; leave out whom it spares."""
+    """Group the actors that a statement may apply to by its meaning for them."""
     about_them, others = sorted_lines(clause, index, known)
     return _grouped(about_them, keys_used(clause, others), index, actors)
 
@@ -156,7 +156,7 @@ def groups(clause: Clause, index: Index, known: Known, actors: int) -> Iterator[
 def _grouped(
     lines: Lines, keys: tuple[str, ...], index: Index, actors: int
 ) -> Iterator[Group]:
-    """Part actors for whom lines may hold by what is known of keys."""
+    """Group actors for which lines may hold, by the values of keys."""
     open_ = 0
     for line in lines:
         held = index.holding_line(line)
@@ -168,13 +168,13 @@ def _grouped(
             for members, is_open in ((here & ~open_, False), (here & open_, True)):
                 if members:
                     yield Group(members, cell.known, is_open)
-            actors ^= here  # nobody is in two cells
+            actors ^= here  # cells are disjoint
             if not actors:
                 return
 
 
 def sorted_lines(clause: Clause, index: Index, known: Known) -> tuple[Lines, Lines]:
-    """Part a condition into lines about the actor alone, and all others."""
+    """Split a condition into lines about the actor alone, and all others."""
     mine: list[ConditionClause] = []
     others: list[ConditionClause] = []
     for line in clause.conditions:
@@ -187,7 +187,7 @@ class _Speaking(Protocol):
 
 
 def _is_alone(line: ConditionClause, things: _Speaking, known: Known) -> bool:
-    """Tell whether a line depends on nothing but some things' own keys."""
+    """Tell whether a line depends on keys of `things` alone."""
     key = line.key.lower()
     if not things.speaks(key) or known.get(key) is not None:
         return False

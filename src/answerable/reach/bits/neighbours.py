@@ -1,4 +1,4 @@
-"""One row of bits per actor: whom it becomes in one step, for sure or perhaps."""
+"""Adjacency rows: the identities that each actor can become in one step."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ _WIDER = (Gives.SELF, Gives.MEMBERSHIP, Gives.FREE)
 
 
 def union(rows: Iterable[Verdicts]) -> Verdicts:
-    """Unite."""
+    """Unite verdicts."""
     sure = some = 0
     for row in rows:
         sure |= row.sure
@@ -32,18 +32,18 @@ def union(rows: Iterable[Verdicts]) -> Verdicts:
 
 @dataclass(eq=False, slots=True)
 class Some:
-    """The rows of some actors.
+    """Adjacency rows of some actors.
 
     Attributes:
-        realm: All actors, with the statements of some.
-        actors: These, in order.
-        there: The resources they may act on.
-        steps: Whom each becomes.
-        written: Whom by a credential or a trust that it may write.
-        common: Whom by all that it has in common with its kin.
-        assumed: Whom by assuming a role.
-        editors: Who may edit anything that changes what somebody may do.
-        passers: Who may pass a role.
+        realm: All actors, indexed by the statements of these.
+        actors: These actors, in order.
+        there: Resources that they may act on.
+        steps: Identities that each can become in one step.
+        written: Those by a credential or trust policy that it may write.
+        common: Those by any step shared by its equivalence class.
+        assumed: Those by assuming a role.
+        editors: Actors that may edit a policy, group or boundary of others.
+        passers: Actors that may pass a role.
     """
 
     realm: Realm
@@ -66,13 +66,13 @@ class Some:
 
     @classmethod
     def of(cls, realm: Realm, actors: Sequence[int], there: Existing) -> "Some":
-        """Find the rows of some actors."""
+        """Compute the rows of some actors."""
         index = realm.index.only(gathered(actors, len(realm.nodes)))
         alone = replace(realm, index=index)
         return cls(alone, actors, there.to(alone))
 
     def __post_init__(self) -> None:
-        """Find the rows: trust by trust, everything else once for all kin."""
+        """Compute rows: role assumption by actor, the rest once per class."""
         realm, actors = self.realm, self.actors
         scope, size = realm.index.scope, len(realm.nodes)
         assuming = Assuming(realm)
@@ -111,9 +111,9 @@ class Some:
             self.steps.append(same.setdefault(row, row))
 
     def joined(self) -> Iterator[tuple[int, Joined]]:
-        """Pair actors with what they become by a membership.
+        """Pair actors with the nodes they become by joining a group.
 
-        A node that may do anything makes one that joined a group superfluous.
+        A node with unrestricted permissions makes one that joined a group redundant.
         """
         joins = [edit for edit in EDITS if edit.gives is Gives.MEMBERSHIP]
         for edit in joins:
@@ -134,7 +134,7 @@ class Some:
                     yield actor, ((node._replace(bare=True), sure),)
 
     def _joins(self, actor: int, groups: Verdicts, row: Verdicts) -> Joined:
-        """Have users join groups that one can become, with their boundary or not."""
+        """Add reachable users to groups, with and without their boundary."""
         realm = self.realm
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
         own = 1 << realm.index.base[actor]
@@ -150,7 +150,7 @@ class Some:
         return found
 
     def _joins_itself(self, actor: int, groups: Verdicts, row: Verdicts) -> Joined:
-        """Join groups oneself."""
+        """Add the actor itself to groups."""
         realm, node = self.realm, self.realm.nodes[actor]
         base = realm.index.base[actor]
         if node.extra or base >= realm.plain or self._is_admin(actor):
@@ -179,14 +179,14 @@ class Some:
                         yield node._replace(bare=True), certain
 
     def _kinship(self, there: Existing) -> dict[int, int]:
-        """Say for each actor which one stands for it, trusts in it left aside."""
+        """Map each actor to the representative of its class, trust policies aside."""
         asked = [action.lower() for action in sorted(actions())]
         kin = Kin(self.realm, asked, named=there.named())
         first: dict[Hashable, int] = {}
         return {n: first.setdefault(kin.of(n), n) for n in self.actors}
 
     def _editing(self, edit: Edit) -> dict[int, Verdicts]:
-        """Say who may make an edit of IAM on what."""
+        """Return the actors that may make an IAM edit, each with its targets."""
         realm = self.realm
         policies = realm.policies
         grounds = {On.GROUP: realm.groups, On.POLICY: policies, On.BOUNDARY: policies}
@@ -195,7 +195,7 @@ class Some:
         return Using(realm, edit.action, ground, stated).verdicts()
 
     def _editing_into(self, actor: int, assuming: Assuming) -> Verdicts:
-        """Unite what credentials and edited trusts lead to."""
+        """Unite the identities that new credentials and edited trusts lead to."""
         realm = self.realm
         found = []
         for edit in EDITS:
@@ -211,7 +211,7 @@ class Some:
         return union(found)
 
     def _wider(self, actor: int, kin: int, near: Verdicts) -> Verdicts:
-        """Widen oneself, or whom one can become."""
+        """Widen the permissions of the actor, or of identities that it can become."""
         realm = self.realm
         able = self._able(kin, Gives.SELF)
         if not able:
@@ -231,7 +231,7 @@ class Some:
         return found
 
     def _able(self, kin: int, gives: Gives) -> tuple[Edit, ...]:
-        """List the edits of a sort that kin may make."""
+        """List the edits of one effect that an equivalence class may make."""
         found = self._abling.get((kin, gives))
         if found is None:
             listed = (e for e in EDITS if e.gives is gives and kin in self._edits[e])
@@ -239,7 +239,7 @@ class Some:
         return found
 
     def _freed(self, actor: int, kin: int) -> Verdicts:
-        """Say whose boundary an actor may take off, or make wider."""
+        """Return the identities whose boundary an actor may remove or widen."""
         realm = self.realm
         if not realm.bounded:
             return NEVER
@@ -252,7 +252,7 @@ class Some:
         return _within(free, realm.near.get(account, 0) & span(0, realm.bounded.stop))
 
     def _bare(self, actor: int, kin: int, row: Verdicts) -> Verdicts:
-        """Become somebody without the boundary: oneself, or whom one can become."""
+        """Remove the boundary of the actor, or of identities that it can become."""
         realm = self.realm
         free = self._freed(actor, kin)
         if not free.some:
@@ -278,7 +278,7 @@ class Some:
         return self.realm.graph.admin(self.realm.nodes[actor])
 
     def _widened(self, edit: Edit, actor: int) -> Verdicts:
-        """Say whose policies an edit would widen, as identities."""
+        """Return the identities whose policies an edit would widen."""
         realm = self.realm
         verdicts = self._edits[edit][actor]
         match edit.on:
@@ -293,7 +293,7 @@ class Some:
         return Verdicts(0, row.some) if edit.action == _OLDER else row
 
     def _held(self, targets: int, on: On) -> int:
-        """Map groups to their members, policies to those they are attached to."""
+        """Map groups, or policies, to the identities that have them."""
         found = self._mapped.get((targets, on))
         if found is None:
             members, found = self.realm.members[on], 0
@@ -303,7 +303,7 @@ class Some:
         return found
 
     def _own(self, actor: int, kin: int, able: Sequence[Edit]) -> Iterator[Verdicts]:
-        """Widen oneself by an edit of one's own policies or groups."""
+        """Widen the actor by edits of its own policies or groups."""
         realm = self.realm
         principal = realm.index.actors[actor]
         base = realm.index.base[actor]
@@ -324,7 +324,7 @@ class Some:
             yield Verdicts(to if sure else 0, to if verdicts.some & mine else 0)
 
     def _numbers(self, on: On, texts: tuple[str, ...]) -> int:
-        """Write groups, or policies that can be edited, as bits."""
+        """Encode groups, or customer-managed policies, as a bitset."""
         found = self._numbered.get((on, texts))
         if found is None:
             realm = self.realm

@@ -1,6 +1,6 @@
-"""Sets and numbers as bytes.
+"""Encoding of bitsets as bytes.
 
-A set with few members is written as their numbers, any other as its bits.
+A sparse set is written as the numbers of its members, any other as its bits.
 """
 
 from answerable.reach.bits.planes import gathered, positions
@@ -11,14 +11,14 @@ _DENSE = 32  # bits of a number
 
 
 def pack_set(bits: int) -> bytes:
-    """Write a set."""
+    """Encode a bitset."""
     if bits.bit_count() * _DENSE < bits.bit_length():
         return _NUMBERS + pack_numbers(positions(bits))
     return _BITS + bits.to_bytes((bits.bit_length() + 7) // 8, "little")
 
 
 def unpack_set(data: bytes) -> int:
-    """Read what `pack_set` wrote."""
+    """Decode a bitset written by `pack_set`."""
     if data[:1] == _BITS:
         return int.from_bytes(data[1:], "little")
     numbers = list(unpack_numbers(data[1:]))

@@ -1,4 +1,4 @@
-"""Launching something under a role that is passed, for every actor at once."""
+"""Steps by `iam:PassRole` and a service launch, for every actor at once."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from answerable.reach.rules.rules import LAUNCHES, Launch
 
 @dataclass(eq=False, slots=True)
 class Launching:
-    """Roles an actor can pass to a service that runs something under them."""
+    """Roles that an actor can pass to a service that runs code under them."""
 
     realm: Realm
     existing: Existing
@@ -23,12 +23,12 @@ class Launching:
     _any: int = 0
 
     def __post_init__(self) -> None:
-        """Unite the roles that any service can be passed."""
+        """Unite the roles that trust any service."""
         for trusting in self.realm.serving.values():
             self._any |= trusting.some
 
     def added(self, actor: int, row: Verdicts) -> Verdicts:
-        """Add the roles an actor can launch something under to those it becomes."""
+        """Add the roles that an actor can have a service run code under."""
         realm = self.realm
         account = realm.index.actors[actor].identity.account
         near = realm.near.get(account, 0)

@@ -1,8 +1,8 @@
-"""Sets as bits: what matches a pattern, among many things at once.
+"""Bitsets, three-valued bitsets, and an index of ARNs by pattern.
 
-A set is a Python integer, bit n for thing n; and, or, not are one operation each. A
-`Plane` holds such a set in three values: bits in `sure` are yes, bits not in `maybe` are
-no, what lies between is open (Kleene's logic).
+A set is a Python integer with bit n for member n. A `Plane` is a set in Kleene's
+three-valued logic: bits in `sure` are members, bits outside `maybe` are not, and all
+others are open.
 """
 
 from bisect import bisect_left
@@ -20,11 +20,11 @@ _LAST = "\U0010ffff"
 
 
 class Plane(NamedTuple):
-    """A set in three values.
+    """Three-valued bitset: lower and upper bound of a set.
 
     Attributes:
-        sure: What is in it.
-        maybe: What may be in it; all of `sure` is.
+        sure: Members.
+        maybe: Possible members; a superset of `sure`.
     """
 
     sure: int
@@ -43,7 +43,7 @@ class Plane(NamedTuple):
         return Plane(self.sure & ~other.maybe, self.maybe & ~other.sure)
 
     def within(self, bits: int) -> "Plane":
-        """Leave out what is not in a set."""
+        """Return the intersection with a two-valued set."""
         return Plane(self.sure & bits, self.maybe & bits)
 
 
@@ -51,7 +51,7 @@ NONE = Plane(0, 0)
 
 
 def positions(bits: int) -> list[int]:
-    """List the members of a set, in order."""
+    """List the members of a bitset, in order."""
     if bits.bit_count() <= _FEW:
         found = []
         while bits:
@@ -72,7 +72,7 @@ def positions(bits: int) -> list[int]:
 
 
 def gathered(members: Iterable[int], size: int) -> int:
-    """Make a set of members below a size."""
+    """Build a bitset of members below a size."""
     listed = members if isinstance(members, list) else list(members)
     if len(listed) <= _FEW:
         found = 0
@@ -86,12 +86,12 @@ def gathered(members: Iterable[int], size: int) -> int:
 
 
 def span(start: int, stop: int) -> int:
-    """Make the set of `start` up to and without `stop`."""
+    """Build the bitset of the range from `start` up to and without `stop`."""
     return ((1 << (stop - start)) - 1) << start if stop > start else 0
 
 
 class _Block(NamedTuple):
-    """Texts that share their first five parts; where they start, and the sixth parts."""
+    """ARNs with equal first five parts: position of the first, and sixth parts."""
 
     start: int
     tails: list[str]
@@ -99,16 +99,16 @@ class _Block(NamedTuple):
 
 
 class Texts:
-    """Resources in order; which of them a pattern matches."""
+    """Index of resources by ARN pattern."""
 
     def __init__(
         self, texts: Sequence[str], parts: Iterable[Parts] | None = None
     ) -> None:
-        """Take resources; those of one service, region and account side by side.
+        """Index resources; those of one service, region and account are adjacent.
 
         Args:
-            texts: Their ARNs.
-            parts: The same split, if they were before.
+            texts: The ARNs.
+            parts: The ARNs split into parts, if at hand.
         """
         self.texts = tuple(texts)
         self.all = span(0, len(self.texts))
@@ -127,7 +127,7 @@ class Texts:
             start += len(tails)
 
     def bits(self, pattern: Parts) -> int:
-        """Return the resources that a pattern in parts matches."""
+        """Return the resources that match a pattern in parts, as a bitset."""
         found = self._found.get(pattern)
         if found is None:
             found = 0

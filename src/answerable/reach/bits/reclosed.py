@@ -1,8 +1,8 @@
-"""The transitive closure of a graph after some of its rows changed.
+"""Incremental update of a transitive closure after some rows changed.
 
-What was lost is taken out first, then what was gained is put in. Most edges that are
-lost go where other ways lead, too: a search that meets the same nodes again ends early,
-and nothing changes for anybody.
+Lost edges are removed first, then new edges are added. Most targets of lost edges are
+still reached by other paths: a search that finds them again ends early, and no other
+row changes.
 """
 
 from collections import defaultdict
@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from answerable.reach.bits.closure import Closure, closed
 from answerable.reach.bits.planes import gathered, positions
 
-_FEW = 64  # nodes that are searched from one by one before all is closed anew
-_MANY = 256  # different gains that are spread one by one, lost nodes too; likewise
+_FEW = 64  # nodes searched one by one; beyond that the closure is computed again
+_MANY = 256  # distinct gains, or lost nodes, handled one by one; likewise
 Changes = dict[int, tuple[int, int]]
-Groups = list[tuple[int, int]]  # (what is reached, the nodes that do)
+Groups = list[tuple[int, int]]  # (reached nodes, nodes that reach them)
 
 
 def reclosed(old: Closure, changes: Changes, rows: Callable[[], list[int]]) -> Closure:
-    """Return what `closed` would of the rows after a change.
+    """Return the closure of changed rows, equal to that of `closed`.
 
     Args:
-        old: The closure of the rows before.
-        changes: By node whose row is another one, the row before and the row now.
-        rows: Lists the rows of all nodes now; asked for where edges were lost, or many gained.
+        old: Closure of the rows before.
+        changes: By changed node, the row before and the row now.
+        rows: Lists all rows now; called if edges were lost, or many were added.
     """
     lost: Changes = {}
     gains: dict[int, int] = {}
@@ -51,14 +51,14 @@ def reclosed(old: Closure, changes: Changes, rows: Callable[[], list[int]]) -> C
 
 @dataclass(eq=False, slots=True)
 class _Losing:
-    """Edges taken out of a graph.
+    """Removal of edges from a closed graph.
 
     Attributes:
-        old: The closure before.
-        rows: The rows that are left.
-        lossy: The nodes that lost edges, with their rows before and now.
-        dirty: These, and all that led to one.
-        exact: What was found of single nodes.
+        old: Closure before.
+        rows: Rows after the removal.
+        lossy: Nodes that lost edges, with their rows before and now.
+        dirty: These, and all nodes that reached one.
+        exact: Recomputed reach of single nodes.
     """
 
     old: Closure
@@ -70,7 +70,7 @@ class _Losing:
     _by_row: dict[int, int] = field(default_factory=dict)
 
     def closure(self) -> Closure:
-        """Close what is left."""
+        """Compute the closure of the remaining rows."""
         old, rows = self.old, self.rows
         size = len(rows)
         self.dirty = old.towards(gathered(self.lossy, size))
@@ -89,13 +89,13 @@ class _Losing:
         return self._without(lost, gathered(self.exact, size))
 
     def _again(self, start: int) -> bool:
-        """Tell whether other ways lead wherever an edge was lost."""
+        """Tell whether a node still reaches the targets of all its lost edges."""
         was, now = self.lossy[start]
         lost = was & ~now
         return not lost & ~self._search(start, lost)
 
     def _beyond(self, start: int) -> int:
-        """Return all that a node reaches still."""
+        """Return all nodes that a node still reaches."""
         row = self.rows[start]
         found = self._by_row.get(id(row))
         if found is None:
@@ -105,7 +105,7 @@ class _Losing:
         return found
 
     def _search(self, start: int, wanted: int = -1) -> int:
-        """Search from a node until what is wanted was met, or nothing is left."""
+        """Search from a node until all wanted nodes are found, or the search ends."""
         rows, beyond, dirty = self.rows, self.old.beyond, self.dirty
         found, done = rows[start], 0
         met = {id(rows[start])}
@@ -129,10 +129,10 @@ class _Losing:
         return found
 
     def _without(self, lost: int, core: int) -> Closure:
-        """Take out what is lost, where no other way leads to it.
+        """Remove lost nodes from the rows that no longer reach them.
 
-        What a node reached and is not among the lost it reaches still; the lost only
-        past a node of the core, or by an edge that is left.
+        Nodes that are not lost stay reached. A lost node stays reached only through a
+        node of the core, or by a remaining edge.
         """
         entries = self._entries(lost, core)
         known = list(self._known.items())
@@ -153,7 +153,7 @@ class _Losing:
         return _moved(self.old, moved)
 
     def _entries(self, lost: int, core: int) -> dict[int, int]:
-        """Say what of the lost every other node leads to by an edge of its own."""
+        """Map every other node to the lost nodes it reaches by an edge of its own."""
         found: dict[int, int] = {}
         by_row: dict[int, int] = {}
         left_out = set(positions(lost | core))
@@ -170,11 +170,11 @@ class _Losing:
 
 
 def _gained(old: Closure, rows: Mapping[int, int]) -> Closure | None:
-    """Put edges in; where very many different ones came, say nothing.
+    """Add edges; return None where too many distinct ones were added.
 
     Args:
-        old: The closure before.
-        rows: By node that gained any, the nodes that became one step away.
+        old: Closure before.
+        rows: By node, its new successors.
     """
     beyond, size = old.beyond, len(old.beyond)
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -204,7 +204,7 @@ def _gained(old: Closure, rows: Mapping[int, int]) -> Closure | None:
 
 
 def _grouped(found: Mapping[int, int]) -> Groups:
-    """Put nodes together that reach the same."""
+    """Group nodes that reach the same set."""
     groups: dict[int, list[int]] = defaultdict(list)
     for node, reached in found.items():
         groups[reached].append(node)
@@ -213,7 +213,7 @@ def _grouped(found: Mapping[int, int]) -> Groups:
 
 
 def _spread(reached: int, groups: Groups, within: int) -> int:
-    """Add what the nodes of a set reach."""
+    """Add the nodes that members of a set reach."""
     for more, nodes in groups:
         if within & nodes:
             reached |= more
@@ -221,7 +221,7 @@ def _spread(reached: int, groups: Groups, within: int) -> int:
 
 
 def _moved(old: Closure, moved: Groups) -> Closure:
-    """Return the same closure where some nodes reach something else."""
+    """Return the closure with new reach for some nodes."""
     gone = 0
     for _, members in moved:
         gone |= members

@@ -1,7 +1,7 @@
-"""Facts of a later scan over the objects of an earlier one, where only policies differ.
+"""Reuse of an earlier scan's fact objects where a later scan changed policies alone.
 
-Two scans of an unchanged account differ in when each fact was seen and last used; no
-answer about permissions rests on either.
+Scans of an unchanged account differ in the times at which facts were seen and last
+used; no answer about permissions depends on these.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from answerable.model.policy import Policy
 from answerable.model.sighting import Facts
 from answerable.model.written import Seen
 
-# What a graph is compiled of, besides policies.
+# Facts that a graph is compiled from, besides policies.
 _KINDS = ("identities", "accounts", "attachments", "resources", "public_access")
 Fact = TypeVar("Fact")
 
 
 def reused(before: Facts, after: Facts) -> Facts | None:
-    """Give the facts of the earlier scan with the policies that the later one changed.
+    """Return the earlier facts with the policies that the later scan changed.
 
     Args:
         before: Facts of the earlier scan.
@@ -53,7 +53,7 @@ def _is_same(old: Sequence[object], new: Sequence[object]) -> bool:
 
 
 def _lasting(fact: Fact) -> Fact:
-    """Leave out when a fact was seen, and when an identity was last used."""
+    """Return a fact without its sighting and time of last use."""
     found = replace(fact, seen=_UNSEEN)  # type: ignore[type-var]  # a fact has `seen`
     return replace(found, last_used_at=0) if isinstance(found, Identity) else found
 

@@ -1,7 +1,7 @@
-"""What every actor may do on every resource of a space, action by action.
+"""Callers' side of an evaluation: own policies of every actor, for one action.
 
-Actors that the same statements speak of share one answer, so the work grows with the
-number of different ones.
+Actors that the same statements apply to share one result, so the cost grows with the
+number of distinct results.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ class Call(NamedTuple):
     Attributes:
         action: In lower case.
         space: The resources.
-        known: Condition keys known of the call itself.
+        known: Condition keys known for the call itself.
     """
 
     action: str
@@ -36,15 +36,15 @@ class Call(NamedTuple):
 
 
 class Own(NamedTuple):
-    """What speaks for and against a call on the actor's side.
+    """Result of one actor's own policies, by resource.
 
     Attributes:
-        allowed: By its identity policies.
-        limit: By its boundary and its session.
-        control: By the SCPs of its account.
-        denied: By any of them.
-        unread: Whether something that was not read may deny.
-        odd: Resources where open conditions may add up to more than they say singly.
+        allowed: Allowed by identity policies.
+        limit: Allowed by boundary and session policy.
+        control: Allowed by the SCPs of its account.
+        denied: Denied by any of them.
+        unread: Whether an unread statement may deny.
+        odd: Resources where open conditions are not monotone and may combine.
     """
 
     allowed: Plane
@@ -56,12 +56,12 @@ class Own(NamedTuple):
 
 
 class Verdicts(NamedTuple):
-    """For which resources a call is allowed.
+    """Resources on which a call is allowed, as bitsets.
 
     Attributes:
         sure: Always.
-        some: Always or under conditions that can be met.
-        doubt: Perhaps; the conditions must be looked at together.
+        some: Always, or under conditions that can hold.
+        doubt: Undecided; the conditions must be evaluated together.
     """
 
     sure: int
@@ -81,10 +81,10 @@ NEVER = Verdicts(0, 0)
 def judged(
     allowed: Plane, denied: Plane, odd: int, *, unread: bool, clash: bool
 ) -> Verdicts:
-    """Take what is denied from what is allowed.
+    """Subtract denies from allows.
 
-    Open allows and open denies may rest on the same condition and cancel each other:
-    where they could (`clash`), both together leave a doubt.
+    An open allow and an open deny may depend on the same condition and exclude each
+    other: where they could (`clash`), both together leave a doubt.
     """
     maybe = allowed.maybe & ~denied.sure
     sure = 0 if unread else allowed.sure & ~denied.maybe
@@ -94,22 +94,22 @@ def judged(
 
 
 class Owns:
-    """The actors' side of one call.
+    """Callers' side of one call.
 
     Attributes:
-        allowing: Those whom a policy of theirs may allow it.
-        actors: These, and those asked for besides.
-        allow_atoms: What leaves an allow open.
-        deny_atoms: Likewise for denies.
+        allowing: Actors whose policies may allow the call.
+        actors: These, and the actors requested besides.
+        allow_atoms: Conditions that leave an allow open.
+        deny_atoms: Conditions that leave a deny open.
     """
 
     def __init__(self, index: Index, call: Call, besides: int = 0) -> None:
-        """Collect what speaks of a call.
+        """Collect the effects of all statements on a call.
 
         Args:
-            index: Who holds what.
+            index: Statements by holder.
             call: The call.
-            besides: Actors to look at even if no policy of theirs allows it.
+            besides: Actors to evaluate although no policy of theirs allows it.
         """
         self._index, self._call = index, call
         self._said: list[tuple[int, Part]] = []
@@ -136,7 +136,7 @@ class Owns:
                 self._of[actor].append(number)
 
     def of(self, actor: int) -> Own:
-        """Return one actor's side."""
+        """Return the result for one actor."""
         *open_at, denies = self._gaps.get(actor, _READ)
         said = self._of.get(actor, ())
         key = (*said, *open_at, denies)
@@ -218,7 +218,7 @@ class Owns:
             yield part
 
     def _note(self, kind: int, part: Part) -> None:
-        """Note what is said for some actors, together with the like."""
+        """Record an effect, merged with others of the same kind and actors."""
         key = (kind, part.actors)
         at = self._noted.get(key)
         if at is None:

@@ -1,7 +1,7 @@
-"""Steps and closure of every actor as tables: found once, kept, read by row.
+"""Tables of steps and closure: computed once, stored, read by row.
 
-Rows of bits repeat: ten thousand actors have some thousand different ones, and each is
-written once. A question reads the rows and the statements that it needs.
+Bitset rows repeat: ten thousand actors have about a thousand distinct rows, and each is
+written once. A question reads only the rows and statements that it needs.
 """
 
 from array import array
@@ -37,16 +37,16 @@ _KINDS = ("steps", "written", "common", "assumed")
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """Single values of a `Whole`.
+    """Header of the tables of a `Whole`.
 
     Attributes:
-        plain: How many nodes the graph has by itself.
-        size: How many nodes there are in all.
-        made: Nodes that are identities yet to be made.
-        rows: By kind, numbers of rows of bits: pairs (sure, some), by actor.
-        beyond: Numbers of rows of bits, along sure steps and along any.
+        plain: Number of nodes without group memberships gained.
+        size: Number of nodes.
+        made: Nodes that are identities not yet created.
+        rows: By kind, row numbers: pairs (sure, some), by actor.
+        beyond: Row numbers of the closures over unconditional and over all steps.
         classes: Pairs (reached, members) of each closure.
-        editors: Actors whose steps may depend on who is an admin already.
+        editors: Actors whose steps may depend on which identities are administrators.
         passers: Actors that may pass a role.
     """
 
@@ -61,7 +61,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 class _Numbering:
-    """Numbers of different rows of bits, in the order they are met."""
+    """Numbers of distinct bitset rows, in order of appearance."""
 
     def __init__(self) -> None:
         self._number: dict[int, int] = {}
@@ -76,7 +76,7 @@ class _Numbering:
 
 
 def tables_of(whole: Whole) -> Tables:
-    """Write steps, closure and actors as tables."""
+    """Encode steps, closure and actors as tables."""
     numbering, rows = _Numbering(), whole.rows
     nodes = whole.realm.nodes[: whole.size]
     head = _Head(
@@ -113,11 +113,11 @@ def tables_of(whole: Whole) -> Tables:
 
 
 def restore(graph: Graph, tables: DerivedTables) -> Whole:
-    """Restore what was found of an equal graph; rows are read as they are used.
+    """Restore the closure of an equal graph; rows are read lazily.
 
     Args:
         graph: The graph.
-        tables: As `tables_of` wrote them of a graph of the same facts.
+        tables: Written by `tables_of` from a graph of the same facts.
     """
     head = tables.section("head", _Head)[""]
     read = _Rows(tables, head)
@@ -138,7 +138,7 @@ def restore(graph: Graph, tables: DerivedTables) -> Whole:
 def _found(
     graph: Graph, tables: DerivedTables, head: _Head, read: "_Rows"
 ) -> tuple[Realm, Rows]:
-    """Make the actors of a graph again, and give every row of their steps."""
+    """Compile the actors of a graph, and read every row of their steps."""
     realm = make_realm(graph)
     nodes = stored_index.nodes_of(tables, head.size)
     more = nodes[head.plain :]
@@ -156,7 +156,7 @@ def _found(
 
 
 class _Rows:
-    """Rows of bits by number, decoded when they are used."""
+    """Bitset rows by number, decoded on first use."""
 
     def __init__(self, tables: DerivedTables, head: _Head) -> None:
         self._head = head

@@ -1,7 +1,7 @@
-"""Actors of a graph as tables: who they are, which statements they hold, read by row.
+"""Tables of the actors of a graph and the statements they hold, read by row.
 
-A question about one call reads the statements that may speak of it. Policies themselves
-are in the estate; here a statement is its number there.
+A question about one call reads the statements that may match it. The tables of the
+accounts hold the policies; here a statement is its number there.
 """
 
 from collections import defaultdict
@@ -44,23 +44,23 @@ _Plain = tuple[str, str, bool, bool]
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """Single values of a `Realm` and its index.
+    """Header of the tables of a `Realm` and its index.
 
     Attributes:
-        size: How many identities there are, with those yet to be made.
-        plain: How many of them exist.
-        widened: Where the actors that may do anything start.
-        base: The number of the identity that each actor is.
-        runs: Long runs of actors that are the same identities as others, in order.
-        copied: Other actors that are the same identity as one before.
+        size: Number of identities, with those not yet created.
+        plain: Number of identities that exist.
+        widened: Number of the first actor with unrestricted permissions.
+        base: By actor, the number of its identity.
+        runs: Ranges of actors that copy a range of identities.
+        copied: Other actors that copy an identity.
         bounded: Actors that have a boundary.
-        unbound: Actors that lost the one that their identity has.
-        linked: Actors linked to a service.
-        limits: Actors under each level of SCPs, by what it is attached to.
-        unread: Actors some of whose policies were not read, by layer; what may deny
-            stands under an empty one, too.
-        complete: By prefix of condition keys, of whom all such keys are known.
-        spoken: Condition keys of which a value is known of anybody.
+        unbound: Actors without the boundary that their identity has.
+        linked: Service-linked roles.
+        limits: Actors under each SCP level, by its target.
+        unread: Actors with policies that were not read, by layer; under an empty layer
+            where the unread part may deny.
+        complete: By key prefix, identities for which all such keys are known.
+        spoken: Condition keys with a known value for some identity.
         nameless: Identities whose ARN is not known.
     """
 
@@ -81,11 +81,11 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 def tables_of(realm: Realm, nodes: Sequence[Node]) -> Mapping[str, _Rows]:
-    """Write the actors of a graph as tables.
+    """Encode the actors of a graph as tables.
 
     Args:
         realm: The actors.
-        nodes: Their nodes.
+        nodes: Nodes to write.
     """
     index = realm.index
     head = _Head(
@@ -136,7 +136,7 @@ def _cells(known: Cells) -> Iterator[tuple[str, _Cells]]:
 
 
 def _held(name: str, held: Held) -> Mapping[str, _Rows]:
-    """Write which statements a layer holds, for whom, and how to find them."""
+    """Encode the statements of a layer, their holders, and indexes to find them."""
     by_service: dict[str, list[int]] = defaultdict(list)
     wide: dict[str, list[int]] = defaultdict(list)
     narrow: dict[str, list[int]] = defaultdict(list)
@@ -165,7 +165,7 @@ def _key(clause: int) -> str:
 
 
 def nodes_of(tables: DerivedTables, size: int) -> Sequence[Node]:
-    """Read the nodes of actors as they are used."""
+    """Return the nodes of actors, read lazily."""
     rows = tables.section("nodes", list[_Plain])
     runs: dict[int, list[Node]] = {}
 
@@ -182,15 +182,15 @@ def nodes_of(tables: DerivedTables, size: int) -> Sequence[Node]:
 
 
 class StoredActors:
-    """Actors of a graph, read from tables as they are used; as `whole.Actors` says."""
+    """Actors of a graph, read lazily from tables; implements `whole.Actors`."""
 
     def __init__(self, graph: Graph, tables: DerivedTables, size: int) -> None:
         """Open the tables.
 
         Args:
             graph: The graph.
-            tables: As `tables_of` wrote them of a graph of the same facts.
-            size: How many actors there are.
+            tables: Written by `tables_of` from a graph of the same facts.
+            size: Number of actors.
         """
         head = tables.section("actors", _Head)[""]
         self.plain, self.widened = head.plain, head.widened
@@ -215,7 +215,7 @@ def _numbers(_: str, row: bytes) -> Sequence[int]:
 
 
 class _Numbers(Mapping[Node, int]):
-    """Number of each node."""
+    """Numbers by node, read from a table."""
 
     def __init__(self, rows: Mapping[str, int]) -> None:
         self._rows = rows
@@ -253,7 +253,7 @@ class _Roles(Mapping[tuple[str, str], Sequence[int]]):
 
 
 class _StoredIndex(Index):
-    """Actors and the statements they hold; statements are looked up by call."""
+    """Statement index read from tables; statements are looked up by call."""
 
     def __init__(
         self, graph: Graph, tables: DerivedTables, head: _Head, nodes: Sequence[Node]
@@ -283,7 +283,7 @@ def _limits_of(estate: Estate) -> Mapping[str, Limit]:
 
 
 class _StoredHeld(Held):
-    """Statements of one layer, looked up by service and by how resources begin."""
+    """Statements of one layer, looked up by service and by literal resource prefix."""
 
     def __init__(self, estate: Estate, tables: DerivedTables, name: str) -> None:
         super().__init__()
@@ -322,7 +322,7 @@ class _StoredHeld(Held):
     def _listed(
         self, table: Mapping[str, list[int]], keys: Iterable[str]
     ) -> Iterator[Clause]:
-        """List the statements under some keys, each once."""
+        """List the statements under some keys without duplicates."""
         numbers = dict.fromkeys(n for key in keys for n in table.get(key, ()))
         return map(self._clause, numbers)
 
@@ -331,12 +331,12 @@ class _StoredHeld(Held):
 
 
 def _both(action: str) -> tuple[str, str]:
-    """Name the service of an action, and any service."""
+    """Return the index keys of an action: its service, and any service."""
     return action.partition(":")[0], ""
 
 
 class _Holders(dict[Clause, int]):
-    """Whom each statement stands for, read when it is asked for."""
+    """Holders of each statement, read on first use."""
 
     def __init__(self, rows: Mapping[str, bytes]) -> None:
         super().__init__()
@@ -348,7 +348,7 @@ class _Holders(dict[Clause, int]):
 
 
 class _StoredCells(Cells):
-    """Identities parted by condition keys, read by key."""
+    """Partition of identities by condition keys, read by key."""
 
     def __init__(
         self, tables: DerivedTables, head: _Head, nodes: Sequence[Node]
@@ -367,7 +367,7 @@ class _StoredCells(Cells):
         return self._names
 
     def _part(self, keys: tuple[str, ...]) -> list[Cell]:
-        """Part by one key after the other."""
+        """Split by one key after the other."""
         cells: list[tuple[int, dict[str, tuple[str, ...]]]] = [(span(0, self.size), {})]
         for key in keys:
             values = list(self._valued_cells(key))
@@ -380,7 +380,7 @@ class _StoredCells(Cells):
         return [Cell(members, Known(known)) for members, known in cells]
 
     def _valued_cells(self, key: str) -> Iterator[tuple[_Value, int]]:
-        """Pair each value of a key with the identities of which it is known."""
+        """Pair each value of a key with the identities that have it."""
         if key in self.spoken:
             for value, members in self._rows[key]:
                 yield value, unpack_set(members)

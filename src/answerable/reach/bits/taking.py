@@ -1,4 +1,4 @@
-"""Taking over code that runs already, for every actor at once."""
+"""Steps by takeover of running code, for every actor at once."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ class Taking:
     _identities: dict[int, int] = field(default_factory=dict)
 
     def added(self, actor: int, row: Verdicts) -> Verdicts:
-        """Add the identities whose code an actor can take over to those it becomes."""
+        """Add the identities whose code an actor can take over to its row."""
         account = self.realm.index.actors[actor].identity.account
         for rule, there, able in self.existing.takeable(account):
             if not able >> actor & 1:
@@ -42,7 +42,7 @@ class Taking:
         return Verdicts(row.sure | sure, row.some | some)
 
     def _identity_bits(self, places: int) -> int:
-        """Say as whom the code in some resources runs."""
+        """Return the identities that the code in some resources runs as."""
         found = self._identities.get(places)
         if found is None:
             runs_as = (self.existing.runs_as[place] for place in positions(places))

@@ -1,17 +1,16 @@
-"""After an edit: what did not change is kept, what may have changed is found again.
+"""Incremental update of a closure after an edit of policies.
 
-An edit of statements changes the rows of those who are told something else. A trust
-changes who may assume one role; a resource control policy, the rows of all it speaks of.
-Who comes to be an admin, or no more is, is of weight for those who edit what others may
-do. Their rows are found anew, and closed anew is what they lead to. Where an edit says
-nothing of steps, no row is touched.
+An edit of statements changes the rows of the actors whose policies changed. A trust policy
+changes which actors may assume one role; an RCP, the rows of all actors it applies to. A
+principal that becomes or ceases to be an administrator changes the rows of actors that
+may edit others. These rows are recomputed, and the closure is updated. An edit that
+cannot change a step touches no row.
 
-All is found again, as in a cold run, after what is no edit of statements; where a policy
-was or becomes unread in part, or said nothing before and stands among others; after an
-edit of the own policy of a resource that rules ask something of; where a trust lets
-sessions carry tags or no more does, or names another SAML provider; and where somebody joins a group, or loses a
-boundary, as nobody did before. Either way answers are those of a cold run; nodes that
-nobody becomes any more may be left.
+A full run is needed in these cases: the change is no edit of statements; a policy was or
+becomes partly unread, or had no statements and is one of several; a resource policy of a
+service that escalation rules use changed; a trust policy starts or stops to allow session
+tags, or names another SAML provider; a new node appears, by a group or a boundary.
+Answers always equal those of a full run; unreachable nodes may remain.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -42,24 +41,24 @@ from answerable.reach.verdict.trust import ASSUME, Trust
 
 
 def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
-    """Return what a cold run over changed facts would.
+    """Return the closure of changed facts, equal to that of a full run.
 
     Args:
-        whole: What was found from `before`.
-        before: The facts then.
-        after: The facts now.
+        whole: Closure of `before`.
+        before: Facts before the edit.
+        after: Facts after the edit.
     """
     new = updated_in_place(whole, before, after)
     return new or _cold(whole.graph.estate, after)
 
 
 def updated_in_place(whole: Whole, before: Facts, after: Facts) -> Whole | None:
-    """Do the same where the edit touches less than all; None where only a cold run does.
+    """Update the closure incrementally; None where only a full run is correct.
 
     Args:
-        whole: What was found from `before`.
-        before: The facts then.
-        after: The facts now.
+        whole: Closure of `before`.
+        before: Facts before the edit.
+        after: Facts after the edit.
     """
     hanging = whole.hanging
     if hanging is None or hanging.attachments is not after.attachments:
@@ -89,12 +88,12 @@ def _cold(estate: Estate, facts: Facts) -> Whole:
 
 @dataclass(eq=False, slots=True)
 class _Update:
-    """Whose rows are found again.
+    """Update of the rows that an edit may change.
 
     Attributes:
-        exchange: What was exchanged.
-        old: The actors before.
-        new: The actors now.
+        exchange: Recompiled accounts.
+        old: Actors before the edit.
+        new: Actors after the edit.
     """
 
     exchange: Exchange
@@ -102,10 +101,10 @@ class _Update:
     new: Realm = field(init=False)
 
     def made(self, *, stepping: bool) -> Whole | None:
-        """Bring all up to date; None where only a cold run does.
+        """Apply the update; None where only a full run is correct.
 
         Args:
-            stepping: Whether the edit says anything of steps.
+            stepping: Whether the edit can change a step.
         """
         exchange, whole = self.exchange, self.exchange.whole
         if exchange.lost:
@@ -135,7 +134,7 @@ class _Update:
         return whole.moved(exchange.graph, self.new, found) if found else None
 
     def _turned(self) -> Iterator[int]:
-        """List the actors that came to be admins, or no more are."""
+        """List the actors that became administrators or ceased to be one."""
         turning = any(a.is_open != b.is_open for a, b in self.exchange.limits.items())
         for number, new in self.exchange.actors.items():
             old = self.old.index.actors[number]
@@ -144,18 +143,18 @@ class _Update:
                 yield number
 
     def _is_freed(self, number: int) -> bool:
-        """Tell whether somebody has, or had, a boundary that others take off."""
+        """Tell whether an actor had a boundary that others may remove."""
         bounded = self.old.index.actors[number].boundary is not None
         return number < self.old.plain and bounded and bool(self.old.index.bounded)
 
     def _near(self, number: int) -> int:
-        """List the actors of an actor's account."""
+        """Return the actors of an actor's account."""
         account = self.old.index.actors[number].identity.account
         accounts = self.old.naming.accounts
         return self.old.index.with_gains(accounts.get(account, 0))
 
     def _near_roles(self, accounts: Collection[str]) -> Iterator[IdentityId]:
-        """List the roles of accounts that a service may enter."""
+        """List the roles in accounts that trust a service."""
         if not accounts:
             return
         estate = self.exchange.whole.graph.estate
@@ -164,7 +163,7 @@ class _Update:
                 yield role
 
     def _fenced(self, fences: Mapping[str, set[Clause]]) -> int:
-        """List the actors of whom RCPs say something else, as far as steps go."""
+        """Return the actors whose steps a change of RCPs may affect."""
         clauses = {clause for some in fences.values() for clause in some}
         found = spoken_of(clauses, self.new.index, self.new.known)
         if self.old.serving != self.new.serving:
@@ -190,7 +189,7 @@ class _Update:
         )
 
     def _serving(self, roles: Collection[IdentityId]) -> dict[str, Verdicts]:
-        """Say again of some roles which services they let in."""
+        """Evaluate again which services some roles trust."""
         found = {}
         number = self.old.identities.texts.number
         others = ~gathered((number[role] for role in roles), self.old.plain)
@@ -202,10 +201,10 @@ class _Update:
         return found
 
     def _column(self, rows: Rows, role: IdentityId) -> tuple[Rows, int]:
-        """Say anew who may assume a role; list for whom more hangs on it.
+        """Update which actors may assume a role; return those whose whole row is stale.
 
-        Who becomes a role of its own account may change it, or take its boundary off;
-        who may be passed it by whom depends on the services that it trusts.
+        An actor that can become a role of its account may edit it, or remove its
+        boundary; passing it depends on the services that it trusts.
         """
         number = self.old.identities.texts.number[role]
         was, now = _assuming(self.old, role), _assuming(self.new, role)
@@ -219,13 +218,13 @@ class _Update:
 
 
 def _unless(rows: Sequence[Verdicts], number: int, actors: int) -> int:
-    """Leave out the actors whose row holds one for sure."""
+    """Exclude the actors whose row holds one identity unconditionally."""
     left = (n for n in positions(actors) if not rows[n].sure >> number & 1)
     return gathered(left, len(rows))
 
 
 def _assuming(realm: Realm, role: IdentityId) -> Verdicts:
-    """Say which actors may assume one role."""
+    """Evaluate which actors may assume one role."""
     estate = realm.graph.estate
     goal = Goal(estate, realm.index, realm.naming, ASSUME, role, realm.known)
     return goal.verdicts(lambda one: assume(estate, one, role).formula)
@@ -236,7 +235,7 @@ def _respoken(
     was: Mapping[IdentityId, Trust],
     trusts: Mapping[IdentityId, Trust],
 ) -> Ground:
-    """Let roles be spoken of by other trusts."""
+    """Replace trust statements in a resource space of roles."""
     spoken = dict(ground.spoken)
     for role, trust in trusts.items():
         bit = 1 << ground.texts.number[role]
@@ -250,7 +249,7 @@ def _respoken(
 def _reindexed(
     index: Index, actors: Mapping[int, Principal], limits: Mapping[Limit, Limit]
 ) -> Index:
-    """Index what some actors are told now."""
+    """Update the statement index for actors whose policies changed."""
     other = {
         n: actor
         for n, actor in actors.items()

@@ -1,6 +1,6 @@
-"""What the resources' own policies say to every actor: trusts, bucket and key policies.
+"""Resources' side of an evaluation: trust, bucket, key and other resource policies.
 
-The same as `sides`, for all actors and all resources of a space at once.
+The rules are those of `sides`, for all actors and all resources of a space at once.
 """
 
 from collections import defaultdict
@@ -24,15 +24,15 @@ _HOW = {"escaping": ESCAPING, "direct": DIRECT, "account": ACCOUNT}
 
 
 class Voice(NamedTuple):
-    """What own policies say to one actor, by resource.
+    """Result of the resource policies for one actor, by resource.
 
     Attributes:
-        escaping: Named itself, past its boundary.
-        direct: Named itself, or with everyone.
-        account: Left to its account.
+        escaping: Allowed by name, and not limited by the boundary.
+        direct: Allowed by name, or as anyone.
+        account: Delegated to its account.
         denied: Denied.
         fenced: Denied by resource control policies.
-        odd: Where open conditions may add up to more than they say singly.
+        odd: Resources where open conditions are not monotone and may combine.
     """
 
     escaping: Plane = NONE
@@ -47,7 +47,7 @@ SILENT = Voice()
 
 
 class Name(NamedTuple):
-    """Actors that a clause names alike."""
+    """Actors that a statement names in the same way."""
 
     how: int
     actors: int
@@ -56,14 +56,14 @@ class Name(NamedTuple):
 
 
 class Naming:
-    """Finds the actors that a Principal element names."""
+    """Matcher of Principal elements against actors."""
 
     def __init__(self, index: Index, given: Known) -> None:
         """Index identities by account, id and role name.
 
         Args:
             index: The actors.
-            given: Condition keys the question states; a session's name decides.
+            given: Stated condition keys; a stated session name decides.
         """
         by_account: dict[str, list[int]] = defaultdict(list)
         by_id: dict[str, list[int]] = defaultdict(list)
@@ -104,19 +104,19 @@ class Naming:
         by_id: Mapping[str, Sequence[int]],
         by_role: Mapping[tuple[str, str], Sequence[int]],
     ) -> "Naming":
-        """Take what was indexed before."""
+        """Build a matcher from indexes built before."""
         new = cls.__new__(cls)
         new._begin(index, given, accounts, by_id, by_role)
         return new
 
     def over(self, index: Index) -> "Naming":
-        """Return the same for actors that differ in their policies alone."""
+        """Return the same matcher for actors that differ in their policies alone."""
         new = copy(self)
         new._index = index
         return new
 
     def of(self, clause: Clause) -> list[Name]:
-        """List whom a clause names, as sets of actors."""
+        """List the actors that a statement names, by the way it names them."""
         key = (clause, len(self._index.actors))
         found = self._found.get(key)
         if found is None:
@@ -126,7 +126,7 @@ class Naming:
     def _find(self, clause: Clause) -> Iterator[Name]:
         index, naming = self._index, clause.naming
         if clause.not_principals:
-            # Whom a deny spares depends on whether there is a boundary.
+            # A deny with NotPrincipal excepts no principal that has a boundary.
             for name in self._one_by_one(clause, range(index.size)):
                 yield name._replace(actors=name.actors & ~index.unbound)
             yield from self._met(clause, positions(index.unbound))
@@ -145,7 +145,7 @@ class Naming:
         yield from self._one_by_one(clause, sorted(single))
 
     def _escaping(self, clause: Clause) -> Iterator[Name]:
-        """List whom a grant to `*` may spare the limits of boundary and session."""
+        """Yield the actors for which a grant to `*` may bypass the boundary."""
         index = self._index
         limited = index.bounded
         for limit, actors in index.limits.items():
@@ -168,17 +168,17 @@ class Naming:
             yield name._replace(actors=members)
 
     def _is_odd(self, one: Atom) -> bool:
-        """Tell an atom that only the exact answer decides."""
+        """Tell whether only the exact evaluation decides an atom."""
         return one.negated or (self._is_stated and one.key.lower() == SESSION_NAME)
 
 
 class Voices:
-    """What the own policies of a space's resources say of one call.
+    """Resources' side of one call.
 
     Attributes:
-        named: Whom any of them names in an allow.
-        allow_atoms: What leaves an allow open.
-        deny_atoms: Likewise for denies.
+        named: Actors that some allow names.
+        allow_atoms: Conditions that leave an allow open.
+        deny_atoms: Conditions that leave a deny open.
     """
 
     def __init__(
@@ -189,14 +189,14 @@ class Voices:
         spoken: Iterable[tuple[Clause, int]],
         fenced: Iterable[tuple[Clause, int]] = (),
     ) -> None:
-        """Collect what is said.
+        """Collect the effects of all statements on a call.
 
         Args:
-            index: The actors.
-            naming: Who is named how.
+            index: Statements by holder.
+            naming: Principals by the names that policies use.
             call: The call.
-            spoken: Clauses of own policies, each with the resources it stands for.
-            fenced: Denies of resource control policies, likewise.
+            spoken: Resource policy statements, each with its resources.
+            fenced: RCP denies, each with its resources.
         """
         self._index, self._call = index, call
         self.named = 0
@@ -220,7 +220,7 @@ class Voices:
         self._shared: dict[tuple[int, ...], Voice] = {(): SILENT}
 
     def of(self, actor: int) -> Voice:
-        """Return what is said to one actor."""
+        """Return the result for one actor."""
         key = tuple(self._of.get(actor, ()))
         found = self._shared.get(key)
         if found is None:

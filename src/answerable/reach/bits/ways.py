@@ -1,8 +1,8 @@
-"""Edges of the whole estate as rows of bits: whom each actor can become, and as what.
+"""Edges between identities as bitset rows, for all accounts at once.
 
-The same steps as `graph` lists one by one with their proof, from the same rules. A row
-holds the sure steps and those that some condition leaves open; neither errs: where
-conditions could cancel each other, the exact engine is asked.
+The rules are those of `graph`, which lists edges one by one with their proof. A row
+holds the unconditional steps and the conditional ones; both are exact: where conditions
+could exclude each other, the exact evaluation decides.
 """
 
 from collections import defaultdict
@@ -37,31 +37,31 @@ from answerable.reach.verdict.trust import ASSUME
 
 @dataclass(eq=False, slots=True)
 class Realm:
-    """The actors of an estate, the spaces that steps act on, and masks over them.
+    """Compiled graph: actors, the resources that steps act on, and masks over them.
 
     Attributes:
-        graph: The estate's graph, for single exact steps.
-        index: Who holds what.
-        nodes: The graph's node of each actor.
-        numbers: Back from a node to its actor.
-        naming: Who is named how.
-        identities: The identities as resources of IAM's calls.
-        trusting: The same with the trusts of roles, for `sts:AssumeRole`.
-        groups: The groups as resources.
+        graph: Graph for the exact evaluation of single steps.
+        index: Statements by holder.
+        nodes: Graph node of each actor.
+        numbers: Actor of each node.
+        naming: Principals by the names that policies use.
+        identities: Identities as resources of IAM calls.
+        trusting: Roles with their trust policies, as resources of `sts:AssumeRole`.
+        groups: Groups as resources.
         policies: Customer-managed policies as resources.
-        near: Identities of an account without its root, by account.
-        roles: Which identities are roles.
-        editable: Roles that no service alone may change.
-        users: Which of them are users, roots left out.
-        plain: How many identities there are; those yet to be made come after.
-        widened: Where the actors that may do anything start.
-        admins: Identities that may do anything already.
-        members: Whom an edit of a group, or of a policy, changes, by its number.
-        serving: Roles that trust each service that runs something under a role.
-        bounded: Identities whose boundary somebody might take off, side by side.
-        bare: Where the actors start that identities are without their boundary, with
-            their own policies and with any.
-        known: Condition keys known of every call of a hop.
+        near: Identities by account, root users left out.
+        roles: Identities that are roles.
+        editable: Roles that IAM calls of their account may change.
+        users: Identities that are users, root users left out.
+        plain: Number of identities that exist; those not yet created come after.
+        widened: Number of the first actor with unrestricted permissions.
+        admins: Identities that are administrators.
+        members: By group or policy, the identities that an edit of it changes.
+        serving: By service, the roles that trust it.
+        bounded: Identities whose boundary might be removed; a range.
+        bare: First actors without their boundary: with their own policies, and with
+            unrestricted ones.
+        known: Condition keys known for every call of a hop.
     """
 
     graph: Graph
@@ -88,16 +88,16 @@ class Realm:
 
     @property
     def joined(self) -> int:
-        """Where the actors start that joined a group."""
+        """Number of the first actor that joined a group."""
         return self.widened + self.plain + 2 * len(self.bounded)
 
     def to_bare(self, identities: int, kind: int) -> int:
-        """Map bounded identities to what they are without: `kind` of `bare`."""
+        """Map bounded identities to their actors without boundary: `kind` of `bare`."""
         return identities >> self.bounded.start << self.bare[kind]
 
 
 def make_realm(graph: Graph) -> Realm:
-    """Number the actors of a graph: identities, those yet to be made, those widened."""
+    """Compile a graph: identities, those not yet created, and widened ones."""
     estate = graph.estate
     held = estate.principals
     ids = sorted(held, key=lambda one: not _is_held(graph, held[one]))
@@ -153,7 +153,7 @@ def make_realm(graph: Graph) -> Realm:
 
 
 def bounding(principal: Principal) -> tuple[str, ...]:
-    """Return the policy that is somebody's boundary, if anybody may edit it."""
+    """Return the policy that is a principal's boundary, if it can be edited."""
     bound = principal.boundary_id
     return (bound,) if is_editable(bound) else ()
 
@@ -161,7 +161,7 @@ def bounding(principal: Principal) -> tuple[str, ...]:
 def _members(
     index: Index, space: Texts, targets: Callable[[Principal], Iterable[str]]
 ) -> list[int]:
-    """List by target the identities that an edit of it changes."""
+    """List by target the identities that an edit of the target changes."""
     members: list[list[int]] = [[] for _ in space.texts]
     for identity, actor in enumerate(index.actors[: index.size]):
         for text in targets(actor):
@@ -176,13 +176,13 @@ def serving(
     service: str,
     roles: Iterable[IdentityId] | None = None,
 ) -> Verdicts:
-    """Say which roles trust a service of their own account.
+    """Find the roles that trust a service in their own account.
 
     Args:
         graph: The graph.
-        number: Of each identity.
-        service: Its principal.
-        roles: Those that are asked about, all where not said.
+        number: Numbers by identity.
+        service: Service principal.
+        roles: Roles to check; all by default.
     """
     sure = some = 0
     trusting = graph.estate.by_service.get(service, ())
@@ -195,14 +195,14 @@ def serving(
 
 
 def _is_held(graph: Graph, principal: Principal) -> bool:
-    """Tell whether a boundary keeps somebody from what it might do without."""
+    """Tell whether a boundary limits a principal."""
     return principal.boundary is not None and not graph.admin(Node(principal.id))
 
 
 def _add_bare(
     graph: Graph, index: Index, nodes: list[Node], size: int
 ) -> tuple[range, tuple[int, int]]:
-    """Number bounded identities without their boundary, if anybody takes any off."""
+    """Add bounded identities without their boundary, if any actor may remove one."""
     index.scope = index.all
     free = (edit.action.lower() for edit in EDITS if edit.gives is Gives.FREE)
     if not any(map(index.holding, free)):
@@ -218,7 +218,7 @@ def _add_bare(
 
 
 def grown(realm: Realm, nodes: Sequence[Node]) -> range:
-    """Number further actors: identities that gained something else on the way."""
+    """Add nodes: identities that gained other permissions on a path."""
     base = [realm.numbers[Node(node.identity)] for node in nodes]
     added = realm.index.add(map(realm.graph.principal, nodes), base)
     for number, node in zip(added, nodes, strict=True):
@@ -228,7 +228,7 @@ def grown(realm: Realm, nodes: Sequence[Node]) -> range:
 
 
 def made_nodes(estate: Estate) -> list[Node]:
-    """List the identities that somebody in an account could make."""
+    """List the identities that a principal of each account could create."""
     accounts = {
         (one.identity.account, partition_of(one.id))
         for one in estate.principals.values()
@@ -242,14 +242,14 @@ def made_nodes(estate: Estate) -> list[Node]:
 
 @dataclass(eq=False, slots=True)
 class Using:
-    """Who may make a call of a hop on which resources.
+    """Verdicts of one call of a hop, by actor and resource.
 
     Attributes:
         realm: The actors.
         action: As the service spells it.
         ground: The resources.
-        stated: Condition keys the call itself settles.
-        anywhere: Whether resources of other accounts count, too.
+        stated: Condition keys that the call itself sets.
+        anywhere: Whether resources of other accounts count.
     """
 
     realm: Realm
@@ -259,7 +259,7 @@ class Using:
     anywhere: bool = False
 
     def verdicts(self) -> dict[int, Verdicts]:
-        """Say for each actor that may at all on which resources."""
+        """Return the resources that each actor may call, for actors that have any."""
         realm = self.realm
         known = self.stated.over(realm.known)
         call = Call(self.action.lower(), self.ground.space, known)
@@ -289,11 +289,11 @@ class Using:
 
 @dataclass(eq=False, slots=True)
 class Passing:
-    """Who may pass which role to which service.
+    """Permissions to pass roles to services.
 
     Attributes:
         realm: The actors.
-        able: Actors that may hold an allow to pass any.
+        able: Actors that may hold an allow of `iam:PassRole`.
     """
 
     realm: Realm
@@ -301,11 +301,11 @@ class Passing:
     _found: dict[str, dict[int, Verdicts]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Find who may pass a role at all."""
+        """Find the actors that may pass some role."""
         self.able = self.realm.index.holding(PASS_ROLE.lower())
 
     def verdicts(self, service: str) -> dict[int, Verdicts]:
-        """Say for each actor which roles it may pass to a service."""
+        """Return the roles that each actor may pass to a service."""
         found = self._found.get(service)
         if found is None:
             stated = Known({"iam:passedtoservice": (service,)})
@@ -316,18 +316,18 @@ class Passing:
 
 @dataclass(eq=False, slots=True)
 class Assuming:
-    """Who may assume which role, with both sides.
+    """Permissions to assume roles, from caller and trust policy.
 
     Attributes:
         realm: The actors.
-        hearing: The call.
+        hearing: Evaluation of the call.
     """
 
     realm: Realm
     hearing: Hearing = field(init=False)
 
     def __post_init__(self) -> None:
-        """Hear callers and trusts."""
+        """Evaluate callers and trust policies."""
         realm = self.realm
         call = Call(ASSUME, realm.trusting.space, realm.known)
         self.hearing = Hearing(
@@ -341,13 +341,13 @@ class Assuming:
         )
 
     def verdicts(self, actor: int) -> Verdicts:
-        """Say which roles an actor may assume."""
+        """Return the roles that an actor may assume."""
         if not self.hearing.actors >> actor & 1:
             return NEVER
         return self.hearing.verdicts(actor, self.realm.roles)
 
     def after_edit(self, actor: int) -> Verdicts:
-        """Say which roles of its account an actor may assume once they trust it."""
+        """Return the roles of its account that an actor may assume if they trust it."""
         return self.hearing.when_named(actor, self._edited)
 
     def _exactly(self, principal: Principal, role: str) -> Formula:

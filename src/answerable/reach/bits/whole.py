@@ -1,8 +1,8 @@
-"""Everybody's steps at once, and what can be read off them.
+"""Closure over the steps of all actors, and the questions it answers.
 
-Steps are rows of bits by actor (`neighbours`), closed once; questions about many, and
-the search for a path, read them. What is printed of a path is judged step by step by
-the exact engine (`Graph.edge`).
+Steps are bitset rows by actor (`neighbours`), closed once. Questions about many actors
+and the search for a path read them; a printed path is evaluated exactly, step by step
+(`Graph.edge`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,35 +32,35 @@ from answerable.reach.verdict.single import abroad, ask
 
 
 class Actors(Protocol):
-    """Actors of a graph, as far as questions need them: a `Realm`, or a stored one."""
+    """Actors of a graph as questions need them: a `Realm`, or one read from tables."""
 
     @property
     def index(self) -> Index:
-        """Index of statements by holder."""
+        """Statements by holder."""
 
     @property
     def nodes(self) -> Sequence[Node]:
-        """The graph's node of each actor."""
+        """Graph node of each actor."""
 
     @property
     def numbers(self) -> Mapping[Node, int]:
-        """Back from a node to its actor."""
+        """Actor of each node."""
 
     @property
     def naming(self) -> Naming:
-        """Index of principals by the names that policies use."""
+        """Principals by the names that policies use."""
 
     @property
     def plain(self) -> int:
-        """Number of identities; those yet to be made come after."""
+        """Number of identities that exist; those not yet created come after."""
 
     @property
     def widened(self) -> int:
-        """Where the actors that may do anything start."""
+        """Number of the first actor with unrestricted permissions."""
 
 
 class Steps(NamedTuple):
-    """Whom each actor becomes in a step, and whom of these by assuming a role alone."""
+    """Identities that each actor becomes in a step, and those by a role alone."""
 
     taken: Sequence[Verdicts]
     assumed: Sequence[Verdicts]
@@ -68,19 +68,19 @@ class Steps(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Whole:
-    """All actors of a graph.
+    """Closure of a graph over all its actors.
 
     Attributes:
         graph: The graph.
         actors: The actors.
-        table: Whom each becomes in a step.
-        sure: What follows, along steps without conditions.
-        some: What follows, along any steps.
-        plain: How many actors there are before anybody joined a group.
-        size: How many actors there are.
-        made: Actors that are identities yet to be made, as bits.
-        find: Gives all that is known of actors and steps, for edits.
-        hanging: Where policies hang, once there was an edit.
+        table: Steps of each actor.
+        sure: Closure over unconditional steps.
+        some: Closure over all steps.
+        plain: Number of actors without group memberships gained.
+        size: Number of actors.
+        made: Actors that are identities not yet created, as a bitset.
+        find: Loads the compiled graph and the step table, for edits.
+        hanging: Attachments by policy, after a first edit.
     """
 
     graph: Graph
@@ -100,12 +100,12 @@ class Whole:
 
     @property
     def realm(self) -> Realm:
-        """The actors, with all that finding steps needs."""
+        """Compiled graph that steps are computed from."""
         return self._all()[0]
 
     @property
     def rows(self) -> Rows:
-        """The steps of every actor, with the parts they are made of."""
+        """Steps of every actor, with their parts."""
         return self._all()[1]
 
     def _all(self) -> tuple[Realm, Rows]:
@@ -114,12 +114,12 @@ class Whole:
         return self._found
 
     def moved(self, graph: Graph, realm: Realm, rows: Rows) -> "Whole":
-        """Return the same for an edited estate.
+        """Return the closure after an edit.
 
         Args:
-            graph: Of the estate as it is now.
-            realm: The same actors, as they are now.
-            rows: Their steps.
+            graph: Graph after the edit.
+            realm: The same actors after the edit.
+            rows: Steps after the edit.
         """
         new = copy(self)
         new.graph, new.actors = graph, realm
@@ -131,7 +131,7 @@ class Whole:
         return new
 
     def _follow(self, old: "Whole", rows: Rows) -> None:
-        """Take other rows, and close what they lead to."""
+        """Replace the rows, and update both closures."""
         self.table = Steps(rows.steps, rows.assumed)
         was, now = old.rows.steps, rows.steps
         other = list(compress(range(self.size), map(is_not, was, now)))
@@ -147,7 +147,7 @@ class Whole:
         )
 
     def number(self, node: Node) -> int:
-        """Return the number of a node; one that is no actor yet gets the next."""
+        """Return the number of a node; one that is no actor gets the next free one."""
         found = self.actors.numbers.get(node)
         if found is None:
             found = self._numbers.get(node)
@@ -157,18 +157,18 @@ class Whole:
         return found
 
     def node(self, number: int) -> Node:
-        """Return the node of a number."""
+        """Return the node with a number."""
         if number >= self.size:
             return self._more[number - self.size]
         return self.actors.nodes[number]
 
     @property
     def count(self) -> int:
-        """Number of nodes that are numbered."""
+        """Count of numbered nodes."""
         return self.size + len(self._more)
 
     def steps(self, number: int) -> Verdicts:
-        """Return whom a node becomes in a step; not itself, with no more than it has."""
+        """Return the nodes one step from a node, equivalents of itself left out."""
         row = self._row(number)[0]
         if number >= self.size:
             return row
@@ -183,7 +183,7 @@ class Whole:
         return Verdicts(row.sure & ~itself, row.some & ~itself)
 
     def ordered(self, number: int, wanted: int) -> list[int]:
-        """List nodes that are a step away: what is checked most easily comes first."""
+        """List wanted nodes one step away, the most easily checked first."""
         return [to for part in self._parts(number, wanted) for to in positions(part)]
 
     def first(self, number: int, wanted: int) -> int:
@@ -192,7 +192,7 @@ class Whole:
         return (part & -part).bit_length() - 1
 
     def _parts(self, number: int, wanted: int) -> tuple[int, int, int]:
-        """Part nodes that are a step away by how easily the step is checked."""
+        """Split wanted nodes one step away by the kind of step."""
         assumed = wanted & self._row(number)[1]
         made = wanted & self.made & ~assumed
         return assumed, wanted & ~(assumed | made), made
@@ -206,7 +206,7 @@ class Whole:
         return found
 
     def _exactly(self, node: Node) -> tuple[Verdicts, int]:
-        """Make the row of a node that is no actor: the session a policy limits."""
+        """Compute the row of a node that is no actor: a limited session."""
         sure = some = assumed = 0
         for edge in self.graph.edges(node):
             bit = 1 << self.number(edge.to)
@@ -216,7 +216,7 @@ class Whole:
         return Verdicts(sure, some), assumed
 
     def beyond(self, number: int) -> int:
-        """Return whom a node becomes in any number of steps, as bits."""
+        """Return the nodes that a node reaches in any number of steps, as a bitset."""
         if number < self.size:
             return self.some.beyond[number]
         found = row = self.steps(number).some
@@ -225,7 +225,7 @@ class Whole:
         return found
 
     def leads(self, number: int, goals: Verdicts) -> Verdict:
-        """Say whether a node leads to a goal or is one."""
+        """Return the verdict on whether a node is, or reaches, a target."""
         if number >= self.size:
             return self._leads_on(number, goals)
         sure = self.sure.beyond[number] | 1 << number
@@ -249,7 +249,7 @@ class Whole:
         return best
 
     def goal(self, action: str, resource: str) -> Verdicts:
-        """Say which actors may make one call by themselves."""
+        """Return the actors that may make one call by themselves, paths aside."""
         estate, realm = self.graph.estate, self.actors
         folded = action.lower()
         if not estate.possible(action, resource):
@@ -281,7 +281,7 @@ class Whole:
     def with_loose(
         self, goals: Verdicts, nodes: Iterable[Node], action: str, resource: str
     ) -> Verdicts:
-        """Add the goals among nodes that are no actors."""
+        """Add the targets among nodes that are no actors."""
         sure, some = goals.sure, goals.some
         for node in nodes:
             number = self.number(node)
@@ -293,7 +293,7 @@ class Whole:
         return Verdicts(sure, some)
 
     def who(self, action: str, resource: str) -> Verdicts:
-        """Say which actors can make one call, by themselves or through others."""
+        """Return the actors that can make one call, by themselves or through others."""
         goals = self.goal(action, resource)
         return Verdicts(self.sure.towards(goals.sure), self.some.towards(goals.some))
 
@@ -301,7 +301,7 @@ class Whole:
 def joined_whole(
     graph: Graph, realm: Realm, rows: Rows, closures: tuple[Closure, Closure]
 ) -> Whole:
-    """Join steps and closures, along sure steps and along any, into one."""
+    """Build a closure from steps and the closures over unconditional and all steps."""
     nodes = realm.nodes
     made = gathered(
         (n for n, node in enumerate(nodes) if is_made(node.identity)), len(nodes)
@@ -320,7 +320,7 @@ def joined_whole(
 
 
 def whole_of(graph: Graph) -> Whole:
-    """Return all of a graph, found once, or restored by whoever made the graph."""
+    """Return the closure of a graph: cached, restored from tables, or computed."""
     if not isinstance(graph.all, Whole) and graph.restore is not None:
         graph.all = graph.restore(graph)
     if not isinstance(graph.all, Whole):
