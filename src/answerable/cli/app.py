@@ -1,30 +1,10 @@
 """Command tree, in the order of the help page."""
 
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
+
 import click
 
-from answerable.cli.commands.asks import asks
-from answerable.cli.commands.baseline import baseline
-from answerable.cli.commands.break_glass import break_glass
-from answerable.cli.commands.decisions import decision
-from answerable.cli.commands.evidence import evidence
-from answerable.cli.commands.gateway import gateway
-from answerable.cli.commands.hook import hook
-from answerable.cli.commands.kills import kill, revive
-from answerable.cli.commands.lists import LISTS
-from answerable.cli.commands.login import login, logout
-from answerable.cli.commands.machine import completion, demo, doctor
-from answerable.cli.commands.owner_keys import owner_keys
-from answerable.cli.commands.owners import attest, who_owns
-from answerable.cli.commands.reach import can, reach, who_can
-from answerable.cli.commands.requests import requests
-from answerable.cli.commands.run import run
-from answerable.cli.commands.scan import scan, where
-from answerable.cli.commands.serve import serve
-from answerable.cli.commands.sign_ins import sign_ins
-from answerable.cli.commands.sts import sts
-from answerable.cli.commands.tools import tools
-from answerable.cli.commands.trail import ingest, sql, trace
-from answerable.cli.commands.what_if import what_if
 from answerable.cli.settings import Settings, Verbs
 
 OVERVIEW = """\
@@ -39,12 +19,100 @@ Try:
   answerable --help    every command
 """
 
+# Module of each command, imported when the command is used: starting imports one.
+# A command is the attribute of its own name, with _ for -.
+_MODULES = {
+    "scan": "answerable.cli.commands.scan",
+    "where": "answerable.cli.commands.scan",
+    "agents": "answerable.cli.commands.lists",
+    "identities": "answerable.cli.commands.lists",
+    "credentials": "answerable.cli.commands.lists",
+    "people": "answerable.cli.commands.lists",
+    "tools": "answerable.cli.commands.tools",
+    "who-owns": "answerable.cli.commands.owners",
+    "attest": "answerable.cli.commands.owners",
+    "owner-keys": "answerable.cli.commands.owner_keys",
+    "asks": "answerable.cli.commands.asks",
+    "break-glass": "answerable.cli.commands.break_glass",
+    "reach": "answerable.cli.commands.reach",
+    "can": "answerable.cli.commands.reach",
+    "who-can": "answerable.cli.commands.reach",
+    "what-if": "answerable.cli.commands.what_if",
+    "ingest": "answerable.cli.commands.trail",
+    "trace": "answerable.cli.commands.trail",
+    "decision": "answerable.cli.commands.decisions",
+    "sql": "answerable.cli.commands.trail",
+    "evidence": "answerable.cli.commands.evidence",
+    "baseline": "answerable.cli.commands.baseline",
+    "requests": "answerable.cli.commands.requests",
+    "run": "answerable.cli.commands.run",
+    "kill": "answerable.cli.commands.kills",
+    "revive": "answerable.cli.commands.kills",
+    "serve": "answerable.cli.commands.serve",
+    "gateway": "answerable.cli.commands.gateway",
+    "hook": "answerable.cli.commands.hook",
+    "sts": "answerable.cli.commands.sts",
+    "login": "answerable.cli.commands.login",
+    "logout": "answerable.cli.commands.login",
+    "sign-ins": "answerable.cli.commands.sign_ins",
+    "demo": "answerable.cli.commands.machine",
+    "doctor": "answerable.cli.commands.machine",
+    "completion": "answerable.cli.commands.machine",
+}
+
+
+class LazyCommands(MutableMapping[str, click.Command]):
+    """Commands by name, each imported when it is first looked up."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        """Take the module of each command."""
+        self._modules = dict(modules)
+        self._imported: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        """Import a command."""
+        if name not in self._imported:
+            module = import_module(self._modules[name])
+            command: click.Command = getattr(module, name.replace("-", "_"))
+            self._imported[name] = command
+        return self._imported[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        """Add a command that is imported already."""
+        self._modules[name] = ""
+        self._imported[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        """Remove a command."""
+        del self._modules[name]
+        self._imported.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a command, without importing it."""
+        return name in self._modules
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        """Count the commands."""
+        return len(self._modules)
+
 
 class _App(Verbs):
     sections = (
         (
             "Who and what exists",
-            ("scan", "where", *(each.name or "" for each in LISTS), "tools"),
+            (
+                "scan",
+                "where",
+                "agents",
+                "identities",
+                "credentials",
+                "people",
+                "tools",
+            ),
         ),
         (
             "Who answers for it",
@@ -67,6 +135,7 @@ class _App(Verbs):
 @click.group(
     "answerable",
     cls=_App,
+    commands=LazyCommands(_MODULES),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
 )
@@ -80,26 +149,3 @@ def app(ctx: click.Context) -> None:
     ctx.ensure_object(Settings)
     if ctx.invoked_subcommand is None:
         click.echo(OVERVIEW, nl=False)
-
-
-for command in (
-    *(
-        scan,
-        where,
-        *LISTS,
-        tools,
-        who_owns,
-        attest,
-        owner_keys,
-        asks,
-        break_glass,
-        reach,
-        can,
-        who_can,
-        what_if,
-    ),
-    *(ingest, trace, decision, sql, evidence, baseline, requests),
-    *(run, kill, revive, serve, gateway, hook, sts, login, logout, sign_ins),
-    *(demo, doctor, completion),
-):
-    app.add_command(command)

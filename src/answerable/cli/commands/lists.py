@@ -47,26 +47,27 @@ def _listing(name: str, short: str, long: str) -> click.Command:
     return click.command(name, cls=Verb, short_help=short, help=long)(wrapped)
 
 
-LISTS = (
-    _listing(
-        "agents",
-        "Agents, their tools, and what they act as.",
-        "List the agents found, with their tools, owners and identities.",
-    ),
-    _listing(
-        "identities",
-        "Identities agents can act through.",
-        "List the identities found, with owners and the agents that use them.",
-    ),
-    _listing(
-        "credentials",
-        "Credentials, where they lie, what they prove.",
-        "List the credentials found. A value is never kept: a fingerprint and at most "
-        "four characters of it are.",
-    ),
-    _listing(
-        "people",
-        "People and what they own.",
-        "List the people found and what each answers for.",
-    ),
+agents = _listing(
+    "agents",
+    "Agents, their tools, and what they act as.",
+    "List the agents found, with their tools, owners and identities.",
+)
+
+identities = _listing(
+    "identities",
+    "Identities agents can act through.",
+    "List the identities found, with owners and the agents that use them.",
+)
+
+credentials = _listing(
+    "credentials",
+    "Credentials, where they lie, what they prove.",
+    "List the credentials found. A value is never kept: a fingerprint and at most "
+    "four characters of it are.",
+)
+
+people = _listing(
+    "people",
+    "People and what they own.",
+    "List the people found and what each answers for.",
 )
