@@ -164,9 +164,9 @@ def _load(
             os.kill(chance.choice(workers), signal.SIGKILL)
         count.tried += 1
         time.sleep(chance.uniform(*LOAD) * 2)
-    workers = served.workers()
+    children = served.children()
     served.process.kill()
-    for each in workers:
+    for each in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)
     count.tried += 1

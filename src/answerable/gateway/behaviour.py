@@ -29,6 +29,7 @@ from answerable.model.caller import Caller
 from answerable.model.config import Config
 from answerable.model.decision import Decision, Effect, Layer, Mode, Reason, Target
 from answerable.model.ids import AgentId
+from answerable.model.json_values import MOST_VALUES, has_more_values
 from answerable.model.judgement import ALLOWED, Judgement
 from answerable.model.key_names import key_tree
 from answerable.model.learning import Cold, Learning
@@ -177,6 +178,8 @@ class Behaviour:
         learning, chain, envelope = judging
         arguments: Json = {}
         if call.arguments:
+            if has_more_values(bytes(call.arguments), MOST_VALUES):
+                raise ValueError("too many values to compare with a baseline")
             arguments = msgspec.json.decode(call.arguments)
         window, now, run = (
             self._window(caller.agent, learning),

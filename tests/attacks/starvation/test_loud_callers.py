@@ -24,6 +24,10 @@ from tests.gateway.serve.stage import (
 SIZE = 3_800_000
 CONNECTIONS = 8
 SECONDS = 3.0
+POLICY = """
+permit (principal, action == Action::"tools/call", resource == Tool::"tool:mcp/files/drop")
+when { context.arguments.path == "a" };
+"""
 SLOW = 0.5  # seconds: 10.9 was the median before there was a queue
 ROOM = 4 << 20  # bytes of a caller's calls in flight: one such call at a time
 
@@ -66,6 +70,9 @@ def test_large_calls_of_one_caller_leave_others_their_answers(
     tmp_path: Path, server: Backend, counted: list[str]
 ) -> None:
     made = configuration(server.server_port, limits={"bytes_per_caller": ROOM})
+    # To be decided on, each of these calls would be read: more than two seconds.
+    (tmp_path / "rules.cedar").write_text(POLICY)
+    made["policy"] = ["rules.cedar"]
     with serving(tmp_path, made) as served:
         until = time.monotonic() + SECONDS
         answers: list[int] = []

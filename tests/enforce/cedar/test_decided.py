@@ -24,6 +24,7 @@ from answerable.model.decision import (
     Target,
 )
 from answerable.model.ids import AgentId
+from answerable.model.json_values import MOST_VALUES
 from tests.enforce.cedar.policies import AGENTS, call, rules_of
 from tests.enforce.configs import agent, config, server
 from tests.reference.enforce import decision as spec
@@ -155,6 +156,18 @@ def test_an_argument_is_read_as_its_server_would(text: str, value: object) -> No
 def test_arguments_that_cannot_be_read_in_one_way_are_not_read(raw: bytes) -> None:
     with pytest.raises(Unreadable):
         read_arguments(raw)
+
+
+@pytest.mark.parametrize(
+    "text", ['"k%d": 1', '"k%d": {"a": "[,{"}', r'"k%d": "\\\","', '"k%d": [[["x"]]]']
+)
+def test_arguments_of_too_many_values_are_not_read(text: str) -> None:
+    values = 4 if "[[[" in text else 2 if ": {" in text else 1
+    most = (MOST_VALUES - 1) // values
+    members = [text % number for number in range(most + 1)]
+    assert len(read_arguments(f"{{{','.join(members[:-1])}}}".encode())) == most
+    with pytest.raises(Unreadable, match="10000 values"):
+        read_arguments(f"{{{','.join(members)}}}".encode())
 
 
 # What comes before what.

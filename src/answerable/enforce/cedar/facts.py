@@ -5,6 +5,7 @@ twice, or JSON that is none, leaves no arguments at all, and a policy that reads
 fails. What Cedar has no number for (fractions, beyond 64 bits) is there and equals no
 number that a policy can write, so comparing it fails; a whole number is the same number
 however it is spelled (`1e2`, `100.0`). A null member is as if it were not there.
+Reading stops everything else in a worker, so more than `MOST_VALUES` are not read.
 """
 
 import json
@@ -15,6 +16,7 @@ import msgspec
 
 from answerable.enforce.cedar.actions import KINDS, SERVER, WITH_ARGUMENTS
 from answerable.model.decision import Request
+from answerable.model.json_values import MOST_VALUES, has_more_values
 from answerable.model.key_names import JsonObject
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -147,12 +149,15 @@ def read_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     """Read arguments as policies see them.
 
     Raises:
-        Unreadable: They are no JSON object, or read in two ways.
+        Unreadable: They are no JSON object, read in two ways, or too many values.
     """
     if not arguments:
         return {}
+    data = bytes(arguments)
+    if has_more_values(data, MOST_VALUES):
+        raise Unreadable(f"arguments of more than {MOST_VALUES} values")
     try:
-        read = _decoder.decode(str(arguments, "utf-8"))
+        read = _decoder.decode(str(data, "utf-8"))
     except (ValueError, RecursionError):
         raise Unreadable("arguments that cannot be read in one way") from None
     if not isinstance(read, dict):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 LARGE = 32 * 1024  # bytes of a body; a smaller one takes less than a millisecond
 FEW = 8  # calls of a caller under way, up to which small ones do not wait
 LONG = 0.001  # seconds of a call that are charged
-PER_BYTE = 4e-9  # seconds for receiving and sending on, charged with them
+PER_BYTE = 1e-8  # seconds of a machine for receiving and sending on, charged too
 SHARE = 0.005  # of a worker's time, while others call
 BURST = 0.25  # seconds that a caller may save up
 _OTHERS = 1.0  # seconds for which another caller's call counts

@@ -1,0 +1,29 @@
+"""Number of values in JSON text, counted without reading it.
+
+Reading makes an object of each value, so its time grows with their number and not with
+the bytes: four megabytes of nested lists take three seconds, one long string takes ten
+milliseconds.
+"""
+
+MOST_VALUES = 10_000  # of a call's arguments that a decision reads, in about 30 ms
+
+
+def has_more_values(data: bytes, most: int) -> bool:
+    """Tell whether JSON has more values than that, in time that grows with its bytes.
+
+    Args:
+        data: JSON; of other text the answer says nothing.
+        most: How many values it may have, members and items counted at every depth.
+    """
+    if len(data) <= most or _separators(data) < most:
+        return False
+    if b"\\" in data:
+        data = data.replace(rb"\\", b"").replace(rb"\"", b"")
+    # Every second piece is outside of strings; a value has at most a key beside it.
+    pieces = data.split(b'"', 4 * most + 1)
+    return len(pieces) > 4 * most + 1 or sum(map(_separators, pieces[::2])) >= most
+
+
+def _separators(data: bytes) -> int:
+    """Count what stands before a value, the first one of all left out."""
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
