@@ -109,7 +109,7 @@ def _is_first_leg(call: Call) -> bool:
     )
 
 
-# thousand, a digest is.
+# Names and ids may be long: what is stored by the thousand is stored as a digest.
 
 
 def _state_key(call: Call, state: str) -> Key:

@@ -1,1 +1,1 @@
-"""The door for coding agents whose own tools never cross MCP: a hook that asks."""
+"""Hook for coding agents whose built-in tools do not use MCP."""

@@ -1,7 +1,7 @@
-"""`hook`: one tool call of a client, decided as the gateway would, and recorded.
+"""Decision of `hook` on one tool call of a client, as by the gateway, and its record.
 
-The same configuration, the same rules, the same kills and amendments. What cannot be
-decided or recorded is denied where the agent's mode enforces.
+It uses the same configuration, rules, revocations and policy exceptions. A call that
+cannot be decided or recorded is denied where the agent's mode enforces.
 """
 
 import hashlib
@@ -35,15 +35,14 @@ METHOD = "tools/call"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a hook stands for.
+    """Context of a hook: configuration, server and caller.
 
     Attributes:
-        config: The configuration.
-        reading: What was made of the file.
-        server: The server that stands for the client's tools.
+        reading: Result of parsing the file, its faults included.
+        server: Server that represents the client's tools.
         store: Folder of the store.
-        caller: The agent, by whoever started the hook.
-        mode: Its mode.
+        caller: The agent, by the process that started the hook.
+        mode: Mode of the agent.
     """
 
     config: Config
@@ -55,19 +54,19 @@ class Asked:
 
 
 def prepare(place: str, client: str, store: Path | None, usual: Path | None) -> Asked:
-    """Read the configuration, and find whom a hook speaks for.
+    """Read the configuration, and identify the agent of a hook.
 
     Args:
-        place: The configuration.
-        client: Which client asks.
-        store: As named on the command line, None where it was not.
-        usual: The store where nobody names one.
+        place: Path of the configuration.
+        client: Name of the client.
+        store: Store named on the command line; None without one.
+        usual: Default store.
 
     Raises:
-        ConfigError: Something in the file is wrong.
-        UsageError: No server, or more than one, stands for that client's tools.
+        ConfigError: Something in the file is invalid.
+        UsageError: No server, or more than one, represents that client's tools.
         EnvironmentRefused: The file may not be read.
-        ProcessGone: Whoever started us is gone.
+        ProcessGone: The process that started the hook has ended.
     """
     reading = read_decided(place, store, usual)
     config = reading.config
@@ -93,10 +92,10 @@ def prepare(place: str, client: str, store: Path | None, usual: Path | None) -> 
 
 
 def decide(asked: Asked, act: clients.Act) -> Verdict:
-    """Decide on an act, and record that first.
+    """Decide on a tool call, and record the decision before it is returned.
 
     Raises:
-        AnswerableError: It cannot be recorded, or what is killed cannot be read.
+        AnswerableError: It cannot be recorded, or the revocations cannot be read.
     """
     if not asked.store.exists():
         from answerable.serving.stored import make_store
@@ -133,7 +132,7 @@ def decide(asked: Asked, act: clients.Act) -> Verdict:
 def _amended(
     asked: Asked, authority: Authority, request: Request, decision: Decision
 ) -> Decision:
-    """Look for what owners have signed; only now, since it takes the store."""
+    """Apply policy exceptions; only now, since that opens the store."""
     from answerable.flows.amendments import held
     from answerable.store.store import Store
 

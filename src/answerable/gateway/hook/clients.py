@@ -1,12 +1,12 @@
-"""What clients write to a hook, and how they want to be answered.
+"""Hook protocols of clients: events that they send, and answers that they expect.
 
 | client | events | answered with |
 |---|---|---|
 | Claude Code | `PreToolUse` | `hookSpecificOutput.permissionDecision` |
 | Cursor | `beforeShellExecution`, `beforeMCPExecution`, `beforeReadFile`, `preToolUse` | `permission` |
 
-All of it is the agent's own word. What it says of its reasons is left out before
-anything is decided; what is left is the act.
+All of it is the agent's own text. Its stated reasons are removed before the decision;
+the action remains.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from answerable.model.errors import ParseError
 
 LARGEST = 16 << 20  # bytes of what a client writes
 _LONGEST = 1024  # letters of a tool's name
-# Where an agent says what it is up to: the arguments of these tools have it.
+# Tools that have an argument for the agent's stated reason.
 _SAYS_WHY = frozenset({"Bash", "Task", "Agent", "Shell"})
 _WHY = "description"
 
@@ -30,12 +30,12 @@ Arguments = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What an agent is about to do.
+    """Tool call that an agent is about to make.
 
     Attributes:
-        event: As the client calls it.
+        event: Name of the client's event.
         tool: Name of the tool.
-        arguments: A JSON object, its members sorted: the same act has the same bytes.
+        arguments: JSON object with sorted members: equal calls have equal bytes.
     """
 
     event: str
@@ -45,11 +45,11 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided, as far as an agent may know it.
+    """Decision, as far as an agent may know it.
 
     Attributes:
         passes: The call may go on.
-        effect: The answer of the decision point.
+        effect: Effect of the decision.
         decision: Id of the decision.
     """
 
@@ -59,13 +59,13 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """What an agent hears."""
+        """Message to the agent."""
         said = "Needs its owner" if self.effect is Effect.ASK else "Denied by policy"
         return f"{said} (decision {self.decision})."
 
 
 class _Said(msgspec.Struct):
-    """The members that are read; a client writes more."""
+    """Event members that are read; a client sends more."""
 
     hook_event_name: str = ""
     tool_name: str = ""
@@ -80,14 +80,14 @@ _decode = msgspec.json.Decoder(_Said, strict=True).decode
 
 
 def read(client: str, data: bytes) -> Act:
-    """Read what a client wrote.
+    """Parse the event of a client.
 
     Args:
         client: `claude-code` or `cursor`.
-        data: All of it.
+        data: The complete input.
 
     Raises:
-        ParseError: It is no event of that client that a hook decides about.
+        ParseError: It is no event of that client that a hook decides on.
     """
     if len(data) > LARGEST:
         raise ParseError(f"more than {LARGEST >> 20} MiB of a tool call")
@@ -111,13 +111,13 @@ def read(client: str, data: bytes) -> Act:
 
 
 def answer(client: str, act: Act, verdict: Verdict, *, ask_here: bool) -> bytes:
-    """Write the answer as the client wants it; nothing where it says nothing.
+    """Format the answer for a client; empty where it expects none.
 
     Args:
-        client: Which client.
-        act: What was asked about.
-        verdict: What was decided.
-        ask_here: Where the owner is to be asked, the client asks whoever sits there.
+        client: Name of the client.
+        act: The tool call.
+        verdict: The decision.
+        ask_here: On `ask`, the client asks the person at its terminal.
     """
     asks = ask_here and not verdict.passes and verdict.effect is Effect.ASK
     if client == "cursor":
@@ -152,7 +152,7 @@ def _shell(said: _Said) -> tuple[str, Arguments]:
 
 
 def _mcp(said: _Said) -> tuple[str, Arguments]:
-    """Name the tool; of the server the client tells an address or a command alone."""
+    """Name the tool; for its server the client gives only an address or a command."""
     where = {"url": said.url, "command": said.command}
     at = {name: value for name, value in where.items() if value}
     return f"MCP:{said.tool_name}", {"input": _object(said.tool_input), **at}
@@ -174,7 +174,7 @@ _EVENTS: Mapping[str, Mapping[str, Callable[[_Said], tuple[str, Arguments]]]] = 
 
 
 def _object(value: object) -> Arguments:
-    """Give an object, which one client writes as the text of one."""
+    """Return an object; one client sends it as JSON text."""
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)

@@ -1,7 +1,8 @@
-"""A decision that a hook made, in the spool: a recorder of one decision, then closed.
+"""Recorder of a hook's single decision.
 
-It is on disk when this returns. What runs in an agent's client is the agent's own word,
-so the recorder's name says that a hook wrote it, and whoever reads it believes nothing.
+The record is on disk on return. The hook runs in the agent's client, so its input is
+the agent's own claim: the recorder's name marks it as such, and readers do not trust
+it.
 """
 
 import secrets
@@ -22,7 +23,7 @@ from answerable.model.record import (
 )
 from answerable.serving.recording.segments import Segments
 
-WORKER = 2_000_000  # in records: behind every worker and every wrapper
+WORKER = 2_000_000  # worker number, above every worker and wrapper
 MOST = 4096  # decisions of hooks that wait to be shipped
 
 
@@ -31,16 +32,16 @@ def record(spool: Path, caller: Caller, act: Act, decision: Decision, now: int) 
 
     Args:
         spool: Folder of all recorders' folders.
-        caller: Who asked.
-        act: What.
-        decision: What was decided.
+        caller: The caller.
+        act: The tool call.
+        decision: The decision.
         now: UTC nanoseconds.
 
     Returns:
-        Its id.
+        Id of the decision.
 
     Raises:
-        EnvironmentRefused: It cannot be kept, so the call must not go on.
+        EnvironmentRefused: It cannot be kept, so the call must not happen.
     """
     if _waiting(spool) >= MOST:
         raise EnvironmentRefused(

@@ -1,1 +1,1 @@
-"""The gateway over HTTP: a door for clients, and the way to servers behind it."""
+"""Gateway over HTTP: connections of clients, and of upstream servers."""

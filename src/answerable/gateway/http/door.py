@@ -1,4 +1,4 @@
-"""What all connections of one worker share, and what happens to all of them at once."""
+"""HTTP server of one worker: shared state of its connections, and operations on all."""
 
 import asyncio
 import time
@@ -20,23 +20,23 @@ from answerable.serving.wire.place import Served
 
 
 class Open(Protocol):
-    """A client's connection."""
+    """Open connection of a client."""
 
     def drain(self) -> None:
-        """Finish what is under way, and take nothing more."""
+        """Finish the open request, and read no other."""
 
     def recheck(self) -> None:
-        """Cut what is under way, where it may not go on any more."""
+        """Cut the open request where a revocation forbids it."""
 
     def abort(self) -> None:
         """Close at once."""
 
 
 class Peers(Protocol):
-    """The workers of one gateway, each of which owns some of the principals."""
+    """Router of connections to the worker that owns their principal."""
 
     def owns(self, principal: str) -> bool:
-        """Say whether a principal is this worker's."""
+        """Tell whether this worker owns a principal."""
 
     def hand_over(
         self,
@@ -47,31 +47,26 @@ class Peers(Protocol):
         received: bytes,
         slot: Slot | None,
     ) -> None:
-        """Give a connection to the owner, with what was read of it."""
+        """Relay a connection to the owner, with the bytes read so far."""
 
 
 @dataclass(slots=True)
 class Door:
-    """One worker's door.
+    """HTTP server of one worker.
 
     Attributes:
-        exchange: Decides, remembers and records.
-        callers: Identifies.
+        exchange: Pipeline that decides and records calls.
         sessions: Binds session ids of older servers.
-        limits: What it bears.
-        ticker: Tells of what is late.
-        loop: The worker's loop.
-        read: Reads the head of a request.
-        clock: Gives UTC seconds.
-        peers: The other workers, None where there is but this one.
-        draining: It takes nothing more.
-        fronts: Connections that are open.
-        in_flight: Calls under way, by principal.
-        held_bytes: Bytes of large bodies of these, by principal.
+        ticker: Timer of the connections' deadlines.
+        loop: Event loop of the worker.
+        read: Parses the head of a request.
+        clock: Returns UTC seconds.
+        peers: The other workers; None for a single worker.
+        draining: No further request is accepted.
+        in_flight: Number of open calls, by principal.
+        held_bytes: Bytes of large bodies of open calls, by principal.
         waiters: Calls that wait for such bytes, by principal.
         queue: Calls that wait for their caller's turn.
-        tasks: What is done beside the calls.
-        admission: Decides which connections stay open.
     """
 
     exchange: Exchange
@@ -97,11 +92,11 @@ class Door:
         self.queue = FairQueue(self.loop)
 
     def may_enter(self, principal: str) -> bool:
-        """Say whether a principal may have one more call under way."""
+        """Tell whether a principal may start one more call."""
         return self.in_flight.get(principal, 0) < self.limits.calls_per_caller
 
     def hold(self, principal: str, size: int) -> bool:
-        """Count bytes of a body that comes; False where they are too many."""
+        """Reserve bytes for a body; False where the limit is reached."""
         held = self.held_bytes.get(principal, 0) + size
         if held > self.limits.bytes_per_caller:
             return False
@@ -109,7 +104,7 @@ class Door:
         return True
 
     def release(self, principal: str, size: int) -> None:
-        """Count them no more, and have calls look again that wait for some."""
+        """Release reserved bytes, and retry the calls that wait for some."""
         left = self.held_bytes[principal] - size
         if left:
             self.held_bytes[principal] = left
@@ -119,15 +114,15 @@ class Door:
             look()
 
     def wait_for_bytes(self, principal: str, look: Callable[[], None]) -> None:
-        """Have a call look again once bytes of its caller are free."""
+        """Register a retry for the next release of a principal's bytes."""
         self.waiters.setdefault(principal, deque()).append(look)
 
     def entered(self, principal: str) -> None:
-        """One more is under way."""
+        """Count one more open call."""
         self.in_flight[principal] = self.in_flight.get(principal, 0) + 1
 
     def left(self, principal: str) -> None:
-        """One less is."""
+        """Count one open call less."""
         left = self.in_flight[principal] - 1
         if left:
             self.in_flight[principal] = left
@@ -135,23 +130,23 @@ class Door:
             del self.in_flight[principal]
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Have something done that no call waits for in line."""
+        """Start a background task."""
         task = self.loop.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
     def drain(self) -> None:
-        """Take nothing more; what is under way goes on, streams of a session end."""
+        """Accept no request; open calls continue, session streams end."""
         self.draining = True
         for front in list(self.fronts):
             front.drain()
 
     def recheck(self) -> None:
-        """A kill came: cut whatever it forbids."""
+        """Cut every open request that a new revocation forbids."""
         for front in list(self.fronts):
             front.recheck()
 
     def abort(self) -> None:
-        """Cut everything."""
+        """Close every connection at once."""
         for front in list(self.fronts):
             front.abort()

@@ -1,4 +1,4 @@
-"""Where a server that is reached by URL is, and what its TLS needs."""
+"""Endpoint of an upstream server: its URL, parsed, and its TLS settings."""
 
 import ssl
 from dataclasses import dataclass
@@ -13,15 +13,12 @@ PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server is.
+    """Endpoint of an upstream server.
 
     Attributes:
-        host: Name or address.
-        port: Port.
-        authority: Value of Host.
+        host: Host name or address.
         target: Path and query of its URL.
-        tls: What its certificate is verified against; None for plain text.
-        url: Its URL.
+        tls: SSL context for its certificate; None for plain text.
     """
 
     host: str
@@ -33,7 +30,7 @@ class Endpoint:
 
 
 def endpoint(server: Server) -> Endpoint:
-    """Take apart the URL of a server, and load what its TLS needs.
+    """Parse the URL of a server, and load its TLS files.
 
     Raises:
         OSError: A certificate or key cannot be read.

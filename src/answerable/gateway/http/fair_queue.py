@@ -1,8 +1,8 @@
-"""Fair queue of calls by caller: large calls, and calls of callers with many under way.
+"""Fair queue of calls by caller, for large calls and for callers with many open calls.
 
-Most calls never wait here. One that may take long is begun in a round of the event loop
-of its own, callers in turn. A caller whose calls take long gets a small share of the
-worker's time while others call, beyond a burst that is saved up; alone, it gets all.
+Most calls never wait here. A call that may take long is started in an iteration of the
+event loop of its own, callers in turn. A caller whose calls take long gets a small
+share of the worker's time while others call, beyond a saved burst; alone, it gets all.
 """
 
 import asyncio
@@ -17,18 +17,15 @@ PER_BYTE = 1e-8  # seconds of a machine for receiving and sending on, charged to
 SHARE = 0.005  # of a worker's time, while others call
 BURST = 0.25  # seconds that a caller may save up
 _OTHERS = 1.0  # seconds for which another caller's call counts
-_LOOK = 0.05  # seconds until a caller in debt is looked at again
-_MANY = 1024  # callers with a debt, before those who paid are forgotten
+_LOOK = 0.05  # seconds until the budget of a caller in debt is checked again
+_MANY = 1024  # budgets, before those that are full again are dropped
 
 
 class FairQueue:
-    """Calls that wait to be read and decided.
-
-    Args:
-        loop: The event loop.
+    """Calls that wait to be parsed and decided.
 
     Attributes:
-        deferred: Calls that had to wait in it, since the start.
+        deferred: Number of calls that had to wait, since the start.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -40,28 +37,28 @@ class FairQueue:
         self._is_due = False
 
     def __len__(self) -> int:
-        """Number of calls that wait."""
+        """Return the number of waiting calls."""
         return sum(map(len, self._waiting.values()))
 
     def defers(self, caller: str, size: int, under_way: int) -> bool:
-        """Tell whether a call has to wait for its turn, and note that its caller calls.
+        """Tell whether a call has to wait for its turn, and note its caller's activity.
 
         Args:
-            caller: Its principal.
+            caller: Principal of the caller.
             size: Bytes of its body.
-            under_way: Calls of that caller under way.
+            under_way: Number of open calls of that caller.
         """
         if caller != self._last:
             self._last, self._other_at = caller, self._loop.time()
         return size > LARGE or under_way >= FEW or caller in self._waiting
 
     def add(self, caller: str, size: int, work: Callable[[], None]) -> None:
-        """Have a call read and decided once it is its caller's turn.
+        """Queue a call until it is its caller's turn.
 
         Args:
-            caller: Its principal.
+            caller: Principal of the caller.
             size: Bytes of its body.
-            work: Reads and decides it.
+            work: Parses and decides the call.
         """
         self.deferred += 1
         self._waiting.setdefault(caller, deque()).append((size, work))
@@ -73,7 +70,7 @@ class FairQueue:
             self._loop.call_soon(self._step)
 
     def _step(self) -> None:
-        """Begin one call of the first caller that owes nothing."""
+        """Start one call of the first caller without debt."""
         self._is_due = False
         now = self._loop.time()
         caller = next((each for each in self._waiting if self._may(each, now)), None)
@@ -118,7 +115,7 @@ class FairQueue:
 
 
 class _Debt:
-    """Seconds that a caller has saved up, or owes where they are negative."""
+    """Seconds of work that a caller has saved up; negative for a debt."""
 
     __slots__ = ("_at", "saved")
 
@@ -126,7 +123,7 @@ class _Debt:
         self._at, self.saved = now, BURST
 
     def pay(self, now: float, *, alone: bool) -> None:
-        """Save up since the last time; alone, a caller owes nothing."""
+        """Add the share of the elapsed time; a caller alone has no debt."""
         since, self._at = now - self._at, now
         if alone:
             self.saved = min(BURST, max(self.saved, 0.0) + since)

@@ -1,8 +1,8 @@
-"""One client's connection: requests are read as they come, and answered in their order.
+"""Connection of one client: parses requests as they arrive, and answers them in order.
 
-A request is answered in its `Turn`; the next one waits until that is over. While a
-client sends ahead of that, or is slow to take its answer, whoever is faster is not read
-from. A client that stops sending is taken for one that is gone.
+A request is answered by its `Turn`; the next one waits for its end. Backpressure stops
+reading from a client that pipelines, and from a server faster than its client. A client
+that half-closes the connection is treated as gone.
 """
 
 import asyncio
@@ -38,17 +38,18 @@ JOINED = 64 * 1024
 
 
 class Front(asyncio.Protocol):
-    """Reads one connection, and is where its answers go.
+    """Protocol of one client connection.
 
     Args:
-        door: What it shares with all others.
-        served: Names that its listener is called by.
-        url: The listener's, as configured.
-        link: What another worker's transport knows of the other end, where it handed
-            the connection over; None asks our own.
+        door: HTTP server that it belongs to.
+        served: Accepted values of Host and Origin.
+        url: URL of the listener, as configured.
+        link: Transport facts of the client, where another worker relays the connection;
+            None reads them from the transport.
 
     Attributes:
-        link: What the transport knows of the other end.
+        link: Transport facts of the client, where another worker relays the connection;
+            None reads them from the transport.
         deadline: When it is late.
     """
 
@@ -75,7 +76,7 @@ class Front(asyncio.Protocol):
         self._chunked: bool | None = None  # None: the answer is not begun
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Find out what the transport knows of the other end."""
+        """Read the transport facts of the client, and admit it."""
         transport = cast(asyncio.Transport, transport)
         door = self.door
         try:
@@ -94,7 +95,7 @@ class Front(asyncio.Protocol):
         self._time()
 
     def _admit(self, transport: asyncio.Transport) -> bool:
-        """Take a place among the connections of this worker."""
+        """Take a slot among the connections of this worker."""
         admission, peer = self.door.admission, self.link.peer
         if peer is None:
             self._slot = admission.admit(self, address_of(transport))
@@ -104,11 +105,11 @@ class Front(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """True while a request of its caller is being answered."""
+        """True while a request of an identified caller is answered."""
         return self._turn is not None and self._turn.caller is not None
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sent."""
+        """Parse the bytes of the client."""
         if self._transport is None or self._closes:
             return
         self._is_new = False
@@ -122,7 +123,7 @@ class Front(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """Abort the open request of a client that is gone."""
         turn = self._turn
         self._let_go()
         if self._slot is not None:
@@ -131,17 +132,17 @@ class Front(asyncio.Protocol):
             turn.gone()
 
     def pause_writing(self) -> None:
-        """The client does not take its answer as fast as it comes."""
+        """Stop reading the answer of the server: the client is slower."""
         if self._turn is not None:
             self._turn.pause()
 
     def resume_writing(self) -> None:
-        """It took what there was."""
+        """Continue reading the answer of the server."""
         if self._turn is not None:
             self._turn.resume()
 
     def late(self) -> None:
-        """The client waits too long with what it has to send."""
+        """Refuse a request that arrives too slowly, or close an idle connection."""
         turn = self._turn
         is_idle = self._wait in (Wait.FIRST, Wait.REQUEST)
         if is_idle or self._transport is None:
@@ -154,10 +155,10 @@ class Front(asyncio.Protocol):
         else:
             turn.broken(slow)
 
-    # What becomes of all connections at once.
+    # Operations on all connections.
 
     def drain(self) -> None:
-        """Finish what is under way; what would never finish ends now."""
+        """Finish the open request; end a stream without an end now."""
         if self._turn is None:
             self._closes = True
             if self._transport is not None:
@@ -169,7 +170,7 @@ class Front(asyncio.Protocol):
             self._closes = True
 
     def recheck(self) -> None:
-        """Cut what is under way, where a kill forbids it now."""
+        """Cut the open request where a revocation forbids it."""
         if self._turn is not None:
             self._turn.recheck()
 
@@ -187,7 +188,7 @@ class Front(asyncio.Protocol):
         session: str = "",
         then: Callable[[], None] = nothing,
     ) -> None:
-        """Give a whole answer; where another one is begun, that can only be cut."""
+        """Send a complete reply; a reply already begun is truncated."""
         if self._chunked is not None:
             self.cut()
             return
@@ -204,27 +205,27 @@ class Front(asyncio.Protocol):
         self._next()
 
     def begin(self, heading: Heading, session: str, length: int | None) -> None:
-        """Give the head; pieces follow, in chunks where the length is None."""
+        """Send the head; pieces follow, chunked where the length is None."""
         self._chunked = length is None
         closes = self._is_last()
         self._send(reply_head(heading, session, length=length, closes=closes))
 
     def write(self, data: bytes) -> None:
-        """Give a piece."""
+        """Send a piece of the body."""
         self._send(chunk(data) if self._chunked else data)
 
     def done(self) -> None:
-        """The answer is whole."""
+        """End the reply."""
         if self._chunked:
             self._send(LAST_CHUNK)
         self._next()
 
     def cut(self) -> None:
-        """The answer never will be whole, and the client must see that."""
+        """Truncate the reply, so that the client sees that it is incomplete."""
         self.abort()
 
     def revoke(self, early: Early) -> None:
-        """Give this instead of what was not begun; end or cut what was."""
+        """Replace a reply that has not begun; end or truncate another one."""
         if self._chunked is None:
             self.answer(early.heading, early.body)
         elif self._chunked:
@@ -236,7 +237,7 @@ class Front(asyncio.Protocol):
     # From one request to the next.
 
     def resume(self) -> None:
-        """Go on with whatever has arrived."""
+        """Process the parsed items."""
         if self._advancing:
             return
         self._advancing = True
@@ -255,7 +256,7 @@ class Front(asyncio.Protocol):
         self._time()
 
     def _begin(self, arrived: Arrived[Opening]) -> None:
-        """Take what arrived where no request is open: the head of one."""
+        """Start a request from its head."""
         if isinstance(arrived, Opening):
             self._start(arrived)
         else:
@@ -264,7 +265,7 @@ class Front(asyncio.Protocol):
             self._refuse(arrived)
 
     def _go_on(self, turn: Turn, arrived: Arrived[Opening]) -> None:
-        """Take what arrived for a request whose body is waited for."""
+        """Pass the body to the open request."""
         if isinstance(arrived, Body):
             turn.body(arrived.data)
         else:
@@ -288,13 +289,13 @@ class Front(asyncio.Protocol):
             self._send(CONTINUE)
 
     def _turn_away(self, turn: Turn) -> None:
-        """Answer before the body is here, and read none of it."""
+        """Reply without reading the body."""
         self._closes = True
         self._arrived.clear()
         turn.body(b"")
 
     def identified(self) -> None:
-        """The turn knows at last who is calling, or that nobody is known to."""
+        """Continue after the caller is authenticated, or is not."""
         turn = self._turn
         if turn is not None and turn.caller is not None:
             self._settle(turn, turn.caller.principal)
@@ -303,13 +304,13 @@ class Front(asyncio.Protocol):
         self.resume()
 
     def unparked(self) -> None:
-        """The body of the turn may come now."""
+        """Continue reading: the body may arrive now."""
         if self._transport is not None and not self._held:
             self._transport.resume_reading()
         self.resume()
 
     def _settle(self, turn: Turn, principal: str) -> None:
-        """Keep the connection, or hand it to the worker that owns its caller."""
+        """Keep the connection, or relay it to the worker that owns its caller."""
         slot = self._slot
         if slot is not None and not self.door.admission.identify(slot, principal):
             turn.refuse(Why.TOO_MANY_CONNECTIONS)
@@ -334,7 +335,7 @@ class Front(asyncio.Protocol):
                 )
 
     def _let_go(self) -> asyncio.Transport | None:
-        """Forget the connection; somebody else has it."""
+        """Detach the transport, and forget the connection."""
         transport, self._transport = self._transport, None
         self.door.fronts.discard(self)
         self.door.ticker.discard(self)
@@ -343,7 +344,7 @@ class Front(asyncio.Protocol):
         return transport
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer what is no request."""
+        """Reply to bytes that are no request."""
         self.door.exchange.recorder.refused(refused.why.value, None, "", "")
         self.answer(heading(refused.wire.status, {}), b"")
 
@@ -362,8 +363,8 @@ class Front(asyncio.Protocol):
             self._time()
 
     def _is_last(self) -> bool:
-        # What was received begins with a request that is answered, though nobody was
-        # identified: the connection cannot be handed over any more.
+        # The received bytes begin with an answered request without a caller: the
+        # connection cannot be relayed any more.
         return self._closes or self.door.draining or self._received is not None
 
     def _send(self, data: bytes) -> None:
@@ -371,7 +372,7 @@ class Front(asyncio.Protocol):
             self._transport.write(data)
 
     def _hold_back(self) -> None:
-        """Read no further ahead than one thing that has to wait."""
+        """Pause reading while parsed items wait."""
         transport = self._transport
         if transport is not None and self._held is not bool(self._arrived):
             self._held = bool(self._arrived)
@@ -381,7 +382,7 @@ class Front(asyncio.Protocol):
                 transport.resume_reading()
 
     def _time(self) -> None:
-        """Set the deadline for what the connection waits for now."""
+        """Set the deadline for the present state of the connection."""
         turn = self._turn
         if turn is not None:
             reads = turn.wants_body and not turn.is_parked

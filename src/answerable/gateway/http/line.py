@@ -1,4 +1,4 @@
-"""The client's connection as one request sees it, and answers that need no server."""
+"""Client connection as one request sees it, and replies that need no server."""
 
 from typing import Protocol
 
@@ -12,11 +12,10 @@ from answerable.serving.wire.place import Served
 
 
 class Early(msgspec.Struct, frozen=True):
-    """An answer that needs no server.
+    """Reply that needs no server.
 
     Attributes:
         heading: Its status and fields.
-        body: Its body.
     """
 
     heading: Heading
@@ -24,20 +23,20 @@ class Early(msgspec.Struct, frozen=True):
 
 
 class Line(Outlet, Protocol):
-    """The client's connection, as one turn sees it."""
+    """Client connection, as one request sees it."""
 
     door: Door
     served: Served
     link: Link
 
     def identified(self) -> None:
-        """The turn knows at last who is calling, or that nobody is known to."""
+        """Continue after the caller is authenticated, or is not."""
 
     def unparked(self) -> None:
-        """The body of the turn may come now."""
+        """Continue reading: the body may arrive now."""
 
     def abort(self) -> None:
         """Close at once."""
 
     def revoke(self, early: Early) -> None:
-        """Give this instead of an answer that is not begun; end or cut another."""
+        """Replace a reply that has not begun; end or truncate another one."""

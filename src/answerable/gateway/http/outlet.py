@@ -1,4 +1,4 @@
-"""Where the answer to one request goes: the connection of its client."""
+"""Writer of the reply to one request."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -11,7 +11,7 @@ def nothing() -> None:
 
 
 class Outlet(Protocol):
-    """Takes one answer: whole, or a head, pieces and an end."""
+    """Writer of one reply: complete, or a head, pieces and an end."""
 
     def answer(
         self,
@@ -20,23 +20,23 @@ class Outlet(Protocol):
         session: str = "",
         then: Callable[[], None] = nothing,
     ) -> None:
-        """Give a whole answer.
+        """Send a complete reply.
 
         Args:
             heading: Its status and fields.
             body: Its body.
-            session: The session id that the client is to use, empty without one.
-            then: What is left to do of it: once it is given, and before any other.
+            session: Session id for the client, empty without one.
+            then: Called once it is sent, before the next request.
         """
 
     def begin(self, heading: Heading, session: str, length: int | None) -> None:
-        """Give the head; pieces follow, in chunks where the length is None."""
+        """Send the head; pieces follow, chunked where the length is None."""
 
     def write(self, data: bytes) -> None:
-        """Give a piece."""
+        """Send a piece of the body."""
 
     def done(self) -> None:
-        """It is whole."""
+        """End the reply."""
 
     def cut(self) -> None:
-        """It never will be, and the client must see that."""
+        """Truncate the reply, so that the client sees that it is incomplete."""

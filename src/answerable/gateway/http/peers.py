@@ -1,10 +1,10 @@
-"""The workers of one gateway, and which of them answers a caller.
+"""Relay between the workers of one gateway, so that one worker serves each principal.
 
-What a worker remembers (states, tasks, proofs seen, calls under way) is kept by one
-worker for each principal: the owner. A connection whose first caller belongs to another
-worker is relayed to that one as bytes, over a socket in the state folder; before them
-goes one line with what the transport knew of the client. Only our own user can reach
-that folder, so the line is believed as the transport itself.
+The state of a principal (handles, tasks, seen proofs, open calls) is kept by one
+worker, its owner. A connection whose first caller belongs to another worker is relayed
+to that one as bytes, over a socket in the state folder, after one line with the
+transport facts of the client. Only our own user can reach that folder, so the line is
+as trusted as the transport itself.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ from answerable.serving.link import Link
 from answerable.serving.wire.place import Served
 
 MAX_PREFACE = 256 * 1024
-PATIENCE = 10.0  # seconds for an owner that ended to be there anew
+PATIENCE = 10.0  # seconds for an owner to restart
 AGAIN = 0.1  # seconds between two attempts
 UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 
 
 class Preface(msgspec.Struct, frozen=True):
-    """What goes before the bytes of a relayed connection.
+    """First line of a relayed connection.
 
     Attributes:
-        link: What the transport knew of the client.
-        hosts: Values of Host that its listener serves.
-        origins: Values of Origin that may call there.
+        link: Transport facts of the client.
+        hosts: Values of Host that its listener accepts.
+        origins: Values of Origin that its listener accepts.
     """
 
     link: Link
@@ -43,13 +43,12 @@ class Preface(msgspec.Struct, frozen=True):
 
 
 class Peers:
-    """The other workers, seen from one.
+    """The other workers of a gateway.
 
     Args:
-        worker: Its own number.
-        workers: How many there are.
-        folder: Where each listens for the others; our user's alone.
-        loop: The worker's loop.
+        worker: Number of this worker.
+        folder: Folder of the workers' sockets, accessible to our user alone.
+        loop: Event loop of the worker.
     """
 
     def __init__(
@@ -62,16 +61,16 @@ class Peers:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a connection is relayed still; its owner ends it."""
+        """True while a connection is relayed; its owner ends it."""
         return bool(self._relayed)
 
     def abort(self) -> None:
-        """Cut every connection that is relayed."""
+        """Cut every relayed connection."""
         for side in list(self._relayed):
             side.abort()
 
     def owns(self, principal: str) -> bool:
-        """Say whether this worker answers a principal."""
+        """Tell whether this worker owns a principal."""
         return self._owner(principal) == self._worker
 
     def hand_over(
@@ -83,15 +82,15 @@ class Peers:
         received: bytes,
         slot: Slot | None = None,
     ) -> None:
-        """Relay a connection to the owner of its caller, from now to its end.
+        """Relay a connection to the owner of its caller, until its end.
 
         Args:
-            transport: The client's.
-            principal: The caller of its first request.
-            link: What is known of the client.
-            served: What its listener serves.
-            received: Every byte that came so far.
-            slot: Its place in this worker, kept until its end.
+            transport: Transport of the client.
+            principal: Caller of the first request.
+            link: Transport facts of the client.
+            served: Accepted values of Host and Origin.
+            received: Every byte received so far.
+            slot: Its slot in this worker, kept until its end.
         """
         near = _Side(self._relayed, slot)
         near.connection_made(transport)
@@ -108,7 +107,7 @@ class Peers:
         far = _Side(self._relayed)
         try:
             async with asyncio.timeout(PATIENCE):
-                # Nobody tells when it listens.
+                # No event signals that it listens.
                 while not await self._reach(far, path):  # noqa: ASYNC110
                     await asyncio.sleep(AGAIN)
         except TimeoutError:
@@ -118,7 +117,7 @@ class Peers:
         near.join(far)
 
     async def _reach(self, far: "_Side", path: Path) -> bool:
-        """Connect to the owner; False where it does not listen, as while it starts."""
+        """Connect to the owner; False where it does not listen, as during its start."""
         try:
             await self._loop.create_unix_connection(lambda: far, str(path))
         except OSError:
@@ -130,15 +129,15 @@ class Peers:
 
 
 def socket_of(folder: Path, worker: int) -> Path:
-    """Where a worker listens for the others."""
+    """Return the path of a worker's socket for relayed connections."""
     return folder / f"worker-{worker}.sock"
 
 
 class Arrival(asyncio.Protocol):
-    """A connection that another worker relays; after its preface it is a client's.
+    """Connection relayed by another worker; after its preface it is a client's.
 
     Args:
-        front: Makes the protocol of a client, from what the preface says.
+        front: Builds the protocol of a client from the preface.
     """
 
     def __init__(self, front: Callable[[Link, Served], asyncio.Protocol]) -> None:
@@ -147,7 +146,7 @@ class Arrival(asyncio.Protocol):
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the preface, from a process of our own user alone."""
+        """Accept a process of our own user alone, and wait for the preface."""
         self._transport = cast(asyncio.Transport, transport)
         sock = transport.get_extra_info("socket")
         said = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
@@ -156,7 +155,7 @@ class Arrival(asyncio.Protocol):
             self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        """Take the preface; what follows is the client's."""
+        """Parse the preface, and pass the rest to the client protocol."""
         transport = self._transport
         self._received += data
         end = self._received.find(b"\n")
@@ -179,14 +178,14 @@ class Arrival(asyncio.Protocol):
 
 
 class _Side(asyncio.Protocol):
-    """One side of a relayed connection; what it reads goes to the other.
+    """One end of a relayed connection; its input goes to the other end.
 
     Args:
-        among: Sides that are open; it is one of them while it is.
-        slot: Place of the client's side among the connections of this worker.
+        among: Set of open ends, which holds this one while it is open.
+        slot: Slot of the client's end among the connections of this worker.
     """
 
-    is_busy = True  # its owner knows more
+    is_busy = True  # only its owner knows whether it is idle
 
     def __init__(self, among: "set[_Side]", slot: Slot | None = None) -> None:
         self._among, self._slot = among, slot
@@ -196,7 +195,7 @@ class _Side(asyncio.Protocol):
         self._other: _Side | None = None
 
     def join(self, other: "_Side") -> None:
-        """Read from here on, each for the other."""
+        """Start reading at both ends, each for the other."""
         self._other, other._other = other, self
         if self._transport is None:  # gone meanwhile
             other.abort()
@@ -204,7 +203,7 @@ class _Side(asyncio.Protocol):
             self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
-        """Send to whoever is at this side."""
+        """Write to this end."""
         if self._transport is not None:
             self._transport.write(data)
 
@@ -219,7 +218,7 @@ class _Side(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what came."""
+        """Forward bytes to the other end."""
         if self._other is not None:
             self._other.write(data)
 
@@ -228,7 +227,7 @@ class _Side(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """This side is gone, so the other has nobody to speak to."""
+        """Close the other end, too."""
         self._among.discard(self)
         self._transport = None
         if self._slot is not None:
@@ -242,11 +241,11 @@ class _Side(asyncio.Protocol):
             other.abort()
 
     def pause_writing(self) -> None:
-        """This side is slower: do not read the other."""
+        """Stop reading the other end: this one is slower."""
         if self._other is not None and self._other._transport is not None:
             self._other._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """It took what there was."""
+        """Continue reading the other end."""
         if self._other is not None and self._other._transport is not None:
             self._other._transport.resume_reading()

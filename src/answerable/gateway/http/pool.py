@@ -1,8 +1,8 @@
-"""Connections to one upstream server, kept for the calls to come.
+"""Connection pool of one upstream server.
 
-A call has a connection to itself until its answer is whole. A kept one may be closed by
-its server in the moment it is used again; only what changes nothing is then sent once
-more, over a new one. A tool is never called twice for one call.
+A call has a connection to itself until its answer is complete. A server may close an
+idle connection at the moment it is used again; only a call without side effects is then
+repeated, over a new one. A tool is never called twice for one call.
 """
 
 import asyncio
@@ -39,14 +39,13 @@ JOINED = 64 * 1024
 
 
 class Pool:
-    """An `Upstream` over HTTP.
+    """Upstream server over HTTP.
 
     Args:
-        endpoint: Where the server is.
-        limits: How long to wait for it.
-        ticker: Tells of what is late.
-        loop: The worker's loop.
-        met: Is told who answers; says whether it is who it was.
+        endpoint: Endpoint of the server.
+        ticker: Timer of the connections' deadlines.
+        loop: Event loop of the worker.
+        met: Called with the identity of the server; tells whether it is unchanged.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class Pool:
         self._connecting: set[asyncio.Task[None]] = set()
 
     def send(self, sent: Sent, sink: Sink) -> Sending:
-        """Send one message, over a kept connection if there is one."""
+        """Send one message, over an idle connection if there is one."""
         carried = _Carried(self, sent, sink)
         if self._idle:
             self._idle.pop().carry(carried)
@@ -75,23 +74,23 @@ class Pool:
         return carried
 
     def connect(self, carried: "_Carried") -> None:
-        """Send it over a connection of its own."""
+        """Send a message over a new connection."""
         task = self.loop.create_task(self._connect(carried))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
     def keep(self, connection: "_Connection") -> None:
-        """Keep a connection for another call."""
+        """Keep an idle connection for another call."""
         connection.deadline = self.loop.time() + MAX_IDLE
         self._idle.append(connection)
 
     def forget(self, connection: "_Connection") -> None:
-        """Keep it no more."""
+        """Remove a connection from the idle ones."""
         with contextlib.suppress(ValueError):
             self._idle.remove(connection)
 
     def close(self) -> None:
-        """Close what nothing is sent over."""
+        """Close the idle connections."""
         for connection in self._idle[:]:
             connection.close()
 
@@ -114,14 +113,14 @@ class Pool:
             connection.carry(carried)
 
     def _is_known(self, transport: asyncio.Transport, carried: "_Carried") -> bool:
-        """Say whether a message may go to whoever answers here."""
+        """Tell whether a message may go to the server behind a connection."""
         tls = transport.get_extra_info("ssl_object")
         identity = self.endpoint.url if tls is None else key_identity(tls)
         return self._met(identity) or carried.sink.may_go_on()
 
 
 class _Carried:
-    """One message under way; the `Sending` of its door."""
+    """Message under way over a pooled connection; its transfer handle."""
 
     __slots__ = ("connection", "done", "paused", "pool", "sent", "sink")
 
@@ -135,12 +134,12 @@ class _Carried:
 
     @property
     def may_repeat(self) -> bool:
-        """It changes nothing, so that it may be sent twice."""
+        """True for a message without side effects, which may be sent twice."""
         call = self.sent.call
         return call.kind is Kind.REQUEST and call.method in READS
 
     def head(self) -> bytes:
-        """The head as it goes out."""
+        """Build the head of the request."""
         sent, where = self.sent, self.pool.endpoint
         onward = sent.onward + sent.shown.field if sent.shown else sent.onward
         return request_head(
@@ -169,13 +168,13 @@ class _Carried:
             self.connection.resume()
 
     def carried_by(self, connection: "_Connection") -> None:
-        """It is on its way; where its answer has to wait, it waits."""
+        """Attach the connection, paused where the answer has to wait."""
         self.connection = connection
         if self.paused:
             connection.pause()
 
     def lost(self, why: Why, *, forwarded: bool) -> None:
-        """It will not be answered."""
+        """Report that no answer will come."""
         if not self.done:
             self.done = True
             self.sink.on_lost(why, forwarded=forwarded)
@@ -199,7 +198,7 @@ class _Connection(asyncio.Protocol):
         self._pool.ticker.add(self)
 
     def carry(self, carried: _Carried) -> None:
-        """Send a message, and take its answer."""
+        """Send a message, and read its answer."""
         self._carried = carried
         self._reply = None
         self._heard = False
@@ -216,7 +215,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         carried = self._carried
         if carried is None:
-            # An answer that nobody asked for would be taken for the next one's.
+            # An unsolicited answer would be mistaken for the next one's.
             self.abort()
             return
         self._heard = True
@@ -252,7 +251,7 @@ class _Connection(asyncio.Protocol):
             self._give_up(Why.LOST)
 
     def late(self) -> None:
-        """It was idle too long, or the answer does not begin."""
+        """Close an idle connection, or fail a call whose answer does not begin."""
         self.deadline = NEVER
         if self._carried is None:
             self.close()
@@ -260,29 +259,29 @@ class _Connection(asyncio.Protocol):
             self._give_up(Why.LATE)
 
     def close(self) -> None:
-        """Close it in order."""
+        """Close in order."""
         self._pool.forget(self)
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
-        """Close it at once; its server learns that nobody waits any more."""
+        """Close at once, so that the server stops its work."""
         self._carried = None
         if self._transport is not None:
             self._transport.abort()
 
     def pause(self) -> None:
-        """Take nothing more for now."""
+        """Stop reading."""
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Take more again."""
+        """Continue reading."""
         if self._transport is not None:
             self._transport.resume_reading()
 
     def _tell_all(self, carried: _Carried, reply: Reply, body: bytes) -> None:
-        """Tell the sink of a reply that came whole, as `_tell` does of its pieces."""
+        """Pass a reply that arrived at once to the sink."""
         sink = carried.sink
         self._closes = reply.closes
         sink.on_head(reply.returned, reply.length)
@@ -293,7 +292,7 @@ class _Connection(asyncio.Protocol):
             sink.on_end()
 
     def _tell(self, carried: _Carried, found: list[Replied]) -> None:
-        """Tell the sink; it may give up while it is told."""
+        """Pass parts of a reply to the sink, which may abort meanwhile."""
         sink = carried.sink
         for each in found:
             if carried.done:
@@ -308,7 +307,7 @@ class _Connection(asyncio.Protocol):
                 sink.on_data(each)
 
     def _finish(self, carried: _Carried) -> None:
-        """The answer is whole; keep the connection where that is safe."""
+        """Return the connection to the pool where that is safe."""
         carried.done = True
         carried.connection = None
         self._carried = None
@@ -338,13 +337,13 @@ def _length(reply: Reply) -> int | None:
 def pools(
     servers: tuple[Server, ...], limits: Limits, ticker: Ticker, met: MetAt = nowhere
 ) -> Mapping[str, Pool]:
-    """Make the pools of all servers that are reached by URL.
+    """Build the pools of all servers that are reached by URL.
 
     Args:
         servers: Servers.
-        limits: How long to wait for them.
-        ticker: Tells of what is late.
-        met: Is told which server is whom.
+        limits: Timeouts.
+        ticker: Timer of the connections' deadlines.
+        met: Called with server and identity; tells whether it is unchanged.
 
     Raises:
         OSError: A certificate or key cannot be read.

@@ -1,8 +1,8 @@
-"""What a server answers, on its way to one client.
+"""Relay of one server's answer to one client.
 
-The head is written anew and the body goes on as it came. How it is read depends on what
-it is: held whole, read as it passes, or cut into events. Whatever cannot be read in
-exactly one way does not go on, and neither does what the server was shown.
+The head is rewritten and the body is passed on unchanged. A body is buffered, parsed
+while it streams, or split into events, by its type. An ambiguous answer is not passed
+on, and neither is one that contains the credential of the server.
 """
 
 from collections.abc import Callable
@@ -24,19 +24,19 @@ OK = 200
 
 
 class Relay:
-    """Takes one answer (a `Sink`), and gives it to one client.
+    """Response sink that relays one answer to one client.
 
     Args:
-        exchange: Judges what comes.
+        exchange: Pipeline that judges the answer.
         passage: The call that it answers.
-        sent: As it went out.
-        outlet: The client.
-        wrap: Binds a session id of the server's to its caller.
-        stop: Has the server stop.
+        sent: The call as it was sent.
+        outlet: Writer of the reply.
+        wrap: Binds a session id of the server to its caller.
+        stop: Aborts the transfer from the server.
 
     Attributes:
         passage: The call that it answers.
-        sent: As it goes out.
+        sent: The call as it was sent.
     """
 
     __slots__ = ("_body", "_relayed", "_stop", "_watch", "_wrap", "passage", "sent")
@@ -60,15 +60,15 @@ class Relay:
 
     @property
     def leads_there(self) -> bool:
-        """Whether its server is still the one that the call was let through to."""
+        """True while the server is configured as it was when the call was allowed."""
         return self._relayed.leads_there
 
     def may_go_on(self) -> bool:
-        """Say whether its call is still sent to a server that has become another."""
+        """Tell whether to send although the server's identity has changed."""
         return self._relayed.exchange.may_be_sent(self.passage)
 
     def on_head(self, returned: Returned, length: int | None) -> None:
-        """The answer begins."""
+        """Take the head of the answer."""
         relayed = self._relayed
         relayed.heading = returned.heading
         if returned.refuses and self.sent.shown is not None:
@@ -85,7 +85,7 @@ class Relay:
             self._fail(refused, Ending.UPSTREAM_ERROR)
 
     def on_data(self, data: bytes) -> None:
-        """A piece of it."""
+        """Take a piece of the body."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
@@ -98,7 +98,7 @@ class Relay:
             self._fail(refused, Ending.UPSTREAM_ERROR)
 
     def on_end(self) -> None:
-        """It is whole."""
+        """Take the end of the answer."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
@@ -109,12 +109,12 @@ class Relay:
             self._fail(refused, Ending.UPSTREAM_ERROR)
 
     def on_lost(self, why: Why, *, forwarded: bool) -> None:
-        """It will not come, or not whole."""
+        """Reply with an error: the answer will not come, or not completely."""
         outcome = Ending.UNKNOWN if forwarded else Ending.UPSTREAM_ERROR
         self._fail(Refused(why), outcome)
 
     def end(self, outcome: Ending) -> None:
-        """Record how it ended without the server's word."""
+        """Record the end of the call without an answer."""
         self._relayed.end(outcome)
 
     def _fail(self, refused: Refused, outcome: Ending) -> None:
@@ -131,7 +131,7 @@ class Relay:
         relayed.outlet.answer(json_heading(refused.wire.status), body)
 
     def _session(self, said: str | None) -> str:
-        """The session id that the client is to use, empty where there is none."""
+        """Return the session id for the client, empty without one."""
         call = self._relayed.passage.call
         if said is None or call.era.is_modern:
             return ""

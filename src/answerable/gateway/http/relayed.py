@@ -1,4 +1,4 @@
-"""One answer under way: what is known of it, counted and digested as it passes."""
+"""State of one answer under way: byte count, digest, and outcome."""
 
 import hashlib
 
@@ -20,18 +20,18 @@ NO_HEADING = Heading(0, {}, b"")
 
 
 class Relayed:
-    """What the readers of a body share.
+    """State that the body readers of an answer share.
 
     Args:
-        exchange: Judges what comes.
+        exchange: Pipeline that judges the answer.
         passage: The call that is answered.
-        sent: As it went out.
-        outlet: The client.
+        sent: The call as it was sent.
+        outlet: Writer of the reply.
 
     Attributes:
-        heading: What the client gets of the server's head.
-        server: As it was configured when the call was let through.
-        session: Its session id, as the client is to use it.
+        heading: Head of the reply.
+        server: Configuration of the server when the call was allowed.
+        session: Session id for the client.
     """
 
     __slots__ = (
@@ -54,18 +54,18 @@ class Relayed:
 
     @property
     def leads_there(self) -> bool:
-        """Whether its server is still the one that the call was let through to."""
+        """True while the server is configured as it was when the call was allowed."""
         now = self.exchange.configured(self.passage.call.server)
         return now is self.server or now == self.server
 
     def look(self, changed: Item) -> None:
-        """Ask the server what it has, now that it says that this has changed."""
+        """Request the list that the server announced as changed."""
         sent = self._anew()
         if sent is not None:
             self.exchange.definitions.look(sent, changed)
 
     def count(self, data: bytes) -> None:
-        """Take note of bytes that go to the client."""
+        """Count and digest bytes for the client."""
         self._size += len(data)
         if self._digest is None:
             self._digest = hashlib.sha256(data)
@@ -73,12 +73,12 @@ class Relayed:
             self._digest.update(data)
 
     def given(self, data: bytes) -> None:
-        """Take note of a whole answer that went to the client, and record the end."""
+        """Count a complete reply, and record the end of the call."""
         self.count(data)
         self.end()
 
     def end(self, outcome: Ending | None = None) -> None:
-        """Record how the call ended; None is as its answer says."""
+        """Record the end of the call; None derives the outcome from the answer."""
         self.exchange.end(
             self.passage,
             self._outcome() if outcome is None else outcome,
@@ -88,7 +88,7 @@ class Relayed:
         )
 
     def send_back(self, data: bytes) -> None:
-        """Answer a question of the server, in the client's stead."""
+        """Answer a request of the server in the client's place."""
         call, sent = self.passage.call, self._anew()
         upstream = self.exchange.servers.get(call.server)
         if sent is None or upstream is None:
@@ -97,10 +97,10 @@ class Relayed:
         upstream.send(msgspec.structs.replace(sent, call=answer, body=data), Unheard())
 
     def _anew(self) -> Sent | None:
-        """Give what went out with what is shown by now; None where nothing may follow.
+        """Return the call with the current credential; None where nothing may follow.
 
-        An answer may take hours: its server may be another one since, and what it was
-        shown withdrawn, rotated or over.
+        An answer may take hours: meanwhile its server may have changed, and the
+        credential may be withdrawn, rotated or expired.
         """
         exchange, sent = self.exchange, self.sent
         if not self.leads_there:
@@ -123,26 +123,26 @@ class Relayed:
 
 
 def settled(heard: Heard, until: Waits) -> Heard:
-    """What becomes of a message that waited, once that is over."""
+    """Return the outcome of a message that waited for its records."""
     failed = until.cancelled() or until.exception() is not None
     return heard.instead or Heard(None) if failed else heard
 
 
 class Unheard:
-    """The `Sink` of what nobody waits for."""
+    """Response sink that ignores the answer."""
 
     def may_go_on(self) -> bool:
-        """Leave it to a server that is still the same."""
+        """Refuse to send where the server's identity has changed."""
         return False
 
     def on_head(self, returned: Returned, length: int | None) -> None:
-        """Leave it."""
+        """Ignore the head."""
 
     def on_data(self, data: bytes) -> None:
-        """Leave it."""
+        """Ignore the body."""
 
     def on_end(self) -> None:
-        """Leave it."""
+        """Ignore the end."""
 
     def on_lost(self, why: Why, *, forwarded: bool) -> None:
-        """Leave it."""
+        """Ignore the failure."""

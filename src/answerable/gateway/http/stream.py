@@ -1,9 +1,8 @@
-"""An answer that is a stream of events: each judged, and passed on as it came.
+"""Body reader for an event stream: judges each event, and passes it on unchanged.
 
-Comments, ids and retry times pass; they are between client and server. An event that
-holds a message is read like any message. One that may not go on is left out, or another
-stands in its place. One that asks something of a person waits until that is on record, and
-whatever follows it waits behind it.
+Comments, ids and retry times pass unchanged. An event with a message is parsed like any
+message; one that may not pass is dropped or replaced. An event that requests an input
+of a person waits until the request is on record, and later events wait behind it.
 """
 
 from collections import deque
@@ -19,10 +18,10 @@ MAX_WAITING = 2 * MAX_EVENT  # bytes behind a record that is on its way to disk
 
 
 class Stream:
-    """A body of events.
+    """Body of server-sent events.
 
     Args:
-        relayed: The answer.
+        relayed: State of the answer.
     """
 
     def __init__(self, relayed: Relayed) -> None:
@@ -34,11 +33,10 @@ class Stream:
         relayed.outlet.begin(relayed.heading, relayed.session, None)
 
     def on_data(self, data: bytes) -> "Stream":
-        """Give the events that are whole now.
+        """Pass on the events that are complete.
 
         Raises:
-            Refused: One of them can be read in more ways than one, or in none; those
-                before it went on.
+            Refused: One of them is ambiguous or malformed; earlier ones were passed on.
         """
         passed: list[bytes] = []
         try:
@@ -51,7 +49,7 @@ class Stream:
         return self
 
     def on_end(self) -> None:
-        """Record what is known; an event that nothing closed is none."""
+        """Record the end of the call; an incomplete event is dropped."""
         self._is_whole = True
         if self._waiting:
             return
@@ -64,7 +62,7 @@ class Stream:
         relayed.outlet.done()
 
     def on_lost(self, refused: Refused) -> bool:
-        """Tell the client in an event of our own, and end the stream."""
+        """Send the error in an event of our own, and end the stream."""
         call = self._relayed.passage.call
         if call.kind is Kind.REQUEST and (
             self._waiting or self._relayed.passage.answer is None
@@ -75,7 +73,7 @@ class Stream:
         return True
 
     def _take(self, event: Event) -> bytes:
-        """Judge an event; the bytes that may go on at once."""
+        """Judge an event; return the bytes that may pass at once."""
         if event.data:
             heard = self._relayed.exchange.hear(self._relayed.passage, event.data)
             if heard.changed is not None:
@@ -93,7 +91,7 @@ class Stream:
         return b""
 
     def _recorded(self, _: Waits) -> None:
-        """Give what waited for a record, and what came after it."""
+        """Pass on the events that waited for a record."""
         if self._relayed.passage.ended:
             return
         passed = []
@@ -111,7 +109,7 @@ class Stream:
             self.on_end()
 
     def _passed(self, event: Event, heard: Heard) -> bytes:
-        """The bytes that go on for one event."""
+        """Return the bytes to pass on for one event."""
         if heard.back is not None:
             self._relayed.send_back(heard.back)
         if heard.data is event.data:
@@ -127,7 +125,7 @@ class Stream:
 
 
 def _spelled(data: bytes, type: bytes, id: bytes | None) -> bytes:
-    """Spell an event that is not the server's any more."""
+    """Format an event whose data was changed."""
     named = b"" if type == MESSAGE else b"event: %b\n" % type
     numbered = b"" if id is None else b"id: %b\n" % id
     return b"%b%bdata: %b\n\n" % (named, numbered, one_line(data))

@@ -1,8 +1,8 @@
-"""One request of a client, from its head until its call is on its way.
+"""Handler of one request, from its head until its call is sent.
 
-The caller is identified by the head alone, before a body is waited for. Then the body
-is read, decided on and recorded; what goes on waits for its record where that has to be
-on disk first. The answer goes from its `Relay` to the client's connection.
+The caller is authenticated by the head alone, before the body is awaited. Then the body
+is parsed, decided on and recorded; a call whose record must be durable first waits for
+the disk. A `Relay` sends the answer to the client's connection.
 """
 
 import asyncio
@@ -38,18 +38,18 @@ LISTEN = "subscriptions/listen"
 
 
 class Turn:
-    """Has one request answered.
+    """Handler of one HTTP request.
 
     Args:
-        line: The connection.
+        line: Connection of the client.
         opening: Head of the request.
 
     Attributes:
-        wants_body: The body of the request is what comes next.
-        early: The answer, where the head alone settled it; a body is dropped.
-        is_parked: Its body is not read until other calls of its caller have ended.
-        is_refused: The answer waits for no body, and ends the connection.
-        caller: Who is calling, None where that is not known (yet).
+        wants_body: The body of the request is awaited.
+        early: Reply that the head alone determined; the body is dropped.
+        is_parked: The body is not read until other calls of the caller have ended.
+        is_refused: The reply is sent without the body, and the connection closes.
+        caller: The authenticated caller; None so far.
     """
 
     __slots__ = (
@@ -73,7 +73,7 @@ class Turn:
         self._held = 0  # bytes of its body, where that is large
 
     def start(self) -> None:
-        """Find out by the head who is calling, or what the answer is if nobody."""
+        """Authenticate the caller by the head, or determine the reply."""
         head = self._head
         try:
             check_place(head, self._line.served)
@@ -89,16 +89,16 @@ class Turn:
         self.wants_body = True
 
     def misdirect(self) -> None:
-        """Another worker has to serve its caller, over another connection."""
+        """Reply that another worker has to serve the caller, over a new connection."""
         self.early = self._refusal(Refused(Why.MISDIRECTED))
 
     def refuse(self, why: Why) -> None:
-        """Answer with a refusal before its body is here."""
+        """Refuse the request before its body arrives."""
         self.early = self._refusal(Refused(why))
         self.is_refused = True
 
     def hold(self) -> None:
-        """Count a large body against its caller's bytes; wait where these are taken."""
+        """Reserve the bytes of a large body; wait where the caller has no more."""
         caller, size = self.caller, self._head.length
         if self.early is not None or caller is None or 0 <= size <= LARGE:
             return
@@ -110,14 +110,14 @@ class Turn:
             self._held = size
 
     def _hold_again(self) -> None:
-        """Bytes of its caller are free again."""
+        """Retry the reservation after other calls have released bytes."""
         if not self._over:
             self.hold()
             if not self.is_parked:
                 self._line.unparked()
 
     def body(self, data: bytes) -> None:
-        """Take the body: at once, or when it is the caller's turn."""
+        """Take the body: process it at once, or when it is the caller's turn."""
         self.wants_body = False
         door, caller = self._door, self.caller
         if self.early is None and caller is not None:
@@ -129,7 +129,7 @@ class Turn:
         self._take(data)
 
     def _take(self, data: bytes) -> None:
-        """Read, decide, record, and send it on."""
+        """Parse, decide, record, and send the call."""
         if self._over:
             return
         if self.early is None:
@@ -142,18 +142,18 @@ class Turn:
             self._answer(self.early)
 
     def broken(self, refused: Refused) -> None:
-        """The body cannot be read."""
+        """Reply to a body that cannot be read."""
         self._answer(self.early or self._refusal(refused))
 
     def gone(self) -> None:
-        """The client is gone: whether its call happens, it will never hear."""
+        """Abort the call of a client that is gone; its outcome is unknown."""
         if self._sending is not None and self._relay is not None:
             self._sending.abort()
             self._relay.end(Ending.UNKNOWN)
         self.over()
 
     def recheck(self) -> None:
-        """Cut the call where a kill forbids it now."""
+        """Cut the call where a revocation forbids it."""
         relay = self._relay
         exchange = self._door.exchange
         if relay is None or self._over:
@@ -164,7 +164,7 @@ class Turn:
         forwarded = self._sending is not None
         self._stop()
         relay.end(Ending.UNKNOWN if forwarded else Ending.WITHHELD)
-        if not key_holds:  # nothing shows any more who is called for
+        if not key_holds:  # the caller is no longer authenticated
             self._line.abort()
             return
         sent = relay.sent
@@ -176,7 +176,7 @@ class Turn:
             self._line.revoke(self._denial(sent.call, again))
 
     def over(self) -> None:
-        """The answer is given, or nobody waits for it."""
+        """Release everything: the reply is sent, or the client is gone."""
         if not self._over:
             self._over = True
             if self._held and self.caller is not None:
@@ -185,24 +185,24 @@ class Turn:
                 self._door.left(self._relay.passage.caller.principal)
             if self._expiry is not None:
                 self._expiry.cancel()
-            # They know this turn, too; a circle would stay until Python looks for it.
+            # They refer to this handler: a cycle would wait for garbage collection.
             self._relay = self._sending = None
 
     def pause(self) -> None:
-        """The client is slower than the server."""
+        """Stop reading the answer: the client is slower than the server."""
         self._paused = True
         if self._sending is not None:
             self._sending.pause()
 
     def resume(self) -> None:
-        """The client took what there was."""
+        """Continue reading the answer."""
         self._paused = False
         if self._sending is not None:
             self._sending.resume()
 
     @property
     def is_open_ended(self) -> bool:
-        """It is a stream that ends when either side leaves."""
+        """True for a stream that ends when either side leaves."""
         if self._relay is None:
             return False
         call = self._relay.sent.call
@@ -229,7 +229,7 @@ class Turn:
         return Early(json_heading(OK), body)
 
     async def _fetch(self, issuer: str) -> None:
-        """Fetch the keys of an issuer, and ask once more."""
+        """Fetch the keys of an issuer, and authenticate once more."""
         await self._door.callers.fetch(issuer)
         if self._over:
             return
@@ -241,7 +241,7 @@ class Turn:
         self._line.identified()
 
     def _session(self, call: Call, principal: str) -> str:
-        """The server's own session id, for which only its caller has a name."""
+        """Return the server's own session id, which only its caller can name."""
         said = session_of(self._head.fields, call.era)
         if not said:
             return ""
@@ -263,9 +263,9 @@ class Turn:
         self._pass(caller, call, data, shown)
 
     def _token(self, caller: Caller) -> str:
-        """The token that says who calls; empty where something else says so.
+        """Return the token that authenticated the caller; empty without one.
 
-        A process that is known by its socket may show anybody's.
+        A process that is known by its socket may send anybody's token.
         """
         said = self._head.fields.get("authorization", "") if caller.token_sha256 else ""
         return said.partition(" ")[2]
@@ -278,7 +278,7 @@ class Turn:
         data: bytes,
         token: str,
     ) -> None:
-        """Get what the server is to be shown, and go on; without it, deny."""
+        """Fetch the credential for the server, then send; without it, deny."""
         await credentials.get(caller, call.server, token)
         if self._over:
             return
@@ -293,7 +293,7 @@ class Turn:
     def _pass(
         self, caller: Caller, call: Call, data: bytes, shown: Credential | None
     ) -> None:
-        """Decide, record, and send it on."""
+        """Decide, record, and send the call."""
         door = self._door
         session = self._session(call, caller.principal)
         sent = Sent(call, data, self._opening.onward, session, caller.principal, shown)
@@ -311,7 +311,7 @@ class Turn:
             door.exchange.settle()
 
     def _go_on(self, begun: Passage, sent: Sent) -> None:
-        """Send on what was let through, at once or as soon as that is on disk."""
+        """Send an allowed call, at once or when its record is on disk."""
         door = self._door
         door.entered(begun.caller.principal)
         relay = Relay(
@@ -324,7 +324,7 @@ class Turn:
             begun.ticket.durable.add_done_callback(partial(self._recorded, relay))
 
     def _recorded(self, relay: Relay, durable: asyncio.Future[None]) -> None:
-        """The record is on disk, or never will be."""
+        """Send the call when its record is on disk; deny it when writing failed."""
         if durable.cancelled() or durable.exception() is not None:
             denied = self._door.exchange.unrecorded(relay.passage)
             if not self._over:
@@ -347,7 +347,7 @@ class Turn:
             self._end_with_token(relay)
 
     def _end_with_token(self, relay: Relay) -> None:
-        """End a stream when what its caller showed ends; a call runs to its end."""
+        """End a stream when the caller's token expires; a call runs to its end."""
         left = relay.passage.caller.expires - self._door.clock()
         if left > 0:  # also where the clock was set back meanwhile
             self._expiry = self._door.loop.call_later(left, self._end_with_token, relay)

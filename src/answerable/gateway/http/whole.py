@@ -1,6 +1,6 @@
-"""An answer that is one message: held while it is small, skimmed as it passes if not.
+"""Body readers for one message: buffered while small, else parsed while it streams.
 
-A list is held in any case, since items may be left out of it.
+A list is always buffered, since items may be removed from it.
 """
 
 from functools import partial
@@ -20,25 +20,25 @@ ERRORS = 400
 
 
 class Body(Protocol):
-    """How the body of one answer goes on."""
+    """Reader of the body of one answer."""
 
     def on_data(self, data: bytes) -> "Body":
-        """Take a piece; the reader of what follows it, or `Refused` is raised."""
+        """Take a piece; return the reader of the next one, or raise `Refused`."""
 
     def on_end(self) -> None:
-        """It is whole, or `Refused` is raised."""
+        """Take the end, or raise `Refused`."""
 
     def on_lost(self, refused: Refused) -> bool:
-        """It never will be; say whether that was told to the client already."""
+        """Take a failure; tell whether the client was told already."""
 
 
 class Whole:
-    """A body that is judged before a byte of it goes on.
+    """Body that is judged before a byte of it passes.
 
     Args:
-        relayed: The answer.
-        kind: Its media type, without parameters.
-        length: Its bytes, None where that was not said.
+        relayed: State of the answer.
+        kind: Media type, without parameters.
+        length: Bytes of the body; None where unknown.
     """
 
     __slots__ = ("_kind", "_length", "_parts", "_relayed", "_size")
@@ -51,10 +51,10 @@ class Whole:
         self._size = 0
 
     def on_data(self, data: bytes) -> Body:
-        """Take a piece.
+        """Buffer a piece.
 
         Raises:
-            Refused: It would be too much to hold.
+            Refused: The body is too large to buffer.
         """
         self._size += len(data)
         self._parts.append(data)
@@ -70,10 +70,10 @@ class Whole:
         return Passing(self._relayed, self._length).on_data(b"".join(self._parts))
 
     def on_end(self) -> None:
-        """Judge it, and give what may go on.
+        """Judge the message, and pass it on.
 
         Raises:
-            Refused: It can be read in more ways than one, or in none.
+            Refused: It is ambiguous or malformed.
         """
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         heard = self._judged(data)
@@ -83,11 +83,11 @@ class Whole:
             heard.until.add_done_callback(lambda until: self._recorded(heard, until))
 
     def on_lost(self, refused: Refused) -> bool:
-        """Nothing of it went on."""
+        """Report that nothing was passed on."""
         return False
 
     def _recorded(self, heard: Heard, until: Waits) -> None:
-        """What it asks of the client is on record, or never will be."""
+        """Pass on the message when the inputs that it requests are on record."""
         if not self._relayed.passage.ended:
             self._give(settled(heard, until))
 
@@ -107,7 +107,7 @@ class Whole:
                 return Heard(data)  # a page for people
             raise Refused(Why.REPLY_TYPE)
         if relayed.passage.call.kind is not Kind.REQUEST and not is_error:
-            return Heard(None)  # nothing is asked, so nothing is answered
+            return Heard(None)  # a notification has no answer
         try:
             return relayed.exchange.hear(relayed.passage, data)
         except Refused:
@@ -117,14 +117,15 @@ class Whole:
 
 
 class Passing:
-    """A body too large to hold, that is read as it passes.
+    """Body too large to buffer, parsed while it streams.
 
-    What it says is known with its last bracket, and so before that goes on. One that
-    asks inputs of a client has to be judged first, and is refused at this size.
+    Its summary is complete with the last bracket, and so before that is passed on. An
+    answer that requests inputs of a client has to be judged first, and is refused at
+    this size.
 
     Args:
-        relayed: The answer.
-        length: Its bytes, None where that was not said.
+        relayed: State of the answer.
+        length: Bytes of the body; None where unknown.
     """
 
     def __init__(self, relayed: Relayed, length: int | None) -> None:
@@ -134,10 +135,10 @@ class Passing:
         self._judged = self._begun = False
 
     def on_data(self, data: bytes) -> Body:
-        """Read a piece, then give it.
+        """Parse a piece, then pass it on.
 
         Raises:
-            Refused: It can be read in more ways than one, or in none.
+            Refused: The answer is ambiguous or malformed.
         """
         if self._judged:
             if data.strip(WHITE):
@@ -158,10 +159,10 @@ class Passing:
         return self
 
     def on_end(self) -> None:
-        """Record that it is whole.
+        """Record the end of the call.
 
         Raises:
-            Refused: It is cut short.
+            Refused: The answer is incomplete.
         """
         if not self._judged:
             raise Refused(Why.NOT_JSON)
@@ -169,7 +170,7 @@ class Passing:
         self._relayed.outlet.done()
 
     def on_lost(self, refused: Refused) -> bool:
-        """A part of it went on; where it ends, only a cut can say."""
+        """Truncate the reply: a part of it was passed on."""
         self._relayed.outlet.cut()
         return True
 

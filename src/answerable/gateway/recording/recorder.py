@@ -1,7 +1,7 @@
-"""The recorder of one worker: decisions and ends, numbered, on their way to disk.
+"""Recorder of one worker: numbers the records of decisions and ends.
 
 Everything here runs on the worker's event loop and touches memory only; the journal
-has it written.
+writes to disk.
 """
 
 import asyncio
@@ -27,16 +27,13 @@ MOST_SPELLED = 1024
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
-    """What the record of a decision is made of.
+    """Facts for the record of a decision.
 
     Attributes:
-        ticket: Its number, and what holds its call.
-        caller: Who asked.
-        call: What.
-        decision: What was decided.
-        body: The message.
-        shown: What the server is shown, None where that is nothing.
-        acted: The call as a baseline sees it, None where nobody watches.
+        ticket: Its number and the state of its call.
+        decision: The decision on it.
+        shown: Credential for the server; None where it gets none.
+        acted: Activity for the baseline; None where the agent is not watched.
     """
 
     ticket: Ticket
@@ -49,17 +46,17 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
 
 class Recorder(DoorRecorder):
-    """Records what one worker decides.
+    """Recorder of the decisions of one worker.
 
     Args:
         spool: Folder of all recorders' folders.
         worker: Number of the worker.
-        loop: Its event loop.
-        limits: Of the spool.
-        clock: Gives UTC nanoseconds.
+        loop: Event loop of the worker.
+        limits: Limits of the spool.
+        clock: Returns UTC nanoseconds.
 
     Attributes:
-        name: A new random one at each start; the first record names the one before.
+        name: Random name of this start; the first record names the previous one.
 
     Raises:
         EnvironmentRefused: The spool cannot be written.
@@ -91,15 +88,15 @@ class Recorder(DoorRecorder):
         """Record a decision before its call goes on.
 
         Args:
-            caller: Who asked.
-            call: What.
-            decision: What was decided.
-            body: The message; its digest is kept, and its size.
-            shown: What the server is shown, None where that is nothing.
-            acted: The call as a baseline sees it, None where nobody watches.
-            later: `settle` follows as soon as the call is on its way. Of a call that
-                waits for no disk the record is put together then, under the number
-                that it has by now; any other is recorded here.
+            caller: The verified caller.
+            call: The call.
+            decision: The decision on it.
+            body: The message; its digest and size are kept.
+            shown: Credential for the server; None where it gets none.
+            acted: Activity for the baseline; None where the agent is not watched.
+            later: `settle` follows as soon as the call is sent. The record of a call
+                that waits for no disk is encoded then, under the number that it has by
+                now; any other is recorded here.
 
         Returns:
             A ticket. Where its `durable` is a future, the call waits for it.
@@ -121,7 +118,7 @@ class Recorder(DoorRecorder):
         ticket = Ticket("", sequence, agent, decision.passes, durable, at)
         facts = Facts(ticket, caller, call, decision, body, shown, acted)
         if later and durable is None and decision.passes:
-            # All else of it was read from UTF-8; what cannot be spelled is not sent.
+            # The rest came from UTF-8; a caller that cannot be encoded fails here.
             self._spelled(caller)
             self._owed = facts
         else:
@@ -129,14 +126,14 @@ class Recorder(DoorRecorder):
         return ticket
 
     def settle(self) -> None:
-        """Make the record that was left for later; nothing is numbered before that."""
+        """Write the deferred record; no other record gets a number before."""
         owed = self._owed
         if owed is not None:
             self._owed = None
             self._put(owed)
 
     def _put(self, facts: Facts) -> None:
-        """Make the record of a decision, under the number of its ticket."""
+        """Write the record of a decision, under the number of its ticket."""
         ticket, spelled = facts.ticket, self._spelled
         sequence, at = ticket.sequence, ticket.at
         ticket.id = event_id(at, SOURCE, self.name, b"%d" % sequence).hex()
@@ -152,13 +149,13 @@ class Recorder(DoorRecorder):
         self.journal.write(record, ticket.agent, waits)
 
     def ended(self, ticket: Ticket, end: End) -> None:
-        """Record how a call ended; what is no longer owed is left out."""
+        """Record how a call ended, once."""
         if not ticket.passes:
             return
         if self._owed is not None:
             self.settle()
         ticket.passes = False
-        # Taken however full the spool is: calls in flight are few, and did happen.
+        # Written even to a full spool: calls in flight are few, and did happen.
         self.journal.put(
             Ended(*self.journal.next(), ticket.sequence, end), ticket.agent
         )
@@ -166,7 +163,7 @@ class Recorder(DoorRecorder):
     def refused(
         self, why: str, caller: Caller | None, server: str, method: str
     ) -> None:
-        """Count a request that was turned away before a decision."""
+        """Count a request that was refused before a decision."""
         agent = caller.agent if caller is not None else ""
         if self.journal.spent(agent):
             server = method = ""  # then it has one count for each reason
@@ -177,17 +174,17 @@ class Recorder(DoorRecorder):
 
 
 class Spelled:
-    """Encodes a caller or a decision once, however many records it stands in.
+    """Cache of encoded callers and decisions, by object identity.
 
-    They are frozen, and known by identity: what is remembered is kept, so that no other
-    object can have its place in memory.
+    They are frozen. The cache keeps each object, so that no other one can reuse its
+    address.
     """
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[object, msgspec.Raw]] = {}
 
     def __call__(self, what: Caller | Decision) -> msgspec.Raw:
-        """Encode it."""
+        """Return the encoded object."""
         found = self._known.get(id(what))
         if found is None:
             if len(self._known) >= MOST_SPELLED:
@@ -202,7 +199,7 @@ def act_of(
     shown: Credential | None = None,
     acted: Acted | None = None,
 ) -> Act:
-    """Give what a call does, without what it does it with."""
+    """Describe what a call does, without its arguments."""
     arguments = ""
     if call.arguments:
         arguments = hashlib.sha256(call.arguments).hexdigest()

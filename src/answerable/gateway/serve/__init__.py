@@ -1,1 +1,1 @@
-"""`serve`: a supervisor, its workers, and the listener of health and metrics."""
+"""Process tree of `serve`: a supervisor, its workers, and the status listener."""

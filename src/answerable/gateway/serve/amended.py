@@ -1,8 +1,8 @@
-"""What owners have signed, handed by the supervisor to its workers; and their asks.
+"""Signed statements of persons: watched by the supervisor, distributed to workers.
 
-A worker hears of every change, and one that starts begins with what stands by then.
-Where two persons break the glass everybody who watches the gateway sees it: in the log,
-in the metrics, and at every call that passes by it.
+A worker gets every change, and starts with the statements that are valid by then. A
+break-glass exception of two persons is visible in the log, in the metrics, and at every
+call that passes because of it.
 """
 
 import asyncio
@@ -22,18 +22,17 @@ from answerable.serving.requests import RequestWatch
 
 
 class OwnersWord:
-    """The amendments of a gateway.
+    """Distributor of policy exceptions, baselines and person requests to workers.
 
     Args:
         root: Folder of the store.
-        children: Its workers.
-        log: The supervisor's.
+        children: Processes of the workers.
+        log: Log of the supervisor.
 
     Attributes:
-        standing: What is in force.
-        baselines: Profiles that agents are held to.
-        requests: What persons asked agents for.
-        teller: Tells owners of asks.
+        standing: Policy exceptions in force.
+        requests: Requests of persons in force.
+        teller: Notifies owners of approval requests.
     """
 
     def __init__(self, root: Path, children: Sequence[Child], log: Log) -> None:
@@ -53,13 +52,13 @@ class OwnersWord:
         self.teller = Teller(self._amendments, self._untold)
 
     async def refresh(self) -> None:
-        """Look now."""
+        """Read the store once now."""
         await self._amendments.refresh()
         await self._baselines.refresh()
         await self._requests.refresh()
 
     async def keep_fresh(self) -> None:
-        """Look again and again, until cancelled."""
+        """Read the store periodically, until cancelled."""
         await asyncio.gather(
             self._amendments.keep_fresh(),
             self._baselines.keep_fresh(),
@@ -68,12 +67,12 @@ class OwnersWord:
 
     @property
     def broken_glass(self) -> int:
-        """How many break-glass amendments are in force."""
+        """Number of break-glass exceptions in force."""
         kind = AmendmentKind.BREAK_GLASS
         return sum(each.kind is kind for each in self.standing)
 
     async def close(self) -> None:
-        """Look and tell no more."""
+        """Stop watching and notifying."""
         await self.teller.close()
         await self._amendments.close()
         await self._baselines.close()
@@ -94,7 +93,7 @@ class OwnersWord:
                 self._tell("over", each)
 
     def _tell(self, what: str, amendment: Amendment) -> None:
-        # Not what it is for: that name was a caller's.
+        # Without the name of the tool, which a caller chose.
         fields: dict[str, Field] = {
             "id": amendment.id,
             "agent": amendment.agent,
@@ -133,7 +132,7 @@ class OwnersWord:
             child.say(Asking(standing))
         for each in standing:
             if each.id not in before:
-                # Not what it names: that is the person's.
+                # Without the values that it names, which are private.
                 self._log.info(
                     "request.in-force", id=each.id, agent=each.agent, until=each.until
                 )

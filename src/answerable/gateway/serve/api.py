@@ -1,7 +1,7 @@
-"""The listener of health, readiness and metrics: one GET a connection, then closed.
+"""HTTP listener for health, readiness and metrics: one GET per connection, then closed.
 
-It reads requests as the gateway does and has no other reader: what is served here is
-small, public to whoever may connect, and asked for every few seconds.
+It uses the request parser of the gateway: the answers are small, public to every client
+that may connect, and polled every few seconds.
 """
 
 import asyncio
@@ -25,13 +25,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer.
-
-    Attributes:
-        status: HTTP status.
-        kind: Media type.
-        body: Its body.
-    """
+    """HTTP answer."""
 
     status: int
     kind: str
@@ -42,17 +36,17 @@ Pages = Mapping[str, Callable[[], Awaitable[Page]]]
 
 
 def json_page(status: int, content: object) -> Page:
-    """Make a page of JSON."""
+    """Build an answer in JSON."""
     return Page(status, JSON, msgspec.json.encode(content) + b"\n")
 
 
 class Api(asyncio.Protocol):
-    """One connection.
+    """One connection of the status listener.
 
     Args:
-        pages: Path -> what makes its answer.
-        served: Names that the listener is called by; a page in a browser may not ask.
-        admission: Counts connections of this listener alone.
+        pages: Path -> function that builds its answer.
+        served: Accepted values of Host; requests from web pages are refused.
+        admission: Quotas for the connections of this listener alone.
     """
 
     def __init__(
@@ -66,7 +60,7 @@ class Api(asyncio.Protocol):
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Give the client its time: some for the first byte, more for the rest."""
+        """Admit the client and start its timeout for the first byte."""
         transport = cast(asyncio.Transport, transport)
         self._slot = self._admission.admit(self, address_of(transport))
         if self._slot is None:
@@ -91,7 +85,7 @@ class Api(asyncio.Protocol):
         self._late = asyncio.get_running_loop().call_later(seconds, self.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Answer the first request; there is no second one."""
+        """Answer the first request; later ones are ignored."""
         if self._answering is not None or self._transport is None:
             return
         if self._intake.is_between:
@@ -106,7 +100,7 @@ class Api(asyncio.Protocol):
             self._give(Page(first.wire.status, TEXT, b""))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """Release the connection's slot."""
         if self._late is not None:
             self._late.cancel()
         if self._slot is not None:

@@ -1,8 +1,8 @@
-"""Another door's process, kept beside the workers: started, heard, started anew.
+"""Companion process of another server: started with the workers, and restarted.
 
 It is a command of ours that prints a line `WHAT WHERE` for each of its listeners once
-they stand, closes its output, and ends when its input does. What it does is its own
-affair; the supervisor passes on a reload and the end.
+they are open, closes its output, and ends when its input does. The supervisor passes on
+a reload and the stop.
 """
 
 import asyncio
@@ -21,18 +21,17 @@ GRACE = 5.0  # seconds beyond those of the drain
 
 
 class Beside:
-    """One process.
+    """One companion process.
 
     Args:
-        name: What the log calls it.
-        argv: Its command.
-        log: The supervisor's.
-        again: Told where it can be reached whenever it was started anew.
+        name: Name in the log.
+        argv: Words of its command.
+        log: Log of the supervisor.
+        again: Called with its endpoints after each restart.
 
     Attributes:
-        name: Likewise.
-        listening: Where it can be reached: pairs (what, where).
-        restarts: How often it was started anew.
+        name: Name in the log.
+        listening: Its endpoints: pairs (what, where).
     """
 
     def __init__(
@@ -48,19 +47,19 @@ class Beside:
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._ready = False
-        self._stale = False  # told to reload while it started
+        self._stale = False  # a reload was requested while it started
         self._ending = False
 
     @property
     def is_ready(self) -> bool:
-        """Whether it listens."""
+        """True while it listens."""
         return self._ready
 
     async def open(self) -> None:
-        """Start it, and keep it running.
+        """Start the process, and restart it whenever it ends.
 
         Raises:
-            EnvironmentRefused: It does not come up; it said why itself.
+            EnvironmentRefused: It does not start; its own output says why.
         """
         if not await self._start():
             raise EnvironmentRefused(
@@ -69,9 +68,9 @@ class Beside:
         self._keeping = asyncio.create_task(self._keep())
 
     def reload(self) -> None:
-        """Have it read its configuration again; one that starts, once it listens.
+        """Make it reload its configuration; while it starts, once it listens.
 
-        Before that it may have read the last one, and a signal would end it.
+        Before that it may have read the previous file, and a signal would end it.
         """
         self._stale = not self._ready
         if self._process is not None and self._ready:
@@ -79,7 +78,7 @@ class Beside:
                 self._process.send_signal(signal.SIGHUP)
 
     async def end(self, seconds: float) -> None:
-        """Have it finish what is under way, and end; it is killed where it does not."""
+        """Stop it with SIGTERM after it has drained; kill it after a grace period."""
         self._ending = True
         if self._keeping is not None:
             self._keeping.cancel()
@@ -120,7 +119,7 @@ class Beside:
         return self._ready
 
     async def _keep(self) -> None:
-        """Start it whenever it is not there."""
+        """Restart the process whenever it has ended."""
         pause, began = SHORTEST, time.monotonic()
         while True:
             if self._process is not None:

@@ -1,4 +1,4 @@
-"""One worker as the supervisor sees it: started, heard, and started anew if it ends."""
+"""Worker process as the supervisor sees it: started, queried and restarted."""
 
 import asyncio
 import socket
@@ -30,7 +30,7 @@ from answerable.model.ask import Asked
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.log import Log
 
-ANSWER = 10.0  # seconds for a worker to do as it is told
+ANSWER = 10.0  # seconds for a worker to answer
 SHORTEST, LONGEST = 0.1, 10.0  # seconds between an end and the next start
 STEADY = 60.0  # seconds after which an end counts as the first
 GRACE = 5.0  # seconds beyond those of the drain
@@ -39,16 +39,13 @@ _NOTHING = Measured((), "")
 
 
 class Child:
-    """One worker.
+    """One worker process.
 
     Args:
-        number: From 0.
-        start: Makes what it is told first.
-        log: The supervisor's.
-        wants: Told of calls that were held back.
-
-    Attributes:
-        restarts: How often it was started anew.
+        number: Number of the worker, from 0.
+        start: Builds its start message.
+        log: Log of the supervisor.
+        wants: Called with each approval request.
     """
 
     def __init__(
@@ -75,14 +72,14 @@ class Child:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it serves."""
+        """True while it serves."""
         return self._ready.is_set()
 
     async def open(self) -> None:
-        """Start it, and keep it running.
+        """Start the process, and restart it whenever it ends.
 
         Raises:
-            EnvironmentRefused: It does not come up.
+            EnvironmentRefused: It does not start.
         """
         self._keeping = asyncio.create_task(self._keep())
         ready = asyncio.create_task(self._ready.wait())
@@ -93,7 +90,7 @@ class Child:
             raise EnvironmentRefused(refused.why, refused.hint)
 
     async def measure(self) -> Measured:
-        """Ask what it counted; what is known from before, where it does not answer."""
+        """Collect its metrics; return the last known ones where it does not answer."""
         report = await self._ask(Measure(), Measured)
         if isinstance(report, Measured):
             self._measured = report
@@ -101,9 +98,9 @@ class Child:
         return Measured(series, self._measured.alarm)
 
     async def take(self, policy: Policy) -> Refused | Taken | None:
-        """Have it decide by another policy; give why it does not, where it answers so.
+        """Apply another policy; return the refusal where the worker cannot.
 
-        One that has no process begins with whatever is in force by then: None.
+        A worker without a process starts with the current policy: None.
         """
         if self._channel is None:
             return None
@@ -116,7 +113,7 @@ class Child:
         return self._silent()
 
     async def attempt(self, policy: Policy) -> Refused | Tried | None:
-        """Have it say what another policy would have decided; None without a process."""
+        """Evaluate another policy on recent calls; None without a process."""
         report = await self._ask(Try(policy), Tried, Refused)
         if isinstance(report, Refused | Tried):
             return report
@@ -128,12 +125,12 @@ class Child:
         return Refused(f"worker {self._number} does not answer")
 
     def say(self, order: Amended | Baselined | Asking) -> None:
-        """Tell it what needs no answer; one that starts hears of it then."""
+        """Send an order that needs no answer."""
         if self._channel is not None:
             self._channel.say(order)
 
     async def end(self, seconds: float) -> None:
-        """Have it drain, and end; it is killed where it does not."""
+        """Drain and stop the worker; kill it after a grace period."""
         self._ending = True
         if self._channel is not None:
             self._channel.say(Drain())
@@ -148,7 +145,7 @@ class Child:
                 await self._process.wait()
 
     async def _keep(self) -> None:
-        """Start it whenever it is not there, until it is to end."""
+        """Restart the process whenever it has ended, until the supervisor stops it."""
         pause = SHORTEST
         while True:
             began = time.monotonic()
@@ -170,7 +167,7 @@ class Child:
             self.restarts += 1
 
     async def _run(self) -> int:
-        """Run one process from its start to its end."""
+        """Run one process from start to end."""
         ours, theirs = socket.socketpair()
         sockets = self._start(self._number).sockets
         handles = (theirs.fileno(), *(each.handle for each in sockets))
@@ -204,7 +201,7 @@ class Child:
         elif not self.is_ready and isinstance(report, Refused):
             self._refused = report
         elif isinstance(report, self._expected) and self._asked is not None:
-            # A late answer to an older question is of another kind, or as good.
+            # A late answer to an older order is of another type, or equivalent.
             self._asked.set_result(report)
             self._asked = None
         elif isinstance(report, Refused):
@@ -213,7 +210,7 @@ class Child:
     async def _ask(
         self, order: Measure | Policy | Try, *expected: type[Report]
     ) -> Report | None:
-        """Say something and wait for the answer; None where none comes."""
+        """Send an order and wait for its answer; None where none comes."""
         async with self._turns:
             if self._channel is None or not self.is_ready:
                 return None

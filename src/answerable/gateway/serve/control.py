@@ -1,7 +1,7 @@
-"""What a supervisor and a worker say to each other: one JSON object a line.
+"""Messages between supervisor and workers: one JSON object per line.
 
-Each worker has a pair of sockets to its supervisor alone. Where it ends without a
-farewell the other side is gone: a worker then drains and ends, too.
+Each worker has a socket pair to its supervisor. A closed socket means that the other
+side has ended: the worker then drains and ends, too.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ LIMIT = 16 * MAX_BYTES + 2 * MAX_RULES
 
 
 class Policy(msgspec.Struct, frozen=True, tag="policy"):
-    """What to decide by.
+    """Configuration and policies that a worker decides by.
 
     Attributes:
-        text: The configuration file, as the supervisor read it.
-        place: Its path.
-        folder: What its relative paths are taken from.
-        whole: Its policy is right; otherwise everything is denied.
+        text: Configuration file as the supervisor read it.
+        place: Path of the file.
+        folder: Folder that its relative paths refer to.
+        whole: The policy is valid; otherwise every call is denied.
         inventory: Ids of the agents that a scan has found.
-        rules: The Cedar policies, checked, as MessagePack and deflated; empty for none.
+        rules: Checked Cedar policies as MessagePack, deflated; empty for none.
     """
 
     text: bytes
@@ -49,7 +49,7 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
     rules: bytes = b""
 
     def cedar(self) -> CedarRules:
-        """The Cedar policies."""
+        """Decode the Cedar policies."""
         if not self.rules:
             return NO_RULES
         sent = msgspec.msgpack.decode(zlib.decompress(self.rules), type=_Sent)
@@ -61,20 +61,20 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
 
 
 class _Sent(msgspec.Struct, frozen=True):
-    """The same as `CedarRules`, of which each rule is still to be read."""
+    """`CedarRules` whose single rules are not decoded yet."""
 
     rules: tuple[msgspec.Raw, ...]
     digest: str
 
 
 class _Once:
-    """Has what many policies say the same in memory once: two sets are at a reload."""
+    """Interner of equal values: two policy sets are in memory during a reload."""
 
     def __init__(self) -> None:
         self._known: dict[object, object] = {}
 
     def rule(self, rule: CedarRule) -> CedarRule:
-        """Give a rule that shares what others say, too."""
+        """Return a rule that shares equal values with others."""
         return msgspec.structs.replace(
             rule,
             principal=self._of(rule.principal),
@@ -89,28 +89,22 @@ class _Once:
 
 
 class Try(msgspec.Struct, frozen=True, tag="try"):
-    """Say what a policy would have decided lately; it does not come into force.
-
-    Attributes:
-        policy: It.
-    """
+    """Order to evaluate a policy on recent calls without applying it."""
 
     policy: Policy
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):
-    """The first thing a worker hears.
+    """First message to a worker.
 
     Attributes:
-        worker: Its number, from 0.
-        workers: How many there are.
-        state: The gateway's own folder.
+        worker: Number of the worker, from 0.
+        state: State folder of the gateway.
         store: Folder of the store.
-        sockets: What it listens on.
-        policy: What to decide by.
-        amendments: What owners have signed, in force.
-        baselines: Profiles that agents are held to.
-        requests: What persons asked agents for.
+        sockets: Listening sockets that it inherits.
+        policy: Policy to decide by.
+        amendments: Policy exceptions in force.
+        requests: Requests of persons in force.
     """
 
     worker: int
@@ -125,53 +119,52 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
 
 
 class Amended(msgspec.Struct, frozen=True, tag="amended"):
-    """What owners have signed is something else from now on.
+    """Order to replace the policy exceptions.
 
     Attributes:
-        standing: All of it that is in force.
+        standing: All policy exceptions in force.
     """
 
     standing: tuple[Amendment, ...]
 
 
 class Baselined(msgspec.Struct, frozen=True, tag="baselined"):
-    """The profiles that agents are held to are others from now on.
+    """Order to replace the baselines.
 
     Attributes:
-        standing: All that are in force.
+        standing: All profiles in force.
     """
 
     standing: tuple[InForce, ...]
 
 
 class Asking(msgspec.Struct, frozen=True, tag="asking"):
-    """What persons asked agents for is something else from now on.
+    """Order to replace the requests of persons.
 
     Attributes:
-        standing: All requests that stand.
+        standing: All requests in force.
     """
 
     standing: tuple[Requested, ...]
 
 
 class Measure(msgspec.Struct, frozen=True, tag="measure"):
-    """Say what was counted."""
+    """Order to report metrics."""
 
 
 class Drain(msgspec.Struct, frozen=True, tag="drain"):
-    """Finish what is under way, and end."""
+    """Order to finish open calls, and end."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The worker listens."""
+    """Report that the worker listens."""
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """The worker cannot do as it was told.
+    """Report that the worker cannot execute an order.
 
     Attributes:
         why: One line for the operator.
-        hint: What to do next.
     """
 
     why: str
@@ -179,11 +172,11 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class Taken(msgspec.Struct, frozen=True, tag="taken"):
-    """A policy is in force.
+    """Report that a policy is in force.
 
     Attributes:
-        digest: Of it.
-        replayed: What it decides on the calls that were decided before it.
+        digest: Digest of the policy.
+        replayed: Result of its replay on recent calls.
     """
 
     digest: str
@@ -191,11 +184,11 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
 
 
 class Tried(msgspec.Struct, frozen=True, tag="tried"):
-    """What a policy would have decided.
+    """Report of a policy trial.
 
     Attributes:
-        digest: Of it.
-        replayed: What it decides on the calls that were decided lately.
+        digest: Digest of the policy.
+        replayed: Result of its replay on recent calls.
     """
 
     digest: str
@@ -203,11 +196,7 @@ class Tried(msgspec.Struct, frozen=True, tag="tried"):
 
 
 class Wants(msgspec.Struct, frozen=True, tag="wants"):
-    """A call was held back, and the agent's owner could let it pass.
-
-    Attributes:
-        asked: Which one.
-    """
+    """Report of a denied call that its agent's owner could allow."""
 
     asked: Asked
 
@@ -218,7 +207,6 @@ class Series(msgspec.Struct, frozen=True):
     Attributes:
         name: Name of the metric.
         labels: Values of its labels, in order.
-        value: Its value.
     """
 
     name: str
@@ -227,11 +215,10 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True, tag="measured"):
-    """What was counted.
+    """Report of metrics.
 
     Attributes:
-        series: Every time series.
-        alarm: What the disk refuses at present, empty where it takes everything.
+        alarm: Current disk error; empty while the disk accepts writes.
     """
 
     series: tuple[Series, ...]
@@ -243,7 +230,7 @@ Order = Start | Policy | Try | Amended | Baselined | Asking | Measure | Drain
 
 
 class Channel:
-    """One end of the pair."""
+    """One end of the socket pair."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -252,29 +239,29 @@ class Channel:
 
     @classmethod
     async def over(cls, pair: socket.socket) -> "Channel":
-        """Speak over a socket."""
+        """Open a channel over a socket."""
         pair.setblocking(False)
         return cls(*await asyncio.open_connection(sock=pair, limit=LIMIT))
 
     def say(self, said: Order | Report) -> None:
-        """Say something; where nobody listens any more, nothing happens."""
+        """Send a message; a closed channel drops it."""
         if not self._writer.is_closing():
             self._writer.write(msgspec.json.encode(said) + b"\n")
 
     async def orders(self) -> AsyncIterator[Order]:
-        """Yield what the supervisor says, until it is gone."""
+        """Yield the orders of the supervisor until it is gone."""
         decoder = msgspec.json.Decoder(Order)
         async for line in self._lines():
             yield decoder.decode(line)
 
     async def reports(self) -> AsyncIterator[Report]:
-        """Yield what the worker says, until it is gone."""
+        """Yield the reports of the worker until it is gone."""
         decoder = msgspec.json.Decoder(Report)
         async for line in self._lines():
             yield decoder.decode(line)
 
     def close(self) -> None:
-        """Say nothing more."""
+        """Close the channel."""
         self._writer.close()
 
     async def _lines(self) -> AsyncIterator[bytes]:

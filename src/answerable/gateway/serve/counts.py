@@ -1,7 +1,6 @@
-"""What one worker counts: decisions, ends, refusals, and how long calls took.
+"""Metrics of one worker: decisions, outcomes, refusals, and durations of calls.
 
-Counted where everything passes anyway, by the recorder, so that nothing is counted that
-is not recorded and the other way round.
+The recorder counts them, so that records and metrics agree.
 """
 
 import asyncio
@@ -34,7 +33,7 @@ BUCKET, SUM = f"{DURATION}_bucket", f"{DURATION}_sum"
 
 
 class _Times:
-    """Durations of one kind of call."""
+    """Duration histogram of one kind of call."""
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BOUNDS) + 1)
@@ -46,7 +45,7 @@ class _Times:
 
 
 class _Begun(msgspec.Struct, frozen=True):
-    """A call under way."""
+    """Open call."""
 
     at: int  # UTC nanoseconds
     caller: Caller
@@ -56,18 +55,18 @@ class _Begun(msgspec.Struct, frozen=True):
 
 
 class Counting(Recorder):
-    """A recorder that counts what it records, and hands on what is over.
+    """Recorder that counts its records and exports finished calls as spans.
 
     Args:
         spool: Folder of all recorders' folders.
         worker: Number of the worker.
-        loop: Its event loop.
-        limits: Of the spool.
-        spans: Where calls go that are over, None for nowhere.
-        log: Of the worker.
+        loop: Event loop of the worker.
+        limits: Limits of the spool.
+        spans: Exporter for finished calls; None for none.
+        log: Log of the worker.
 
     Attributes:
-        held_back: Hears of calls that do not go on, None for nobody.
+        held_back: Notified of denied calls; None for no notification.
     """
 
     def __init__(
@@ -89,10 +88,10 @@ class Counting(Recorder):
         self.held_back: HeldBack | None = None
 
     def _put(self, facts: Facts) -> None:
-        """Make the record of a decision, and count it."""
+        """Write the record of a decision, and count it."""
         super()._put(facts)
         ticket, call, decision = facts.ticket, facts.call, facts.decision
-        # A server that there is not is the caller's own word.
+        # The name of an unknown server is the caller's text.
         reason, effect = decision.reason, decision.effect
         server = "" if reason is Reason.UNKNOWN_SERVER else call.server
         self.counted[server, call.method, effect] += 1
@@ -106,7 +105,7 @@ class Counting(Recorder):
             self._hand_on(begun, ticket, begun.at, None)
 
     def _tell(self, server: str, facts: Facts) -> None:
-        """Count and tell of what is not simply allowed."""
+        """Count and report a decision other than a plain allow."""
         caller, call, decision = facts.caller, facts.call, facts.decision
         lets = decision.passes and decision.effect is not Effect.ALLOW
         if lets and decision.mode is Mode.SHADOW:
@@ -118,7 +117,7 @@ class Counting(Recorder):
             self._tell_break_glass(facts)
 
     def _tell_break_glass(self, facts: Facts) -> None:
-        """Tell of a call that passes because two persons said so: everybody may see."""
+        """Log a call that passes because of a break-glass exception."""
         self._log.error(
             "break-glass.used",
             decision=facts.ticket.id,
@@ -142,7 +141,7 @@ class Counting(Recorder):
             self._hand_on(begun, ticket, now, end)
 
     def close(self) -> None:
-        """Write what is left, send what is over, and end."""
+        """Write the rest, export the last spans, and close."""
         super().close()
         if self._spans is not None:
             self._spans.close()
@@ -158,7 +157,7 @@ class Counting(Recorder):
             self._spans.add(over)
 
     def series(self) -> Iterator[Series]:
-        """Give what was counted so far."""
+        """Yield all metrics."""
         for name, counter in (
             (DECISIONS, self.counted),
             (LEAKS, self._leaks),

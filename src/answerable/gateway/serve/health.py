@@ -1,4 +1,4 @@
-"""How a gateway does, and the pages that say so."""
+"""Health of a gateway, and the pages that report it."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from answerable.gateway.serve.metrics import (
 from answerable.model.replay import Replayed
 from answerable.serving.admission import AdmissionControl, full_warning
 
-# Other doors, as readers of this page call them.
+# Display names of the companion servers.
 _CALLED = {"sts": "token service", "decisions": "decision point"}
 
 LAG = 600.0  # seconds of evidence in the spool alone from which readiness warns
@@ -28,22 +28,22 @@ LAG = 600.0  # seconds of evidence in the spool alone from which readiness warns
 
 @dataclass(slots=True)
 class Health:
-    """What is known of a gateway as of now.
+    """Current state of a gateway.
 
     Attributes:
-        children: Its workers.
-        lacks_policy: The file's policy is wrong, and none was ever loaded.
-        reload_refused: Why the last reload was refused, empty where it was not.
-        ship_refused: Why the last shipping was refused, likewise.
-        shipped_at: When shipping did all its work last, monotonic seconds.
-        shipped: Events stored so far.
-        ending: It takes no new connections.
-        alarms: What the disk refuses, one for each worker that cannot record.
-        beside: Other doors' processes.
-        replayed: What the policy in force made of the calls before its reload.
-        owners: What owners have signed.
-        admission: Counts connections of these pages, None where nothing does.
-        warnings: Of what is under pressure, and served all the same.
+        children: Processes of the workers.
+        lacks_policy: The file's policy is invalid, and none was ever loaded.
+        reload_refused: Reason that the last reload failed; empty where it did not.
+        ship_refused: Reason that the last shipping failed; empty where it did not.
+        shipped_at: Time of the last complete shipping, monotonic seconds.
+        shipped: Number of events stored so far.
+        ending: New connections are refused.
+        alarms: Disk error of each worker that cannot record.
+        beside: Companion processes of other servers.
+        replayed: Replay result of the policy in force.
+        owners: Signed statements of persons.
+        admission: Quotas for connections to these pages; None for none.
+        warnings: Warnings that do not affect readiness.
     """
 
     children: Sequence[Child]
@@ -61,7 +61,7 @@ class Health:
     warnings: list[str] = field(default_factory=list)
 
     def pages(self) -> Pages:
-        """The pages, by path."""
+        """Map each path to its page."""
         return {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -69,7 +69,7 @@ class Health:
         }
 
     async def look(self) -> list[Measured]:
-        """Ask every worker."""
+        """Collect the metrics of every worker."""
         measured = [await child.measure() for child in self.children]
         self.alarms = [each.alarm for each in measured if each.alarm]
         sums = summed(each.series for each in measured)
@@ -88,7 +88,7 @@ class Health:
         return [full_warning(int(evicted), int(refused)), *behind]
 
     def _unshipped(self) -> list[str]:
-        """Warn of evidence that is in the spool for too long."""
+        """Warn where evidence has been in the spool alone for too long."""
         lag = time.monotonic() - self.shipped_at
         if lag < LAG:
             return []
@@ -96,7 +96,7 @@ class Health:
         return [f"evidence has not been shipped for {lag:.0f} s{why}"]
 
     def reasons(self) -> list[str]:
-        """Say why it is not ready; nothing where it is.
+        """List the reasons that the gateway is not ready; empty where it is.
 
         A refused reload keeps the gateway ready: the last good file is in force.
         """
@@ -126,7 +126,7 @@ class Health:
             "warnings": self.warnings,
             "reload_refused": self.reload_refused,
             "ship_refused": self.ship_refused,
-            # Without agents and rules: an agent of this host may read this, too.
+            # Without agents and rules: an agent on this host may read this page, too.
             "replayed": {
                 "calls": self.replayed.calls,
                 "would_have_denied": self.replayed.held_back,

@@ -1,4 +1,4 @@
-"""What one worker is made of, put together from a configuration, and changed by one."""
+"""Parts of one worker: assembled from a configuration, and replaced at a reload."""
 
 import asyncio
 import os
@@ -64,11 +64,11 @@ ROUND = 0.05  # seconds: several rounds of the loop
 
 
 class House:
-    """One worker's parts.
+    """Application of one worker.
 
     Attributes:
-        door: Where calls come in.
-        recorder: Where decisions go.
+        door: HTTP server for calls.
+        recorder: Recorder of decisions.
     """
 
     def __init__(
@@ -153,10 +153,10 @@ class House:
     async def open(
         cls, start: Start, log: Log, say: Callable[[Wants], None]
     ) -> "House":
-        """Put a worker together, and have it listen.
+        """Assemble a worker and start to listen.
 
         Raises:
-            AnswerableError: Something that it needs is not there, or is no good.
+            AnswerableError: Something that it needs is missing or invalid.
         """
         config = configured(start.policy)
         house = cls(start, config, log, say)
@@ -168,22 +168,22 @@ class House:
 
     @property
     def alarm(self) -> str:
-        """What the disk refuses at present, empty where it takes everything."""
+        """Current disk error; empty while the disk accepts writes."""
         return self.recorder.alarm
 
     @property
     def is_busy(self) -> bool:
-        """Whether a connection is open still."""
+        """True while a connection is open."""
         relays = self._peers is not None and self._peers.is_busy
         return bool(self.door.fronts) or relays
 
     @property
     def drains_for(self) -> int:
-        """Seconds that calls under way have left to end."""
+        """Seconds that open calls have to finish."""
         return self._config.limits.drain
 
     def series(self) -> Iterator[Series]:
-        """Give what was counted, and what is open."""
+        """Yield all metrics, of calls and of open connections."""
         yield from self.recorder.series()
         yield Series("answerable_connections", (), len(self.door.fronts))
         refused = self._credentials.refused
@@ -201,10 +201,10 @@ class House:
             yield Series(f"answerable_connections_{what}", (quota,), count)
 
     async def attempt(self, policy: Policy) -> tuple[str, Replayed]:
-        """Say what another policy would have decided lately, and change nothing.
+        """Evaluate another policy on recent calls, without applying it.
 
         Raises:
-            AnswerableError: It cannot be used.
+            AnswerableError: The policy cannot be used.
         """
         _, table = await self._read(policy)
         return table.policy, await decide_anew(self._authority, table, self._recent)
@@ -213,10 +213,10 @@ class House:
         """Decide by another configuration from the next call on.
 
         Returns:
-            Its digest, and what it decides on the calls before.
+            Its digest, and its replay result on recent calls.
 
         Raises:
-            AnswerableError: It cannot be used, and the present one stays.
+            AnswerableError: It cannot be used; the present one stays in force.
         """
         config, table = await self._read(policy)
         replayed = await decide_anew(self._authority, table, self._recent)
@@ -246,37 +246,37 @@ class House:
         return table.policy, replayed
 
     async def _read(self, policy: Policy) -> tuple[Config, Table]:
-        """Read and compile beside the calls: a large file takes a second."""
+        """Read and compile in a thread: a large file takes a second."""
         before = self._authority.table
-        # The most memory is taken with two sets in it; what no replay asks for of the
-        # one in force is made again where a call does.
+        # Two policy sets in memory are the peak: slices that the replay does not use
+        # are dropped, and compiled again when a call needs them.
         before.slices.keep(self._recent.requests())
         config = await asyncio.to_thread(configured, policy)
         return config, await asyncio.to_thread(_table, policy, config, before)
 
     def amend(self, standing: Standing) -> None:
-        """Allow what owners have signed from the next call on, and nothing else."""
+        """Replace the policy exceptions in force."""
         self._amendments.take(standing)
 
     def hold_to(self, standing: tuple[Baseline, ...]) -> None:
-        """Hold agents to these profiles from the next call on."""
+        """Replace the baselines in force."""
         self._behaviour.hold_to(standards(standing))
 
     def asked(self, standing: tuple[Requested, ...]) -> None:
-        """Let these requests explain from the next call on, and no others."""
+        """Replace the requests of persons in force."""
         self._requests.take(standing)
 
     def drain(self) -> None:
-        """Take no more connections; what is under way goes on."""
+        """Accept no more connections; open calls continue."""
         for serving in self._servings:
             serving.close()
         self.door.drain()
 
     async def close(self) -> int:
-        """Cut what is still open, and write what is left to record.
+        """Cut open connections, and write the remaining records.
 
         Returns:
-            How many connections were cut.
+            Number of connections that were cut.
         """
         cut = len(self.door.fronts)
         self.door.abort()
@@ -290,13 +290,13 @@ class House:
         self._credentials.close()
         for server in self._servers.values():
             server.close()
-        # What is cut tells so in the next round of the loop, and is recorded then.
+        # Cut connections report it in the next iteration of the loop.
         await asyncio.sleep(ROUND)
         self.recorder.close()
         return cut
 
     def _cut(self, _: Kills) -> None:
-        """End what kills forbid, before any other request is read."""
+        """Cut calls that a revocation forbids, before another request is read."""
         self._callers.refuse_keys(killed_keys(self._authority.kills))
         self.door.recheck()
 
@@ -352,16 +352,16 @@ class House:
 
 
 def configured(policy: Policy) -> Config:
-    """Read the configuration that a worker was handed.
+    """Parse the configuration in a worker's policy message.
 
     Raises:
-        UsageError: It has faults, which the supervisor had not seen.
+        UsageError: It has faults that the supervisor had not seen.
     """
     reading = read_config(policy.text, policy.place, policy.folder)
     config = reading.config
     if config is None or (policy.whole and not reading.holds_policy):
         raise UsageError(f"{policy.place}: not as the supervisor read it")
-    # Where the policy is wrong, nobody is an agent of it.
+    # An invalid policy has no agents.
     return config if policy.whole else replace(config, agents=())
 
 
@@ -376,7 +376,7 @@ def _inventory(policy: Policy) -> frozenset[AgentId]:
 def _upstreams(
     config: Config, kept: Collection[str], ticker: Ticker, met: MetAt
 ) -> dict[str, Pool | Command]:
-    """Make what leads to the servers, less those that are kept."""
+    """Build the upstreams of all servers, less those that are kept."""
     servers = tuple(each for each in config.servers if each.name not in kept)
     limits = config.limits
     try:

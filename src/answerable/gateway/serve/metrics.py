@@ -1,4 +1,4 @@
-"""What all workers counted, summed, in the text format of Prometheus."""
+"""Metrics of all workers, summed, in the text format of Prometheus."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ PRESSED = "answerable_connections_pressed"
 Sums = dict[tuple[str, tuple[str, ...]], float]
 
 COUNTERS = {
-    # Without reasons and modes: whoever may read this may be an agent of this host.
+    # Without reasons and modes: an agent on this host may read the metrics.
     DECISIONS: ("Decisions.", ("server", "mcp_method_name", "effect")),
     REFUSALS: ("Requests turned away before a decision.", ("why",)),
     WOULD_DENY: (
@@ -74,7 +74,7 @@ DURATION_LABELS = ("mcp_method_name", "error_type")
 
 
 def summed(workers: Iterable[Iterable[Series]]) -> Sums:
-    """Add up what several workers counted."""
+    """Sum the metrics of several workers."""
     sums: Sums = defaultdict(float)
     for worker in workers:
         for series in worker:
@@ -83,19 +83,19 @@ def summed(workers: Iterable[Iterable[Series]]) -> Sums:
 
 
 def summed_series(workers: Iterable[Iterable[Series]]) -> tuple[Series, ...]:
-    """Add up what several counted, as series."""
+    """Sum the metrics of several workers, as series."""
     return tuple(
         Series(name, labels, value) for (name, labels), value in summed(workers).items()
     )
 
 
 def lasting(series: Iterable[Series]) -> tuple[Series, ...]:
-    """Of a worker that ended, what goes on counting: no gauges."""
+    """Drop the gauges of a worker that has ended."""
     return tuple(each for each in series if each.name not in GAUGES)
 
 
 def render(sums: Sums) -> bytes:
-    """Write every metric; one that nothing was counted of is left out."""
+    """Format every metric; one without values is left out."""
     return generate_latest(_Collector(sums))
 
 
@@ -104,7 +104,7 @@ class _Collector(Collector):
     sums: Sums
 
     def collect(self) -> Iterator[Metric]:
-        """Give each family of metrics."""
+        """Yield each metric family."""
         for name, (says, labels) in COUNTERS.items():
             counter = CounterMetricFamily(name, says, labels=labels)
             for values, value in self._of(name):

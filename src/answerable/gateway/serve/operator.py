@@ -1,9 +1,9 @@
-"""The operator's socket: what is asked of a gateway that runs, by its own user.
+"""Operator socket: queries to a running gateway by its own user.
 
     STATE/operator.sock    one JSON line in, one out, then closed
 
-Only the gateway's own user and root are answered, as the kernel names them: what is
-said here names agents and rules.
+Only the gateway's own user and root get an answer (SO_PEERCRED): it names agents and
+rules.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ _answer: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
 
 
 def socket_at(state: Path) -> Path:
-    """Name the socket of the gateway with that state folder."""
+    """Return the path of the operator socket in a state folder."""
     return state / "operator.sock"
 
 
 class Operator:
-    """Answers its operator.
+    """Operator socket of a gateway.
 
     Args:
-        state: The gateway's own folder, which no other gateway holds.
-        attempt: Says what a policy would have decided.
+        state: State folder of the gateway, which no other one uses.
+        attempt: Evaluates a policy on recent calls.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Operator:
     async def at(
         cls, state: Path, attempt: Callable[[Policy], Awaitable[Said]]
     ) -> "Operator":
-        """Listen.
+        """Listen at the operator socket.
 
         Raises:
-            EnvironmentRefused: It cannot.
+            EnvironmentRefused: The socket cannot be bound.
         """
         operator = cls(state, attempt)
         operator._path.unlink(missing_ok=True)  # of one that was killed
@@ -69,7 +69,7 @@ class Operator:
         return operator
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening and remove the socket."""
         if self._server is not None:
             self._server.close()
         self._path.unlink(missing_ok=True)
@@ -88,10 +88,10 @@ class Operator:
 
 
 def ask(state: Path, policy: Policy) -> Tried:
-    """Ask the gateway that runs what a policy would have decided.
+    """Ask the running gateway for a policy trial.
 
     Raises:
-        EnvironmentRefused: None runs there, or it does not answer, or says why not.
+        EnvironmentRefused: No gateway runs there, or it does not answer or refuses.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:

@@ -1,4 +1,4 @@
-"""What to serve: the configuration as read, and where everything goes."""
+"""Serve plan: the configuration as read, and the folders in use."""
 
 import zlib
 from collections.abc import Mapping
@@ -26,13 +26,12 @@ BESIDE = 5  # ports from the web page to health and metrics
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one reading of the file asks for.
+    """Result of one reading of the configuration file.
 
     Attributes:
-        config: The configuration.
-        reading: What was made of the file, its faults included.
+        reading: Result of parsing the file, its faults included.
         store: Folder of the store.
-        policy: What workers decide by.
+        policy: Policy message for the workers.
     """
 
     config: Config
@@ -42,7 +41,7 @@ class Plan:
 
     @property
     def state(self) -> Path:
-        """The gateway's own folder."""
+        """State folder of the gateway."""
         return gateway_state(self.config, self.store)
 
     @property
@@ -56,7 +55,7 @@ class Plan:
 
     @property
     def fixed(self) -> Mapping[str, object]:
-        """What a running gateway cannot change, by what the file calls it."""
+        """Settings that only a restart can change, by their key in the file."""
         return {
             "listen": replace(
                 self.config.listen,
@@ -69,7 +68,7 @@ class Plan:
         }
 
     def with_policy(self, later: "Plan") -> "Plan":
-        """Take from a later plan what a running gateway can."""
+        """Take from a later plan the parts that a running gateway can change."""
         listen = self.config.listen
         config = replace(later.config, listen=listen, state=str(self.state))
         return Plan(config, later.reading, self.store, later.policy)
@@ -82,21 +81,22 @@ def read_plan(
     listen: str,
     before: CedarRules | None = NO_RULES,
 ) -> Plan:
-    """Read the configuration, and whom the store knows.
+    """Read the configuration, and the agents in the store.
 
-    A file of which the policy alone is wrong is a plan, too: of a gateway that denies.
+    A file with an invalid policy alone is a plan, too: for a gateway that denies every
+    call.
 
     Args:
-        place: The file.
-        store: As named on the command line, None where it was not.
-        usual: The store where nobody names one.
-        listen: Address for the API instead of the file's; empty for none.
-        before: The Cedar policies as they were read last; None leaves them unread.
+        place: Path of the file.
+        store: Store named on the command line; None without one.
+        usual: Default store.
+        listen: Address for the API in place of the file's; empty for none.
+        before: Cedar policies of the previous reading; None leaves them unread.
 
     Raises:
-        ConfigError: More than the policy is wrong.
-        UsageError: The file is not there, or the address is none.
-        EnvironmentRefused: It may not be read, or the store may not.
+        ConfigError: More than the policy is invalid.
+        UsageError: The file does not exist, or the address is none.
+        EnvironmentRefused: The file or the store may not be read.
     """
     if before is None:
         reading = read_file(place)
@@ -128,15 +128,14 @@ def _packed(rules: CedarRules) -> bytes:
             f"{MAX_RULES >> 20})",
             "write less of them, or with less in their conditions",
         )
-    # A large set is the same few words again and again; what passes through a worker's
-    # memory here stays its own.
+    # Large policy sets compress well, and a worker never returns the memory of a message.
     return zlib.compress(packed, level=1)
 
 
 def _listen_at(listen: Listen, text: str, web: bool) -> Listen:
-    """Have the API listen at an address, and the gateway at the next port.
+    """Make the API listen at an address, and the gateway at the next port.
 
-    Where there is a web page, that is at the address, and the API five ports on.
+    With a web page, the page gets that address, and the API a port five higher.
     """
     address = parse_address(text)
     if address is None or not is_loopback(address.host):

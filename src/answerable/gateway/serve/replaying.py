@@ -1,4 +1,4 @@
-"""A replay in a worker that goes on serving: a few calls between one and the next."""
+"""Policy replay in a serving worker: a few calls per iteration of the event loop."""
 
 import asyncio
 
@@ -13,12 +13,12 @@ AT_ONCE = 8  # calls decided anew in one round: the next call waits half a milli
 
 
 async def decide_anew(authority: Authority, table: Table, recent: Recent) -> Replayed:
-    """Say what another policy decides on the last calls.
+    """Evaluate another policy on the recent calls.
 
     Args:
-        authority: Decides by what is in force.
+        authority: Decides by the policy in force.
         table: The other policy.
-        recent: The last calls.
+        recent: Buffer of recent calls.
     """
     loop = asyncio.get_running_loop()
     replay = Replay(authority, table, recent.requests(), recent.left_out)

@@ -1,9 +1,9 @@
-"""Spans and durations of calls, to a collector (OTLP over HTTP), beside the calls.
+"""OpenTelemetry export of spans and durations (OTLP over HTTP), off the path of calls.
 
-Names are those of OpenTelemetry's semantic conventions for MCP and GenAI. A call leaves
-a tuple here; a thread makes spans of them twice a second. What a collector is too slow
-for is left out, the oldest first. A trace that the caller names is linked, and never a
-parent: it is the caller's word.
+Names follow OpenTelemetry's semantic conventions for MCP and GenAI. A call leaves a
+tuple here; a thread turns them into spans twice a second. The queue is bounded and
+drops its oldest entries. A trace that the caller names becomes a link, never a parent:
+it is the caller's claim.
 """
 
 import logging
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 EVERY = 0.5  # seconds
 MOST = 10_000
 PATIENCE = 2.0  # seconds for the collector to take what it is sent
-QUIET = 60.0  # seconds between two complaints
+QUIET = 60.0  # seconds between two log lines about failures
 # Of `mcp.server.operation.duration`, as the conventions advise.
 BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 
@@ -43,16 +43,14 @@ _SCOPE = "answerable.gateway"
 
 
 class Over(NamedTuple):
-    """A call that is over.
+    """Finished call.
 
     Attributes:
-        caller: Who called.
-        call: What.
-        decision: What was decided.
-        decision_id: Id of the record.
+        decision: The decision on it.
+        decision_id: Id of its record.
         began: UTC nanoseconds.
         ended: UTC nanoseconds.
-        end: How it ended, None where it was held back.
+        end: Its outcome; None where it was held back.
         trace: `traceparent` as the caller sent it, empty without one.
     """
 
@@ -67,7 +65,7 @@ class Over(NamedTuple):
 
     @property
     def error(self) -> str:
-        """Value of `error.type`, empty where there is none."""
+        """Value of `error.type`, empty without an error."""
         if self.end is None:
             return self.decision.reason.value
         return "" if self.end.outcome is Ending.COMPLETED else self.end.outcome.value
@@ -100,7 +98,7 @@ def trace_of(body: bytes) -> str:
 
 
 def attributes_of(over: Over) -> Mapping[str, str | int]:
-    """Give the attributes of a span."""
+    """Return the attributes of a span."""
     call, decision = over.call, over.decision
     said: dict[str, str | int] = {
         "mcp.method.name": call.method,
@@ -127,11 +125,11 @@ def attributes_of(over: Over) -> Mapping[str, str | int]:
 
 
 class Spans:
-    """Sends spans of calls, and how long they took.
+    """Exporter of spans and durations of calls.
 
     Args:
         otlp: URL of the collector.
-        log: Told where it does not take them.
+        log: Log for failures of the collector.
 
     Raises:
         UsageError: The extra `otel` is not installed.
@@ -177,11 +175,11 @@ class Spans:
         self._thread.start()
 
     def add(self, over: Over) -> None:
-        """Take a call that is over; cheap, and never blocks."""
+        """Queue a finished call; cheap, and never blocks."""
         self._waiting.append(over)
 
     def close(self) -> None:
-        """Send what is left, for a few seconds at most."""
+        """Export the rest, for a few seconds at most."""
         self._ended.set()
         self._thread.join()
         self._traces.shutdown()
@@ -231,14 +229,14 @@ def _links(trace: str) -> "list[Link]":
 
 
 class _Complaints(logging.Handler):
-    """Tells of a collector that does not take what it is sent, now and then."""
+    """Log handler that reports exporter failures at most once a minute."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(logging.WARNING)
         self._log, self._last = log, -QUIET
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Name the complainer; its text may hold what was sent."""
+        """Log the name of the logger alone; its text may hold exported data."""
         now = time.monotonic()
         if now - self._last >= QUIET:
             self._last = now

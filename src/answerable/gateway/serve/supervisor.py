@@ -1,8 +1,8 @@
-"""The supervisor: binds, starts workers, keeps them, and ends them in order.
+"""Supervisor of `serve`: binds sockets, and starts, restarts and stops workers.
 
-No call goes through it. It owns the listening sockets, the last good reading of the
-file, the shipping of evidence, and the answers about health; workers that lose it
-finish what is under way, and end.
+No call passes through it. It owns the listening sockets, the last good reading of the
+file, the shipping of evidence, and the status pages; workers that lose it finish their
+open calls, and end.
 """
 
 import asyncio
@@ -52,17 +52,15 @@ LOOK = 2.0  # seconds between two looks at how workers do
 
 
 class Supervisor:
-    """One `serve`.
+    """Process supervisor of one gateway.
 
     Args:
-        plan: What to serve.
-        read: Reads the configuration again, given the policies that were read last.
-        log: Its own.
-        beside: Commands of other doors' processes to keep, by what the log calls them,
-            in the order in which they start.
+        read: Reads the configuration again, given the policies of the last reading.
+        log: Log of the supervisor.
+        beside: Commands of companion processes by name, in the order of their start.
 
     Attributes:
-        listening: Where it can be reached: pairs (what, where).
+        listening: Endpoints: pairs (what, where).
     """
 
     def __init__(
@@ -108,18 +106,18 @@ class Supervisor:
         self._shipping: asyncio.Task[None] | None = None
 
     async def run(self, ready: Callable[["Supervisor"], None]) -> None:
-        """Serve until told to end.
+        """Serve until a signal stops it.
 
         Args:
             ready: Called once every worker listens.
 
         Raises:
-            EnvironmentRefused: Something cannot be used, or a worker does not come up.
+            EnvironmentRefused: Something cannot be used, or a worker does not start.
         """
         self._hear_signals()
         make_store(self._plan.store)
         with claim(self._plan.state, self._plan.store):
-            # A kill that cannot be read is no start.
+            # Without readable revocations the gateway does not start.
             KillList(self._plan.store, self._plan.state).read()
             try:
                 self._owners.teller.use(
@@ -159,12 +157,12 @@ class Supervisor:
             self._bound.append(bound)
             self.listening.append(("gateway", bound.url or f"unix:{listener.unix}"))
         for each in self._beside:
-            # First: workers ask the token service for its keys.
+            # First: workers fetch the keys of the token service.
             await each.open()
             self.listening += each.listening
         together = [each.name for each in self._beside]
         if "sts" in together:
-            # The key that signs and the calls that it lets pass: one user, one machine.
+            # Signing key and gateway on one machine and one user: for evaluation only.
             self._log.warning("serve.for-evaluation", together=[*together, "gateway"])
         await asyncio.gather(*(child.open() for child in self._children))
         served = Served(frozenset(hosts_of(where)))
@@ -176,7 +174,7 @@ class Supervisor:
         try:
             self._operator = await Operator.at(self._plan.state, self._attempt)
         except EnvironmentRefused as error:
-            # Calls go on without it; `gateway try` finds nobody.
+            # Calls continue without it; only `gateway try` fails.
             self._log.warning("operator.not-listening", why=error.message)
         shown = [at for what, at in self.listening if what != LINK]
         self._log.info("serve.ready", listening=shown)
@@ -204,7 +202,7 @@ class Supervisor:
     # A file that changed.
 
     async def _reload(self) -> None:
-        """Put the file in force as it is now; where it is wrong, the last one stays."""
+        """Apply the file as it is now; an invalid one leaves the last in force."""
         for each in self._beside:
             each.reload()
         async with self._reloading:
@@ -226,7 +224,7 @@ class Supervisor:
         return serving_at(self.listening, refused)
 
     async def _take(self, plan: Plan) -> str:
-        """Have every worker take a plan; give why not, where one refuses."""
+        """Apply a plan in every worker; return the reason where one refuses."""
         if not plan.policy.whole:
             raise ConfigError(plan.config.place, plan.reading.faults)
         webhook = self._owners.teller.made(plan.config.asks)
@@ -266,7 +264,7 @@ class Supervisor:
         async with self._reloading:
             return await attempt(self._children, policy)
 
-    # What goes on beside.
+    # Background tasks.
 
     async def _look_now_and_then(self) -> None:
         told: list[str] = []
@@ -280,7 +278,7 @@ class Supervisor:
     async def _ship_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(SHIP)
-            # What is begun goes on, whoever waits for it.
+            # A shipping that has begun continues when this task is cancelled.
             self._shipping = asyncio.create_task(self._ship(behind=True))
             await asyncio.shield(self._shipping)
 
@@ -324,7 +322,7 @@ class Supervisor:
 
 
 def new_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Give the link of a page that was started anew, as the first one is lost."""
+    """Return the sign-in link of a restarted page."""
     return [each for each in listening if each[0] == LINK]
 
 
@@ -333,16 +331,16 @@ def serve(
     ready: Callable[[list[tuple[str, str]]], None],
     beside: Callable[[Plan], Mapping[str, Sequence[str]]] = lambda _: {},
 ) -> None:
-    """Serve what a configuration asks for, until told to end.
+    """Run a gateway until a signal stops it.
 
     Args:
-        read: Reads it, given the policies that were read last.
-        ready: Told where the gateway can be reached, once it can; and of each link
-            that lets somebody in at a page that was started anew.
-        beside: Gives the commands of other doors' processes to keep, by name.
+        read: Reads the configuration, given the policies of the last reading.
+        ready: Called with the endpoints once they are open, and with each sign-in link
+            of a restarted page.
+        beside: Returns the commands of companion processes by name.
 
     Raises:
-        AnswerableError: It cannot be read, or cannot be served.
+        AnswerableError: The configuration cannot be read, or cannot be served.
     """
     notifier = Notifier.of_environment(os.environ)
     plan = read(NO_RULES)

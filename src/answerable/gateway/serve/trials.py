@@ -1,4 +1,4 @@
-"""Trials: another policy, decided by every worker on what was asked lately."""
+"""Policy trials: another policy, evaluated by every worker on its recent calls."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ Answers = Sequence[Refused | Taken | Tried | None]
 
 
 async def attempt(children: Sequence[Child], policy: Policy) -> Tried | Refused:
-    """Have every worker say what a policy would have decided; it is not in force."""
+    """Evaluate a policy in every worker without applying it."""
     answers = [await child.attempt(policy) for child in children]
     refused = first_refusal(answers)
     if refused is not None:
@@ -22,19 +22,19 @@ async def attempt(children: Sequence[Child], policy: Policy) -> Tried | Refused:
 
 
 def first_refusal(answers: Answers) -> Refused | None:
-    """Give why a policy is not taken, None where every worker can take it."""
+    """Return the first refusal of a worker; None where all accept."""
     return next((each for each in answers if isinstance(each, Refused)), None)
 
 
 def sum_of(answers: Answers) -> Replayed:
-    """Add up what the workers found; one that just started has nothing to decide."""
+    """Sum the replay results of the workers; a new worker has none."""
     return together(
         each.replayed for each in answers if isinstance(each, Taken | Tried)
     )
 
 
 def sentence(replayed: Replayed) -> str:
-    """Say in a few words what a policy would have done."""
+    """Summarize a replay in one line."""
     said = f"would have denied {replayed.held_back} of {replayed.calls} calls"
     others = [
         *([f"let {replayed.let_through} pass"] if replayed.let_through else []),
@@ -44,7 +44,7 @@ def sentence(replayed: Replayed) -> str:
 
 
 def lines(replayed: Replayed) -> list[str]:
-    """Say whose calls turn, and by which rules; a line for those that turn alike."""
+    """Describe changed decisions by agent and rule, one line for equal ones."""
     more = [f"{replayed.more} more"] if replayed.more else []
     return [*map(_line, replayed.turned), *more]
 

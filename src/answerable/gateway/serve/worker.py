@@ -1,8 +1,8 @@
-"""One worker: a process with an event loop, a policy, and a recorder of its own.
+"""Worker process: an event loop, a policy, and a recorder of its own.
 
     python -m answerable.gateway.serve.worker HANDLE
 
-HANDLE is the socket to the supervisor, inherited. Everything else it hears from there.
+HANDLE is the inherited socket to the supervisor, which sends everything else.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ LOOK = 0.1  # seconds between two looks at what is still under way
 
 
 async def run(handle: int) -> int:
-    """Work until told to drain, or until the supervisor is gone."""
+    """Serve until the supervisor orders a drain, or is gone."""
     channel = await Channel.over(socket.socket(fileno=handle))
     orders = channel.orders()
     start = await anext(orders, None)
@@ -52,7 +52,9 @@ async def run(handle: int) -> int:
         channel.say(Refused(error.message, error.hint))
         return 1
     for each in start.sockets:
-        os.close(each.handle)  # it has its own: what is open here would still listen
+        os.close(
+            each.handle
+        )  # the worker has duplicated it; this one would still listen
     del start  # a large policy is kept once, compiled
     _settle()
     channel.say(Ready())
@@ -68,9 +70,9 @@ async def run(handle: int) -> int:
 
 
 def _settle() -> None:
-    """Have the collector look at calls alone, and seldom.
+    """Freeze the objects of the start: garbage collection scans only later ones.
 
-    What is made at the start lives as long as the process, and a call leaves no cycles.
+    They live as long as the process, and a call leaves no cycles.
     """
     gc.collect()
     gc.freeze()
@@ -104,10 +106,10 @@ async def _answered(house: House, order: Policy | Try) -> Taken | Tried | Refuse
 
 
 async def _drain(house: House, log: Log) -> None:
-    """Let what is under way end, up to a limit; then cut it, and write what is left."""
+    """Wait for open calls up to a limit; then cut them, and write the rest."""
     until = time.monotonic() + house.drains_for
     house.drain()
-    # Nobody tells when the last connection has closed.
+    # No event signals that the last connection has closed.
     while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(LOOK)
     cut = await house.close()
@@ -118,7 +120,7 @@ def main() -> int:
     """Run one worker, as the supervisor starts it."""
     import uvloop
 
-    # The terminal's own signals are the supervisor's to hear.
+    # The terminal's signals are for the supervisor.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     return uvloop.run(run(int(sys.argv[1])))
