@@ -1,1 +1,1 @@
-"""What servers are shown in place of the caller's token, and that it never comes back."""
+"""Credentials for servers in place of the caller's token, and their leak filter."""

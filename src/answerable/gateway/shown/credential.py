@@ -1,4 +1,4 @@
-"""A credential that a server is shown: how it goes out, and what is known of it."""
+"""Credential to present to a server: its encoding, and its facts for the record."""
 
 import string
 from collections.abc import Mapping
@@ -7,24 +7,24 @@ import msgspec
 
 from answerable.gateway.shown.leaks import Leaks
 
-LEAST = 8  # characters; a shorter one is in an answer by accident
+LEAST = 8  # characters; a shorter one occurs in answers by accident
 _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """What a server is shown.
+    """Credential to present to a server.
 
     Attributes:
-        identity: Who the server takes the call to be from: our token service and the
-            agent, or the credential itself (`cred:fp/...`).
-        digest: What tells it from others on record, hex: SHA-256 of a token, a keyed
-            fingerprint of what somebody may have chosen.
+        identity: Principal that the server sees: our token service and the agent, or
+            the credential itself (`cred:fp/...`).
+        digest: Digest for the record, hex: SHA-256 of a token, a keyed fingerprint of a
+            secret that a person may have chosen.
         jti: Id of a token, empty without one.
-        renewal: NumericDate from which another one is got.
-        until: NumericDate from which it is shown no more.
-        leaks: Finds it in what comes back.
-        field: The field of the request that carries it; empty for a command.
-        environment: What carries it to a command; empty for a URL.
+        renewal: NumericDate from which it is renewed.
+        until: NumericDate from which it is no longer used.
+        leaks: Patterns that find it in answers.
+        field: HTTP field that carries it; empty for a command.
+        environment: Variables that carry it to a command; empty for a URL.
     """
 
     identity: str
@@ -42,5 +42,5 @@ class Credential(msgspec.Struct, frozen=True):
 
 
 def is_fit(secret: str) -> bool:
-    """Say whether a text can stand in a field or a variable as it is, and end nothing."""
+    """Tell whether a secret can be sent unchanged in a field or a variable."""
     return len(secret) >= LEAST and _VISIBLE.issuperset(secret)

@@ -94,6 +94,7 @@ def _html_decoded(data: bytes) -> bytes:
 
 
 def _occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
+    """Tell whether a pattern occurs."""
     return next(pattern.finditer(data), None) is not None
 
 

@@ -1,9 +1,10 @@
-"""Credentials that an operator keeps for servers: read beside the calls, shown to all.
+"""Cache of operator credentials for servers, read in the background.
 
-A file is looked at every second and read again when it changes. What a command wrote is
-got anew when a fifth of its life is left. What cannot be got any more is shown to the
-end of its life; a file that is gone or open to others, for five seconds. What its server
-refused is got anew by the next call; where nothing comes of that, it is shown as before.
+A file is checked every second and read again when it changes. The output of a command
+is renewed when a fifth of its lifetime is left. A credential that cannot be renewed is
+used to the end of its lifetime; one whose file is gone or open to others, for five
+seconds. A credential that its server rejected is renewed by the next call; where that
+does not help, it is used as before.
 """
 
 import asyncio
@@ -21,11 +22,9 @@ from answerable.model.errors import AnswerableError
 from answerable.model.ids import fingerprint_credential_id, minted_credential_id
 from answerable.model.upstream_credential import UpstreamCredential
 
-LOOK = 1.0  # seconds between two looks
-RENEWED_AT = 0.8  # of its life
-WITHDRAWN = (
-    5.0  # seconds that one is shown when its file is no good: it may be replaced
-)
+LOOK = 1.0  # seconds between two checks
+RENEWED_AT = 0.8  # of its lifetimetime
+WITHDRAWN = 5.0  # seconds that one is used when its file is invalid: it may be replaced
 FIRST_PATIENCE, LAST_PATIENCE = 1.0, 30.0  # seconds after a failure
 FOREVER = float("inf")
 
@@ -35,13 +34,13 @@ Tell = Callable[[str, str, str], None]
 
 @dataclass(slots=True, eq=False)
 class _Kept:
-    """What is known of one server's."""
+    """Cached credential of one server."""
 
     source: UpstreamCredential
     shown: Credential | None = None
-    aside: Credential | None = None  # refused by its server, until it is got anew
+    aside: Credential | None = None  # rejected by its server, until it is renewed
     stamp: Stamp = ()
-    why: str = ""  # what was told of it last, empty where it is good
+    why: str = ""  # last reported failure, empty where it is valid
     patience: float = 0.0
     not_before: float = 0.0
     reading: asyncio.Future[None] | None = None
@@ -49,12 +48,12 @@ class _Kept:
 
 
 class Held:
-    """Keeps what servers are shown, for one worker.
+    """Operator credentials of the servers, for one worker.
 
     Args:
-        clock: Gives the time as a NumericDate.
-        fingerprint: Gives the keyed fingerprint of a secret, hex; beside the calls.
-        tell: Is told (event, server, why) of what an operator should know.
+        clock: Returns the time as a NumericDate.
+        fingerprint: Returns the keyed fingerprint of a secret, hex; called in a thread.
+        tell: Called with (event, server, reason) for the operator.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Held:
         self._anew = Anew(clock)
 
     def swap(self, servers: tuple[Server, ...]) -> None:
-        """Hold what other servers are shown; what stays is got anew, and shown so far."""
+        """Apply another configuration; unchanged credentials are kept and renewed."""
         before = self._kept
         self._kept = {
             each.name: _Kept(each.credential) for each in servers if each.credential
@@ -83,24 +82,24 @@ class Held:
         return server in self._kept
 
     def find(self, server: str) -> Credential | None:
-        """Give what a server is shown, None where there is none or none that lasts."""
+        """Return the credential of a server; None where it is missing or expired."""
         kept = self._kept[server]
         shown = kept.shown
         return None if shown is None or self._clock() >= shown.until else shown
 
     def identity(self, server: str) -> str:
-        """Name whom a server sees a call come from, empty while nobody can tell."""
+        """Return the principal that a server sees; empty while it is unknown."""
         kept = self._kept[server]
         if kept.source.command:
             return minted_credential_id(server)
         return kept.shown.identity if kept.shown is not None else ""
 
     def refuse(self, server: str, shown: Credential) -> bool:
-        """Have it got anew, as its server refused what it was shown.
+        """Schedule a renewal, since the server rejected the credential.
 
         Returns:
-            Whether that is done; not where it is another by now, or a moment after the
-            last time.
+            Whether it is scheduled; not where another one is in use by now, or shortly
+            after the last time.
         """
         kept = self._kept.get(server)
         if kept is None or kept.shown is None or kept.shown.digest != shown.digest:
@@ -115,11 +114,11 @@ class Held:
 
     @property
     def refused(self) -> int:
-        """How many of them could not be got when that was tried last."""
+        """Number of credentials whose last renewal failed."""
         return sum(bool(kept.why) for kept in self._kept.values())
 
     async def get(self, server: str) -> None:
-        """Read it once for all who wait; `find` then gives what came."""
+        """Read the credential once for all waiting calls; `find` then returns it."""
         kept = self._kept.get(server)
         if kept is None:
             return
@@ -129,16 +128,16 @@ class Held:
             await self._read(server, kept)
 
     async def keep_fresh(self) -> None:
-        """Read what is due before it is asked for, until cancelled."""
+        """Renew credentials before they are needed, until cancelled."""
         while True:
             for server, kept in self._kept.items():
-                # A command takes its time, and a disk may: others are looked at then.
+                # A command or a disk may be slow: the others are checked meanwhile.
                 if kept.look is None or kept.look.done():
                     kept.look = asyncio.create_task(self._look(server, kept))
             await asyncio.sleep(LOOK)
 
     def close(self) -> None:
-        """End the commands that run."""
+        """Kill the running commands."""
         self._groups.close()
 
     async def _look(self, server: str, kept: _Kept) -> None:
@@ -157,7 +156,7 @@ class Held:
         done = asyncio.get_running_loop().create_future()
         kept.reading = done
         try:
-            # Before it is read: what changes meanwhile is read once more.
+            # Before reading: a file that changes meanwhile is read again.
             if kept.source.file:
                 kept.stamp = await asyncio.to_thread(stamp, kept.source)
             got = await asyncio.to_thread(self._got, kept.source)
@@ -170,7 +169,7 @@ class Held:
             done.set_result(None)
 
     def _got(self, source: UpstreamCredential) -> tuple[str, str]:
-        """Get a secret, and its fingerprint."""
+        """Read a secret, and compute its fingerprint."""
         secret = read(source, self._groups)
         return secret, self._fingerprint(secret)
 
@@ -201,7 +200,7 @@ class Held:
         now = self._clock()
         kept.patience = min(max(FIRST_PATIENCE, kept.patience * 2), LAST_PATIENCE)
         kept.not_before = now + kept.patience
-        # That it was refused may have been about one call, and it is all there is.
+        # The rejection may have concerned one call, and there is no other credential.
         kept.shown, kept.aside = kept.aside or kept.shown, None
         if kept.shown is not None and not kept.source.command:
             until = min(kept.shown.until, now + WITHDRAWN)

@@ -1,10 +1,9 @@
-"""Finds what a server was shown in what it gives back, as that passes.
+"""Leak filter: finds the server's credential in its answer while it streams.
 
-Nothing is held but what could be the beginning of a secret: a few bytes, and only where
-a piece ends in the midst of one. The text is decoded, layer by layer, and each encoding
-of the secret is searched for by itself: that is several times faster on large bodies
-than one automaton for all of them, whose prefilter fails on base64 (decision 0024 has
-the figures).
+Only a possible beginning of a secret is buffered: a few bytes, where a piece ends in
+the middle of one. The text is decoded, layer by layer, and each encoding of the secret
+is searched by itself: that is several times faster on large bodies than one automaton
+for all of them, whose prefilter fails on base64 (decision 0024 has the figures).
 """
 
 from answerable.gateway.shown.escapes import (
@@ -23,13 +22,13 @@ _SHORT = 4  # bytes that a beginning is looked for by
 
 
 class Leaks:
-    """What to look for.
+    """Search patterns for the secrets of one server.
 
     Args:
         tails: Ends of the secrets, the newest first.
 
     Attributes:
-        clean: The last head that none of them stood in.
+        clean: Last head that contained none of them.
     """
 
     def __init__(self, tails: tuple[str, ...]) -> None:
@@ -53,13 +52,13 @@ class Leaks:
         return "Leaks()"
 
     def after(self, secret: str) -> "Leaks":
-        """Look for a newer secret, too; one that is not shown any more may be cached."""
+        """Add a newer secret; an older one may still be in a server's cache."""
         tail = secret[-WINDOW:]
         before = tuple(each for each in self._tails if each != tail)
         return Leaks((tail, *before[: REMEMBERED - 1]))
 
     def is_in(self, data: bytes) -> bool:
-        """Say whether one of them stands in it, whole."""
+        """Tell whether a text contains a secret."""
         if not self._spelled:
             return False
         # Not `any`: this is run for every answer.
@@ -74,7 +73,7 @@ class Leaks:
         return False
 
     def begun(self, data: bytes) -> int:
-        """Count the bytes at the end that may be the beginning of one.
+        """Count the bytes at the end that may be the beginning of a secret.
 
         Where escapes are among them it is an upper bound, of `LONGEST` bytes for each
         character.
@@ -108,11 +107,7 @@ NONE = Leaks(())
 
 
 class Watch:
-    """Reads one answer.
-
-    Args:
-        leaks: What to look for.
-    """
+    """Leak filter of one answer."""
 
     __slots__ = ("_held", "_leaks")
 
@@ -121,24 +116,24 @@ class Watch:
         self._held = b""
 
     def head(self, returned: Returned) -> None:
-        """Read what goes on of the head.
+        """Check the forwarded fields of the head.
 
         Raises:
-            Refused: What was shown stands in it.
+            Refused: They contain the credential.
         """
         leaks = self._leaks
         if returned is leaks.clean:
-            return  # a server says the same each time, and that is read once
+            return  # the same head was checked before
         session = (returned.session or "").encode("latin-1")
         if leaks.is_in(returned.heading.spelled) or leaks.is_in(session):
             raise Refused(Why.CREDENTIAL)
         leaks.clean = returned
 
     def feed(self, data: bytes) -> bytes:
-        """Take a piece; give what may go on of it and of what was held.
+        """Take a piece; return the bytes that may pass.
 
         Raises:
-            Refused: What was shown stands in it.
+            Refused: It contains the credential.
         """
         if self._held:
             data = self._held + data
@@ -153,13 +148,13 @@ class Watch:
         return data[:-begun]
 
     def rest(self) -> bytes:
-        """Give what was held: nothing follows that would make it a secret."""
+        """Return the buffered bytes: no further ones can complete a secret."""
         held, self._held = self._held, b""
         return held
 
 
 def _begun(tail: bytes, spelled: bytes) -> int:
-    """Count the bytes at the end that begin one spelling, if they are 4 or more."""
+    """Count the bytes at the end that begin one encoding, if they are 4 or more."""
     start = spelled[:_SHORT]
     at = tail.find(start, max(0, len(tail) - len(spelled) + 1))
     while at >= 0:

@@ -1,7 +1,7 @@
-"""Where an operator keeps a credential: a file, the output of a command, a variable.
+"""Sources of an operator's credential: a file, the output of a command, a variable.
 
-All of it blocks, and so runs beside the calls. What goes wrong is told in words of ours:
-no text of a file or a program is among them.
+All of it blocks, and so runs in a thread. Error messages contain no text of a file or a
+program.
 """
 
 import os
@@ -25,37 +25,37 @@ Stamp = tuple[int, ...]
 
 
 class Unshown(AnswerableError):  # noqa: N818 - says what becomes of the credential
-    """There is no credential to show; the message says why in one line."""
+    """Credential that is unavailable; the message states the reason in one line."""
 
 
 def stamp(source: UpstreamCredential) -> Stamp:
-    """Say by what a file is known to be the same; empty where it is not there."""
+    """Return a file's device, inode, size and times; empty where it does not exist."""
     try:
         facts = os.stat(source.file)
     except OSError:
         return ()
-    # What its mode or owner became says whether it may still be used.
+    # A change of mode or owner also changes the last one.
     return (
         facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns,
     )  # fmt: skip
 
 
 class Groups:
-    """Commands that run, so that they can be ended with us."""
+    """Process groups of running commands, to be killed at the end."""
 
     def __init__(self) -> None:
         self._leaders: set[int] = set()
         self._lock = Lock()
 
     def add(self, leader: int) -> None:
-        """One runs, as the leader of its process group."""
+        """Register the leader of a process group."""
         with self._lock:
             self._leaders.add(leader)
 
     def end(self, leader: int) -> None:
-        """End one with all that it started.
+        """Kill one process group.
 
-        Its number is nobody else's as long as it is not waited for.
+        The pid is not reused as long as its leader is not reaped.
         """
         with self._lock:
             if leader in self._leaders:
@@ -64,20 +64,20 @@ class Groups:
                     os.killpg(leader, signal.SIGKILL)
 
     def close(self) -> None:
-        """End all of them."""
+        """Kill all process groups."""
         for leader in list(self._leaders):
             self.end(leader)
 
 
 def read(source: UpstreamCredential, groups: Groups) -> str:
-    """Get a secret from where it is kept.
+    """Read a secret from its source.
 
     Args:
-        source: Where that is.
-        groups: Is told of a command while it runs.
+        source: Configured source.
+        groups: Registry of the command while it runs.
 
     Raises:
-        Unshown: It is not there, or it cannot be shown as it is.
+        Unshown: It does not exist, or cannot be sent as it is.
     """
     try:
         data = _data(source, groups)
@@ -102,7 +102,7 @@ def _data(source: UpstreamCredential, groups: Groups) -> bytes:
 
 
 def _of_file(path: str) -> bytes:
-    # A pipe that nobody writes to would have us wait for ever.
+    # A pipe without a writer would block for ever.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(file, "rb") as opened:
         facts = os.fstat(opened.fileno())
@@ -114,9 +114,9 @@ def _of_file(path: str) -> bytes:
 
 
 def _is_open(facts: os.stat_result) -> bool:
-    """Say whether anybody but us can read a file, or could have written it.
+    """Tell whether other users can read a file, or could have written it.
 
-    One of root's may be open to a group: it was given to ours.
+    A file of root may be readable by our group.
     """
     owner, mode = facts.st_uid, facts.st_mode
     if owner == os.geteuid():
@@ -125,13 +125,13 @@ def _is_open(facts: os.stat_result) -> bool:
 
 
 def _of_command(argv: tuple[str, ...], groups: Groups) -> bytes:
-    """Run a command in a clean environment; what it writes, within bounds."""
+    """Run a command in a clean environment, and return its bounded output."""
     running = subprocess.Popen(  # noqa: S603 - the operator's own words
         argv,
         bufsize=0,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # nobody knows what it writes there
+        stderr=subprocess.DEVNULL,  # it may contain the secret
         env=clean_environment(),
         cwd="/",
         process_group=0,
@@ -171,7 +171,7 @@ def _wait(pid: int, until: float) -> None:
 
 
 def _poll(handle: int, until: float) -> None:
-    """Wait until there is something to hear of; `select` knows no high handles."""
+    """Wait until a descriptor is readable; `select` has no high descriptors."""
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     if not poll.poll(max(until - time.monotonic(), 0) * 1000):

@@ -1,12 +1,12 @@
-"""Encodings of a secret that are searched for where a server gives it back: pure.
+"""Encodings of a secret to search in a server's answer.
 
 The secret as it is, in hexadecimal, and in base64 of either alphabet at each of three
-places within what was encoded. Escapes of JSON, URLs and HTML are no encodings here:
+offsets in the encoded text. Escapes of JSON, URLs and HTML are no encodings here:
 `escapes` decodes them before the search. A server that wants to hide the secret can
 encode it in other ways.
 
-Of a long secret the last 64 bytes are searched for: without them the rest is of no use,
-and a secret that was cut short at its beginning is found, too.
+For a long secret the last 64 bytes are searched: without them the rest is useless, and
+a secret that was cut at its beginning is found, too.
 """
 
 import base64
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from answerable.gateway.shown.escapes import decoded_layers, without_backslashes
 
 WINDOW = 64  # bytes
-SHORT = 6  # bytes; less than that is in an answer by accident
+SHORT = 6  # bytes; shorter ones occur in answers by accident
 
 # Characters of base64 that are shared with the text before the secret.
 _SHARED = (0, 2, 3)
@@ -26,9 +26,6 @@ def spellings(secret: str) -> tuple[bytes, ...]:
 
     A secret with escapes of its own, such as a URL with `%40` in its password, is
     searched for as it is and as the layers below them.
-
-    Args:
-        secret: Visible ASCII.
     """
     data = secret.encode("ascii")
     tails = {data[-WINDOW:], *(each[-WINDOW:] for each in decoded_layers(data))}

@@ -1,10 +1,11 @@
-"""Tokens that servers are shown: got from the token service, for the caller of a call.
+"""Cache of tokens for servers, exchanged at the token service for the caller of a call.
 
-A server that has an `audience` is shown a token that our token service gave for it,
-under the caller's delegation. It is asked for once for each delegation and server, and
-renewed when a fifth of its life is left, beside the calls. While the service is away,
-what is kept serves to its end, and no longer. What a server refused is asked for anew by
-the next call of that delegation; where nothing comes of that, it serves as before.
+A server with an `audience` gets a token that our token service issued for it, under the
+caller's delegation. It is requested once for each delegation and server, and renewed in
+the background when a fifth of its lifetime is left. While the service is down, a cached
+token is used to its end, and no longer. A token that its server rejected is requested
+again by the next call of that delegation; where that does not help, it is used as
+before.
 """
 
 import asyncio
@@ -30,9 +31,9 @@ from answerable.serving.issuers.fetching import Place, ask
 
 PATH = "/gateway/token"
 MAX_ANSWER = 64 * 1024  # bytes
-MAX_KEPT = 4096  # credentials; the longest unused goes first
-RENEWED_AT = 0.8  # of its life
-SPARED = 5  # seconds of its life in which none is shown any more: it has a way to go
+MAX_KEPT = 4096  # tokens; the least recently used one is evicted
+RENEWED_AT = 0.8  # of its lifetimetime
+SPARED = 5  # seconds before its expiry in which a token is no longer used
 PATIENCE = 1.0  # seconds after a failure before it is asked again, for the same call
 
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
@@ -50,12 +51,12 @@ _ANSWER = msgspec.json.Decoder(_Answer, strict=True)
 
 
 class Tokens:
-    """Keeps the tokens that servers are shown, for one worker.
+    """Tokens for the servers of one worker.
 
     Args:
-        config: Says which servers are shown one, and where the service is.
-        clock: Gives the time as a NumericDate.
-        spawn: Has something done beside the calls.
+        config: Names the audiences, and the token service.
+        clock: Returns the time as a NumericDate.
+        spawn: Starts a background task.
     """
 
     def __init__(
@@ -67,18 +68,18 @@ class Tokens:
         self._clock, self._spawn = clock, spawn
         self._kept: OrderedDict[Key, Credential] = OrderedDict()
         self._failed: dict[Key, float] = {}  # until when it is not asked again
-        self._aside: dict[Key, Credential] = {}  # refused, until another one comes
+        self._aside: dict[Key, Credential] = {}  # rejected, until renewed
         self._anew = Anew(clock)
         self._asking: dict[Key, asyncio.Future[None]]
         self.swap(config)
 
     def swap(self, config: Config) -> None:
-        """Ask as another configuration says from now on; what is kept is not shown."""
+        """Apply another configuration; cached tokens are no longer used."""
         self._audiences: Mapping[str, str] = {
             server.name: server.audience for server in config.servers if server.audience
         }
         self._place, self._iss = place_of(config), config.sts.url if config.sts else ""
-        # None is shown any more, and all are still looked for in what comes back.
+        # They are no longer used, and still searched in answers.
         for key, kept in self._kept.items():
             self._kept[key] = replace(kept, until=0.0)
         self._asking = {}
@@ -86,20 +87,20 @@ class Tokens:
         self._failed.clear()
 
     def needs(self, server: str) -> bool:
-        """Say whether a server is shown a token."""
+        """Tell whether a server gets a token."""
         return server in self._audiences
 
     def identity(self, caller: Caller) -> str:
-        """Name the principal that a server sees a call of a caller come from."""
+        """Return the principal that a server sees for a caller."""
         return f"{self._iss}/{caller.agent}"
 
     def find(self, caller: Caller, server: str, token: str) -> Credential | None:
-        """Give what is kept for a call, None where there is none or none that lasts.
+        """Return the cached token for a call; None where it is missing or expired.
 
         Args:
-            caller: Of the call.
-            server: Where it goes.
-            token: The caller's own; what is renewed is asked for with it.
+            caller: Caller of the call.
+            server: Destination of the call.
+            token: The caller's own token, for a renewal.
         """
         key = _key(caller, server)
         kept, now = self._kept.get(key), self._clock()
@@ -111,16 +112,16 @@ class Tokens:
         return kept
 
     def in_force(self, caller: Caller, server: str) -> Credential | None:
-        """Give what is kept for a caller, None where that is none or none that lasts."""
+        """Return the cached token; None where it is missing or expired."""
         kept = self._kept.get(_key(caller, server))
         return None if kept is None or self._clock() >= kept.until else kept
 
     def refuse(self, caller: Caller, server: str, shown: Credential) -> bool:
-        """Have another one asked for, as a server refused the one that it was shown.
+        """Schedule a new request, since the server rejected the token.
 
         Returns:
-            Whether that is done; not where there is another by now, or a moment after
-            the last time.
+            Whether it is scheduled; not where another one is in use by now, or shortly
+            after the last time.
         """
         key = _key(caller, server)
         kept = self._kept.get(key)
@@ -133,10 +134,10 @@ class Tokens:
         return True
 
     async def get(self, caller: Caller, server: str, token: str) -> None:
-        """Ask the service, once for all who wait; `find` then gives what came.
+        """Request a token, once for all waiting calls; `find` then returns it.
 
-        Where a reload came meanwhile, what was asked for before it is forgotten, and it
-        is asked for anew.
+        After a reload in the meantime the answer is dropped, and the token is requested
+        again.
         """
         asked = None
         while asked is not self._audiences and self.needs(server):
@@ -173,7 +174,7 @@ class Tokens:
             self._aside.pop(gone, None)
 
     def _rests(self, key: Key) -> bool:
-        """Say whether the service said no a moment ago."""
+        """Tell whether the last request failed a moment ago."""
         now = self._clock()
         if len(self._failed) > MAX_KEPT:
             self._failed = {
@@ -202,7 +203,7 @@ class Tokens:
 
 
 def place_of(config: Config) -> Place | None:
-    """Find the unix socket of the token service, where the kernel names us to it."""
+    """Return the unix socket of the token service, where the kernel identifies us."""
     listen = config.sts.listen if config.sts else ()
     unix = next((each.unix for each in listen if each.unix), "")
     return Place(f"http://localhost{PATH}", unix=unix) if unix else None
@@ -215,7 +216,7 @@ def _key(caller: Caller, server: str) -> Key:
 def _credential(
     answer: _Answer, identity: str, now: float, leaks: Leaks
 ) -> Credential | None:
-    """Take an answer; a token that asks for a proof is none that we could show."""
+    """Build the credential from an answer; a sender-constrained token is unusable."""
     token = answer.access_token
     if answer.token_type.lower() != "bearer" or not is_fit(token):
         return None
@@ -232,7 +233,7 @@ def _credential(
 
 
 def _jti(token: str) -> str:
-    """Read the id of a token that our own service gave, for the record alone."""
+    """Read the id of a token of our own service, for the record alone."""
     try:
         payload = admit(token).payload
     except TokenRefused:

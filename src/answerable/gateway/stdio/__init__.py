@@ -1,1 +1,1 @@
-"""MCP over standard streams: in front of a client, and behind the gateway."""
+"""MCP over standard streams: wrapper for a client, and servers by command."""

@@ -1,7 +1,7 @@
-"""What a message needs over HTTP that it has not on a line: the fields around it.
+"""HTTP fields for a message that came on a line.
 
-Which arguments a server wants to have mirrored, too (`x-mcp-header`), only the schema of
-its tool says; a server that insists refuses the call.
+Arguments that a server wants mirrored, too (`x-mcp-header`), are known only from its
+tool's schema; a server that requires them refuses the call.
 
 Sources: 2026-07-28 basic/transports/streamable-http "Request Metadata" and "Value
 Encoding"; 2025-11-25 basic/transports "Protocol Version Header".
@@ -29,11 +29,11 @@ PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
 def fields_of(call: Call, version: str) -> Mapping[str, str]:
-    """Give the fields that go with a message.
+    """Return the fields for a message.
 
     Args:
         call: The message.
-        version: What an older session agreed on, empty before it has.
+        version: Revision that an older session negotiated, empty before that.
     """
     if not call.era.is_modern:
         named = "" if call.era is Era.UNNAMED else call.era.value
@@ -49,14 +49,14 @@ def fields_of(call: Call, version: str) -> Mapping[str, str]:
 
 
 def _encoded(name: str) -> str:
-    """Spell a name so that every reader of a field reads the same."""
+    """Encode a name so that every field parser reads the same."""
     if PLAIN.fullmatch(name) and not ENCODED.fullmatch(name):
         return name
     return f"=?base64?{base64.b64encode(name.encode()).decode()}?="
 
 
 def agreed(answer: bytes) -> str:
-    """The revision that an answer to `initialize` settles; empty where it is none."""
+    """Return the revision in an answer to `initialize`; empty where there is none."""
     try:
         result = read_message(answer, ANSWER_DEPTH).result
         found = {} if result is None else members(answer, result)

@@ -1,13 +1,13 @@
-"""A server that we run: messages go in as lines, and lines come out for whom they are.
+"""Server over standard streams: writes messages as lines, routes the lines it reads.
 
 | line | goes to |
 |---|---|
 | response | the request with its id |
 | progress | the request with its token |
-| of a subscription | the request that listens |
-| other, and requests | the stream of the session, else the newest request under way |
+| message of a subscription | the request that listens |
+| other message, and requests | the stream of the session, else the newest open request |
 
-A line that cannot be read, or is for nobody, goes nowhere and is told of.
+A line that is malformed or has no receiver is dropped and reported.
 """
 
 import asyncio
@@ -37,19 +37,19 @@ from answerable.serving.wire.refusals import Refused, Why
 MAX_LINE = 16 * 1024 * 1024
 MAX_UNREAD = 8 * 1024 * 1024  # bytes that a server may leave unread
 MAX_OPEN = 4096  # requests, with those that were given up and never answered
-IDLE = 600.0  # seconds from one look at whether it is used to the next
+IDLE = 600.0  # seconds between two checks for use
 PROGRESS = "notifications/progress"
 CANCELLED = "notifications/cancelled"
 
 
 class _Error(msgspec.Struct, gc=False):
-    """What decides on the status of an error."""
+    """Error member that determines the HTTP status."""
 
     code: int = 0
 
 
 class _Glance(msgspec.Struct, gc=False):
-    """What tells whose a line is. Its reader will read it strictly; we need not."""
+    """Members that determine the receiver of a line, which parses it strictly."""
 
     id: Id | None = None
     method: str | None = None
@@ -60,31 +60,29 @@ _glance = msgspec.json.Decoder(_Glance)
 
 
 class Told(Protocol):
-    """Who is told what becomes of a child."""
+    """Listener of a server process."""
 
     def idle(self, child: "Child") -> None:
-        """Nobody has asked it anything for long."""
+        """Handle a server that has had no request for long."""
 
     def ended(self, child: "Child", code: int) -> None:
-        """It ended, with this exit code."""
+        """Handle the exit of a server, with its exit code."""
 
     def stray(self, why: Why) -> None:
-        """It wrote a line that goes to nobody."""
+        """Handle a line without a receiver."""
 
 
 class Child:
-    """A process, as an `Upstream`.
+    """Server process as an `Upstream`.
 
     Args:
-        loop: The event loop.
-        program: What to run.
-        told: Who is told of it.
-        session: Session that it is; empty without one.
+        told: Listener of the process.
+        session: Session that the process serves; empty without one.
 
     Attributes:
-        session: Session that it is.
-        served: It has answered something.
-        deadline: When to look whether it is idle.
+        session: Session that the process serves; empty without one.
+        served: The process has answered something.
+        deadline: Time of the next check for use.
 
     Raises:
         OSError: It cannot be run.
@@ -112,7 +110,7 @@ class Child:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nobody waits for anything of it."""
+        """True while no request or stream is open."""
         return not self._open and self._stream is None
 
     def send(self, sent: Sent, sink: Sink) -> Sending:
@@ -122,7 +120,7 @@ class Child:
         if sent.call.kind is Kind.OPEN:
             self._loop.call_soon(self._listen, under_way)
         elif self.process.input.size > MAX_UNREAD or len(self._open) >= MAX_OPEN:
-            # What is not read, or never answered, is not kept for ever.
+            # Unread input and unanswered requests are bounded.
             self._loop.call_soon(lambda: under_way.lose(Why.LATE, forwarded=False))
         elif under_way.is_request:
             self._ask(under_way, sent.body)
@@ -131,14 +129,14 @@ class Child:
         return under_way
 
     def late(self) -> None:
-        """Look whether anybody has asked it anything since the last look."""
+        """Report the server as idle if it had no request since the last check."""
         self.deadline = self._loop.time() + IDLE
         if not self._used and self._any() is None:
             self._told.idle(self)
         self._used = False
 
     def forget(self, under_way: UnderWay) -> None:
-        """Nobody waits for it any more: cancel it, where it can be."""
+        """Cancel a request that no client waits for, where it can be cancelled."""
         if under_way is self._stream:
             self._stream = None
         elif under_way.is_request and under_way.call.method != INITIALIZE:
@@ -147,12 +145,12 @@ class Child:
             self._write(msgspec.json.encode(note | {"params": params}))
 
     def hold(self, under_way: UnderWay) -> None:
-        """Take no output for now, since this one's client is slow."""
+        """Pause the output: the client of this request is slower."""
         self._slow.add(under_way)
         self.process.pause()
 
     def release(self, under_way: UnderWay) -> None:
-        """Its client is not slow any more."""
+        """Resume the output once no client is slower."""
         self._slow.discard(under_way)
         if not self._slow:
             self.process.resume()
@@ -170,7 +168,7 @@ class Child:
         self._write(body)
 
     def _is_taken(self, under_way: UnderWay, id: Id) -> bool:
-        """Say whether the process could take it for another one, or its progress."""
+        """Tell whether an id or progress token collides with an open request's."""
         token = under_way.own_token
         return id in self._open or (
             token is not None and any(o.token == token for o in self._open.values())
@@ -184,7 +182,7 @@ class Child:
         )
 
     def _tell(self, under_way: UnderWay, body: bytes) -> None:
-        """Pass on what has no answer."""
+        """Forward a message without an answer."""
         call = under_way.call
         cancelled = None
         if call.method == CANCELLED:
@@ -196,11 +194,11 @@ class Child:
         self._write(body)
         self._loop.call_soon(under_way.reply, ACCEPTED)
         if cancelled is not None:
-            # Most servers answer no request that was cancelled.
+            # Most servers do not answer a cancelled request.
             self._loop.call_soon(cancelled.close)
 
     def _listen(self, under_way: UnderWay) -> None:
-        """Take the one stream of a session; who had it before is gone."""
+        """Open the session's stream; an earlier one is closed."""
         before, self._stream = self._stream, under_way
         if before is not None:
             before.close()
@@ -218,10 +216,10 @@ class Child:
                 self._told.stray(refused.why)
 
     def _route(self, line: bytes) -> None:
-        """Give a line to whom it is for.
+        """Pass a line to its receiver.
 
         Raises:
-            Refused: It is for nobody.
+            Refused: It has none.
         """
         try:
             at_a_glance = _glance.decode(line)
@@ -240,10 +238,10 @@ class Child:
         answered.answer(line, 0 if error is None else error.code)
 
     def _pass(self, message: Message, line: bytes) -> None:
-        """Give on what is no answer."""
+        """Pass on a request or notification of the server."""
         whom = self._about(message, line) or self._any()
         if message.kind is Kind.REQUEST and whom is not None and whom.is_modern:
-            whom = None  # there a server asks by its answer alone
+            whom = None  # in 2026-07-28 a server requests inputs in its answer
         if whom is not None:
             whom.event(self._as_asked(whom, line))
         elif message.kind is Kind.REQUEST:
@@ -252,7 +250,7 @@ class Child:
             raise Refused(Why.UNASKED)
 
     def _about(self, message: Message, line: bytes) -> UnderWay | None:
-        """Find the request that a notification speaks of."""
+        """Find the request that a notification refers to."""
         if message.method == PROGRESS:
             token = id_at(line, PROGRESS_OF)
             return next((o for o in self._open.values() if o.token == token), None)
@@ -266,7 +264,7 @@ class Child:
         return next(waiting, None)
 
     def _as_asked(self, whom: UnderWay, line: bytes) -> bytes:
-        """Put the client's own ids back where others stood for them."""
+        """Restore the client's own ids."""
         own = whom.call.id
         if own is None or whom.id == own:
             return line

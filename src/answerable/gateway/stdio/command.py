@@ -1,9 +1,9 @@
-"""A server by command, behind the gateway: a process for each caller, or its session.
+"""Server by command, behind the gateway: one process per caller or session.
 
-What a process holds (files it opened, who it logged in as) is its caller's. So no two
-callers share one, and an older client's session is one process from `initialize` on.
-A process keeps the credential that it was started with. Once there is a newer one, it
-gets no more calls; its session has ended, and is begun anew.
+The state of a process (open files, logins) belongs to its caller. So no two callers
+share a process, and an older client's session is one process from `initialize` on. A
+process keeps the credential of its start. Once there is a newer one, it gets no more
+calls; its session has ended, and the client starts another.
 """
 
 import asyncio
@@ -31,23 +31,17 @@ Owner = tuple[str, str, str]  # principal, session, digest of the credential
 
 
 def program(server: Server, *, shows_errors: bool) -> Program:
-    """Say how a configured command is run: with what it was given, and no more."""
+    """Build the program of a configured command, with its configured environment."""
     environment = clean_environment(server.inherit_env) | dict(server.env)
     return Program(server.command, environment, shows_errors)
 
 
 class Command:
-    """An `Upstream` of processes.
+    """Upstream of server processes.
 
     Args:
-        program: What to run.
-        limits: Bounds.
-        ticker: Tells of what is idle.
-        loop: The event loop.
-        met: Is told what is run; says whether it is what it was.
-
-    Attributes:
-        limits: Bounds.
+        ticker: Timer for idle processes.
+        met: Called with the program's identity; tells whether it is unchanged.
     """
 
     def __init__(
@@ -69,7 +63,7 @@ class Command:
         self._not_before = 0.0
 
     def send(self, sent: Sent, sink: Sink) -> Sending:
-        """Send one message to the process that is its caller's."""
+        """Send one message to the process of its caller."""
         call = sent.call
         if call.era.is_modern:
             return self._to(self._child(sent, "", sink), sent, sink)
@@ -82,18 +76,18 @@ class Command:
         return self._reply(status, sent, sink)
 
     def close(self) -> None:
-        """End all of them."""
+        """End all processes."""
         for child in list(self._owners):
             self._remove(child)
             child.process.stop()
 
     def idle(self, child: Child) -> None:
-        """One of them is not used any more."""
+        """End a process that is no longer used."""
         self._remove(child)
         child.process.end()
 
     def ended(self, child: Child, code: int) -> None:
-        """One of them ended."""
+        """Forget a process that has ended."""
         was_wanted = self._remove(child)
         if child.served:
             self._back_off = 0.0
@@ -101,14 +95,14 @@ class Command:
             self._failed()
 
     def stray(self, why: Why) -> None:
-        """Leave a line that goes to nobody; nothing of it may be shown."""
+        """Ignore a line without a receiver; its text may not be shown."""
 
     def _in_session(self, sent: Sent, sink: Sink) -> Sending:
         owner = _owner(sent, sent.session)
         child = self._children.get(owner)
         if child is None:
             self._retire(owner)
-            # An older client then begins anew (2025-11-25 basic/transports).
+            # An older client then starts a new session (2025-11-25 basic/transports).
             return self._reply(NOT_FOUND, sent, sink)
         if sent.call.kind is Kind.CLOSE:
             self.idle(child)
@@ -128,7 +122,7 @@ class Command:
         return under_way
 
     def _child(self, sent: Sent, session: str, sink: Sink) -> Child | None:
-        """Give the process of an owner, started where it has none."""
+        """Return the process of an owner, started if necessary."""
         owner = _owner(sent, session)
         child = self._children.get(owner)
         if child is not None:
@@ -151,7 +145,7 @@ class Command:
         return child
 
     def _retire(self, owner: Owner) -> None:
-        """End what has an older credential; where it is in use still, once it is idle."""
+        """End processes with an older credential; a busy one once it is idle."""
         for child, other in list(self._owners.items()):
             if other[:2] == owner[:2] and other != owner and child.is_quiet:
                 self.idle(child)
@@ -164,7 +158,7 @@ class Command:
         return owner is not None
 
     def _failed(self) -> None:
-        """Have the next start wait, longer each time."""
+        """Delay the next start, longer each time."""
         longer = max(FIRST_BACK_OFF, self._back_off * 2)
         self._back_off = min(longer, LAST_BACK_OFF)
         self._not_before = self._loop.time() + self._back_off
@@ -175,7 +169,7 @@ def _owner(sent: Sent, session: str) -> Owner:
 
 
 class _Nobody:
-    """Carries what goes nowhere."""
+    """Carrier of messages that have no process."""
 
     session = ""
 
@@ -192,13 +186,13 @@ class _Nobody:
 def commands(
     servers: tuple[Server, ...], limits: Limits, ticker: Ticker, met: MetAt = nowhere
 ) -> Mapping[str, Command]:
-    """Give all servers that are reached by command; none is started yet.
+    """Build the upstreams of all servers by command; no process is started yet.
 
     Args:
         servers: Servers.
-        limits: Bounds.
-        ticker: Tells of what is idle.
-        met: Is told which server is what.
+        limits: Limits.
+        ticker: Timer for idle processes.
+        met: Called with server and identity; tells whether it is unchanged.
     """
     loop = asyncio.get_running_loop()
     return {

@@ -1,7 +1,7 @@
-"""The client of one wrapper: lines come in, and every answer goes out as one.
+"""Client of a wrapper: reads its lines, and writes each answer as one.
 
-A client that stops taking what it gets stops its server, too, and no more; one whose
-input ends is still given what it asked for.
+A client that stops reading stops its server, too. A client that closes its input still
+gets the answers to its requests.
 """
 
 import asyncio
@@ -30,26 +30,23 @@ INITIALIZED = "notifications/initialized"
 
 
 class Front:
-    """Reads one client, and writes to it.
+    """Reader and writer of one client.
 
     Args:
-        exchange: Decides and records.
-        caller: Whoever started us.
+        exchange: Pipeline that decides and records calls.
+        caller: The process that started the wrapper.
         server: Name of the server.
-        upstream: The server.
-        given: What the server's own process was started with; None where it was given
-            nothing.
-        most: Requests that may be under way at once.
+        given: Credential in the environment of the server's process; None for none.
+        most: Maximum number of open requests.
         bridged: The server is reached over HTTP.
-        changed: Is told, once the input has ended, whenever less is under way.
+        changed: Called after the end of input whenever fewer messages are open.
 
     Attributes:
-        exchange: Decides and records.
-        caller: Whoever started us.
-        upstream: The server.
-        given: What its process was started with.
-        out: Where answers go; set before the first line comes.
-        paused: The client does not take what it gets.
+        exchange: Pipeline that decides and records calls.
+        caller: The process that started the wrapper.
+        given: Credential in the environment of the server's process; None for none.
+        out: Output pipe; set before the first line arrives.
+        paused: The client does not read its answers.
     """
 
     out: WritePipe
@@ -85,16 +82,16 @@ class Front:
 
     @property
     def waits(self) -> bool:
-        """Whether something is still to be sent to the server."""
+        """True while a message has yet to be sent to the server."""
         return any(turn.waits for turn in self._turns)
 
     @property
     def asks(self) -> bool:
-        """Whether something is still to be answered."""
+        """True while a request has yet to be answered."""
         return any(turn.sent.call.kind is Kind.REQUEST for turn in self._turns)
 
     def heard(self, data: bytes) -> None:
-        """Take a slice of what the client writes."""
+        """Process a slice of the client's input."""
         for line in self._lines.feed(data):
             try:
                 if isinstance(line, Refused):
@@ -106,7 +103,7 @@ class Front:
             self.ended()
 
     def ended(self) -> None:
-        """The client writes nothing more, or nothing more that is read."""
+        """Handle the end of the input, or of what is read of it."""
         if self._ended:
             return
         self._ended = True
@@ -117,33 +114,33 @@ class Front:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is under way."""
+        """True while no message is open."""
         return not self._turns
 
     def recheck(self) -> None:
-        """A kill came: cut whatever it forbids."""
+        """Cut every open request that a new revocation forbids."""
         for turn in list(self._turns):
             turn.recheck()
 
     def leave(self) -> None:
-        """Leave what is under way: how it ends nobody here will hear."""
+        """Abandon the open messages; their outcomes are unknown."""
         for turn in list(self._turns):
             turn.leave()
 
     def close(self) -> None:
-        """Leave what is under way, and end a session in order."""
+        """Abandon the open messages, and end the session."""
         self.leave()
         if self._session and self._bridged:
             self._begin(Kind.CLOSE, Target.SESSION)
 
     def full(self) -> None:
-        """The client does not take what it gets."""
+        """Pause the answers: the client does not read."""
         self.paused = True
         for turn in list(self._turns):
             turn.pause()
 
     def drained(self) -> None:
-        """It took it."""
+        """Resume the answers."""
         self.paused = False
         for turn in list(self._turns):
             turn.resume()
@@ -153,22 +150,22 @@ class Front:
         self.out.write(message + b"\n")
 
     def in_session(self, session: str) -> None:
-        """The server named the session."""
+        """Store the session id of the server."""
         self._session = session
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Have something done beside the messages."""
+        """Start a background task."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def went(self, turn: Turn) -> None:
-        """A message that waited is on its way."""
+        """Note that a delayed message was sent."""
         if self._ended:
             self._changed()
 
     def over(self, turn: Turn) -> None:
-        """Nothing more comes of one message."""
+        """Forget a message that is finished."""
         self._turns.pop(turn, None)
         method = turn.sent.call.method
         if method == INITIALIZE:
@@ -186,7 +183,7 @@ class Front:
         self._start(call, line)
 
     def _cancel(self, call: Call) -> bool:
-        """Take a cancellation; say whether nothing of it goes on."""
+        """Process a cancellation; tell whether it is not forwarded."""
         about = (turn for turn in self._turns if turn.sent.call.id == call.about)
         turn = next((t for t in about if t.sent.call.kind is Kind.REQUEST), None)
         if turn is None:
@@ -199,7 +196,7 @@ class Front:
         return False
 
     def _begin(self, kind: Kind, target: Target) -> None:
-        """Open or close the session's stream, which a line cannot say."""
+        """Open or close the session's stream, which no line expresses."""
         self._start(Call(self._reading.era, kind, "", None, self._server, target), b"")
 
     def _start(self, call: Call, line: bytes) -> None:
@@ -210,7 +207,7 @@ class Front:
         turn.start()
 
     def _turn_away(self, refused: Refused) -> None:
-        """Say why a line was not taken, where somebody waits for an answer."""
+        """Answer a refused line with an error, where it has an id."""
         self.exchange.recorder.refused(
             refused.why.value, self.caller, self._server, refused.method
         )
@@ -219,7 +216,7 @@ class Front:
 
 
 def _error(refused: Refused) -> bytes:
-    """The JSON-RPC error, also for what is told by a status over HTTP."""
+    """Encode the JSON-RPC error, also for a refusal that HTTP expresses as a status."""
     if refused.wire.code != NO_CODE:
         return refused.body()
     answer = {"jsonrpc": "2.0"} | ({} if refused.id is None else {"id": refused.id})

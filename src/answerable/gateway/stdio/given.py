@@ -1,7 +1,7 @@
-"""What a wrapped server is shown: in its fields, or in the environment of its process.
+"""Credential of a wrapped server: in HTTP fields, or in the environment of its process.
 
-A process keeps what it was started with. Whoever starts a wrapper shows no token, so
-there is none to get from the token service.
+A process keeps the environment of its start. The starter of a wrapper sends no token,
+so there is nothing to exchange at the token service.
 """
 
 import os
@@ -18,11 +18,11 @@ from answerable.serving.fingerprints import fingerprints
 
 
 def credentials_of(wrapped: Wrapped, tell: Callable[[str], None]) -> Credentials:
-    """Give what the server is shown; words of the client's, nothing that a URL is.
+    """Build the credentials; a client's own command does not get a URL's credential.
 
     Args:
-        wrapped: What to wrap.
-        tell: Is given sentences for whoever reads standard error.
+        wrapped: The wrapped server.
+        tell: Writes a line to standard error.
     """
     server = wrapped.server
     if wrapped.argv and server.url:
@@ -46,10 +46,10 @@ def credentials_of(wrapped: Wrapped, tell: Callable[[str], None]) -> Credentials
 
 
 async def given_to(wrapped: Wrapped, credentials: Credentials) -> Credential | None:
-    """Get what the process of a server is started with, None where that is nothing.
+    """Fetch the credential for the environment of a server's process; None for none.
 
     Raises:
-        EnvironmentRefused: It should be started with one that there is not.
+        EnvironmentRefused: One is configured, and cannot be fetched.
     """
     kept, name = wrapped.server.credential, wrapped.server.name
     if kept is None or not kept.as_env:
@@ -64,7 +64,7 @@ async def given_to(wrapped: Wrapped, credentials: Credentials) -> Credential | N
 
 
 def environment_of(wrapped: Wrapped) -> dict[str, str]:
-    """The environment for the client's own words: the client's, less what is kept there.
+    """Return the environment for a client's own command, without credentials.
 
     A variable that holds a credential is for its server alone, under another name.
     """

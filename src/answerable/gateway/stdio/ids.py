@@ -1,7 +1,7 @@
-"""Ids in a message, and others put in their place; every other byte stays.
+"""Ids in a message, and their replacement; every other byte stays.
 
-Several clients may speak to one process, which has to tell their requests apart. So an
-id is changed where another request with the same one is under way, and only there.
+Several clients may share a process, which distinguishes their requests by id. So an id
+is replaced where another open request has the same one, and only there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ SUBSCRIPTION_ENDED: Place = ("result", "_meta", _SUBSCRIPTION)
 
 
 def id_at(body: bytes, place: Place) -> Id | None:
-    """Read the id at a place; None where there is none that can be read."""
+    """Find the id at a path; None where there is none."""
     try:
         span = _span(body, place)
         return None if span is None else read_id(body, span)
@@ -35,11 +35,11 @@ def id_at(body: bytes, place: Place) -> Id | None:
 
 
 def with_ids(body: bytes, ids: Mapping[Place, Id]) -> bytes:
-    """Put ids at places; one that is not there stays away.
+    """Replace the ids at some paths; a missing one is not added.
 
     Args:
-        body: A message that `read_message` read.
-        ids: What is to stand where.
+        body: A message that `read_message` has parsed.
+        ids: New id by path.
     """
     edits = [(_span(body, place), spelled(id)) for place, id in ids.items()]
     for span, piece in _last_first(edits):
@@ -48,7 +48,7 @@ def with_ids(body: bytes, ids: Mapping[Place, Id]) -> bytes:
 
 
 def spelled(id: Id) -> bytes:
-    """Spell an id as JSON."""
+    """Encode an id as JSON."""
     return msgspec.json.encode(id)
 
 

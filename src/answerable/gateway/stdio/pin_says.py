@@ -1,4 +1,4 @@
-"""What becomes of pins, told to whoever reads the standard error of a wrapper."""
+"""Notices about pins on the standard error of a wrapper."""
 
 from collections.abc import Callable
 
@@ -6,17 +6,17 @@ from answerable.serving.pins.telling import spelled
 
 
 class PinSays:
-    """Tells of pins.
+    """Pin listener that writes sentences.
 
     Args:
-        tell: Is given sentences.
+        tell: Writes a line to standard error.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
 
     def quarantined(self, subject: str, why: str, like: str) -> None:
-        """Something is in quarantine from now on."""
+        """Report a definition that is in quarantine from now on."""
         named = f", and is named like {spelled(like)}" if like else ""
         self._tell(
             f"{spelled(subject)} is in quarantine ({why}{named}); "
@@ -24,13 +24,13 @@ class PinSays:
         )
 
     def alike(self, subject: str, like: str, how: str) -> None:
-        """Something new is named like another one."""
+        """Report a new name that resembles another one."""
         self._tell(f"{spelled(subject)} has a name like {spelled(like)} ({how})")
 
     def released(self, subject: str) -> None:
-        """Something is not in quarantine any more."""
+        """Report the end of a quarantine."""
         self._tell(f"{spelled(subject)} is not in quarantine any more")
 
     def refused(self, why: str) -> None:
-        """The pins cannot be read or written."""
+        """Report that the pins cannot be read or written."""
         self._tell(f"pins: {why}")

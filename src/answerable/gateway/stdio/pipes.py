@@ -1,7 +1,6 @@
-"""Two ends of pipes on an event loop, read and written without a task or a transport.
+"""Pipe ends on an event loop, without a task or a transport.
 
-A write is tried at once, since the other end is mostly waiting for it; only what does
-not fit is kept.
+A write is tried at once, since its reader usually waits; only the rest is buffered.
 """
 
 import asyncio
@@ -11,17 +10,16 @@ from collections.abc import Callable
 from contextlib import suppress
 
 SLICE = 64 * 1024  # bytes, what a pipe holds
-HIGH = 256 * 1024  # bytes kept, from which on more is unwelcome
+HIGH = 256 * 1024  # buffered bytes from which on the writer should pause
 
 
 class ReadPipe:
-    """What comes out of a pipe.
+    """Read end of a pipe.
 
     Args:
-        loop: The event loop.
-        handle: File descriptor; it is closed at the end.
-        heard: Is given every slice.
-        ended: Is told once that nothing more comes.
+        handle: File descriptor; closed at the end.
+        heard: Called with every slice.
+        ended: Called once at the end of input.
     """
 
     def __init__(
@@ -39,13 +37,13 @@ class ReadPipe:
         self.resume()
 
     def pause(self) -> None:
-        """Read nothing for now."""
+        """Stop reading."""
         if not self._paused and self._handle >= 0 and not self._is_file:
             self._loop.remove_reader(self._handle)
         self._paused = True
 
     def resume(self) -> None:
-        """Read again."""
+        """Continue reading."""
         if not self._paused or self._handle < 0:
             return
         self._paused = False
@@ -55,7 +53,7 @@ class ReadPipe:
             self._loop.add_reader(self._handle, self._read)
 
     def close(self) -> None:
-        """Read no more; nobody is told."""
+        """Stop reading, without calling `ended`."""
         if self._handle >= 0:
             self.pause()
             os.close(self._handle)
@@ -81,17 +79,15 @@ class ReadPipe:
 
 
 class WritePipe:
-    """What goes into a pipe.
+    """Write end of a pipe.
 
     Args:
-        loop: The event loop.
-        handle: File descriptor; it is closed at the end. A pipe or socket must not
-            block.
-        full: Is told that more is unwelcome for now.
-        drained: Is told that it is welcome again.
+        handle: File descriptor, non-blocking for a pipe or socket; closed at the end.
+        full: Called when the writer should pause.
+        drained: Called when it may continue.
 
     Attributes:
-        size: Bytes that are kept.
+        size: Number of buffered bytes.
         closed: Done once it is closed.
     """
 
@@ -110,7 +106,7 @@ class WritePipe:
         self.closed: asyncio.Future[None] = loop.create_future()
 
     def write(self, data: bytes) -> None:
-        """Write all of it, now or once there is room; a broken pipe takes anything."""
+        """Write all bytes, now or when there is room; a broken pipe drops them."""
         if self._handle < 0 or self._closing:
             return
         if not self._kept:
@@ -125,19 +121,19 @@ class WritePipe:
             self._full()
 
     def close(self) -> None:
-        """Close it once everything is written."""
+        """Close once everything is written."""
         self._closing = True
         if not self._kept:
             self._shut()
 
     def _try(self, data: bytes) -> bytes:
-        """Write what fits; the rest."""
+        """Write as much as possible; return the rest."""
         try:
             return data[os.write(self._handle, data) :]
         except BlockingIOError:
             return data
         except OSError:
-            # Whoever read it is gone, which is told by other signs.
+            # The reader is gone, which is detected elsewhere.
             self._shut()
             return b""
 

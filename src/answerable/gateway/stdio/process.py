@@ -1,8 +1,8 @@
-"""The process of a server: its pipes, its group, and how it ends.
+"""Process of a server: its pipes, its process group, and its shutdown.
 
-It leads a process group of its own, so that what it starts ends with it. It ends in the
-order of MCP (2025-11-25 basic/lifecycle "Shutdown"): its input is closed, then it is
-asked, then it is killed. Where we are killed ourselves, the closed input is all it sees.
+It leads a process group, so that its children end with it. Shutdown follows MCP
+(2025-11-25 basic/lifecycle "Shutdown"): close its input, then SIGTERM, then SIGKILL.
+Where we are killed ourselves, the closed input is all it sees.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ LEFTOVERS = 0.5  # seconds that output may take to arrive after the end
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run.
+    """Command line and environment of a server.
 
     Attributes:
         argv: Words of the command.
-        environment: Of the process, whole.
-        shows_errors: Its standard error goes to ours; else nowhere.
+        environment: Complete environment of the process.
+        shows_errors: Its standard error goes to ours; otherwise it is discarded.
     """
 
     argv: tuple[str, ...]
@@ -39,9 +39,9 @@ class Program:
     shows_errors: bool
 
     def shown(self, credential: Credential | None) -> "Program":
-        """Say how it is run with a credential in its environment, if there is one.
+        """Return the program with a credential in its environment, if there is one.
 
-        What it writes to standard error nobody reads through, so that goes nowhere.
+        Its standard error is not scanned for the credential, so it is discarded.
         """
         if credential is None or not credential.environment:
             return self
@@ -50,14 +50,11 @@ class Program:
 
 
 class Process:
-    """A program that runs.
+    """Running server program.
 
     Args:
-        loop: The event loop.
-        program: What to run.
-        heard: Is given its output, in slices.
-        ended: Is told its exit code once, after all output; 128 and the number of the
-            signal that ended it.
+        heard: Called with slices of its output.
+        ended: Called once with its exit code, after all output; 128 + n for signal n.
 
     Raises:
         OSError: It cannot be run.
@@ -91,33 +88,33 @@ class Process:
         self._output: ReadPipe | None = ReadPipe(loop, stdout, heard, self._silent)
 
     def pause(self) -> None:
-        """Take no more output for now."""
+        """Stop reading its output."""
         if self._output is not None:
             self._output.pause()
 
     def resume(self) -> None:
-        """Take output again."""
+        """Continue reading its output."""
         if self._output is not None:
             self._output.resume()
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to its whole group."""
+        """Send a signal to its process group."""
         if self._code is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._running.pid, number)
 
     def end(self, grace: float = GRACE) -> None:
-        """End it, in order.
+        """Shut it down in order.
 
         Args:
-            grace: Seconds that it has to end by itself once its input is closed.
+            grace: Seconds that it has to exit once its input is closed.
         """
         if self._code is None and self._timer is None:
             self.input.close()
             self._timer = self._loop.call_later(grace, self.stop)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Ask it to end by a signal, and kill it where it does not."""
+        """Send a signal, and kill the process group after a grace period."""
         if self._code is None:
             self._asked = time.monotonic()
             self.send_signal(number)
@@ -126,7 +123,7 @@ class Process:
             self._timer = self._loop.call_later(GRACE, self.send_signal, signal.SIGKILL)
 
     def _handles(self) -> tuple[int, int]:
-        """Take the two pipes over from the object that would close them."""
+        """Take the two pipes over from the `Popen` object that would close them."""
         handles = []
         for file in (self._running.stdin, self._running.stdout):
             assert file is not None  # noqa: S101 - both were asked for
@@ -136,11 +133,11 @@ class Process:
         return handles[0], handles[1]
 
     def _exited(self) -> None:
-        """It ended; what it left behind in its group ends, too."""
+        """Reap the process, and kill the rest of its group."""
         atexit.unregister(self._left)
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
-        # Until it is waited for, its number is nobody else's.
+        # Until it is reaped, its pid is not reused.
         self.send_signal(signal.SIGKILL)
         code = self._running.wait()
         self._code = code if code >= 0 else 128 - code
@@ -150,11 +147,11 @@ class Process:
         if self._output is None:
             self._ended(self._code)
         else:
-            # Somebody that left the group may hold the pipe open for good.
+            # A process that left the group may hold the pipe open.
             self._timer = self._loop.call_later(LEFTOVERS, self._silent)
 
     def _left(self) -> None:
-        """We end, and there is no event loop any more that would wait for it."""
+        """Terminate it at exit, where no event loop runs any more."""
         if not self._asked:
             self._asked = time.monotonic()
             self.send_signal(signal.SIGTERM)
@@ -165,12 +162,12 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
     def _silent(self) -> None:
-        """Nothing more comes."""
+        """Handle the end of its output."""
         if self._output is not None:
             self._output.close()
             self._output = None
         if self._code is None:
-            # Who closes its output serves nobody any more.
+            # A server that closes its output has stopped serving.
             self.end()
             return
         if self._timer is not None:
@@ -179,5 +176,5 @@ class Process:
 
 
 def program_identity(program: Program) -> str:
-    """Name a server by what is run for it."""
+    """Return the identity of a server by its command and program file."""
     return command_identity(program.argv, program.environment.get("PATH", os.defpath))

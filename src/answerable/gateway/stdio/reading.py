@@ -1,8 +1,8 @@
-"""The lines of a stdio client, each read in the era that its sender is in.
+"""Parser for the lines of a stdio client, by the MCP revision of the client.
 
-A client of 2026-07-28 names the revision in every request. One of an older revision
-begins with `initialize`, and stays in that from then on; a client that speaks both may
-ask a modern question first and begin anew when that is not understood.
+A client of 2026-07-28 names the revision in every request. A client of an older one
+starts with `initialize`, and stays in that revision; a client of both may try a modern
+request first, and then fall back to `initialize`.
 """
 
 from answerable.gateway.stdio.under_way import INITIALIZE
@@ -18,13 +18,13 @@ OLDER = {era.value: era for era in (Era.V2025_11_25, Era.V2025_06_18)}
 
 
 class Reading:
-    """Reads the lines of one client.
+    """Line parser of one client.
 
     Args:
-        server: The server that it speaks to.
+        server: Name of its server.
 
     Attributes:
-        era: That of the last line.
+        era: Revision of the last line.
     """
 
     def __init__(self, server: str) -> None:
@@ -33,10 +33,10 @@ class Reading:
         self._plain = Plain(self.era, server)
 
     def read(self, line: bytes) -> Call:
-        """Read one line.
+        """Parse one line.
 
         Raises:
-            Refused: It cannot be read in exactly one way, or is not of its era.
+            Refused: It is ambiguous or malformed, or not of its revision.
         """
         try:
             call = plain_call(line, self._plain)
@@ -50,6 +50,6 @@ class Reading:
 
 
 def _older(line: bytes) -> Era:
-    """The revision that `initialize` asks for, as far as that is one of ours."""
+    """Return the revision that `initialize` requests, if it is supported."""
     version = text(line, read_message(line).params.get(VERSION))
     return OLDER.get(version or "", Era.UNNAMED)

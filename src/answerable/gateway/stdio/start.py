@@ -1,4 +1,4 @@
-"""What `gateway stdio` does beside the messages: read what to wrap, keep the evidence."""
+"""Start and end of `gateway stdio`: reads the configuration, ships evidence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,16 +18,16 @@ def read_wrapped(
     """Read the configuration, and find the server in it.
 
     Args:
-        place: The configuration.
-        name: Of the server.
-        argv: A command in place of the server's own; empty for that.
-        store: As named on the command line, None where it was not.
-        usual: The store where nobody names one.
+        place: Path of the configuration.
+        name: Name of the server.
+        argv: Command in place of the server's own; empty for that.
+        store: Store named on the command line; None without one.
+        usual: Default store.
 
     Raises:
-        ConfigError: Something in the file is wrong.
-        UsageError: The file, or a server of that name, is not there.
-        EnvironmentRefused: The file may not be read, or no store can be made.
+        ConfigError: Something in the file is invalid.
+        UsageError: The file, or a server of that name, does not exist.
+        EnvironmentRefused: The file may not be read, or no store can be created.
     """
     reading = read_decided(place, store, usual)
     config = reading.config
@@ -52,11 +52,11 @@ def read_wrapped(
 
 
 def keep(wrapped: Wrapped, tell: Callable[[str], None]) -> None:
-    """Store what was recorded; what the store refuses waits for the next time.
+    """Ship the records to the store; refused ones wait for the next time.
 
     Args:
-        wrapped: What was wrapped.
-        tell: Is given sentences for whoever reads standard error.
+        wrapped: The wrapped server.
+        tell: Writes a line to standard error.
     """
     shipped = ship_spool(wrapped.store, wrapped.state / "spool")
     if isinstance(shipped, AnswerableError):

@@ -1,4 +1,4 @@
-"""A wrapper tells owners of what it held back: it has no supervisor that would."""
+"""Recorder of a wrapper, which sends approval requests without a supervisor."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,10 @@ HeldBack = Callable[[Caller, Call, Decision, str], None]
 
 
 class Telling(Recorder):
-    """A recorder that tells of what it records.
+    """Recorder that reports denied calls.
 
     Attributes:
-        held_back: Hears of calls that do not go on, None for nobody.
+        held_back: Called for calls that do not go on; None for none.
     """
 
     held_back: HeldBack | None = None
@@ -32,12 +32,12 @@ class Telling(Recorder):
 def teller_of(
     asks: Asks | None, amendments: AmendmentWatch, tell: Callable[[str], None]
 ) -> Teller:
-    """Make what tells owners; calls go on where nothing can.
+    """Build the notifier of owners; calls go on without one.
 
     Args:
-        asks: Where owners hear of it; None for nowhere.
-        amendments: Knows the owners of agents.
-        tell: Is given sentences for whoever reads standard error.
+        asks: Webhook and rate limits; None for no notification.
+        amendments: Watch that knows the owners of agents.
+        tell: Writes a line to standard error.
     """
     teller = Teller(
         amendments,

@@ -1,7 +1,7 @@
-"""One message of the client, from its decision to the end of what answers it.
+"""Handler of one message of a stdio client, from its decision to the end of its answer.
 
-As over HTTP it is decided, recorded, and sent on; what comes back goes through a
-`Relay`, which judges it. What the relay gives for the client becomes lines here.
+As over HTTP it is decided, recorded, and sent; the answer goes through a `Relay`, which
+judges it, and is written as lines here.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from answerable.serving.wire.refusals import Refused, Why
 
 
 class Client(Protocol):
-    """The client, as one turn sees it."""
+    """Client, as the handler of one message sees it."""
 
     exchange: Exchange
     upstream: Upstream
@@ -39,33 +39,27 @@ class Client(Protocol):
     paused: bool
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Have something done beside the messages."""
+        """Start a background task."""
 
     def say(self, message: bytes) -> None:
         """Write one message."""
 
     def in_session(self, session: str) -> None:
-        """The server named the session."""
+        """Store the session id of the server."""
 
     def went(self, turn: "Turn") -> None:
-        """It waited for its record, and is on its way now."""
+        """Note that a delayed message was sent."""
 
     def over(self, turn: "Turn") -> None:
-        """Nothing more comes of it."""
+        """Forget a message that is finished."""
 
 
 class Turn(Outlet):
-    """Has one message answered, and is where its answer goes.
-
-    Args:
-        client: The client.
-        sent: The message.
+    """Handler of one message, and writer of its answer.
 
     Attributes:
-        sent: The message.
-        waits: Its record is not on disk yet, or there is no credential yet, and it is
-            not sent.
-        last: The last message that the client got of it.
+        waits: It is not sent yet: its record or its credential is missing.
+        last: Last message that the client got for it.
     """
 
     def __init__(self, client: Client, sent: Sent) -> None:
@@ -82,7 +76,7 @@ class Turn(Outlet):
         self._quiet = False  # nothing more is said
 
     def start(self) -> None:
-        """Decide, record, and send it on, once there is what its server is shown."""
+        """Decide, record, and send the message, once its credential is there."""
         client, call = self._client, self.sent.call
         shown, credentials = client.given, client.exchange.credentials
         if shown is None and credentials is not None and credentials.needs(call.server):
@@ -94,7 +88,7 @@ class Turn(Outlet):
         self._begin(shown)
 
     async def _get(self, credentials: Credentials) -> None:
-        """Get what the server is to be shown, and go on; without it, deny."""
+        """Fetch the credential for the server, then send; without it, deny."""
         client, call = self._client, self.sent.call
         await credentials.get(client.caller, call.server, "")
         if self._quiet:
@@ -119,7 +113,7 @@ class Turn(Outlet):
             exchange.settle()
 
     def _go_on(self, begun: Passage) -> None:
-        """Send on what was let through, at once or as soon as that is on disk."""
+        """Send an allowed message, at once or when its record is on disk."""
         exchange = self._client.exchange
         relay = Relay(exchange, begun, self.sent, self, _as_it_is, self._stop)
         self._relay = relay
@@ -130,17 +124,17 @@ class Turn(Outlet):
             begun.ticket.durable.add_done_callback(self._recorded)
 
     def pause(self) -> None:
-        """The client is slower than the server."""
+        """Stop reading the answer: the client is slower than the server."""
         if self._sending is not None:
             self._sending.pause()
 
     def resume(self) -> None:
-        """The client took what there was."""
+        """Continue reading the answer."""
         if self._sending is not None:
             self._sending.resume()
 
     def recheck(self) -> None:
-        """Cut it where a kill forbids it now, and say so."""
+        """Cut the call where a revocation forbids it, and answer with the denial."""
         relay, exchange = self._relay, self._client.exchange
         if relay is None or self._quiet or exchange.may_go_on(relay.passage):
             return
@@ -153,7 +147,7 @@ class Turn(Outlet):
             self._client.say(again.body(self.sent.call.id))
 
     def leave(self) -> None:
-        """Nobody waits for it any more."""
+        """Abandon the message: no client waits for it."""
         if self._quiet:
             return
         relay, forwarded = self._relay, self._sending is not None
@@ -163,7 +157,7 @@ class Turn(Outlet):
         self._over()
 
     def cancelled(self) -> None:
-        """The client cancelled it, and waits for no answer."""
+        """Handle the client's cancellation."""
         self._cancelled = True
         if self.waits:
             self.leave()
@@ -175,7 +169,7 @@ class Turn(Outlet):
         session: str = "",
         then: Callable[[], None] = nothing,
     ) -> None:
-        """Give a whole answer; of one that is no message, that it is none."""
+        """Write a complete answer; one that is no message becomes an error."""
         if session:
             self._client.in_session(session)
         if self.sent.call.kind is Kind.REQUEST:
@@ -194,7 +188,7 @@ class Turn(Outlet):
             self._events = Events()
 
     def write(self, data: bytes) -> None:
-        """Give a piece: the messages of events at once, others when they are whole."""
+        """Take a piece: write events at once, other messages when complete."""
         if self._events is not None:
             for event in self._events.feed(data):
                 if isinstance(event, Event) and event.data:
@@ -208,7 +202,7 @@ class Turn(Outlet):
             self.leave()
 
     def done(self) -> None:
-        """It is whole."""
+        """Finish the answer."""
         if self._events is None:
             self._say(b"".join(self._parts))
         elif not self._is_answered:
@@ -216,20 +210,20 @@ class Turn(Outlet):
         self._over()
 
     def cut(self) -> None:
-        """It never will be; of a message in pieces nothing was given yet."""
+        """Answer with an error: no part of an incomplete message was written."""
         if self.sent.call.kind is Kind.REQUEST:
             self._say(self._fault(Why.LOST))
         self._over()
 
     @property
     def _is_answered(self) -> bool:
-        """No answer is waited for, or the last that the client got is one."""
+        """True where no answer is expected, or the last message is one."""
         if self._cancelled or self.sent.call.kind is not Kind.REQUEST:
             return True
         return bool(self.last) and read_answer(self.last).kind is Kind.RESPONSE
 
     def _recorded(self, durable: asyncio.Future[None]) -> None:
-        """The record is on disk, or never will be."""
+        """Send the message when its record is on disk; deny it when writing failed."""
         self.waits = False
         relay = self._relay
         if relay is None or self._quiet:
@@ -267,11 +261,11 @@ class Turn(Outlet):
     def _over(self) -> None:
         if not self._quiet:
             self._quiet = True
-            # They know this turn, too; a circle would stay until Python looks for it.
+            # They refer to this handler: a cycle would wait for garbage collection.
             self._relay = self._sending = None
             self._client.over(self)
 
 
 def _as_it_is(session: str, server: str, principal: str) -> str:
-    """Bind a session to nobody: there is but one client."""
+    """Keep the session id: there is only one client."""
     return session

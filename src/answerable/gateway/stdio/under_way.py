@@ -1,7 +1,7 @@
-"""One message on its way through a process, and what is said of its answer.
+"""Message on its way through a process, and its answer in HTTP terms.
 
-What a process answers is told in the words of HTTP: one message as JSON, several as
-events. Which it is shows with the first: an answer, or something else before it.
+The answer of a process is one message as JSON, or several as events. The first message
+determines which: an answer, or something else before it.
 """
 
 from functools import cached_property, lru_cache
@@ -32,8 +32,8 @@ from answerable.serving.wire.refusals import (
 OK = 200
 ACCEPTED = 202
 INITIALIZE = "initialize"
-# 2026-07-28 basic/transports/streamable-http "Sending Messages": an error that the
-# server's transport would have told by its status, had it been HTTP.
+# 2026-07-28 basic/transports/streamable-http "Sending Messages": HTTP statuses of
+# JSON-RPC errors.
 STATUS = {
     METHOD_NOT_FOUND: 404,
     HEADER_MISMATCH: 400,
@@ -43,32 +43,31 @@ STATUS = {
 
 
 class Carrier(Protocol):
-    """Who carries messages to a process."""
+    """Carrier of messages to a process."""
 
     session: str
 
     def forget(self, under_way: "UnderWay") -> None:
-        """Nobody waits for it any more."""
+        """Cancel a message that no client waits for."""
 
     def hold(self, under_way: "UnderWay") -> None:
-        """Take no output for now, since this one's client is slow."""
+        """Pause the output: the client of this message is slower."""
 
     def release(self, under_way: "UnderWay") -> None:
-        """Its client is not slow any more."""
+        """Resume the output: its client has caught up."""
 
 
 class UnderWay:
-    """One message; the `Sending` of its door.
+    """Message under way to a process; its transfer handle.
 
     Args:
-        carrier: Who carries it.
-        sent: As it came.
-        sink: Who is told.
+        carrier: Carrier of the message.
+        sent: The message as it came.
+        sink: Receiver of the answer.
 
     Attributes:
-        call: As it was read.
-        id: What the process knows it by.
-        done: Its sink has heard everything.
+        id: Id that the process knows it by.
+        done: The answer is complete.
     """
 
     def __init__(self, carrier: Carrier, sent: Sent, sink: Sink) -> None:
@@ -78,46 +77,46 @@ class UnderWay:
         self._carrier = carrier
         self._sent = sent
         self._sink = sink
-        self._token: Id | None = None  # where another one stands for the client's own
+        self._token: Id | None = None  # replacement for the client's own token
         self._begun = False
 
     @cached_property
     def own_token(self) -> Id | None:
-        """The progress token that the client chose, None without one."""
+        """Progress token of the client, None without one."""
         return id_at(self._sent.body, TOKEN)
 
     @property
     def token(self) -> Id | None:
-        """What the process knows its progress by, None without one."""
+        """Progress token that the process knows, None without one."""
         return self.own_token if self._token is None else self._token
 
     @property
     def is_request(self) -> bool:
-        """It is answered."""
+        """True where it is answered."""
         return self.call.kind is Kind.REQUEST
 
     @property
     def is_modern(self) -> bool:
-        """It stands alone, without a session."""
+        """True where it is of 2026-07-28, without a session."""
         return self.call.era.is_modern
 
     def rename(self, id: Id, token: Id) -> bytes:
-        """Have the process know it and its progress by others; its bytes then."""
+        """Assign another id and progress token; return the changed bytes."""
         self.id, self._token = id, token
         return with_ids(self._sent.body, {ID: id, TOKEN: token})
 
     def event(self, line: bytes) -> None:
-        """Tell of a message that is not its answer."""
+        """Deliver a message that is not the answer."""
         if not self.done:
             self.begin()
             self._sink.on_data(b"data: %b\n\n" % one_line(line))
 
     def answer(self, line: bytes, code: int) -> None:
-        """Tell of its answer.
+        """Deliver the answer.
 
         Args:
-            line: It.
-            code: That of its error, 0 where it is none.
+            line: The answer.
+            code: Code of its error, 0 without one.
         """
         if self.done:
             return
@@ -139,42 +138,42 @@ class UnderWay:
             self._sink.on_head(self._returned(OK, EVENTS), None)
 
     def finish(self) -> None:
-        """Say that nothing more comes, and that this is how it should be."""
+        """Report the end of a complete answer."""
         if not self.done:
             self.done = True
             self._sink.on_end()
 
     def close(self) -> None:
-        """End it without an answer: it was cancelled, or nothing is asked."""
+        """End without an answer: it was cancelled, or has none."""
         self.begin()
         self.finish()
 
     def reply(self, status: int) -> None:
-        """Answer by a status alone."""
+        """Answer with a status alone."""
         if not self.done:
             self._sink.on_head(_returned(status), 0)
             self.finish()
 
     def lose(self, why: Why, *, forwarded: bool) -> None:
-        """Say that its answer will not come."""
+        """Report that no answer will come."""
         if not self.done:
             self.done = True
             self._sink.on_lost(why, forwarded=forwarded)
 
     def abort(self) -> None:
-        """Give it up."""
+        """Abort the message."""
         if not self.done:
             self.done = True
             self._carrier.release(self)
             self._carrier.forget(self)
 
     def pause(self) -> None:
-        """Take no more of its answer for now."""
+        """Stop reading the answer."""
         if not self.done:
             self._carrier.hold(self)
 
     def resume(self) -> None:
-        """Take more of it again."""
+        """Continue reading the answer."""
         self._carrier.release(self)
 
     def _returned(self, status: int, kind: str) -> Returned:
@@ -186,5 +185,5 @@ class UnderWay:
 
 @lru_cache(maxsize=64)
 def _returned(status: int, kind: str = "") -> Returned:
-    """The head that an answer would have, had it come over HTTP."""
+    """Build the head that the answer would have over HTTP."""
     return returned(status, {"content-type": kind} if kind else {})

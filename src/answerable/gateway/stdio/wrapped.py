@@ -1,4 +1,4 @@
-"""What one wrapper stands in front of."""
+"""Server of one wrapper, with its configuration and folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,14 @@ from answerable.model.config import Config, Server
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """What to wrap.
+    """Wrapped server.
 
     Attributes:
-        config: The configuration.
-        server: The server, one of it.
-        argv: A command in place of the server's own; empty for that.
+        server: The server in that configuration.
+        argv: Command in place of the server's own; empty for that.
         store: Folder of the store.
-        state: The gateway's own folder.
-        policies: The Cedar policies of the configuration.
+        state: State folder of the gateway.
+        policies: Cedar policies of the configuration.
     """
 
     config: Config

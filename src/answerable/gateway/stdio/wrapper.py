@@ -1,7 +1,7 @@
-"""`gateway stdio`: one client, one server, and what decides between them.
+"""Wrapper of `gateway stdio`: enforces decisions between one client and one server.
 
-The client is whoever started us. Its lines go to the server, the server's to it, each as
-it came, or not at all.
+The client is the process that started the wrapper. Each line passes unchanged, or not
+at all.
 """
 
 import asyncio
@@ -51,26 +51,26 @@ from answerable.serving.requests import RequestWatch
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.refusals import Why
 
-WORKER = 1_000_000  # in the spool: behind every worker of `serve`
+WORKER = 1_000_000  # worker number in the spool, above every worker of `serve`
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 STDIN, STDOUT = 0, 1
-TELLING = 2.0  # seconds that telling an owner may take at the end
+TELLING = 2.0  # seconds for the last notifications of owners
 
 
 def wrap(wrapped: Wrapped, tell: Callable[[str], None]) -> int:
-    """Wrap a server until it ends, or its client does.
+    """Wrap a server until it or its client ends.
 
     Args:
-        wrapped: What.
-        tell: Is given sentences for whoever reads standard error.
+        wrapped: The wrapped server.
+        tell: Writes a line to standard error.
 
     Returns:
         The exit code of the server, or 0 where it has none.
 
     Raises:
         EnvironmentRefused: Something that it needs cannot be used.
-        ProcessGone: Whoever started us is gone.
+        ProcessGone: The process that started us has ended.
     """
     import uvloop
 
@@ -83,17 +83,16 @@ def wrap(wrapped: Wrapped, tell: Callable[[str], None]) -> int:
 
 
 class Wrapper:
-    """One client and one server, while they last.
+    """Wrapper of one client and one server.
 
     Args:
-        wrapped: What to wrap.
-        tell: Is given sentences for whoever reads standard error.
-        credentials: What the server is shown.
-        given: What its process is started with, None where that is nothing.
+        tell: Writes a line to standard error.
+        credentials: Credentials for the server.
+        given: Credential in the environment of its process; None for none.
 
     Raises:
         EnvironmentRefused: Something that it needs cannot be used.
-        ProcessGone: Whoever started us is gone.
+        ProcessGone: The process that started us has ended.
     """
 
     def __init__(
@@ -175,7 +174,7 @@ class Wrapper:
             self._front.spawn(credentials.keep_fresh())
 
     async def run(self) -> int:
-        """Pass messages until one side ends; the exit code."""
+        """Relay messages until one side ends; return the exit code."""
         loop, front = self._loop, self._front
         for each in SIGNALS:
             loop.add_signal_handler(each, self._signalled, each)
@@ -188,7 +187,7 @@ class Wrapper:
             loop.create_task(watch.keep_fresh())
             for watch in (self._amendments, self._baselines, self._requests)
         ]
-        # What is there by now stays to the end, and a call leaves no circles.
+        # These objects live to the end, and a call leaves no cycles.
         gc.freeze()
         try:
             code = await self._over
@@ -214,14 +213,14 @@ class Wrapper:
         return code
 
     def idle(self, child: Child) -> None:
-        """Leave it: a client may be silent for as long as it likes."""
+        """Ignore it: a client may be silent for any time."""
 
     def ended(self, child: Child, code: int) -> None:
-        """The server ended, and so does everything."""
+        """End with the server."""
         self._finish(code)
 
     def stray(self, why: Why) -> None:
-        """Tell of a line that goes to nobody, once for each reason."""
+        """Report a line without a receiver, once for each reason."""
         if why not in self._told:
             self._told.add(why)
             self._tell(f"the server wrote what is for nobody ({why}); it is left out")
@@ -231,7 +230,7 @@ class Wrapper:
             self._over.set_result(code)
 
     def _less(self) -> None:
-        """The client's input has ended: end the server, once it has everything."""
+        """End the server when the client's input has ended and all is sent."""
         front, child = self._front, self._child
         if front.waits:
             return
@@ -277,11 +276,11 @@ class Wrapper:
         self._tell(f"the amendment {digest[:16]} does not stand ({why})")
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
-        """Record it; a refused client hears of it from its next call."""
+        """Record revocations; the client is refused from its next call on."""
         self._recorder.killed(killed, revived)
 
     def _upstream(self, wrapped: Wrapped, given: Credential | None) -> Upstream:
-        """Start the server, or prepare to reach it.
+        """Start the server, or prepare to connect to it.
 
         Raises:
             EnvironmentRefused: It cannot be run, or its TLS files cannot be read.
@@ -299,7 +298,7 @@ class Wrapper:
                 if own
                 else program(server, shows_errors=True)
             )
-            # What is run in its stead is given nothing to show.
+            # A changed program gets no credential.
             is_same = self._pins.met(server.name, program_identity(what))
             what = what.shown(given) if is_same else what
             self._child = Child(self._loop, what, self)
@@ -315,7 +314,7 @@ class Wrapper:
 
 
 def _unblocked(handle: int) -> Callable[[], None]:
-    """Have a pipe or socket not block, which others may share; give what undoes it."""
+    """Make a shared pipe or socket non-blocking; return the function that undoes it."""
     kind = os.fstat(handle).st_mode
     if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)) or not os.get_blocking(handle):
         return lambda: None

@@ -1,1 +1,1 @@
-"""What a request is, before any socket: pure readers of HTTP, JSON-RPC, MCP and SSE."""
+"""Pure parsers and writers of HTTP, JSON-RPC, MCP and server-sent events."""

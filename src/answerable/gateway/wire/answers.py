@@ -1,8 +1,8 @@
-"""What a server sent, as far as evidence and the next decision need it.
+"""Parser for a server's message, as far as evidence and the next decision need it.
 
-Contents are never decoded: of a result only the words at its first level are read, so
-a large one costs a scan and no objects. `requestState` and task ids are kept as
-digests: they come back from the client, and must come back from the same one.
+Contents are never decoded: only the keys at the first level of a result are read, so a
+large one costs a scan and no objects. `requestState` and task ids are kept as digests:
+they come back from the client, and must come back from the same one.
 
 Sources: 2026-07-28 basic/index "Responses", basic/patterns/mrtr "InputRequiredResult";
 2025-11-25 basic/utilities/tasks "Creating Tasks"; server/tools "Error Handling".
@@ -36,19 +36,20 @@ COMPLETE = "complete"
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """One message of a server.
+    """Parsed message of a server.
 
     Attributes:
         kind: Response, notification, or a request to the client (2025-11-25 and
             before).
-        id: Its id; None for a notification, and for an error about nothing readable.
-        method: Its method, empty for a response.
-        code: JSON-RPC error code, 0 where it is no error.
-        failed: The tool says of itself that it failed (`isError`).
-        result_type: `complete` where none is said; empty where there is no result.
+        id: Id of the message; None for a notification, and for an error without one.
+        method: Method, empty for a response.
+        code: JSON-RPC error code, 0 without an error.
+        failed: The tool reports its own failure (`isError`).
+        result_type: `complete` by default; empty without a result.
         state: SHA-256 of `requestState`, empty without one.
-        task: SHA-256 of the id of the task that was made, empty where none was.
-        inputs: Methods that the client is asked for; each an action of its own.
+        task: SHA-256 of the id of the created task, empty without one.
+        inputs: Methods that the server requests of the client; each is an action of its
+            own.
     """
 
     kind: Kind
@@ -63,10 +64,10 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_answer(data: bytes) -> Answer:
-    """Read one message of a server: a JSON body, an event's data, a line of stdio.
+    """Parse one message of a server: a JSON body, an event's data, a line of stdio.
 
     Raises:
-        Refused: It can be read in more ways than one, or in none.
+        Refused: It is ambiguous or malformed.
     """
     message = read_message(data, ANSWER_DEPTH)
     if message.kind is not Kind.RESPONSE:
@@ -106,7 +107,7 @@ def _code(data: bytes, span: Span | None) -> int:
 
 
 def _flag(data: bytes, span: Span | None) -> bool:
-    """A truth value that may be missing; clients differ on what else is a true one."""
+    """Read an optional boolean; clients differ on what else is true."""
     value = b"false" if span is None else data[span]
     if value not in (b"true", b"false"):
         raise Refused(Why.EVENT_TYPE)
@@ -114,7 +115,7 @@ def _flag(data: bytes, span: Span | None) -> bool:
 
 
 def _text(data: bytes, found: Mapping[str, Span], key: str) -> str:
-    """Text that may be missing; another type is none that a client could read."""
+    """Read an optional string."""
     if key not in found:
         return ""
     value = text(data, found[key])
@@ -128,7 +129,7 @@ def _digest(data: bytes, found: Mapping[str, Span], key: str) -> str:
 
 
 def _task(data: bytes, result: Mapping[str, Span]) -> str:
-    """The task that a result hands out: `taskId`, or `task.taskId` in 2025-11-25."""
+    """Return the digest of the task id: `taskId`, or `task.taskId` in 2025-11-25."""
     if "task" in result and is_object(data, result["task"]):
         task = members(data, result["task"])
         refuse_lookalikes(task, TASK)

@@ -1,4 +1,4 @@
-"""What an answer of a server defines: the items of its lists, and its instructions."""
+"""Definitions in a server's answer: the items of its lists, and its instructions."""
 
 from collections.abc import Mapping
 
@@ -31,17 +31,16 @@ KINDS: Mapping[str, Kind] = {
     "prompts/list": Kind.PROMPT,
     "resources/templates/list": Kind.TEMPLATE,
 }
-# Where the client did not ask, a result is known by what it holds.
+# The kind of an unsolicited result is known by its members.
 SPEAKS = frozenset({DISCOVER, INITIALIZE, UNKNOWN})
 
 
 class Defined(msgspec.Struct, frozen=True):
-    """What an answer defines of one kind.
+    """Definitions of one kind in an answer.
 
     Attributes:
-        kind: What.
         items: Pairs (name, JSON).
-        cursor: Where the next page begins; empty where none follows.
+        cursor: Cursor of the next page; empty for the last one.
     """
 
     kind: Kind
@@ -50,14 +49,14 @@ class Defined(msgspec.Struct, frozen=True):
 
 
 def defined(data: bytes, method: str) -> list[Defined]:
-    """Find what an answer defines.
+    """Find the definitions in an answer.
 
     Args:
-        data: A response that `read_answer` read.
-        method: Of the request; UNKNOWN for what came without being asked.
+        data: A response that `read_answer` has parsed.
+        method: Method of the request; UNKNOWN for an unsolicited message.
 
     Raises:
-        Refused: It can be read in more ways than one, or in none.
+        Refused: It is ambiguous or malformed.
     """
     span = read_message(data, ANSWER_DEPTH).result
     if span is None:
@@ -82,13 +81,13 @@ def _instructions(
 ) -> list[Defined]:
     span = result.get(INSTRUCTIONS)
     if span is None or is_null(data, span):
-        # That a server has none is something to be held to.
+        # The absence of instructions is pinned, too.
         return [] if method == UNKNOWN else [Defined(Kind.INSTRUCTIONS, ())]
     return [Defined(Kind.INSTRUCTIONS, (("", data[span]),))]
 
 
 def _items(data: bytes, span: Span, key: str) -> list[tuple[str, bytes]]:
-    """Name the items of a list; what has no name is in no list that goes on."""
+    """List the items with a name; an item without one is removed from the list."""
     found = []
     for item in spans(data, span):
         name = _name(data, item, key) if is_object(data, item) else None

@@ -1,9 +1,9 @@
-"""A stream of server-sent events, cut into its events, however it arrives in slices.
+"""Incremental parser for a stream of server-sent events.
 
 Lines end with CR, LF or both, also where a slice ends between the two; one BOM at the
-very beginning is none of the first line; an event that no empty line closes is never
-one. Every byte is in the `raw` of exactly one event, so that a stream is passed on as
-it came, comments and all.
+very beginning is not part of the first line; an event without a closing empty line is
+none. Every byte is in the `raw` of exactly one event, so that a stream is passed on
+unchanged, comments included.
 
 Source: HTML, 9.2.5 "Parsing an event stream" and 9.2.6 "Interpreting an event stream".
 """
@@ -19,14 +19,13 @@ MESSAGE = b"message"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What stood before one empty line.
+    """Event before one empty line.
 
     Attributes:
-        data: Its data; None where it has none, and a client sees no event.
-        type: Its type.
-        id: Its id; None where it says none.
-        raw: Its bytes, with those that were skipped before it. Where slices part the
-            last CR from its LF, the LF goes to the next event.
+        data: Data; None where it has none, and a client sees no event.
+        id: Id; None without one.
+        raw: Bytes of the event, with skipped ones before it. Where slices separate the
+            last CR from its LF, the LF belongs to the next event.
     """
 
     data: bytes | None = field(repr=False)
@@ -36,13 +35,13 @@ class Event:
 
 
 class Events:
-    """Cuts one stream.
+    """Parser of one stream.
 
     Args:
-        most: Bytes that one event may have.
+        most: Maximum bytes of one event.
 
     Attributes:
-        closed: An event was larger than that; nothing more is read.
+        closed: An event was too large; nothing more is parsed.
     """
 
     def __init__(self, most: int = MAX_EVENT) -> None:
@@ -58,7 +57,7 @@ class Events:
         self._id: bytes | None = None
 
     def feed(self, data: bytes) -> list[Event | Refused]:
-        """Take a slice; list the events that are whole now."""
+        """Parse a slice; list the complete events."""
         found: list[Event | Refused] = []
         for piece in data.splitlines(keepends=True):
             if self.closed:
@@ -75,17 +74,17 @@ class Events:
         return found
 
     def _goes_on(self, piece: bytes) -> bool:
-        """Take more of a line; say whether it is the one that closes an event."""
+        """Add a piece to the line; tell whether it completes an event."""
         self._after_cr = piece.endswith(b"\r")
         self._line.append(piece.rstrip(b"\r\n"))
         return piece.endswith((b"\r", b"\n")) and self._take()
 
     def rest(self) -> bytes:
-        """The bytes that no empty line has closed yet."""
+        """Return the bytes of an incomplete event."""
         return b"".join(self._raw)
 
     def _take(self) -> bool:
-        """Read the line; say whether it closes an event."""
+        """Parse the line; tell whether it completes an event."""
         line = b"".join(self._line)
         self._line = []
         if self._is_first:

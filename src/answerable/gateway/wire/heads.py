@@ -1,12 +1,11 @@
-"""The heads that the gateway writes: to a server, and back to a client.
+"""HTTP heads that the gateway writes: to a server, and back to a client.
 
-Each is written anew from fields that are known here. What else stood in the head that
-came is left behind: credentials, cookies, forwarding fields, and whatever nobody has
-named yet. The body goes on as the bytes that came.
+Each is written from known fields. All others are dropped: credentials, cookies,
+forwarding fields, and unknown ones. The body is passed on unchanged.
 
-Of fields that the client's SDK mirrors from arguments (`Mcp-Param-*`, 2026-07-28
-server/tools "x-mcp-header"), one that is repeated is refused with the head. Which
-argument each should mirror only the tool's schema says, so the server has to check it.
+A repeated field that the client's SDK mirrors from arguments (`Mcp-Param-*`, 2026-07-28
+server/tools "x-mcp-header") is refused with the head. Only the tool's schema names the
+argument of each, so the server has to check it.
 """
 
 import re
@@ -20,11 +19,11 @@ from answerable.serving.wire.head import MCP_PREFIX
 from answerable.serving.wire.refusals import Why
 
 USER_AGENT = "answerable"
-# Beside the fields of MCP. A trace is the client's word and links spans, no more.
+# Besides the fields of MCP. A trace is the client's claim, and only links spans.
 ONWARD = frozenset({"last-event-id", "traceparent", "tracestate"})
 BACK = frozenset({"allow", "cache-control", "content-type", "retry-after"})
 PHRASES = {200: "OK", 202: "Accepted", 204: "No Content", 403: "Forbidden"}
-# A redirect would lead past us, and a challenge is ours to meet.
+# A redirect would bypass the gateway, and a challenge is for the gateway.
 NOT_RELAYED = frozenset({401, 407, *range(300, 400)})
 # One parameter of a challenge, behind the scheme where it is the first (RFC 9110 11.2).
 INVALID_TOKEN = re.compile(
@@ -36,12 +35,11 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """What the head of a reply to a client says of itself.
+    """Status line and fields of a reply to a client.
 
     Attributes:
-        status: HTTP status.
         fields: Fields of it, written as they are.
-        spelled: Status line and fields, each with its end.
+        spelled: Encoded status line and fields, each with its line end.
     """
 
     status: int
@@ -50,14 +48,14 @@ class Heading(msgspec.Struct, frozen=True):
 
 
 class Returned(msgspec.Struct, frozen=True):
-    """The head of a server's answer, as far as it matters on its way back.
+    """Head of a server's answer, as far as it matters for the client.
 
     Attributes:
-        heading: What the client gets of it.
+        heading: Status and fields for the client.
         kind: Media type of the body, without parameters.
         session: The server's own session id, None without one.
-        unfit: Why it may not go back at all; None where it may.
-        refuses: The server does not take the credential that it was shown.
+        unfit: Reason that it may not be passed on; None where it may.
+        refuses: The server rejected its credential.
     """
 
     heading: Heading
@@ -69,7 +67,7 @@ class Returned(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=1024)
 def _asking(method: str, target: str, host: str) -> bytes:
-    """What is the same in every request of one method to one server."""
+    """Encode the constant part of requests of one method to one server."""
     accept = EVENTS if method == "GET" else f"{JSON}, {EVENTS}"
     kind = f"content-type: {JSON}\r\n" if method == "POST" else ""
     return (
@@ -79,7 +77,7 @@ def _asking(method: str, target: str, host: str) -> bytes:
 
 
 def onward(fields: Mapping[str, str]) -> bytes:
-    """Spell the fields of a client's head that its server gets, too."""
+    """Encode the fields of a client's head that are forwarded."""
     return "".join(
         f"{name}: {value}\r\n"
         for name, value in fields.items()
@@ -95,8 +93,8 @@ def request_head(
     Args:
         method: `POST`, `GET` or `DELETE`.
         target: Path and query of the server's URL.
-        host: Its Host.
-        onward: Fields of the client's head, as `onward` spells them.
+        host: Value of Host.
+        onward: Forwarded fields, as `onward` encodes them.
         session: The server's own session id, empty without one.
         length: Bytes of the body.
     """
@@ -106,7 +104,7 @@ def request_head(
 
 
 def heading(status: int, fields: Mapping[str, str]) -> Heading:
-    """Give the heading of a reply."""
+    """Build the status line and fields of a reply."""
     lines = [f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in fields.items()]
     return Heading(status, fields, "".join(lines).encode("latin-1"))
@@ -114,7 +112,7 @@ def heading(status: int, fields: Mapping[str, str]) -> Heading:
 
 @lru_cache(maxsize=64)
 def json_heading(status: int) -> Heading:
-    """Give the heading of a reply of ours in JSON."""
+    """Build the status line and fields of our own reply in JSON."""
     return heading(status, {"content-type": JSON})
 
 
@@ -142,7 +140,7 @@ def returned(status: int, fields: Mapping[str, str]) -> Returned:
 
 
 def _is_invalid_token(fields: Mapping[str, str]) -> bool:
-    """Say whether a challenge names the token as what is wrong (RFC 6750 3.1)."""
+    """Tell whether a challenge reports an invalid token (RFC 6750 3.1)."""
     parts = fields.get("www-authenticate", "").split(",")
     return any(INVALID_TOKEN.fullmatch(part.strip(" \t")) for part in parts)
 
@@ -153,10 +151,10 @@ def reply_head(
     """Write the head of a reply to a client.
 
     Args:
-        heading: What it says of itself.
-        session: The session id that the client is to use, empty without one.
-        length: Bytes of the body, None where it goes in chunks.
-        closes: The connection closes after it.
+        heading: Status line and fields.
+        session: Session id for the client, empty without one.
+        length: Bytes of the body; None for chunked coding.
+        closes: The connection closes after the reply.
     """
     named = f"{SESSION_HEADER}: {session}\r\n".encode("latin-1") if session else b""
     if length is None:
@@ -168,5 +166,5 @@ def reply_head(
 
 
 def chunk(data: bytes) -> bytes:
-    """Spell one chunk (RFC 9112 7.1); no data makes none."""
+    """Encode one chunk (RFC 9112 7.1); no data makes none."""
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

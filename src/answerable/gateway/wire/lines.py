@@ -1,7 +1,7 @@
-"""The lines of a stdio transport, in slices of any size.
+"""Incremental splitter for the lines of a stdio transport.
 
-Each message is one line of UTF-8 (MCP basic/transports "stdio"). A line that is larger
-than a message may be ends the reading: what follows it could be anything.
+Each message is one line of UTF-8 (MCP basic/transports "stdio"). A line larger than a
+message may be ends the parsing: what follows it could be anything.
 """
 
 from answerable.serving.wire.head import MAX_BODY
@@ -9,13 +9,13 @@ from answerable.serving.wire.refusals import Refused, Why
 
 
 class Lines:
-    """Cuts one pipe.
+    """Line splitter of one pipe.
 
     Args:
-        most: Bytes that one line may have, without its end.
+        most: Maximum bytes of one line, without its end.
 
     Attributes:
-        closed: A line was larger than that; nothing more is read.
+        closed: A line was too large; nothing more is parsed.
     """
 
     def __init__(self, most: int = MAX_BODY) -> None:
@@ -25,10 +25,10 @@ class Lines:
         self._size = 0
 
     def feed(self, data: bytes) -> list[bytes | Refused]:
-        """Take a slice; list the lines that are whole now, less empty ones."""
+        """Take a slice; list the complete lines, without empty ones."""
         is_whole = not self._size and data.find(b"\n") == len(data) - 1
         if is_whole and len(data) <= self._most and not self.closed:
-            # What a client sends that waits for each answer.
+            # The usual case: a client that waits for each answer.
             line = data[:-1].removesuffix(b"\r")
             return [line] if line else []
         found: list[bytes | Refused] = []
@@ -43,13 +43,13 @@ class Lines:
         return found
 
     def end(self) -> Refused | None:
-        """Nothing more will come; say whether that is in the midst of a line."""
+        """Take the end of input; return a refusal if it is in the middle of a line."""
         whole = self.closed or self._size == 0
         self.closed = True
         return None if whole else Refused(Why.CUT_SHORT)
 
     def _grow(self, piece: bytes, found: list[bytes | Refused]) -> bool:
-        """Add to the present line; False where nothing is read any more."""
+        """Add to the present line; False where parsing has ended."""
         if self.closed:
             return False
         self._parts.append(piece)

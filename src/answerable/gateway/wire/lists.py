@@ -1,9 +1,9 @@
-"""A list as one caller may see it: items are left out, all other bytes stay.
+"""List filter: items that the caller may not use are removed, all other bytes stay.
 
-A caller learns of what it may call, and of nothing else. What it may call is decided
-again at the call, so a list protects nobody; it spares a model what it cannot use. In
-2026-07-28 such an answer is one caller's own, and is marked so for every cache between
-(server/utilities/caching "cacheScope").
+A caller sees what it may call, and nothing else. Each call is decided again, so a
+filtered list protects nothing; it spares a model useless tools. In 2026-07-28 such an
+answer is private to one caller, and is marked so for caches (server/utilities/caching
+"cacheScope").
 """
 
 from collections.abc import Callable, Mapping
@@ -39,14 +39,14 @@ Edit = tuple[Span, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One kind of list.
+    """Kind of list.
 
     Attributes:
         key: Member of the result that holds the items.
-        name: Member of an item that names it.
-        target: What an item is.
-        action: Method that would act on it; a caller that may not has no use for it.
-        is_template: An item stands for many, and is not what is acted on.
+        name: Member of an item that holds its name.
+        target: Kind of object of an item.
+        action: Method that uses an item; an item without permission for it is removed.
+        is_template: An item stands for many objects.
     """
 
     key: str
@@ -67,9 +67,9 @@ LISTS: Mapping[str, Listing] = {
     "tasks/list": Listing("tasks", "taskId", Target.TASK, "tasks/get"),
 }
 FILTERED = LISTS.keys() | {DISCOVER}
-# What is read whole before it goes on.
+# Answers that are buffered before they are passed on.
 HELD = FILTERED | {INITIALIZE}
-UNKNOWN = ""  # an answer on a resumed stream, to whatever was asked before
+UNKNOWN = ""  # an answer on a resumed stream, to an unknown request
 
 
 def for_caller(
@@ -80,20 +80,20 @@ def for_caller(
     is_modern: bool,
     speaks: bool = True,
 ) -> bytes:
-    """Leave out of an answer what its caller may not act on, or may not read.
+    """Remove from an answer what its caller may not use or read.
 
     Args:
-        data: A response that `read_answer` read.
-        method: Of the request, one of HELD, or UNKNOWN.
-        may: Says of an item's name whether the caller may act on it.
-        is_modern: Mark it as the caller's own.
-        speaks: The server's instructions go on.
+        data: A response that `read_answer` has parsed.
+        method: Method of the request, one of HELD, or UNKNOWN.
+        may: Tells whether the caller may use the item of a name.
+        is_modern: Mark it as private to the caller.
+        speaks: Keep the server's instructions.
 
     Returns:
         `data` itself where nothing changes.
 
     Raises:
-        Refused: The list can be read in more ways than one, or in none.
+        Refused: The list is ambiguous or malformed.
     """
     span = read_message(data, ANSWER_DEPTH).result
     if span is None:
@@ -124,10 +124,10 @@ def _left_out(
 
 
 def spans(data: bytes, span: Span) -> list[Span]:
-    """Where the items of an array stand.
+    """Find the spans of the items of an array.
 
     Raises:
-        Refused: It is none.
+        Refused: It is no array.
     """
     try:
         items = _items.decode(memoryview(data)[span])
@@ -147,7 +147,7 @@ def spans(data: bytes, span: Span) -> list[Span]:
 def _may(
     data: bytes, item: Span, listing: Listing, may: Callable[[Listing, str], bool]
 ) -> bool:
-    """Say whether the caller may act on an item; what cannot be read, nobody may."""
+    """Tell whether the caller may use an item; a malformed one it may not."""
     if not is_object(data, item):
         return False
     try:

@@ -1,8 +1,8 @@
-"""The opening of a request: its head, and all that follows from it alone.
+"""Head of an MCP request, with everything that follows from it alone.
 
-A client that keeps its connection sends nearly the same head each time. What stands
-here of a head is a function of its bytes, and of nothing else, so the same bytes are
-read once. Who sent it is no part of that: a caller is identified with each request.
+A client that keeps its connection sends nearly the same head each time. A parsed head
+is a function of its bytes alone, so equal bytes are parsed once. The caller is no part
+of it, and is authenticated with each request.
 """
 
 from collections.abc import Callable
@@ -24,21 +24,20 @@ from answerable.serving.mcp.place import described_by, server_of
 from answerable.serving.wire.head import Head, read_head
 from answerable.serving.wire.refusals import Refused
 
-MOST = 1024  # heads that are remembered
+MOST = 1024  # cached heads
 MAX_REMEMBERED = 4096  # bytes of one
-# What differs from one request to the next: such a head does not come again.
+# Fields that differ in each request: such a head is not cached.
 FLEETING = frozenset({"dpop", "last-event-id", "traceparent"})
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """What a head says.
+    """Parsed head of a request.
 
     Attributes:
-        head: The head.
         length: Bytes of the body, -1 where it is chunked.
-        described: Target whose metadata is asked for, empty mostly.
-        onward: Fields of it that go to the server, spelled.
-        plain: How its body may be read in short; None where only in full.
+        described: Target of a request for metadata, else empty.
+        onward: Fields that are forwarded to the server, encoded.
+        plain: Expected call for the fast parser; None for the full parser.
     """
 
     head: Head
@@ -48,12 +47,12 @@ class Opening(msgspec.Struct, frozen=True):
     plain: Plain | None
 
     def __repr__(self) -> str:
-        """Show no field: some mirror what is in the body."""
+        """Show no field: some mirror the body."""
         return f"Opening({self.head!r})"
 
 
 def read_opening(data: bytes) -> Opening:
-    """Read a head, as `read_head` does.
+    """Parse a head, as `read_head` does.
 
     Raises:
         Refused: As there.
@@ -65,7 +64,7 @@ def read_opening(data: bytes) -> Opening:
 
 
 def _plain(head: Head) -> Plain | None:
-    """What a body must agree with; None where something else is to be said of it."""
+    """Return the call that the head announces; None unless it is a plain tool call."""
     if head.method != "POST":
         return None
     try:
@@ -85,11 +84,11 @@ def _plain(head: Head) -> Plain | None:
 
 
 def read_request(opening: Opening, body: bytes) -> Call:
-    """Read one request of a client over Streamable HTTP, as `read_call` does.
+    """Parse one request of a client over Streamable HTTP, as `read_call` does.
 
     Args:
         opening: Its head, whose place was checked.
-        body: Its body, whole.
+        body: Its complete body.
 
     Raises:
         Refused: As there.
@@ -101,7 +100,7 @@ def read_request(opening: Opening, body: bytes) -> Call:
 def remembering(
     read: Callable[[bytes], Opening] = read_opening,
 ) -> Callable[[bytes], Opening]:
-    """Give a reader that reads the same bytes once; what is refused is read again."""
+    """Return a parser that caches its results; a refused head is parsed again."""
     known: dict[bytes, Opening] = {}
 
     def remember(data: bytes) -> Opening:

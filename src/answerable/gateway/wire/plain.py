@@ -1,13 +1,12 @@
-"""The ordinary message, read in one step: a tool call, and the result of one.
+"""Fast parser for the ordinary message: a tool call, or the result of one.
 
-Most come in the fewest bytes that JSON takes. Such a one is decoded once, into a type
-that knows each of its members and takes no other, and then measured: where what was
-kept takes all the room there is, nothing else was there. No second member of a name,
-since of two the last is kept; no key that resembles a known one; no white space and no
-escape, which are longer than what they stand for.
+Most messages have the minimal JSON encoding. Such a one is decoded once, into a type
+that accepts its known members alone, and then its size is compared: where the decoded
+values account for every byte, the message holds nothing else. No repeated key, of which
+the last one wins; no key that resembles a known one; no white space and no escape.
 
-Whatever is not so is None here, and nothing is said of it: it is read in full
-(`call`, `answers`), which alone refuses. A law holds the two readings equal.
+For any other message the result is None: the full parser (`call`, `answers`) reads it
+and alone refuses. A property test holds the two parsers equal.
 """
 
 import msgspec
@@ -30,17 +29,15 @@ from answerable.serving.wire.refusals import Refused
 TOOLS_CALL = "tools/call"
 JSONRPC = "2.0"
 OBJECT = b"{"
-NO_LENGTH = -(1 << 40)  # no body is as short
+NO_LENGTH = -(1 << 40)  # shorter than any body
 NONE = msgspec.Raw()
 
 
 class Plain(msgspec.Struct, frozen=True):
-    """What is known of a call before its body.
+    """Call as its head announces it, before the body.
 
     Attributes:
-        era: Revision spoken.
-        server: Upstream server.
-        name: What the body must name, as the head says; None where it says nothing.
+        name: Name that the body must have; None where the head has none.
         session: SHA-256 of the session id, empty without one.
     """
 
@@ -92,14 +89,10 @@ RESULT_TYPE = len(b'"resultType":"",')
 
 
 def plain_call(body: bytes, plain: Plain) -> Call | None:
-    """Read a tool call.
-
-    Args:
-        body: One message.
-        plain: What is known of it.
+    """Parse a tool call.
 
     Returns:
-        What `call` reads; None where that has to be asked.
+        The result of `call`; None where the full parser is needed.
 
     Raises:
         Refused: As there.
@@ -146,13 +139,10 @@ def plain_call(body: bytes, plain: Plain) -> Call | None:
 
 
 def plain_answer(data: bytes) -> Answer | None:
-    """Read the result of a tool call.
-
-    Args:
-        data: One message.
+    """Parse the result of a tool call.
 
     Returns:
-        What `answers` reads; None where that has to be asked.
+        The result of `answers`; None where the full parser is needed.
 
     Raises:
         Refused: As there.
@@ -183,7 +173,7 @@ def plain_answer(data: bytes) -> Answer | None:
 
 
 def _length(id: int | str) -> int:
-    """Bytes of an id that is the same to every reader; no length at all of another."""
+    """Return the encoded length of an unambiguous id; an impossible one for another."""
     if isinstance(id, int):
         return len(str(id)) if -SAFE <= id <= SAFE else NO_LENGTH
     return len(id) + len('""') if len(id) <= MAX_ID else NO_LENGTH

@@ -1,9 +1,9 @@
-"""What an upstream server replies over HTTP, in slices of any size.
+"""Incremental parser for HTTP replies of an upstream server.
 
-A reply is framed as strictly as a request: whatever two readers could end in two places
-is refused, since its rest would be the answer to somebody else's request. HTTP/1.0 is
-taken, as simple servers speak it; its connection is never used again, and it may not
-be chunked. Interim replies (1xx) are left out.
+A reply is framed as strictly as a request: an ambiguous end is refused, since the rest
+would become the answer to another request. HTTP/1.0 is accepted, as simple servers use
+it; its connection is never used again, and it may not be chunked. Interim replies (1xx)
+are dropped.
 
 Sources: RFC 9112 (4 status line, 6.1 Transfer-Encoding, 6.3 body length), RFC 9110
 (15.2 informational, 15.3.5 and 15.4.5 without content).
@@ -42,14 +42,14 @@ UNTIL_CLOSE = -2
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The head of one reply.
+    """Head of one reply.
 
     Attributes:
         status: HTTP status, 200 to 599.
         fields: Lower-case name -> value; repeated list fields joined with `, `.
         length: Bytes of the body, CHUNKED, or UNTIL_CLOSE.
         closes: The connection is not used again.
-        returned: What matters of it on its way back to a client.
+        returned: Judged head for the client.
     """
 
     status: int
@@ -60,7 +60,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class End(Enum):
-    """The body of the reply is whole."""
+    """End of the body of a reply."""
 
     END = "end"
 
@@ -69,7 +69,7 @@ Replied = Reply | bytes | End
 
 
 class _Counted:
-    """A body whose length was said."""
+    """Body of known length."""
 
     def __init__(self, length: int) -> None:
         self.done = length == 0
@@ -87,7 +87,7 @@ class _Counted:
 
 
 class _Rest:
-    """A body that ends with its connection."""
+    """Body that ends with its connection."""
 
     done = False
 
@@ -103,10 +103,10 @@ class _Rest:
 
 
 class ReplyIntake:
-    """Reads one reply.
+    """Parser of one reply.
 
     Attributes:
-        done: It is whole; nothing may follow it.
+        done: The reply is complete; further bytes are refused.
     """
 
     def __init__(self) -> None:
@@ -116,11 +116,11 @@ class ReplyIntake:
         self._reading: _Counted | Chunks | _Rest | None = None
 
     def feed(self, data: bytes) -> list[Replied]:
-        """Take a slice; list what came: a head, pieces of its body, and its end.
+        """Parse a slice; list its parts: a head, pieces of the body, and its end.
 
         Raises:
-            Refused: It is malformed, or more came than the reply; nothing that the
-                slice brought is passed on.
+            Refused: It is malformed, or longer than the reply; no part of the slice is
+                passed on.
         """
         found: list[Replied] = []
         at = 0
@@ -131,10 +131,10 @@ class ReplyIntake:
         return found
 
     def close(self) -> list[Replied]:
-        """The server closed the connection; list the end, where that is one.
+        """Take the end of the connection; list the end of the reply, where it is one.
 
         Raises:
-            Refused: The reply is cut short.
+            Refused: The reply is incomplete.
         """
         if isinstance(self._reading, _Rest) and not self.done:
             self.done = True
@@ -157,7 +157,7 @@ class ReplyIntake:
         return after
 
     def _head(self, data: bytes, at: int, found: list[Replied]) -> int:
-        """Take a head, or the beginning of one; the first byte after it."""
+        """Parse a head, or its beginning; return the offset after it."""
         held = self._held + data[at:] if self._held or at else data
         end = held.find(EMPTY_LINE, 0, MOST)
         if end < 0:
@@ -180,10 +180,10 @@ class ReplyIntake:
 
 
 def whole_reply(data: bytes) -> tuple[Reply, bytes] | None:
-    """Read a reply that one slice holds, as most do; its head and its body.
+    """Parse a reply in one slice, as most are; return head and body.
 
     Returns:
-        None where it is another one, which `ReplyIntake` reads.
+        None for another one, which `ReplyIntake` parses.
 
     Raises:
         Refused: As there.
@@ -199,21 +199,21 @@ def whole_reply(data: bytes) -> tuple[Reply, bytes] | None:
 
 def _body(length: int) -> _Counted | Chunks | _Rest:
     if length == CHUNKED:
-        # A stream has no bound; what is held of it has, elsewhere.
+        # A stream is unbounded; buffers of its events are bounded elsewhere.
         return Chunks(sys.maxsize, sys.maxsize)
     return _Rest() if length == UNTIL_CLOSE else _Counted(length)
 
 
 def read_reply(data: bytes) -> Reply | None:
-    """Read the head of one reply; None for an interim one.
+    """Parse the head of one reply; None for an interim one.
 
-    A server says nearly the same each time, so a short one is remembered by its bytes.
+    A server sends nearly the same head each time, so short ones are cached.
 
     Args:
-        data: From the first byte of the status line to the empty line, whole.
+        data: Complete head, from the status line to the empty line.
 
     Raises:
-        Refused: It is malformed, or could be read in more than one way.
+        Refused: It is malformed or ambiguous.
     """
     return _remembered(data) if len(data) <= MAX_REMEMBERED else _reply(data)
 
@@ -248,11 +248,10 @@ _remembered = lru_cache(maxsize=256)(_reply)
 
 
 def _framing(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:
-    """Bytes of the body, CHUNKED or UNTIL_CLOSE (RFC 9112 6.3).
+    """Return the length of the body, CHUNKED or UNTIL_CLOSE (RFC 9112 6.3).
 
     Raises:
-        Refused: Both lengths are given, either is malformed, or there is a body where
-            none has a meaning.
+        Refused: Both lengths are given, either is malformed, or a body is not allowed.
     """
     length = fields.get("content-length")
     coding = fields.get("transfer-encoding")

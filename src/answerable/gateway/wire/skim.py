@@ -1,9 +1,9 @@
-"""One large answer as it streams by, read without being held.
+"""Streaming summary of a large answer, without buffering it.
 
-What the answer says at its first two levels is copied into a sketch of at most 256 KiB;
-containers below are left out as `{}` or `[]`, and texts longer than 64 KiB as `""`. The
-sketch is then read like any answer. Of what was left out only strings and brackets were
-looked at: whether it is JSON throughout is for the client to find, who gets every byte.
+The first two levels of the answer are copied into a sketch of at most 256 KiB; deeper
+containers become `{}` or `[]`, and texts longer than 64 KiB `""`. The sketch is then
+parsed like any answer. Omitted parts are scanned for strings and brackets only: the
+client, which gets every byte, finds out whether they are valid JSON.
 """
 
 import re
@@ -19,10 +19,10 @@ MAX_SKETCH = 256 * 1024
 MAX_TEXT = 64 * 1024
 # Levels whose members are copied: the message, and its result, error or params.
 SHALLOW = 2
-# Kept whole: what they hold is asked of the client, or comes back from it.
+# Copied completely: their contents are requested of the client, or come back from it.
 INPUTS_KEY = "inputRequests"
 KEPT = frozenset({INPUTS_KEY, "task"})
-# Never left out: without them the sketch would say something else.
+# Never omitted: without them the sketch would have another meaning.
 SAID = frozenset(
     {"id", "jsonrpc", "method", "requestState", "resultType", "taskId", "code"}
 )
@@ -35,10 +35,10 @@ DEEP = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
 
 
 class Skim:
-    """Reads one answer from slices of any size.
+    """Summary of one answer.
 
     Attributes:
-        asks: It asks inputs of the client, so that nobody may see it unjudged.
+        asks: The answer requests inputs of the client, and must be judged first.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Skim:
         """Take a slice.
 
         Raises:
-            Refused: The sketch would be too large, or the answer is too deep.
+            Refused: The sketch would be too large, or the answer is nested too deeply.
         """
         at = 0
         while at < len(data):
@@ -66,14 +66,14 @@ class Skim:
 
     @property
     def is_whole(self) -> bool:
-        """The outermost bracket was closed."""
+        """True after the last bracket."""
         return bool(self._sketch) and not self._depth and not self._in_string
 
     def answer(self) -> Answer:
-        """Read what was sketched, once everything was fed.
+        """Parse the sketch, once everything was fed.
 
         Raises:
-            Refused: As `read_answer`; or the answer is cut short.
+            Refused: As `read_answer`; or the answer is incomplete.
         """
         if self._in_string or self._depth:
             raise Refused(Why.NOT_JSON)
@@ -85,7 +85,7 @@ class Skim:
         return self._skip if self._until else self._copy
 
     def _copy(self, data: bytes, at: int) -> int:
-        """Copy up to the next token, and it; the byte after it."""
+        """Copy up to and including the next token; return the offset after it."""
         found = next(TOKEN.finditer(data, at), None)
         if found is None:
             self._add(data[at:])
@@ -100,7 +100,7 @@ class Skim:
         return found.end()
 
     def _turn(self, token: bytes) -> None:
-        """Go down, up or on."""
+        """Track the depth at a token."""
         if token in b"{[":
             self._down()
             self._at_key = True
@@ -127,7 +127,7 @@ class Skim:
             raise Refused(Why.TOO_DEEP)
 
     def _skip(self, data: bytes, at: int) -> int:
-        """Leave out what is left of a container; the first byte after it."""
+        """Omit the rest of a container; return the offset after it."""
         for found in DEEP.finditer(data, at):
             token = found[0]
             if token in b"{[":
@@ -144,7 +144,7 @@ class Skim:
         return len(data)
 
     def _string(self, data: bytes, at: int) -> int:
-        """Take more of a string; the byte after its end, or after the slice."""
+        """Read more of a string; return the offset after its end, or the slice's."""
         start, at = at, at + self._is_escaped
         at = next(REST.finditer(data, at)).end()
         self._is_escaped = data[at : at + 1] == b"\\"  # then it is the last byte
@@ -155,7 +155,7 @@ class Skim:
         return end
 
     def _hear(self, piece: bytes) -> None:
-        """Take a piece of a string that is copied; at its end, what it is."""
+        """Take a piece of a copied string, and process its end."""
         assert self._text is not None  # noqa: S101 - only called with one
         self._size += len(piece)
         if self._size > MAX_TEXT:
