@@ -1,1 +1,1 @@
-"""An inventory's facts, compiled: policies, principals, places. Start at `estate`."""
+"""Facts of an inventory, compiled for evaluation. Start at `estate`."""

@@ -1,4 +1,4 @@
-"""Attachments, sorted by what they are attached to and where they stand."""
+"""Compiled policies by the target and layer that they are attached to."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from answerable.reach.estate.interning import Interner
 
 @dataclass(slots=True)
 class Held:
-    """What stands at one layer of one target.
+    """Policies attached to one target at one layer.
 
     Attributes:
         grants: Statements.
-        gaps: What was not collected or not read.
-        policies: Ids, as attached.
-        collected: Whether at least one of the policies was.
+        gaps: Policies not collected, and statements not read.
+        policies: Ids, in order of attachment.
+        collected: Whether at least one of the policies was collected.
     """
 
     grants: list[Grant] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Held:
 
 
 class Builder:
-    """Compiles policies and hangs them where they are attached."""
+    """Compiler of policies into the targets and layers they are attached to."""
 
     def __init__(self, facts: Facts) -> None:
         self.interner = Interner()
@@ -45,7 +45,7 @@ class Builder:
                 self.member_of[member].append(group.id)
 
     def add(self, attachment: Attachment) -> None:
-        """Hang one policy."""
+        """Compile one policy and attach it."""
         layer = attachment.layer
         grants, gaps = self._compile(attachment.policy, layer)
         place = attachment.target, layer
@@ -60,11 +60,11 @@ class Builder:
             self._add_group(attachment, grants)
 
     def at(self, target: str, layer: Layer) -> Held | None:
-        """Return what stands at a layer of a target, None for no attachment."""
+        """Return the policies at a layer of a target, None for no attachment."""
         return self._held.get((target, layer))
 
     def targets(self, layer: Layer) -> Iterator[tuple[str, Held]]:
-        """List what stands at a layer, by target."""
+        """List the policies at a layer, by target."""
         for (target, place), held in self._held.items():
             if place is layer:
                 yield target, held

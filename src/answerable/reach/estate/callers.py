@@ -1,4 +1,4 @@
-"""Who makes a request, and how a statement's Principal element names them.
+"""Matching of a statement's Principal or NotPrincipal element against a principal.
 
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "AWS JSON policy
 elements: NotPrincipal".
@@ -29,16 +29,17 @@ def names(
     *,
     trusts: bool = False,
 ) -> Names:
-    """Say how a clause names an identity: `escaping`, `direct` or `account`, and when.
+    """Match the Principal element of a statement: `escaping`, `direct` or `account`.
 
-    `escaping` is a user or a session itself, which a boundary does not limit then.
+    Each comes with the formula under which it holds. `escaping` is a user or a session
+    itself: the boundary does not limit such a grant.
 
     Args:
-        clause: The clause.
+        clause: The statement.
         principal: The identity.
-        known: What is known of the request: a stated session name decides.
-        trusts: Whether the request is one for a new session, whose name is stated then;
-            that of the caller's own stays open unless it is the same.
+        known: Known keys of the request; a stated session name decides.
+        trusts: Whether the request starts a new session: the stated name is that of
+            the new session, and that of the caller's own stays open unless it is equal.
     """
     session = known.get(SESSION_NAME)
     if clause.not_principals:
@@ -51,12 +52,12 @@ def names(
 
 
 def may_escape(clause: Clause) -> bool:
-    """Tell whether a grant to `*` may pass an implicit deny of boundary and session."""
+    """Tell whether a grant to `*` may bypass the implicit deny of a boundary."""
     return clause.naming.everyone and clause.effect is Effect.ALLOW
 
 
 def escape(clause: Clause) -> Formula:
-    """Say when a grant to `*` passes the implicit deny of a boundary or a session policy.
+    """Build the condition under which a grant to `*` bypasses the boundary.
 
     "Permissions boundaries and session policies do not limit permissions granted using
     the aws:PrincipalArn condition key with a wildcard(*) in the Principal element". Of
@@ -71,7 +72,7 @@ def escape(clause: Clause) -> Formula:
 
 
 def _names_arn(line: ConditionClause) -> bool:
-    """Tell whether a line of a condition grants to principals by their ARN."""
+    """Tell whether a condition line matches principals by their ARN."""
     operator = line.operator.lower()
     by_text = operator.startswith(("arn", "string"))
     return line.key.lower() == "aws:principalarn" and by_text and "not" not in operator
@@ -116,10 +117,10 @@ def _all_but(
     *,
     trusts: bool,
 ) -> Names:
-    """Name everyone who is not listed.
+    """Match a NotPrincipal element: every principal that is not listed.
 
-    A deny with NotPrincipal spares who is listed, never a principal with a boundary;
-    to list the account spares its root alone.
+    A deny with NotPrincipal excepts the listed principals, but none with a boundary; a
+    listed account excepts its root user alone.
     """
     deny = clause.effect is Effect.DENY
     if deny and principal.boundary is not None:
@@ -129,11 +130,11 @@ def _all_but(
 
 
 def left_over(listed: Names, *, whole: bool) -> Names:
-    """Say when a caller is none of those that are excepted.
+    """Build the condition under which a caller is none of the excepted principals.
 
     Args:
-        listed: How the exception names the caller.
-        whole: Whether to except the account as a whole excepts this caller.
+        listed: Ways in which the exception names the caller.
+        whole: Whether an excepted account excepts this caller.
     """
     sparing = [f for how, f in listed if whole or how != "account" or f != TRUE]
     left = negation(either(*sparing)) if sparing else TRUE

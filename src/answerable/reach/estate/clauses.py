@@ -1,4 +1,4 @@
-"""Statements made ready to match: which actions and resources each takes, and when."""
+"""Compiled policy statements: matching of actions, resources and conditions."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ _Principals = tuple[tuple[str, str], ...]
 
 @dataclass(eq=False, slots=True)
 class Clause:
-    """One statement, without the name it was written under.
+    """Compiled statement, independent of the policy it is written in.
 
     Attributes:
         number: Position in the order of interning.
@@ -56,14 +56,14 @@ class Clause:
         conditions: As written, each key in the spelling first met.
         principals: As written.
         not_principals: As written.
-        static: True when neither condition nor variable leaves anything open.
-        wide: True when it is static and takes every resource.
-        naming: Whom it names, or excepts.
-        keys: Condition keys, in lower case, that decide whether its conditions hold.
-        action_set: Its actions, or those it excepts, for looking one up.
-        services: Prefixes of the services whose actions it speaks of; None for any.
-        kept: When its conditions hold, by what is known of its keys.
-        terms: Its pairs of patterns, once somebody listed them (`spans`).
+        static: True without conditions and policy variables.
+        wide: True if static and for every resource.
+        naming: Principals that it names, or excepts.
+        keys: Condition keys, in lower case, that its conditions depend on.
+        action_set: Index of its actions, or of those it excepts.
+        services: Prefixes of the services whose actions it matches; None for any.
+        kept: Cache of evaluated conditions, by known values of its keys.
+        terms: Cache of its pairs of patterns (`spans`).
     """
 
     number: int
@@ -88,7 +88,7 @@ class Clause:
 
     @property
     def text(self) -> "ClauseText":
-        """Statement that it was made of."""
+        """Text that it was compiled from."""
         return ClauseText(
             self.effect,
             self.actions,
@@ -101,7 +101,7 @@ class Clause:
         )
 
     def takes_action(self, action: str) -> bool:
-        """Tell whether the statement speaks of an action (in lower case)."""
+        """Tell whether the statement matches an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
             found = self._by_action[action] = takes_action(self, action)
@@ -109,7 +109,7 @@ class Clause:
 
 
 class ClauseText(NamedTuple):
-    """A statement as it is written, with actions in lower case and inner form."""
+    """Text of a statement, with actions in lower case and inner form."""
 
     effect: Effect
     actions: tuple[str, ...]
@@ -122,7 +122,7 @@ class ClauseText(NamedTuple):
 
 
 def make_clause(number: int, text: ClauseText) -> Clause:
-    """Make a statement ready to match."""
+    """Compile a statement."""
     patterns = text.resources or text.not_resources
     fixed = not any(has_variable(p) for p in patterns)
     parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
@@ -148,7 +148,7 @@ def make_clause(number: int, text: ClauseText) -> Clause:
 
 
 class Grant(NamedTuple):
-    """A clause where it was written."""
+    """Compiled statement with its layer, policy and statement id."""
 
     clause: Clause
     layer: Layer
@@ -158,14 +158,14 @@ class Grant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that could allow or deny and was not read.
+    """Policy not collected, or statement not read, that could allow or deny.
 
     Attributes:
         key: `answerable:unread-statement` or `answerable:uncollected-policy`.
-        layer: Where it would stand.
-        policy: Its policy.
-        sid: Its statement, empty for a whole policy.
-        denies: False where it could only allow.
+        layer: Layer it belongs to.
+        policy: Id of the policy.
+        sid: Id of the statement, empty for a whole policy.
+        denies: False if it could only allow.
     """
 
     key: str
@@ -203,7 +203,7 @@ def takes_resource(
 ) -> Formula:
     """Match a resource against Resource or NotResource.
 
-    The policies of roles and of repositories have neither: they speak of their own.
+    Trust and repository policies have neither: they apply to their own resource.
     """
     if clause.not_resources:
         return negation(_any(clause, clause.not_resources, resource, known, compare))
@@ -237,23 +237,23 @@ def _one(pattern: str, resource: Parts, known: Known, compare: Compare) -> Formu
 
 
 def takes_all(clause: Clause) -> bool:
-    """Tell whether a statement is written for every resource."""
+    """Tell whether a statement is for every resource."""
     return not clause.not_resources and EVERYTHING in clause.parts
 
 
 def applies(clause: Clause, resource: Parts, known: Known) -> Formula:
-    """Say when a clause that takes the action applies to the request."""
+    """Build the condition under which a statement that matches the action applies."""
     return _held(clause, takes_resource(clause, resource, known), known)
 
 
 def applies_to_all(clause: Clause, resources: Parts, known: Known) -> Formula:
-    """Say when a clause applies to every resource of a pattern."""
+    """Build the condition under which a statement applies to all of a pattern."""
     compare = overlaps_parts if clause.not_resources else matches_parts
     return _held(clause, takes_resource(clause, resources, known, compare), known)
 
 
 def applies_to_some(clause: Clause, resources: Parts, known: Known) -> Formula:
-    """Say when a clause applies to some resource of a pattern."""
+    """Build the condition under which a statement applies to some of a pattern."""
     compare = matches_parts if clause.not_resources else overlaps_parts
     return _held(clause, takes_resource(clause, resources, known, compare), known)
 
@@ -265,10 +265,7 @@ def _held(clause: Clause, on: Formula, known: Known) -> Formula:
 
 
 def held(clause: Clause, known: Known) -> Formula:
-    """Say when a statement's conditions hold.
-
-    What is known of their keys decides; equal answers are found again by it.
-    """
+    """Evaluate a statement's conditions; cached by known values of its keys."""
     signature = tuple([known.get(key) for key in clause.keys])
     found = clause.kept.get(signature)
     if found is None:
@@ -283,7 +280,7 @@ _MOST_KEPT = 1 << 10
 
 @lru_cache(maxsize=1 << 16)
 def _keys_of(conditions: tuple[ConditionClause, ...]) -> tuple[str, ...]:
-    """List the keys that conditions ask for, those of variables in values as well."""
+    """List the keys of conditions, and of the variables in their values."""
     found = dict.fromkeys(condition.key.lower() for condition in conditions)
     for condition in conditions:
         for value in condition.values:
@@ -292,7 +289,7 @@ def _keys_of(conditions: tuple[ConditionClause, ...]) -> tuple[str, ...]:
 
 
 def asked_keys(clause: Clause) -> Iterable[str]:
-    """List the condition keys, in lower case, that decide when a statement applies."""
+    """List the condition keys, in lower case, that a statement depends on."""
     if clause.parts:
         return clause.keys
     written = (*clause.resources, *clause.not_resources)
@@ -315,7 +312,7 @@ def _services_of(actions: tuple[str, ...]) -> frozenset[str] | None:
 def speaking(
     grants: Sequence[Grant], known: dict[str, tuple[Grant, ...]], action: str
 ) -> tuple[Grant, ...]:
-    """Pick the statements that speak of an action in lower case; `known` keeps them."""
+    """Select the statements that match an action in lower case; cached in `known`."""
     found = known.get(action)
     if found is None:
         found = tuple(g for g in grants if g.clause.takes_action(action))

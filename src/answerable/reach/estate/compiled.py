@@ -1,4 +1,4 @@
-"""The parts of an estate, each compiled of facts."""
+"""Compilation of facts into the parts of compiled accounts."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -38,7 +38,7 @@ def stated(builder: Builder, policy: Policy | None, layer: Layer) -> Limit | Non
 def holders_of(
     builder: Builder, resources: Mapping[ResourceId, Resource]
 ) -> dict[str, ResourcePolicy]:
-    """Compile the policies of resources' own, by ARN."""
+    """Compile resource policies, by ARN."""
     return {
         target: make_policy(
             target,
@@ -53,7 +53,7 @@ def holders_of(
 
 
 def _ungranted(target: str, held: Held) -> Iterator[Gap]:
-    """Leave a key policy open where only the key's grants were collected."""
+    """Yield a gap where a KMS key's grants were collected but not its policy."""
     if all(policy.endswith("#grants") for policy in held.policies):
         policy = PolicyId(f"{target}#policy")
         yield Gap(UNCOLLECTED, Layer.RESOURCE, policy, "", denies=False)
@@ -64,7 +64,7 @@ def paths_over(
     identities: Iterable[Identity],
     holders: Mapping[str, ResourcePolicy],
 ) -> dict[str, tuple[str, ...]]:
-    """List what stands over each account, root first; nothing over the management's."""
+    """List the organisation path of each account, root first; none for management."""
     numbers = {account.id for account in accounts.values()}
     numbers |= {i.account for i in identities} | {h.account for h in holders.values()}
     found = {}
@@ -80,7 +80,7 @@ def paths_over(
 def controls_over(
     builder: Builder, paths: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[Limit, ...]]:
-    """Compile the SCP levels over each account that has any."""
+    """Compile the SCP levels of each account that has any."""
     known: dict[str, Limit] = {}
     found = {
         number: levels_of(path, builder.at, known) for number, path in paths.items()
@@ -91,7 +91,7 @@ def controls_over(
 def fences_over(
     builder: Builder, paths: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Fence]:
-    """Compile the RCPs over each account that has any."""
+    """Compile the RCPs of each account that has any."""
     found = {
         number: fence_of(number, path, builder.at) for number, path in paths.items()
     }
@@ -105,7 +105,7 @@ def make_principal(
     controls: Mapping[str, tuple[Limit, ...]],
     trust: Trust | None,
 ) -> Principal:
-    """Compile what stands for and over an identity."""
+    """Compile an identity with its own policies and its account's SCPs."""
     held = builder.at(identity.id, Layer.IDENTITY) or Held()
     boundary = builder.at(identity.id, Layer.BOUNDARY)
     grants, gaps = list(held.grants), list(held.gaps)
@@ -159,5 +159,5 @@ def make_trust(
 
 
 def is_plain(grants: Iterable[Grant]) -> bool:
-    """Tell whether statements are allows without conditions and nothing else."""
+    """Tell whether all statements are allows without conditions."""
     return all(g.clause.static and g.clause.effect is Effect.ALLOW for g in grants)

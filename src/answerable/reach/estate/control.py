@@ -1,8 +1,8 @@
-"""What limits an account or a call: policies that grant nothing and take away.
+"""Limiting policies: SCPs, RCPs, session policies and VPC endpoint policies.
 
-Service control policies limit the principals of an account, resource control policies
-the use of its resources. Source: AWS Organizations User Guide, "SCP evaluation" and
-"RCP evaluation".
+They grant nothing. SCPs limit the principals of an account, RCPs the use of its
+resources. Source: AWS Organizations User Guide, "SCP evaluation" and "RCP
+evaluation".
 """
 
 from collections.abc import Callable, Iterable
@@ -18,12 +18,12 @@ from answerable.reach.patterns import matrix
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a limit says of one action.
+    """Statements of a limiting layer on one action.
 
     Attributes:
-        allows: Its allows that speak of the action.
-        denies: Likewise.
-        binds: Whether it says more than that everything is allowed.
+        allows: Allows that match the action.
+        denies: Denies that match the action.
+        binds: False if the layer allows everything.
     """
 
     allows: tuple[Grant, ...]
@@ -33,13 +33,13 @@ class Spoken:
 
 @dataclass(eq=False, slots=True)
 class Limit:
-    """Policies one of which must allow, too: of an SCP level, a session, an endpoint.
+    """Policies of an SCP level, a session or an endpoint, one of which must allow.
 
     Attributes:
-        layer: Where they stand.
-        target: The unit, account or policy that they are named by.
-        grants: Their statements; none at all allow nothing.
-        gaps: What could not be read.
+        layer: Kind of policy.
+        target: Root, organisational unit, account or policy that identifies the layer.
+        grants: Statements; without any, nothing is allowed.
+        gaps: Policies or statements that were not read.
     """
 
     layer: Layer
@@ -49,7 +49,7 @@ class Limit:
     _by_action: dict[str, Spoken] = field(default_factory=dict)
 
     def speaking(self, action: str) -> Spoken:
-        """Pick the statements that speak of an action in lower case."""
+        """Select the statements that match an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
             mine = [g for g in self.grants if g.clause.takes_action(action)]
@@ -61,13 +61,13 @@ class Limit:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it lets everything through and denies nothing."""
+        """Tell whether the layer allows everything and denies nothing."""
         allowing = all(g.clause.effect is Effect.ALLOW for g in self.grants)
         return allowing and not self.gaps and any(map(is_everything, self.grants))
 
 
 def is_everything(grant: Grant) -> bool:
-    """Tell whether an allow is for every action on every resource, always."""
+    """Tell whether a statement unconditionally allows `*` on `*`."""
     clause = grant.clause
     return (
         clause.wide
@@ -79,9 +79,9 @@ def is_everything(grant: Grant) -> bool:
 
 @dataclass(eq=False, slots=True)
 class Fence:
-    """The resource control policies of an account: only their denies count.
+    """Resource control policies of an account, as their denies.
 
-    The platform attaches one that allows everything to every level.
+    AWS attaches one that allows everything to every level.
     """
 
     account: str
@@ -90,7 +90,7 @@ class Fence:
     _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
 
     def speaking(self, action: str) -> tuple[Grant, ...]:
-        """Pick the denies that speak of an action in lower case."""
+        """Select the denies that match an action in lower case."""
         return speaking(self.denies, self._by_action, action)
 
 
@@ -100,15 +100,15 @@ Attached = Callable[[str, Layer], Held | None]
 def levels_of(
     path: Iterable[str], attached: Attached, known: dict[str, Limit]
 ) -> tuple[Limit, ...]:
-    """List the SCP levels over an account; none where none is known of.
+    """Compile the SCP levels of an account; none if no level has any.
 
-    A level without any, while another has some, was not collected: the platform keeps
-    at least one attached to each.
+    A level without SCPs, while another has some, was not collected: AWS keeps at least
+    one attached to each.
 
     Args:
-        path: Root, units and the account.
-        attached: Returns what is attached to a target at a layer, None for nothing.
-        known: Levels made already, by target; added to.
+        path: Root, organisational units and the account.
+        attached: Returns the policies of a target at a layer, None for no attachment.
+        known: Compiled levels by target; extended.
     """
     found = [(target, attached(target, Layer.SCP)) for target in path]
     if not any(held for _, held in found):
@@ -128,7 +128,7 @@ def _level(target: str, held: Held | None) -> Limit:
 
 
 def fence_of(account: str, path: Iterable[str], attached: Attached) -> Fence | None:
-    """Collect the denies of the RCPs over an account; None where there are none."""
+    """Collect the RCP denies of an account; None where there are none."""
     found = [held for target in path if (held := attached(target, Layer.RCP))]
     denies = [g for held in found for g in held.grants]
     denies = [g for g in denies if g.clause.effect is Effect.DENY]
@@ -138,9 +138,9 @@ def fence_of(account: str, path: Iterable[str], attached: Attached) -> Fence | N
     return Fence(account, tuple(dict.fromkeys(denies)), tuple(gaps))
 
 
-SERVICE_ROLES = ":role/aws-service-role/"  # the path of roles linked to a service
+SERVICE_ROLES = ":role/aws-service-role/"  # the path of service-linked roles
 
 
 def is_service_linked(identity: Identity) -> bool:
-    """Tell whether a role is linked to a service: control policies pass it by."""
+    """Tell whether a role is service-linked; SCPs and RCPs do not bind it."""
     return identity.kind == "aws-service-role" or SERVICE_ROLES in identity.id

@@ -1,4 +1,4 @@
-"""An inventory's facts, compiled once for any number of questions."""
+"""Compiled accounts: policies, principals and resources, compiled once per snapshot."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,31 +53,30 @@ _MOST_PLACES, _MOST_CALLS = 1 << 17, 1 << 16
 
 @dataclass(eq=False, slots=True)
 class Estate:
-    """Everything reach is asked about.
+    """Accounts of a snapshot, compiled for evaluation.
 
     Attributes:
         catalogue: Actions and resource types, as far as loaded.
-        clauses: Every distinct statement, by number.
+        clauses: Distinct statements by number.
         principals: By id, in order of id.
-        trusts: Of every role, collected or not.
+        trusts: Trust policies of all roles, collected or not.
         groups: Statements of each group's policies.
         accounts: By number.
         resources: By id.
         tags_collected: Whether resource tags were read, so that a missing one is absent.
-        tags_open: Whether tags of resources are left open, as if nobody had read them.
-        given: Condition keys the question states.
+        tags_open: Whether resource tags are left open, as if they had not been read.
+        given: Condition keys that the question states.
         written: Action patterns as written, by inner form.
-        by_service: Roles that name a service in their trust.
-        by_named: Roles by ARN, account or `*` in their trust.
-        by_provider: Roles that name an identity provider in their trust.
-        controls: SCP levels over each account that has any; empty for the management
-            account.
-        fences: RCPs over each account that has any.
-        holders: Policies of resources' own, by ARN; the trusts of roles stand beside.
-        doors: Access points.
+        by_service: Roles by the services that their trust policies name.
+        by_named: Roles by the ARNs, accounts or `*` that their trust policies name.
+        by_provider: Roles by the identity providers that their trust policies name.
+        controls: SCP levels by account; none for the management account.
+        fences: RCPs by account.
+        holders: Resource policies by ARN; trust policies are in `trusts`.
+        doors: S3 access points.
         public_access: Public-access blocks by bucket, access point or account.
-        session: The policy that limits the subject's own session, if one is stated.
-        endpoint: The policy of the VPC endpoint the call goes through, likewise.
+        session: Session policy of the subject, if one is stated.
+        endpoint: Policy of the VPC endpoint the call goes through, if one is stated.
     """
 
     catalogue: Catalogue
@@ -116,19 +115,19 @@ class Estate:
     _holding: Holding | None = None
 
     def stating(self, given: Known) -> "Estate":
-        """Give the estate of a question that states condition keys."""
+        """Return a copy for a question that states condition keys."""
         return replace(self, given=given, _lasting=None)
 
     def prepare(self) -> None:
-        """Make now what questions look things up in, so that none waits for it."""
+        """Build the lookup tables ahead of the first question."""
         _ = self.holding, self.deniers, self.granters, self.inhabited, self._land()
 
     def call(self, action: str, resource: str) -> Request:
-        """Make a request with what is known of its resource."""
+        """Build a request with the known keys of its resource."""
         return self._request(action, resource, self.given, self.endpoint)
 
     def asked(self, action: str, resource: str) -> Request | None:
-        """Make a request once for all who are asked about it.
+        """Return a request, cached for all principals it is evaluated for.
 
         Returns:
             The request, None where the action cannot act on the resource.
@@ -143,24 +142,24 @@ class Estate:
         return found
 
     def hop(self, action: str, resource: str, known: Known = NOTHING) -> Request:
-        """Make the request of a hop: of the question's keys only those that last.
+        """Build the request of a hop, with the stated keys that hold for a session.
 
-        A stated endpoint policy limits the call that was asked about, not the hops.
+        A stated endpoint policy limits the call asked about, not the hops.
         """
         if self._lasting is None:
             self._lasting = lasting(self.given)
         return self._request(action, resource, known.over(self._lasting), None)
 
     def elsewhere(self, call: Request, resource: str, known: Known) -> Request:
-        """Make the same call on another resource, with more keys known of it."""
+        """Build the same call on another resource, with more known keys."""
         stated = call.stated.over(known)
         return self._request(call.action, resource, stated, call.endpoint)
 
     def speaking(self, principal: Principal, action: str) -> Iterator[Grant]:
-        """List what speaks of an action at a principal's own layers and its account's.
+        """List the statements on an action that apply to a principal by its own layers.
 
         Args:
-            principal: Who.
+            principal: The principal.
             action: In lower case.
         """
         found = principal.matching(action)
@@ -177,9 +176,9 @@ class Estate:
 
     @property
     def inhabited(self) -> frozenset[str]:
-        """The accounts of identities that are known by more than their name.
+        """Accounts with identities known by more than their name.
 
-        An empty one is among them where some identity has none.
+        It holds an empty account if some identity has none.
         """
         if self._accounts is None:
             held = (one for one in self.principals.values() if one.collected)
@@ -188,7 +187,7 @@ class Estate:
 
     @property
     def open_roles(self) -> Sequence[IdentityId]:
-        """Roles whose trust names somebody outside the snapshot who is no service."""
+        """Roles that trust a principal outside the snapshot other than a service."""
         if self._open_roles is None:
             self._open_roles = [
                 role for role, trust in self.trusts.items() if self._is_open(trust)
@@ -211,7 +210,7 @@ class Estate:
         return possible(self.catalogue, action, resource)
 
     def place(self, resource: str, *, wild: bool = False) -> Place:
-        """Find out about a resource."""
+        """Look up a resource: account, known keys and policy holder."""
         if wild:
             return place_of(self._land(), resource, wild=True)
         found = self._places.get(resource)
@@ -224,27 +223,27 @@ class Estate:
 
     @property
     def deniers(self) -> Mapping[str, tuple[Denier, ...]]:
-        """Own policies that may deny, by service, those with equal denies together."""
+        """Resource policies that may deny, by service, grouped by equal denies."""
         if self._deniers is None:
             self._deniers = deniers_of(self.holders.values())
         return self._deniers
 
     @property
     def granters(self) -> Mapping[str, tuple[ResourcePolicy, ...]]:
-        """Own policies by whom they name: an id, `ACCOUNT ROLE` of a session, or `*`."""
+        """Resource policies by the id, session (`ACCOUNT ROLE`) or `*` they name."""
         if self._granters is None:
             self._granters = granters_of(self.holders.values())
         return self._granters
 
     @property
     def holding(self) -> Holding:
-        """Who holds which statement of its own."""
+        """Index of identities by the statements they hold."""
         if self._holding is None:
             self._holding = Holding(self.principals)
         return self._holding
 
     def denying(self, action: str) -> tuple[ResourcePolicy, ...]:
-        """List the resources' own policies that may deny an action in lower case."""
+        """List the resource policies that may deny an action in lower case."""
         if self._denying is None:
             held: dict[str, list[ResourcePolicy]] = defaultdict(list)
             for own in self.holders.values():
@@ -294,18 +293,18 @@ class Estate:
 
     @property
     def providers(self) -> Mapping[ResourceId, Resource]:
-        """SAML providers, each with a role that trusts it."""
+        """Pairs of a SAML provider and a role that trusts it, as takeover targets."""
         if self._providers is None:
             self._providers = trusting_pairs(self.by_provider, self.trusts)
         return self._providers
 
     def running(self) -> Iterator[Resource]:
-        """List everything that may be taken over."""
+        """List the resources that a takeover rule may apply to."""
         yield from self.resources.values()
         yield from self.providers.values()
 
     def runs_as(self, resource: ResourceId) -> IdentityId:
-        """Say as whom one acts who takes a resource over; empty for nobody."""
+        """Return the identity that a takeover of a resource leads to, or empty."""
         found = self.resources.get(resource) or self.providers.get(resource)
         return found.runs_as if found else IdentityId("")
 
@@ -335,11 +334,11 @@ def compile_estate(
 
     Args:
         facts: Identities, accounts, policies, attachments and resources.
-        catalogue: The services the question needs.
-        given: Condition keys the question states.
+        catalogue: Services that the question needs.
+        given: Condition keys that the question states.
         tags_collected: Whether resource tags were read.
-        session: The policy that limits the subject's own session.
-        endpoint: The policy of the VPC endpoint the call goes through.
+        session: Session policy of the subject.
+        endpoint: Policy of the VPC endpoint the call goes through.
     """
     builder = Builder(facts)
     attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}

@@ -1,4 +1,4 @@
-"""Who holds which statement, and who is called what: to find a few of very many."""
+"""Index of identities by statements held and by name, for lookups among many."""
 
 import re
 from array import array
@@ -21,17 +21,17 @@ Numbers = Sequence[int]  # of identities, in order
 
 
 class Holding:
-    """The identities of an estate, each by its place in the order of ids.
+    """Index of identities, each by its position in the order of ids.
 
     Attributes:
-        ids: All of them.
-        homes: The account of each.
-        everyone: The place of each.
-        unread: Those some of whose own policies were not read: they may hold anything.
+        ids: Identity ids, sorted.
+        homes: Account of each identity.
+        everyone: Position of each identity.
+        unread: Identities with unread policies: they may hold any statement.
     """
 
     def __init__(self, principals: Mapping[IdentityId, Principal]) -> None:
-        """Take the identities of an estate, in order of id."""
+        """Index identities, in order of id."""
         self.ids: Sequence[IdentityId] = tuple(principals)
         self.homes: Sequence[str] = [
             one.identity.account for one in principals.values()
@@ -65,7 +65,7 @@ class Holding:
         self.by_start: Mapping[tuple[str, str], Sequence[Clause]] = starting
 
     def holders(self, clause: Clause) -> Numbers:
-        """List who holds a statement that allows something."""
+        """List the holders of an allow statement."""
         return self.by_clause[clause]
 
     def of_account(self, account: str) -> Numbers:
@@ -73,7 +73,7 @@ class Holding:
         return self.by_account.get(account, ())
 
     def named(self, naming: Naming) -> Numbers:
-        """List those whom a Principal element names itself, or a session of theirs."""
+        """List the identities that a Principal element names, sessions included."""
         found = {n for name in naming.ids for n in self.by_name.get(name, ())}
         found.update(n for role in naming.sessions for n in self.by_role.get(role, ()))
         return sorted(found)
@@ -83,7 +83,7 @@ class Holding:
 
         Args:
             action: In lower case.
-            resource: As it begins, so begin the patterns that match it.
+            resource: ARN or pattern; candidates share a literal prefix with it.
         """
         for service in (action.partition(":")[0], _ANY):
             for length in range(len(resource) + 1):
@@ -97,14 +97,14 @@ def _numbers() -> "array[int]":
 
 
 def _starts(clause: Clause) -> set[str]:
-    """List the plain beginnings of what a statement speaks of."""
+    """List the literal prefixes of a statement's resource patterns."""
     if not clause.resources:
         return {""}
     return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
 
 
 def in_order(lists: Iterable[Numbers], start: int = 0) -> Iterator[int]:
-    """Unite lists of numbers, from a number on, without going through all of them."""
+    """Merge sorted lists lazily, from a number on, without duplicates."""
     last = -1
     for number in merge(*(_from(numbers, start) for numbers in lists)):
         if number != last:

@@ -1,4 +1,4 @@
-"""Statements of policies compiled, so that equal ones are one object."""
+"""Interning of compiled statements: equal ones are one object."""
 
 from answerable.model.policy import ConditionClause, Layer, Policy, Statement
 from answerable.reach.estate.clauses import (
@@ -14,7 +14,7 @@ from answerable.reach.verdict.elapsed import decide_by_time
 
 
 class Interner:
-    """Makes one clause of equal statements, and one spelling of equal keys."""
+    """Compiler that interns equal statements and equal spellings of keys."""
 
     def __init__(self) -> None:
         self.clauses: list[Clause] = []
@@ -24,7 +24,7 @@ class Interner:
         self._actions: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def compile(self, policy: Policy, layer: Layer) -> tuple[list[Grant], list[Gap]]:
-        """Compile a policy for the layer it stands at."""
+        """Compile a policy for the layer it is attached at."""
         gaps = [Gap(UNREAD, layer, policy.id, unread.sid) for unread in policy.unread]
         grants = []
         for statement in policy.statements:
@@ -82,7 +82,7 @@ class Interner:
         )
 
     def _folded(self, written: tuple[str, ...]) -> tuple[str, ...]:
-        """Fold actions, and keep how each was first written."""
+        """Fold actions, and record how each was first written."""
         found = self._actions.get(written)
         if found is None:
             found = self._actions[written] = tuple(map(folded, written))

@@ -1,4 +1,4 @@
-"""Roles by what their trust names: a service, a principal, or anybody."""
+"""Indexes of roles by the services, principals and providers they trust."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ Pair = tuple[str, IdentityId]
 
 
 def services_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
-    """Pair roles with the services that their trust names."""
+    """Pair roles with the services that their trust policies name."""
     for trust in trusts:
         for grant in trust.grants:
             for kind, value in grant.clause.principals:
@@ -25,12 +25,12 @@ IDENTITY_PROVIDERS = frozenset(["cognito-identity.amazonaws.com"])
 
 
 def service_kind(service: str) -> str:
-    """Say as which kind of principal a trust names a service that is passed roles."""
+    """Return the kind of principal under which a trust policy names a service."""
     return "Federated" if service in IDENTITY_PROVIDERS else "Service"
 
 
 def providers_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
-    """Pair roles with the identity providers that their trust names."""
+    """Pair roles with the identity providers that their trust policies name."""
     for trust in trusts:
         for grant in trust.grants:
             for kind, value in grant.clause.principals:
@@ -39,9 +39,9 @@ def providers_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
 
 
 def named_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
-    """Pair roles with what their trust names: an ARN, an account, a session, or `*`.
+    """Pair roles with the ARN, account, session or `*` that their trust policies name.
 
-    Roles whose trust was not collected, or not read whole, stand under `*`.
+    Roles whose trust policy was not collected or not read completely are under `*`.
     """
     for trust in trusts:
         if not trust.collected or trust.gaps:
@@ -53,11 +53,11 @@ def named_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
                 if kind == "AWS":
                     yield _key(value), trust.role
                 elif kind == "CanonicalUser":
-                    yield "*", trust.role  # whose account it is is not known
+                    yield "*", trust.role  # the account of the user is not known
 
 
 def _key(value: str) -> str:
-    """Index an assumed-role session under its account: any role there may be it."""
+    """Return the index key of a value; a session is indexed under its account."""
     parts = value.split(":", 5)
     session = len(parts) == 6 and parts[2] == "sts"
     account = account_of(value)
@@ -67,7 +67,7 @@ def _key(value: str) -> str:
 
 
 def indexed(pairs: Iterable[Pair]) -> dict[str, tuple[IdentityId, ...]]:
-    """Index roles, each once, in the order in which they come."""
+    """Index roles in order, without duplicates."""
     found: dict[str, dict[IdentityId, None]] = defaultdict(dict)
     for key, role in pairs:
         found[key][role] = None
@@ -79,7 +79,7 @@ def exchanged(
     lost: Iterable[Pair],
     gained: Iterable[Pair],
 ) -> dict[str, tuple[IdentityId, ...]]:
-    """Exchange pairs in an index whose roles stand in order."""
+    """Remove and add pairs in an index of sorted roles."""
     found = dict(index)
     for key, role in lost:
         found[key] = tuple(one for one in found[key] if one != role)

@@ -1,4 +1,4 @@
-"""Whom a Principal or NotPrincipal element names.
+"""Parsed Principal and NotPrincipal elements.
 
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal".
 """
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 WILDCARD = "answerable:wildcard-principal"  # of a grant to `*` past a boundary
-CANONICAL = "answerable:canonical-user"  # nobody collected which account an id is
+CANONICAL = "answerable:canonical-user"  # the account of the id was not collected
 EVERYONE = "*"
 Named = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """The values of one element, sorted by what they are.
+    """Values of a Principal or NotPrincipal element, by kind.
 
     Attributes:
         everyone: `*`.
@@ -41,7 +41,7 @@ NOBODY = Naming()
 
 @lru_cache(maxsize=1 << 16)
 def read_naming(named: Named) -> Naming:
-    """Sort the pairs (type, value) of an element."""
+    """Parse the pairs (type, value) of an element."""
     if not named:
         return NOBODY
     aws = [value for kind, value in named if kind == "AWS"]
@@ -63,7 +63,7 @@ def read_naming(named: Named) -> Naming:
 
 
 def account_of(value: str) -> str:
-    """Return the account a value names as a whole, or an empty text."""
+    """Return the account that a value names as a whole, or an empty text."""
     if is_account(value):
         return value
     parts = value.split(":")
@@ -78,7 +78,7 @@ def is_account(text: str) -> bool:
 
 
 def session_of(value: str) -> tuple[str, str, str] | None:
-    """Read the ARN of a role's session: account, role name, session name."""
+    """Parse the ARN of a role session: account, role name, session name."""
     parts = value.split(":", 5)
     if len(parts) != 6 or parts[2] != "sts":
         return None
@@ -88,10 +88,10 @@ def session_of(value: str) -> tuple[str, str, str] | None:
 
 
 def owner_in(arn: str) -> str:
-    """Return the account in an ARN, empty where it holds none."""
+    """Return the account of an ARN, or an empty text."""
     return owner_among(arn.split(":", 5))
 
 
 def owner_among(parts: Sequence[str]) -> str:
-    """Return the account among the parts of an ARN, empty where it holds none."""
+    """Return the account among the parts of an ARN, or an empty text."""
     return parts[4] if len(parts) == 6 and is_account(parts[4]) else ""

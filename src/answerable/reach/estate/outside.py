@@ -1,6 +1,6 @@
-"""Callers that are no identity of the snapshot: anyone, a service, somebody foreign.
+"""Callers outside the snapshot: anonymous, services, providers, other accounts.
 
-Their own policies are nobody's to read here: the resource's side judges them.
+Their identity policies are not available: resource policies alone decide.
 Source: AWS IAM User Guide, "AWS global condition context keys", properties of the
 principal, and "AWS JSON policy elements: Principal".
 """
@@ -27,7 +27,7 @@ from answerable.reach.verdict.formula import TRUE, atom
 
 
 class CallerKind(StrEnum):
-    """Who asks."""
+    """Kind of a caller outside the snapshot."""
 
     ANONYMOUS = "anonymous"
     SERVICE = "service"
@@ -37,13 +37,13 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody outside the snapshot.
+    """Caller outside the snapshot.
 
     Attributes:
         id: `*`, a service principal, a provider's ARN, or a principal's ARN or account.
-        kind: Who that is.
+        kind: Kind of caller.
         account: Its account, empty where it has none.
-        known: Condition keys known of every request it makes.
+        known: Condition keys known for every request it makes.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Caller:
     known: Known
 
     def knows(self, resource: Parts) -> Known:
-        """Return the condition keys known of every request it makes on a resource."""
+        """Return the condition keys known for every request it makes on a resource."""
         if len(resource) == 6 and resource[2] == "kms" and self.account:
             caller = Known({"kms:calleraccount": (self.account,)})
             return caller.over(self.known)
@@ -63,12 +63,12 @@ ANYONE = ("*", "anonymous")
 
 
 def caller_of(text: str, accounts: Mapping[str, Account]) -> Caller | None:
-    """Read a caller; None where the text names nobody that could call.
+    """Parse a caller; None where the text names none.
 
     Args:
         text: `*` or `anonymous`, `lambda.amazonaws.com`, a provider's ARN, an account
             number, or the ARN of a root, user, role or session.
-        accounts: Accounts of the snapshot: their organisation is known.
+        accounts: Accounts of the snapshot, with their organisation.
     """
     if text in ANYONE:
         return Caller(EVERYONE, CallerKind.ANONYMOUS, "", _ANONYMOUS)
@@ -156,7 +156,7 @@ def _foreign(text: str, account: str, accounts: Mapping[str, Account]) -> Known:
 
 
 def named(clause: Clause, caller: Caller) -> Names:
-    """Say how a clause names a caller, as `callers.names` does for an identity."""
+    """Match a statement's principals, as `callers.names` does for an identity."""
     found = _named(clause.naming, caller)
     if not clause.not_principals:
         return found

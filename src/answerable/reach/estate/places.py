@@ -1,4 +1,4 @@
-"""A resource as a request meets it: whose it is, what is known of it, whose policy."""
+"""Lookup of a requested resource: account, known condition keys, policy holder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from answerable.reach.verdict.context import ABSENT, NOTHING, Known
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """An access point.
+    """S3 access point.
 
     Attributes:
         point: Its ARN.
-        behind: The resource of the same request in the bucket behind it, empty where
-            the bucket is not known.
-        network: The only network that may come through it, empty for any.
+        behind: ARN of the requested object in the bucket behind it, empty where the
+            bucket is not known.
+        network: The only VPC that may use it, empty for any network.
     """
 
     point: str
@@ -37,14 +37,14 @@ class Door:
 
 
 class Place(NamedTuple):
-    """A resource that a request names; an estate has very many.
+    """Resource of a request; a named tuple, since there are very many.
 
     Attributes:
         parts: Its ARN, split.
         owner: Its account, empty where not known.
-        known: Condition keys known of every request on it.
-        holder: ARN of what holds the policy that speaks of it.
-        door: The access point it is reached through.
+        known: Condition keys known for every request on it.
+        holder: ARN of the resource whose policy applies to it.
+        door: Access point that it is reached through.
     """
 
     parts: Parts
@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Land:
-    """What resources are looked up in."""
+    """Tables in which resources are looked up."""
 
     principals: Mapping[IdentityId, Principal]
     accounts: Mapping[str, Account]
@@ -66,7 +66,7 @@ class Land:
 
 
 def place_of(land: Land, resource: str, *, wild: bool) -> Place:
-    """Find out about a resource, or about all that a pattern matches."""
+    """Look up a resource, or all resources that a pattern matches."""
     door = None if wild else _door(land, resource)
     holder = door.point if door else holder_of(resource)
     split = resource.split(":", 5)
@@ -82,7 +82,7 @@ def place_of(land: Land, resource: str, *, wild: bool) -> Place:
 
 
 def spoken_of(resource: str) -> tuple[Parts, ...]:
-    """List what a resource's own policy speaks of: the resource, and what is in it."""
+    """List the ARN patterns a resource policy applies to: resource and contents."""
     parts = split_text(resource)
     if len(parts) == 6 and parts[2] == "s3":
         return parts, (*parts[:5], f"{parts[5]}/{STAR}")
@@ -90,7 +90,7 @@ def spoken_of(resource: str) -> tuple[Parts, ...]:
 
 
 def holder_of(resource: str) -> str:
-    """Say whose policy speaks of a resource: of an object its bucket's, else its own."""
+    """Return the ARN whose policy applies: an object's bucket, else the resource."""
     if ":s3:::" not in resource:
         return resource
     parts = resource.split(":", 5)
@@ -106,13 +106,13 @@ def owner_of(
     holder: str,
     split: Sequence[str] = (),
 ) -> str:
-    """Find the account of a resource: in its ARN, else where it was seen.
+    """Find the account of a resource: in its ARN, else in its sighting.
 
     Args:
-        resources: What was seen.
+        resources: Collected resources.
         resource: The ARN.
-        holder: ARN of what holds its policy.
-        split: The parts of the ARN, if they are at hand.
+        holder: ARN of the resource whose policy applies.
+        split: Parts of the ARN, if at hand.
     """
     owner = owner_among(split) if split else owner_in(resource)
     for arn in (resource, holder) if not owner else ():
@@ -178,7 +178,7 @@ def _alike(
     parents: tuple[str, ...],
     no_door: bool,
 ) -> Known:
-    """Say what is known of resources that are alike; an estate has many."""
+    """Build the known keys of resources; cached, since many resources share them."""
     values = tag_values("aws:resourcetag/", tags)
     if no_door:
         values.update(NO_DOOR.values)
@@ -189,7 +189,7 @@ def _alike(
     return Known(values, complete) if values or complete else NOTHING
 
 
-# Through which access point a request comes is known also where it is none.
+# The access point of a request is known also where there is none.
 NO_DOOR = Known(
     dict.fromkeys(
         (
@@ -203,9 +203,9 @@ NO_DOOR = Known(
 
 
 def through(door: Door) -> dict[str, tuple[str, ...]]:
-    """State the keys of a request that comes through an access point.
+    """Build the keys of a request that comes through an access point.
 
-    Of one that was not collected, nobody knows the network.
+    The network of one that was not collected is not known.
     """
     values: dict[str, tuple[str, ...]] = {
         "s3:dataaccesspointarn": (door.point,),

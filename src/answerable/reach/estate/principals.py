@@ -1,4 +1,4 @@
-"""Facts -> principals with everything that is evaluated for them."""
+"""Compiled principals: identities with every policy that is evaluated for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,14 +20,14 @@ Bar = tuple[Limit, tuple[Grant, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The grants of a principal that speak of one action.
+    """Statements of a principal that match one action.
 
     Attributes:
-        allows: Of its identity policies.
+        allows: Allows of its identity policies.
         bounds: Allows of its boundary.
         every_deny: Denies of identity policies, session policy, SCPs and boundary.
-        session: What its session policy allows; None where none is stated.
-        levels: What each SCP level allows, without those that let everything through.
+        session: Allows of its session policy; None where none is stated.
+        levels: Allows of each SCP level that does not allow everything.
     """
 
     allows: tuple[Grant, ...]
@@ -39,24 +39,24 @@ class Matching:
 
 @dataclass(eq=False, slots=True)
 class Principal:
-    """An identity, ready for questions.
+    """Identity compiled for evaluation.
 
     Attributes:
-        identity: Who.
-        grants: Statements of its identity policies, also those through groups.
-        boundary: Statements of its boundary; None when it has no boundary. An empty
+        identity: The identity.
+        grants: Statements of its identity policies, also those of its groups.
+        boundary: Statements of its boundary; None without a boundary. An empty
             boundary allows nothing.
-        boundary_id: The boundary's policy.
-        gaps: What could not be read at any layer that is its own or its account's.
-        known: Condition keys the snapshot knows of every request it makes.
-        groups: Groups it is a member of, as far as they hold policies.
+        boundary_id: Policy id of the boundary.
+        gaps: Policies and statements not read, at its own and its account's layers.
+        known: Condition keys known for every request it makes.
+        groups: Its groups that hold policies.
         policies: Customer-managed policies attached to it or its groups.
-        extra: What it gained in a path: empty, `*` or a group.
+        extra: Permissions gained on a path: empty, `*` or a group.
         collected: False when it is known by name only.
-        levels: The SCP levels over its account; none bind a service-linked role or
-            the management account.
-        session: The policy of its session, None where none is stated.
-        linked: Whether it is a service-linked role: control policies pass it by.
+        levels: SCP levels of its account; none for a service-linked role or the
+            management account.
+        session: Its session policy, None where none is stated.
+        linked: Whether it is a service-linked role, which SCPs and RCPs do not bind.
     """
 
     identity: Identity
@@ -82,7 +82,7 @@ class Principal:
 
     @property
     def is_fixed(self) -> bool:
-        """Tell whether it is a role that nobody in its account can edit."""
+        """Tell whether it is a role that no principal of its account can edit."""
         return self.linked or is_protected_role(self.id)
 
     @property
@@ -102,14 +102,14 @@ class Principal:
         return self.known
 
     def matching(self, action: str) -> Matching:
-        """Pick the grants that speak of an action in lower case."""
+        """Select the statements that match an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
             found = self._by_action[action] = self._matching(action)
         return found
 
     def _speaking_of(self, action: str) -> tuple[Grant, ...]:
-        """Pick the grants that speak of an action's service, or of any."""
+        """Select the statements on an action's service, or on any."""
         service = action.partition(":")[0]
         found = self._by_service.get(service)
         if found is None:
@@ -141,21 +141,21 @@ class Principal:
         )
 
     def gaps_at(self, layer: Layer) -> tuple[Gap, ...]:
-        """List what was not read at one layer."""
+        """List the gaps at one layer."""
         return tuple(gap for gap in self.gaps if gap.layer is layer)
 
     def with_more(self, extra: str, grants: Sequence[Grant]) -> "Principal":
-        """Return the same principal after it was given more policies."""
+        """Return the principal with more statements."""
         return self._but((*self.grants, *grants), extra, self.levels)
 
     def over(self, levels: tuple[Limit, ...]) -> "Principal":
-        """Return the same principal under other SCPs."""
+        """Return the principal under other SCPs."""
         return self._but(self.grants, self.extra, levels)
 
     def _but(
         self, grants: tuple[Grant, ...], extra: str, levels: tuple[Limit, ...]
     ) -> "Principal":
-        """Exchange what differs; written out, for it is done to everybody."""
+        """Return a copy; spelled out for speed, since it runs for every principal."""
         return Principal(
             self.identity,
             grants,
@@ -173,12 +173,12 @@ class Principal:
         )
 
     def without_boundary(self) -> "Principal":
-        """Return the same principal after its boundary was taken off."""
+        """Return the principal without its boundary."""
         gaps = tuple(gap for gap in self.gaps if gap.layer is not Layer.BOUNDARY)
         return replace(self, boundary=None, boundary_id="", gaps=gaps, _by_action={})
 
     def under(self, session: Limit) -> "Principal":
-        """Return the same principal in a session that a policy limits."""
+        """Return the principal in a session with a session policy."""
         gaps = (*self.gaps, *session.gaps)
         return replace(self, session=session, gaps=gaps, _by_action={})
 
@@ -206,21 +206,21 @@ def is_role(identity: Identity) -> bool:
 
 
 def is_editable(policy: str) -> bool:
-    """Tell a managed policy of an account from AWS's own and from inline ones."""
+    """Tell a customer-managed policy from an AWS-managed or inline one."""
     parts = policy.split(":", 5)
     return len(parts) == 6 and parts[4].isdigit() and "#" not in policy
 
 
 def is_iam_entity(identity: Identity) -> bool:
-    """Tell whether calls of IAM can change an identity: a user or role with an ARN.
+    """Tell whether IAM calls can change an identity: a user or role with an ARN.
 
-    A profile or permission set that files name is none, nor is the root of an account.
+    A profile or permission set named in a file is none, nor is a root user.
     """
     return identity.id.startswith("arn:") and not is_root(identity)
 
 
 def partition_of(identity: str) -> str:
-    """Return the partition in an ARN; `aws` for an id that is none."""
+    """Return the partition of an ARN; `aws` for any other id."""
     return identity.split(":")[1] if identity.startswith("arn:") else "aws"
 
 
@@ -232,16 +232,16 @@ def is_root(identity: Identity) -> bool:
 def known_of(
     identity: Identity, accounts: Mapping[str, Account], *, tags_fixed: bool
 ) -> Known:
-    """Collect the condition keys that the snapshot knows of a principal.
+    """Collect the condition keys known for a principal.
 
     Source: AWS IAM User Guide, "AWS global condition context keys", properties of the
     principal.
 
     Args:
-        identity: Who.
-        accounts: The accounts of the snapshot.
-        tags_fixed: False when a session may carry tags of its own, which then replace
-            the role's: tags decide nothing before the session exists.
+        identity: The identity.
+        accounts: Accounts of the snapshot.
+        tags_fixed: False when a session may carry tags of its own, which replace those
+            of the role: tags decide nothing before the session exists.
     """
     role, root = is_role(identity), is_root(identity)
     kind = "AssumedRole" if role else "Account" if root else "User"
@@ -273,5 +273,5 @@ def known_of(
 def tag_values(
     prefix: str, tags: Sequence[tuple[str, str]]
 ) -> dict[str, tuple[str, ...]]:
-    """Spell tags as condition keys in lower case."""
+    """Encode tags as condition keys in lower case."""
     return {prefix + key.lower(): (value,) for key, value in tags}

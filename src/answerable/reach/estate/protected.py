@@ -1,7 +1,7 @@
-"""Objects and calls that AWS protects, whatever policies say; each with its source.
+"""Objects and calls that AWS protects regardless of policies, each with its source.
 
-Objects that only AWS changes, and operations that only the account of a resource's
-owner can make.
+Objects that only AWS changes, and actions that only the resource owner's account can
+take.
 """
 
 from functools import lru_cache
@@ -44,8 +44,8 @@ class Protected(NamedTuple):
     Attributes:
         resources: Pattern of their ARNs.
         actions: The calls that change them, in lower case.
-        what: What they are.
-        source: Where that is said.
+        what: Description for messages.
+        source: Documentation.
     """
 
     resources: str
@@ -112,7 +112,7 @@ OWNER_ONLY: frozenset[str] = frozenset(
 
 @lru_cache(maxsize=1 << 14)
 def protection(action: str, resource: str) -> Protected | None:
-    """Find what keeps everyone from a call on one resource, None for nothing.
+    """Find the protection that forbids an action on one resource, None for none.
 
     Args:
         action: In lower case.
@@ -130,5 +130,5 @@ def protection(action: str, resource: str) -> Protected | None:
 
 
 def is_protected_role(role: str) -> bool:
-    """Tell a role that nobody in its account can edit."""
+    """Tell whether no principal of its account can edit a role."""
     return protection("iam:putrolepolicy", role) is not None

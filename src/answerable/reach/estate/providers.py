@@ -1,6 +1,6 @@
-"""SAML providers that roles trust, as resources that may be taken over.
+"""SAML providers trusted by roles, as targets of a takeover.
 
-Who exchanges the metadata of a provider signs assertions that roles trusting it accept.
+A caller that replaces a provider's metadata can sign assertions for its roles.
 Source: AWS IAM API Reference, "UpdateSAMLProvider"; IAM User Guide, "Create a SAML
 identity provider in IAM".
 """
@@ -22,11 +22,11 @@ _MARK, _KIND = "#", ":saml-provider/"
 def trusting_pairs(
     by_provider: Mapping[str, Iterable[IdentityId]], trusts: Mapping[IdentityId, Trust]
 ) -> dict[ResourceId, Resource]:
-    """Give each pair of a SAML provider and a role of its account that trusts it.
+    """Pair each SAML provider with the roles of its account that trust it.
 
     Args:
-        by_provider: Roles by the identity providers that their trust names.
-        trusts: By role.
+        by_provider: Roles by the identity providers that their trust policies name.
+        trusts: Trust policies by role.
     """
     found: dict[ResourceId, Resource] = {}
     for provider, roles in by_provider.items():
@@ -38,7 +38,7 @@ def trusting_pairs(
 
 
 def named_providers(trust: Trust) -> frozenset[str]:
-    """List the SAML providers of the role's account that a trust lets in."""
+    """List the SAML providers of the role's account that a trust policy allows."""
     return frozenset(_named(trust))
 
 
@@ -64,5 +64,5 @@ def _pair(provider: str, trust: Trust) -> Resource:
 
 
 def arn_of(resource: str) -> str:
-    """Give the ARN of a resource, of a pair that of the provider."""
+    """Return the ARN of a resource; of a pair that of the provider."""
     return resource.partition(_MARK)[0] if _KIND in resource else resource

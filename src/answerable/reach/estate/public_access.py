@@ -1,4 +1,4 @@
-"""What S3 keeps public policies from opening: the public-access block.
+"""S3 Block Public Access: which public policies it restricts.
 
 Source: Amazon S3 User Guide, "Blocking public access to your Amazon S3 storage",
 "Block public access settings" and "The meaning of public".
@@ -21,7 +21,7 @@ PUBLIC_POLICY = "answerable:public-policy"
 
 
 def kept_out(estate: Estate, own: ResourcePolicy, call: Request, side: Side) -> Side:
-    """Take from a side what a public-access block takes from callers from elsewhere.
+    """Apply a public-access block to the result of a resource policy.
 
     Under a public policy, with `RestrictPublicBuckets` set for the bucket, the access
     point or the owner's account, only principals of the owner's account and services
@@ -44,7 +44,7 @@ def kept_out(estate: Estate, own: ResourcePolicy, call: Request, side: Side) -> 
 def shut_by(
     estate: Estate, own: ResourcePolicy
 ) -> tuple[Formula, PublicAccessBlock] | None:
-    """Say when a policy is shut to callers from elsewhere, and by which block."""
+    """Return the block that closes a policy to other accounts, and when."""
     block = _restricting(estate, own)
     if block is None:
         return None
@@ -53,7 +53,7 @@ def shut_by(
 
 
 def _over(estate: Estate, own: ResourcePolicy) -> list[str]:
-    """List what a block may stand on that binds a policy.
+    """List the targets of blocks that bind a policy.
 
     "If you apply a setting to a bucket, it applies to all access points associated with
     that bucket"; the same of an account.
@@ -74,11 +74,11 @@ def _restricting(estate: Estate, own: ResourcePolicy) -> PublicAccessBlock | Non
 
 
 def is_public(own: ResourcePolicy, door: Resource | None) -> Formula:
-    """Say whether a policy counts as public; open where it was not read whole.
+    """Evaluate whether a policy counts as public; open where it was not fully read.
 
     Args:
         own: The policy.
-        door: The access point, where it is one's.
+        door: Its access point, if it is an access point policy.
     """
     if door and door.network:
         return FALSE  # "always considered non-public"
@@ -128,7 +128,7 @@ _POSITIVE = frozenset(
 
 
 def _pins(condition: ConditionClause, at_door: bool) -> bool:
-    """Tell whether a condition leaves in only fixed values of a key that counts."""
+    """Tell whether a condition restricts a relevant key to fixed values."""
     operator = condition.operator.lower().removeprefix("foranyvalue:")
     key = condition.key.lower()
     if operator not in _POSITIVE or key not in _PINNING:
@@ -152,7 +152,7 @@ _PRIVATE = tuple(
 
 
 def _is_narrow(text: str) -> bool:
-    """Tell a range that is not "very broad": /8 and narrower, /32 for IPv6."""
+    """Tell whether a range is not "very broad": /8 or narrower, /32 for IPv6."""
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:

@@ -1,7 +1,7 @@
-"""What is known of services as such, each table with its source.
+"""Facts about AWS services, each table with its source.
 
-Which services' resources take a policy of their own, which ones a resource control
-policy binds, which calls a role's trust decides, and which need no permission.
+Services with resource policies, services that RCPs bind, actions that a trust policy
+decides, and actions that need no permission.
 """
 
 from functools import lru_cache
@@ -167,14 +167,14 @@ def is_free(action: str, *, of_session: bool) -> bool | None:
 
 @lru_cache(maxsize=1 << 15)
 def has_resource_policies(action: str) -> bool:
-    """Tell whether a service's resources take policies, for an action or a pattern."""
+    """Tell whether a service has resource policies, for an action or a pattern."""
     service = action.lower().partition(":")[0]
     return "*" in service or service in RESOURCE_POLICIES
 
 
 @lru_cache(maxsize=1 << 15)
 def binds_rcps(action: str) -> bool:
-    """Tell whether resource control policies speak of an action, or of a pattern."""
+    """Tell whether RCPs bind an action, or an action pattern."""
     folded = action.lower()
     service = folded.partition(":")[0]
     bound = "*" in service or service in RCP_SERVICES
@@ -182,7 +182,7 @@ def binds_rcps(action: str) -> bool:
 
 
 def needs_key_policy(resource: str) -> bool:
-    """Tell whether a resource is a KMS key: nothing goes without its key policy.
+    """Tell whether a resource is a KMS key, whose key policy must allow every call.
 
     Source: AWS KMS Developer Guide, "Key policies in AWS KMS".
     """

@@ -1,7 +1,7 @@
-"""Compiled estate as tables: a question reads the identities and statements it needs.
+"""Tables of compiled accounts; a question reads only the rows it needs.
 
-Statements are written as they were compiled, by number; identities, trusts and policies
-of resources name them.
+Statements are written in compiled form, by number; identities, trust and resource
+policies refer to them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -46,7 +46,7 @@ Value = TypeVar("Value")
 
 
 class _Line(msgspec.Struct, array_like=True):
-    """A line of a condition, and whether time has decided it."""
+    """Condition line, and whether time has decided it."""
 
     operator: str
     key: str
@@ -55,14 +55,14 @@ class _Line(msgspec.Struct, array_like=True):
 
 
 class _Clause(msgspec.Struct, array_like=True):
-    """A statement; its conditions stand apart."""
+    """Statement text without conditions, and its condition lines."""
 
     text: ClauseText
     conditions: tuple[_Line, ...]
 
 
 class _Principal(msgspec.Struct, array_like=True):
-    """A principal, less what follows from its account."""
+    """Principal without the fields derived from its account."""
 
     identity: Identity
     grants: _Grants
@@ -76,7 +76,7 @@ class _Principal(msgspec.Struct, array_like=True):
 
 
 class _Own(msgspec.Struct, array_like=True):
-    """The policy of a role's trust or of another resource."""
+    """Trust policy of a role, or policy of another resource."""
 
     account: str
     grants: _Grants
@@ -87,7 +87,7 @@ class _Own(msgspec.Struct, array_like=True):
 
 
 class _Limit(msgspec.Struct, array_like=True):
-    """Policies over an account: a level of SCPs, or its RCPs."""
+    """SCP level, or RCPs of an account."""
 
     target: str
     grants: _Grants
@@ -95,19 +95,19 @@ class _Limit(msgspec.Struct, array_like=True):
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """Parts of an estate that every question needs.
+    """Header of the tables: the parts that every question needs.
 
     Attributes:
-        clauses: How many statements there are.
-        inhabited: Accounts of which identities were collected.
-        accounts: All that are known.
-        levels: Levels of SCPs.
+        clauses: Number of statements.
+        inhabited: Accounts with collected identities.
+        accounts: Known accounts.
+        levels: SCP levels.
         controls: By account, the numbers of its levels.
-        fences: RCPs over each account.
+        fences: RCPs of each account.
         doors: Access points.
         public_access: Public-access blocks.
         tags_collected: Whether resource tags were read.
-        open_roles: Roles whose trust names somebody outside who is no service.
+        open_roles: Roles that trust an outsider other than a service.
     """
 
     clauses: int
@@ -123,7 +123,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 def tables_of(estate: Estate) -> Tables:
-    """Write an estate for which no question stated a policy."""
+    """Encode accounts compiled without a stated policy."""
     levels = {one: None for each in estate.controls.values() for one in each}
     numbers = {level: number for number, level in enumerate(levels)}
     head = _Head(
@@ -224,12 +224,12 @@ def _holder(one: ResourcePolicy) -> _Own:
 
 
 def restore(tables: DerivedTables, catalogue: Catalogue, given: Known) -> Estate:
-    """Restore an estate; its parts are read as they are used.
+    """Restore compiled accounts; their parts are read lazily.
 
     Args:
-        tables: As `tables_of` wrote them.
-        catalogue: The services the question needs.
-        given: Condition keys the question states.
+        tables: Written by `tables_of`.
+        catalogue: Services that the question needs.
+        given: Condition keys that the question states.
     """
     head = tables.section("estate", _Head)[""]
     read = _Parts(tables, head)
@@ -261,7 +261,7 @@ def restore(tables: DerivedTables, catalogue: Catalogue, given: Known) -> Estate
 
 
 class _Parts:
-    """Parts of an estate, made of their rows."""
+    """Reader of compiled parts from their rows."""
 
     def __init__(self, tables: DerivedTables, head: _Head) -> None:
         self._texts = tables.section("clauses", _Clause)

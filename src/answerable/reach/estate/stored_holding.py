@@ -1,4 +1,4 @@
-"""Holders of statements, as tables: a list of callers reads the few it asks."""
+"""Tables of the holders of statements, read by row."""
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 
 
 def tables_of(holding: Holding) -> dict[str, list[tuple[str, object]]]:
-    """Write who holds what as tables."""
+    """Encode the holders of statements as tables."""
     pairs = list(zip(holding.ids, holding.homes, strict=True))
     runs = [pairs[start : start + _RUN] for start in range(0, len(pairs), _RUN)]
     return {
@@ -54,7 +54,7 @@ def _key(clause: int) -> str:
 
 
 class StoredHolding(Holding):
-    """Holders of statements, read from tables when they are asked for."""
+    """Index of statement holders, read lazily from tables."""
 
     def __init__(
         self, tables: DerivedTables, clauses: Sequence[Clause], everything: Clause
@@ -62,9 +62,9 @@ class StoredHolding(Holding):
         """Open the tables.
 
         Args:
-            tables: As `tables_of` wrote them.
-            clauses: The statements, by number.
-            everything: The statement with the number -1.
+            tables: Written by `tables_of`.
+            clauses: Statements by number.
+            everything: Statement with the number -1.
         """
         size, unread = tables.section("holding", tuple[int, bytes])[""]
         runs = tables.section("holding.ids", _Run)
@@ -95,7 +95,7 @@ def _numbers(tables: DerivedTables, name: str) -> Mapping[str, Numbers]:
 
 
 class _ByPair(Mapping[tuple[str, str], Value], Generic[Value]):
-    """Rows by two words."""
+    """Rows keyed by a pair of words."""
 
     def __init__(self, rows: Mapping[str, Value]) -> None:
         self._rows = rows
@@ -113,7 +113,7 @@ class _ByPair(Mapping[tuple[str, str], Value], Generic[Value]):
 
 
 class _ByClause(Mapping[Clause, Numbers]):
-    """Rows by statement."""
+    """Rows keyed by statement."""
 
     def __init__(self, rows: Mapping[str, Numbers]) -> None:
         self._rows = rows

@@ -1,1 +1,1 @@
-"""Steps from one identity to the next, each explained. Start at `graph`."""
+"""Steps between identities, each with its proof. Start at `graph`."""

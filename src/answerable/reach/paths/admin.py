@@ -1,7 +1,7 @@
-"""Who may do everything everywhere: `*` on `*`, after denies and boundary.
+"""Administrators: principals with `*` on `*` after denies and boundary.
 
-Unconditionally and in the strict sense: a deny that could apply to anything, or a
-boundary that leaves anything out, makes it no admin.
+The test is strict: a principal with a deny that could apply to anything, or a
+boundary that leaves anything out, is no administrator.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from answerable.reach.patterns.matrix import is_everything
 
 
 def is_admin(principal: Principal) -> bool:
-    """Tell whether a principal may do `*` on `*` without any condition."""
+    """Tell whether a principal may take `*` on `*` without any condition."""
     if principal.gaps:
         return False  # something unread could deny
     if principal.session and not principal.session.is_open:
@@ -30,7 +30,7 @@ def is_admin(principal: Principal) -> bool:
 
 
 def allows_everything(grants: Iterable[Grant]) -> bool:
-    """Tell whether allows without condition cover every action on every resource."""
+    """Tell whether unconditional allows cover every action on every resource."""
     clauses = [grant.clause for grant in wide(grants)]
     patterns = [pattern for clause in clauses for pattern in clause.actions]
     if any(is_everything(pattern) for pattern in patterns):
@@ -44,7 +44,7 @@ def allows_everything(grants: Iterable[Grant]) -> bool:
 
 
 def wide(grants: Iterable[Grant]) -> list[Grant]:
-    """Pick the allows without condition on every resource."""
+    """Select the unconditional allows on every resource."""
     return [
         grant
         for grant in grants

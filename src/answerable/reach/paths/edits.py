@@ -1,4 +1,4 @@
-"""Steps made by editing IAM: credentials, trusts, policies, memberships."""
+"""Edges by edits of IAM: credentials, trust policies, policies, memberships."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -40,13 +40,13 @@ class _Graph(Protocol):
 def admin_edges(
     graph: _Graph, principal: Principal, by: tuple[Determining, ...], only: Only = None
 ) -> Iterator[Edge]:
-    """List whom an admin may become in its account, as what.
+    """List the edges of an administrator within its account.
 
     Args:
         graph: The graph.
-        principal: The admin.
-        by: What makes it one.
-        only: Whom the question is about.
+        principal: The administrator.
+        by: Statements that make it one.
+        only: Identities that are asked about.
     """
     account = principal.identity.account
     for other in _others(graph.estate, principal, only):
@@ -78,7 +78,7 @@ def admin_edges(
 def edits(
     graph: _Graph, node: Node, principal: Principal, best: Best, only: Only = None
 ) -> Iterator[Edge]:
-    """List the steps a principal can make by editing IAM."""
+    """List the edges of a principal by edits of IAM."""
     able = [edit for edit in EDITS if _is_able(principal, edit)]
     if not able:
         return
@@ -111,7 +111,7 @@ def _is_able(principal: Principal, edit: Edit) -> bool:
 
 
 def _others(estate: Estate, principal: Principal, only: Only) -> Iterator[Principal]:
-    """List who else is in the account: IAM's calls act on the caller's own account."""
+    """List the other identities of the account, which IAM calls can act on."""
     known = estate.principals
     for other in (
         known.values() if only is None else (known[one] for one in only if one in known)
@@ -124,7 +124,7 @@ def _others(estate: Estate, principal: Principal, only: Only) -> Iterator[Princi
 def _become(
     estate: Estate, principal: Principal, edit: Edit, other: Principal
 ) -> Iterator[Edge]:
-    """Make a credential of a user, or make a role trust the principal."""
+    """Create a credential of a user, or make a role trust the principal."""
     if edit.gives is Gives.TARGET and not other.is_role:
         answer = _may(estate, principal, edit, other.id)
         yield from make_edge(Node(other.id), edit.action, answer)
@@ -139,7 +139,7 @@ def _become(
 def _join(
     estate: Estate, node: Node, principal: Principal, edit: Edit
 ) -> Iterator[Edge]:
-    """Become a member of another group."""
+    """Join another group."""
     if node.extra:
         return
     for group in _edited(estate, edit, principal):
@@ -150,7 +150,7 @@ def _join(
 def _widen_self(
     graph: _Graph, node: Node, principal: Principal, edit: Edit
 ) -> Iterator[Edge]:
-    """Edit a policy of one's own."""
+    """Edit one of the principal's own policies."""
     if node.extra == "*" or graph.admin(node):
         return
     for target in _edited(graph.estate, edit, principal):
@@ -161,7 +161,7 @@ def _widen_self(
 def _free_self(
     graph: _Graph, node: Node, principal: Principal, edit: Edit
 ) -> Iterator[Edge]:
-    """Take off one's own boundary, or make it a wider one."""
+    """Remove or widen the principal's own boundary."""
     if not graph.admin(node):
         for target in _edited(graph.estate, edit, principal):
             answer = _may(graph.estate, principal, edit, target)
@@ -175,7 +175,7 @@ def _change_others(
     others: list[Principal],
     best: Best,
 ) -> Iterator[Edge]:
-    """Edit policies, groups or the boundary of an identity that one can become."""
+    """Edit policies, groups or the boundary of an identity the principal can become."""
     for other in others:
         step = best.get(Node(other.id))
         if step is None or graph.admin(Node(other.id)):
@@ -205,7 +205,7 @@ def _change_others(
 def _freed(
     estate: Estate, principal: Principal, able: list[Edit], other: Principal
 ) -> tuple[str, Answer] | None:
-    """Find the best call that takes somebody's boundary off."""
+    """Find the best call that removes the boundary of an identity."""
     found: tuple[str, Answer] | None = None
     for edit in able:
         if edit.gives is Gives.FREE:
@@ -230,7 +230,7 @@ def _may(estate: Estate, principal: Principal, edit: Edit, target: str) -> Answe
 
 
 def _edited(estate: Estate, edit: Edit, principal: Principal) -> tuple[str, ...]:
-    """List what an edit would have to act on to change what a principal may do."""
+    """List the targets on which an edit changes the permissions of a principal."""
     if edit.gives is Gives.MEMBERSHIP:
         if principal.is_role or is_root(principal.identity):
             return ()

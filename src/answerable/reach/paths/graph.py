@@ -1,4 +1,4 @@
-"""From one identity to the next: every edge with its conditions and its proof."""
+"""Graph of identities: every edge with its conditions and its proof."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,14 +29,14 @@ from answerable.reach.verdict.trust import ASSUME, Entry, entries
 
 @dataclass(eq=False, slots=True)
 class Graph:
-    """Edges of an estate, found when first asked for.
+    """Graph of the identities of compiled accounts; edges are computed on demand.
 
     Attributes:
-        estate: The estate.
-        all: Everybody's steps, once somebody found them (`whole.whole_of`).
-        tagged: Statements that depend on a tag, likewise (`retagging`).
-        restore: Gives what `all` was of an equal graph, None where that is not kept.
-        keep: Called once `all` was found, so that it can be kept.
+        estate: The compiled accounts.
+        all: Closure, once it was computed (`whole.whole_of`).
+        tagged: Statements that depend on a tag, once collected (`retagging`).
+        restore: Returns the stored closure of an equal graph, or None.
+        keep: Stores the closure after it was computed.
     """
 
     estate: Estate
@@ -56,16 +56,16 @@ class Graph:
     _resources: dict[tuple[str, str], list[ResourceId]] | None = None
 
     def over(self, estate: Estate) -> "Graph":
-        """Return the graph of an estate that has the same resources.
+        """Return the graph of other compiled accounts with the same resources.
 
-        Their own policies say the same, as far as rules ask.
+        The resource policies must be equal for the actions of escalation rules.
         """
         return Graph(
             estate, tagged=self.tagged, _lent=self._lent, _resources=self._resources
         )
 
     def principal(self, node: Node) -> Principal:
-        """Return the principal a node stands for."""
+        """Return the principal of a node."""
         found = self._principals.get(node)
         if found is None:
             found = self._make(node)
@@ -75,18 +75,18 @@ class Graph:
         return found
 
     def start(self, identity: IdentityId) -> Node:
-        """Return the node of a subject: a stated session policy limits no other."""
+        """Return the node of a subject, which a stated session policy limits."""
         return Node(identity, session=self.estate.session is not None)
 
     def admin(self, node: Node) -> bool:
-        """Tell whether a node may do everything everywhere, unconditionally."""
+        """Tell whether a node is an administrator."""
         found = self._admin.get(node)
         if found is None:
             found = self._admin[node] = is_admin(self.principal(node))
         return found
 
     def edges(self, node: Node) -> tuple[Edge, ...]:
-        """List the steps from a node, the best one to each neighbour."""
+        """List the edges of a node, the best one to each neighbour."""
         found = self._edges.get(node)
         if found is None:
             best: dict[Node, Edge] = {}
@@ -96,7 +96,7 @@ class Graph:
         return found
 
     def edge(self, node: Node, to: Node) -> Edge | None:
-        """Return the best step from one node to another; None where there is none."""
+        """Return the best edge between two nodes; None where there is none."""
         key = node, to
         if key not in self._single:
             best: dict[Node, Edge] = {}
@@ -108,7 +108,7 @@ class Graph:
         return self._single[key]
 
     def entries(self, role: IdentityId) -> tuple[Entry, ...]:
-        """List who may enter a role from outside the snapshot's principals."""
+        """List the principals outside the snapshot that may enter a role."""
         found = self._entries.get(role)
         if found is None:
             trust = self.estate.trusts.get(role)
@@ -119,7 +119,7 @@ class Graph:
         return found
 
     def lent(self, rule: Running) -> tuple[ResourceId, ...]:
-        """List resources whose own policy may let others in to take them over."""
+        """List resources whose policy may allow a takeover from other accounts."""
         if not self._lent:
             running: dict[str, list[Resource]] = defaultdict(list)
             for resource in self.estate.resources.values():
@@ -139,7 +139,7 @@ class Graph:
                 yield resource.id
 
     def resources(self, kind: str, account: str) -> tuple[ResourceId, ...]:
-        """List an account's resources of a kind."""
+        """List the resources of one kind in an account."""
         if self._resources is None:
             self._resources = defaultdict(list)
             for resource in self.estate.running():
@@ -151,9 +151,9 @@ class Graph:
     def code(
         self, rule: Running, account: str
     ) -> Mapping[IdentityId, Sequence[ResourceId]]:
-        """List by identity the code under it that an account's principals may take.
+        """List by identity the running code that an account's principals may take over.
 
-        It is the account's own, and that whose own policy may let others in.
+        It is the account's own, and code whose policy may admit other accounts.
         """
         found = self._code.get((rule, account))
         if found is None:
@@ -189,7 +189,7 @@ class Graph:
     def _steps(
         self, node: Node, best: Mapping[Node, Edge], only: Only = None
     ) -> Iterator[Edge]:
-        """Find steps; those to a node that `best` holds a sure step to are spared."""
+        """Yield edges; nodes with an unconditional edge in `best` are skipped."""
         principal = self.principal(node)
         if self.admin(node) and not self._fenced(principal.identity.account):
             by = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
@@ -205,7 +205,7 @@ class Graph:
         yield from making(self, node, principal, best, only)
 
     def _linked(self, account: str, only: Only) -> frozenset[IdentityId]:
-        """List roles of an account that nobody may edit, of those asked about."""
+        """List the roles of an account that cannot be edited, of those asked about."""
         known = self.estate.principals
         asked = known if only is None else only
         return frozenset(
@@ -217,7 +217,7 @@ class Graph:
         )
 
     def _fenced(self, account: str) -> bool:
-        """Tell whether an RCP may keep an admin out of the roles of its account."""
+        """Tell whether an RCP may deny an administrator the roles of its account."""
         fence = self.estate.fences.get(account)
         return fence is not None and bool(fence.gaps or fence.speaking(ASSUME))
 
@@ -240,12 +240,12 @@ class Graph:
                 yield from make_edge(Node(role), "sts:AssumeRole", answer)
 
     def assumable(self, principal: Principal) -> list[IdentityId]:
-        """List the roles that a principal might assume: its trust could name it."""
+        """List the roles whose trust policy could name a principal."""
         identity = principal.identity
         keys = ("*", identity.id, identity.unique_id, f"session {identity.account}")
         named = self.estate.by_named
         found = {role for key in keys for role in named.get(key, ())}
-        # Trust in the account leaves it to the principal's own policies.
+        # A trust policy that names the account delegates to identity policies.
         allows = principal.matching(ASSUME).allows
         left = named.get(f"account {identity.account}", ())
         if principal.gaps or not all(grant.clause.parts for grant in allows):
@@ -260,7 +260,7 @@ class Graph:
         return sorted(found)
 
     def outsiders(self, role: IdentityId) -> tuple[Entry, ...]:
-        """List who may enter a role and is neither a service nor in the snapshot."""
+        """List the outside principals, services left out, that may enter a role."""
         estate = self.estate
         return tuple(
             entry
@@ -271,7 +271,7 @@ class Graph:
         )
 
     def service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
-        """List how a service of the role's own account may enter a role."""
+        """List the ways in which a service may enter a role of its own account."""
         trust, accounts = self.estate.trusts[role], self.estate.accounts
         kind = service_kind(service)
         signed = kind == "Service" and trust.account
@@ -286,12 +286,12 @@ class Graph:
 
 
 def _keep(best: dict[Node, Edge], edge: Edge) -> None:
-    """Keep the first step to a node, unless a later one is sure and it is not."""
+    """Keep the first edge to a node, or the first unconditional one."""
     held = best.get(edge.to)
     if held is None or (edge.formula == TRUE and held.formula != TRUE):
         best[edge.to] = edge
 
 
 def _order(edge: Edge) -> tuple[bool, bool, Node]:
-    """Of paths of one length prefer those that are checked most easily."""
+    """Return a sort key: edges that are checked most easily come first."""
     return is_made(edge.to.identity), edge.via != "sts:AssumeRole", edge.to

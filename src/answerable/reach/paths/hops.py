@@ -1,4 +1,4 @@
-"""The calls of a hop, judged one by one."""
+"""Evaluation of single calls of a hop."""
 
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
@@ -18,14 +18,14 @@ def may(
     resource: str,
     known: Known = NOTHING,
 ) -> Answer:
-    """Say when a principal may make a call on its way to somebody else.
+    """Evaluate a call of a principal as a hop of a path.
 
     Args:
-        estate: The estate.
-        principal: Who calls.
+        estate: The compiled accounts.
+        principal: The caller.
         action: As the service spells it.
-        resource: What it acts on, or `*`.
-        known: Condition keys the call itself settles.
+        resource: ARN, or `*`.
+        known: Condition keys that the call itself sets.
     """
     sure = anywhere(estate, principal, action)
     if sure is not None and not _speaks(estate, principal, resource):
@@ -34,7 +34,7 @@ def may(
 
 
 def anywhere(estate: Estate, principal: Principal, action: str) -> Answer | None:
-    """Answer for every resource without a policy of its own; None where it matters."""
+    """Evaluate for all resources without a policy; None if the resource matters."""
     folded = action.lower()
     if estate.fences and binds_rcps(folded):
         return None
@@ -42,7 +42,7 @@ def anywhere(estate: Estate, principal: Principal, action: str) -> Answer | None
 
 
 def _speaks(estate: Estate, principal: Principal, resource: str) -> bool:
-    """Tell whether a resource's own policy or account takes part."""
+    """Tell whether the policy or account of a resource matters."""
     if resource == "*" or resource.startswith(_OF_IAM):
         return False
     place = estate.place(resource)

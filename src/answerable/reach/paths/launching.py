@@ -1,4 +1,4 @@
-"""Steps made by passing a role to a service that runs something under it."""
+"""Edges by `iam:PassRole`: a service runs code under a passed role."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
@@ -44,7 +44,7 @@ class _Graph(Protocol):
 def launching(
     graph: _Graph, principal: Principal, best: Mapping[Node, Edge], only: Only = None
 ) -> Iterator[Edge]:
-    """List the steps a principal can make by launching something under a role."""
+    """List the edges of a principal by passing roles to services."""
     if not may_pass(principal):
         return
     estate = graph.estate
@@ -61,7 +61,7 @@ def launching(
 
 
 def _trusting(estate: Estate, service: str, only: Only) -> Iterable[IdentityId]:
-    """List the roles asked about whose trust names a service."""
+    """List the roles asked about whose trust policy names a service."""
     if only is None:
         return estate.by_service.get(service, ())
     pair = (service_kind(service), service)
@@ -74,7 +74,7 @@ def _trusting(estate: Estate, service: str, only: Only) -> Iterable[IdentityId]:
 
 
 def may_pass(principal: Principal) -> bool:
-    """Tell whether a principal may pass any role at all."""
+    """Tell whether a principal may pass some role."""
     sure = surely(principal, PASS_ROLE.lower())
     if sure is not None:
         return sure.formula != FALSE
@@ -99,13 +99,13 @@ def _launch(
 def passed(
     estate: Estate, principal: Principal, role: IdentityId, service: str
 ) -> Answer:
-    """Say when a principal may pass a role to a service."""
+    """Evaluate `iam:PassRole` of a role to a service."""
     known = Known({"iam:passedtoservice": (service,)})
     return may(estate, principal, PASS_ROLE, role, known)
 
 
 def launchable(graph: _Graph, principal: Principal, launch: Launch) -> Answers:
-    """Say when a principal may make the calls of a launch beside passing the role."""
+    """Evaluate the calls of a launch other than `iam:PassRole`."""
     answers = _launchable(graph, principal, launch)
     if not launch.awaits:
         return answers
@@ -130,7 +130,7 @@ def _launchable(graph: _Graph, principal: Principal, launch: Launch) -> Answers:
 
 
 def _unseen(estate: Estate, principal: Principal, launch: Launch) -> Answers:
-    """Leave open whether there is anything of the kind that a launch changes."""
+    """Evaluate a launch that changes a resource, where none was collected."""
     kind = KINDS[launch.changes]
     needs = [
         Need(need.action, need.resource.replace("{existing}", kind), need.context)

@@ -1,7 +1,7 @@
-"""Identities that are yet to be made: create one, let it do anything, become it.
+"""Edges by creation of an identity: create it, grant it anything, become it.
 
-One stands for every role, and one for every user, that a principal of an account might
-make. Its name and tags are the maker's choice, so what depends on them stays open.
+One node represents every role, and one every user, that principals of an account could
+create. The creator chooses its name and tags, so conditions on them stay open.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ from answerable.reach.verdict.request import Answer
 
 TO_BE_MADE = "to be made"
 _KINDS = {On.ROLE: "role", On.USER: "user"}
-_CHOSEN = ("aws:principalarn", "aws:userid")  # with the name
+_CHOSEN = ("aws:principalarn", "aws:userid")  # follow from the chosen name
 
 
 class _Graph(Protocol):
@@ -58,23 +58,23 @@ class _Graph(Protocol):
 
 
 def made_id(account: str, on: On, partition: str = "aws") -> IdentityId:
-    """Name what an account's principals might make."""
+    """Build the id of the identity that an account's principals could create."""
     arn = f"arn:{partition}:iam::{account}:{_KINDS[on]}/{NAME}"
     return IdentityId(to_be_made(arn))
 
 
 def to_be_made(arn: str) -> str:
-    """Mark the ARN of an identity as not there yet."""
+    """Mark the ARN of an identity as not yet created."""
     return f"{arn} ({TO_BE_MADE})"
 
 
 def is_made(identity: IdentityId) -> bool:
-    """Tell whether an identity is yet to be made."""
+    """Tell whether an identity is not yet created."""
     return identity.endswith(f"({TO_BE_MADE})")
 
 
 def made_principal(estate: Estate, identity: IdentityId) -> Principal:
-    """Return what an identity yet to be made may do: anything its account may."""
+    """Compile an identity not yet created, with all permissions of its account."""
     parts = identity.split(":", 5)
     kind = parts[5].partition("/")[0]
     new = Identity(
@@ -112,7 +112,7 @@ def making(
     best: Mapping[Node, Edge],
     only: Only = None,
 ) -> Iterator[Edge]:
-    """List the steps a principal can make by making an identity or a group."""
+    """List the edges of a principal by creating an identity or a group."""
     for make in MAKES:
         to = leads_to(graph, node, principal, make)
         if to and asked_about(only, to.identity) and not is_sure(best, to):
@@ -122,7 +122,7 @@ def making(
 def leads_to(
     graph: _Graph, node: Node, principal: Principal, make: Make
 ) -> Node | None:
-    """Say where making something leads; None where it leads nowhere new."""
+    """Return the node that a creation rule leads to; None if it adds nothing."""
     allows = principal.matching(make.create.action.lower()).allows
     if not allows and not principal.gaps:
         return None
@@ -152,7 +152,7 @@ def _make(estate: Estate, principal: Principal, make: Make, to: Node) -> Iterato
 def launched(
     estate: Estate, principal: Principal, make: Make, launch: Launch, to: Node
 ) -> Iterator[Edge]:
-    """Make a role that trusts a service, and have the service run under it."""
+    """Create a role that trusts a service, and have the service run code under it."""
     passed = (("iam:passedtoservice", launch.service),)
     enter = Need(PASS_ROLE, make.create.resource, passed)
     needs = (*launch.also, *launch.needs)
@@ -173,11 +173,11 @@ def launched(
 
 @dataclass(frozen=True, slots=True)
 class NewName:
-    """A name that something new may get, with the answers to the calls on it.
+    """Name for a new resource, with the results of the calls on it.
 
     Attributes:
         arn: The ARN with that name.
-        answers: One answer a call; none of them is never.
+        answers: One result per call; none is a denial.
     """
 
     arn: str
@@ -192,12 +192,12 @@ class NewName:
 def at_one_name(
     estate: Estate, principal: Principal, make: Make, needs: Sequence[Need]
 ) -> NewName | None:
-    """Find the name on which the calls are answered best; None where they never fit."""
+    """Find the name with the best results; None where some call is always denied."""
     best: NewName | None = None
     calls = [need for need in needs if need.action != "sts:AssumeRole"]
     for resource in candidates(estate, principal, needs):
         if IdentityId(resource) in estate.principals or resource in estate.groups:
-            continue  # creating what is there already fails
+            continue  # creating an existing name fails
         answers = answers_on(estate, principal, calls, resource)
         if len(calls) < len(needs):
             entering = assume_after_edit(estate, principal, IdentityId(resource))

@@ -1,4 +1,4 @@
-"""Which identities a principal can become, with a shortest explained path to each."""
+"""Search for the identities a principal can become, with a shortest path to each."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -17,14 +17,14 @@ from answerable.reach.verdict.request import Determining
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One step of a path, in the document's words.
+    """Step of a path, in the terms of the document.
 
     Attributes:
         origin: Id it starts from.
-        via: The calls that make it.
+        via: Calls that take the step.
         to: Id it leads to.
-        formula: When.
-        determining: The statements that decided.
+        formula: Condition of the step.
+        determining: Determining statements.
     """
 
     origin: str
@@ -36,11 +36,11 @@ class Hop:
 
 @dataclass(eq=False, slots=True)
 class Reached:
-    """A node with the path that leads there; its steps are judged when asked for.
+    """Path to a node; its steps are evaluated on demand.
 
     Attributes:
         graph: The graph.
-        trail: The nodes on the way, the start first.
+        trail: Nodes of the path, the start first.
         certain: Whether no step has a condition.
     """
 
@@ -51,12 +51,12 @@ class Reached:
 
     @property
     def node(self) -> Node:
-        """Where it leads."""
+        """Last node of the path."""
         return self.trail[-1]
 
     @property
     def steps(self) -> int:
-        """How many steps it takes."""
+        """Number of steps."""
         return len(self.trail) - 1
 
     @property
@@ -71,19 +71,19 @@ class Reached:
 
     def _edge(self, origin: Node, to: Node) -> Edge:
         edge = self.graph.edge(origin, to)
-        assert edge is not None, (origin, to)  # noqa: S101 - a row of bits says so
+        assert edge is not None, (origin, to)  # noqa: S101 - the closure holds the edge
         return edge
 
     @property
     def formula(self) -> Formula:
-        """The conjunction of the path's conditions."""
+        """Conjunction of the conditions of all steps."""
         if self.certain:
             return TRUE
         return chained(*(edge.formula for _, edge in self.edges))
 
     @property
     def hops(self) -> tuple[Hop, ...]:
-        """The path in the document's words."""
+        """Steps in the terms of the document."""
         found: list[Hop] = []
         origin: str = self.trail[0].identity
         for _, edge in self.edges:
@@ -94,7 +94,7 @@ class Reached:
 
 
 def _name_of(edge: Edge) -> str:
-    """Name the identity that a step leads to: one to be made as policies allow it."""
+    """Return the id that a step leads to; of a new identity with an allowed name."""
     made = edge.new_name and is_made(edge.to.identity)
     return to_be_made(edge.new_name) if made else edge.to.identity
 
@@ -102,16 +102,16 @@ def _name_of(edge: Edge) -> str:
 def reached(
     graph: Graph, start: Node, *, ends: int | None = None, stops: int = 0
 ) -> Iterator[Reached]:
-    """Yield the start, then every node that can be reached, nearest first.
+    """Yield paths to the start and every reachable node, nearest first.
 
-    First along steps without conditions, so that a node that can be reached for sure
-    comes with such a path; then along all steps.
+    Unconditional paths come first, so that a node that has one comes with it; then
+    paths over all steps.
 
     Args:
         graph: The graph.
         start: The start.
-        ends: Yield the start and these nodes only, as bits; all of them by default.
-        stops: Do not go on from these nodes, as bits.
+        ends: Bitset of nodes to yield besides the start; all by default.
+        stops: Bitset of nodes whose edges are not followed.
     """
     whole = whole_of(graph)
     first = whole.number(start)
@@ -128,7 +128,7 @@ def reached(
 
 
 def becoming(graph: Graph, start: Node) -> tuple[IdentityId, ...]:
-    """List the identities that a start can become, itself left out, nearest first."""
+    """List the identities that a node can become, nearest first, without its own."""
     whole = whole_of(graph)
     numbers = _search(whole, whole.number(start), {}, 0, sure=False)
     names = (whole.node(number).identity for number in numbers)
@@ -158,7 +158,7 @@ def _search(
 
 
 def _trail(whole: Whole, steps: _Before, number: int) -> list[Node]:
-    """Follow what was noted of each node from one to the end of the search."""
+    """Follow the recorded nodes from one node to the end of the search."""
     trail = []
     step: int | None = number
     while step is not None:
@@ -169,11 +169,11 @@ def _trail(whole: Whole, steps: _Before, number: int) -> list[Node]:
 
 @dataclass(eq=False, slots=True)
 class Towards:
-    """For every node that leads to some goal: the next step on a shortest path.
+    """Result of a backward search: next node on a shortest path to a target, by node.
 
     Attributes:
         graph: The graph.
-        whole: Its actors.
+        whole: Closure of the graph.
     """
 
     graph: Graph
@@ -182,11 +182,11 @@ class Towards:
     _some: _Before = field(default_factory=dict)
 
     def nodes(self) -> Iterator[Node]:
-        """List the nodes that lead to a goal."""
+        """List the nodes that reach a target."""
         return map(self.whole.node, {**self._some, **self._sure})
 
     def way(self, node: Node) -> Reached | None:
-        """Return the path from a node to its goal; None when there is none."""
+        """Return the path from a node to its target; None where there is none."""
         whole = self.whole
         number = whole.number(node)
         steps = self._sure if number in self._sure else self._some
@@ -197,12 +197,12 @@ class Towards:
 
 
 def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
-    """Search backwards from every node where a goal holds.
+    """Search backward from every target node.
 
     Args:
         graph: The graph.
-        starts: Nodes to begin with, besides the actors of the estate.
-        goals: Where it holds for sure, and where it holds at all.
+        starts: Start nodes besides the actors of the graph.
+        goals: Target nodes, unconditional and conditional.
     """
     whole = whole_of(graph)
     loose = [number for node in starts if (number := whole.number(node)) >= whole.size]
@@ -215,7 +215,7 @@ def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
 def _backwards(
     whole: Whole, goals: int, loose: Iterable[int], steps: _Before, *, sure: bool
 ) -> None:
-    """Note for each node its next step, by rounds: those nearer to a goal first."""
+    """Record the next step of each node, by breadth-first rounds from the targets."""
     steps.update(dict.fromkeys(positions(goals)))
     closure = whole.sure if sure else whole.some
     left = dict.fromkeys(positions(closure.towards(goals) & ~goals))

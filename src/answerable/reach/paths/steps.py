@@ -1,4 +1,4 @@
-"""Nodes and edges of the graph that paths are found in."""
+"""Nodes and edges of the graph of identities."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Only = frozenset[IdentityId] | None  # identities that are asked about; None for
 
 
 class Node(NamedTuple):
-    """An identity, and what it gained on the way: nothing, `*`, or a group.
+    """Identity with the permissions it gained on a path: none, `*`, or a group.
 
-    `session` says that it still is the session that a stated policy limits, `bare`
-    that its boundary was taken off.
+    `session`: it is the session that a stated policy limits. `bare`: its boundary was
+    removed.
     """
 
     identity: IdentityId
@@ -27,16 +27,15 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A step from a node.
+    """Edge from a node to another.
 
     Attributes:
-        to: Where it leads.
-        via: The calls that make it, joined by ` + `.
-        formula: When.
-        determining: The statements that decided.
-        gaps: What was not read and could change it.
-        new_name: ARN under which the policies let an identity be made that is not there
-            yet; empty where it is there.
+        to: Target node.
+        via: Calls that take the step, joined by ` + `.
+        formula: Condition of the step.
+        determining: Determining statements.
+        gaps: Policies and statements not read that could change it.
+        new_name: Allowed ARN of an identity that is created by the step; else empty.
     """
 
     to: Node
@@ -50,7 +49,7 @@ class Edge:
 def make_edge(
     to: Node, via: str, *answers: Answer, new_name: str = ""
 ) -> Iterator[Edge]:
-    """Make an edge of the answers to its calls; they are calls of their own."""
+    """Build an edge from the results of its calls, which are separate requests."""
     if any(answer.formula == FALSE for answer in answers):
         return
     determining = dict.fromkeys(d for a in answers for d in a.determining)
@@ -60,11 +59,11 @@ def make_edge(
 
 
 def asked_about(only: Only, identity: IdentityId) -> bool:
-    """Tell whether steps to an identity are asked about."""
+    """Tell whether edges to an identity are asked about."""
     return only is None or identity in only
 
 
 def is_sure(best: Mapping[Node, Edge], node: Node) -> bool:
-    """Tell whether a sure step to a node was found already."""
+    """Tell whether an unconditional edge to a node was found already."""
     held = best.get(node)
     return held is not None and held.formula == TRUE

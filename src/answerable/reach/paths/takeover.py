@@ -1,4 +1,4 @@
-"""Steps made by taking over code that runs as somebody already."""
+"""Edges by takeover of code that already runs as an identity."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -32,7 +32,7 @@ class _Graph(Protocol):
 def takeovers(
     graph: _Graph, principal: Principal, best: Mapping[Node, Edge], only: Only = None
 ) -> Iterator[Edge]:
-    """List the steps a principal can make through code that runs already."""
+    """List the edges of a principal by takeover of running code."""
     for rule in RUNNING:
         code = graph.code(rule, principal.identity.account)
         for runs_as in code if only is None else sorted(only):

@@ -1,8 +1,8 @@
-"""Whether a principal may do what a rule needs, on resources of its own choosing.
+"""Search for witness resources on which all calls of a rule are allowed.
 
-A name the caller may choose is tried on what its own statements speak of: enough for
-making something new, where any name will do. Needs on the same resource get the same
-name, and all resources that have a region get the same one.
+The caller chooses the name of a new resource, so names from its own statements are
+tried. Required permissions on the same resource get the same name, and all regional
+resources get the same region.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,16 +27,16 @@ _NEVER: Answers = (Answer(FALSE, ()),)
 def together(
     estate: Estate, principal: Principal, needs: Sequence[Need], existing: str = ""
 ) -> Answers:
-    """Find resources on which all needs are met, best answers first.
+    """Find resources on which all required permissions are allowed, best results first.
 
     Args:
-        estate: The estate.
-        principal: Who needs it.
-        needs: What.
-        existing: ARN that stands for `{existing}`.
+        estate: The compiled accounts.
+        principal: The caller.
+        needs: Required permissions.
+        existing: ARN that replaces `{existing}`.
 
     Returns:
-        One answer a need; a single one that says never where they cannot be met.
+        One result per permission; a single denial where no resource fits all.
     """
     chosen = [need for need in needs if "{existing}" not in need.resource]
     sure = [anywhere(estate, principal, need.action) for need in chosen]
@@ -60,7 +60,7 @@ def together(
 def _regions(
     estate: Estate, principal: Principal, needs: Iterable[Need], existing: str
 ) -> list[str]:
-    """List the regions that anything speaks of; what is there already has its own."""
+    """List the regions in statements; of an existing resource its own."""
     if existing:
         return [existing.split(":", 5)[3]]
     found = {REGION: None}
@@ -96,7 +96,7 @@ def _in_region(
 def answers_on(
     estate: Estate, principal: Principal, group: Sequence[Need], resource: str
 ) -> Answers:
-    """Judge needs on one resource; nothing but a never when one is never met."""
+    """Evaluate permissions on one resource; a single denial if any is denied."""
     answers = []
     for need in group:
         known = Known({key: (value,) for key, value in need.context})
@@ -108,7 +108,7 @@ def answers_on(
 
 
 def _rank(answers: Answers) -> int:
-    """Order: some never, some open, all sure."""
+    """Rank results: any denied 0, any conditional 1, all unconditional 2."""
     if any(answer.formula == FALSE for answer in answers):
         return 0
     return 2 if all(answer.formula == TRUE for answer in answers) else 1
@@ -121,7 +121,7 @@ def candidates(
     existing: str = "",
     region: str = REGION,
 ) -> list[str]:
-    """List resources to try for needs that share one: the usual one first."""
+    """List resources to try for permissions that share one, the default name first."""
     template = group[0].resource
     if template == "*":
         return ["*"]
@@ -144,7 +144,7 @@ def candidates(
 def filled(
     template: str, principal: Principal, name: str, region: str, existing: str = ""
 ) -> str:
-    """Fill a rule's resource."""
+    """Fill the resource template of a rule."""
     there = existing.split(":", 5) if existing else []
     parent = there[5].split("/") if there else []
     return template.format(
@@ -160,7 +160,7 @@ def filled(
 def _spoken(
     estate: Estate, principal: Principal, needs: Sequence[Need]
 ) -> dict[Parts, None]:
-    """List the patterns of all statements that speak of needs."""
+    """List the resource patterns of all statements on required permissions."""
     found: dict[Parts, None] = {}
     for need in needs:
         for grant in estate.speaking(principal, need.action.lower()):
@@ -172,7 +172,7 @@ def _spoken(
 
 
 def _concrete(parts: Parts, usual: str, kind: Parts) -> Iterator[str]:
-    """Fill a pattern's wildcards so that the resource is of the kind needed."""
+    """Fill a pattern's wildcards so that the ARN has the required type."""
     theirs = literal(usual).split(":", 5)
     chosen = [
         mine
@@ -191,7 +191,7 @@ def _named(part: str) -> str:
 
 
 def _common(patterns: Sequence[Parts]) -> Iterator[str]:
-    """Find a resource that every pattern matches."""
+    """Find an ARN that every pattern matches."""
     texts = [meeting(parts) for parts in zip(*patterns, strict=True)]
     if all(text is not None for text in texts):
         yield outward(":".join(text for text in texts if text is not None))

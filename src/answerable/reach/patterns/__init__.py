@@ -1,1 +1,1 @@
-"""Texts with wildcards, and sets of what they match."""
+"""Glob and ARN patterns, and set operations on them."""

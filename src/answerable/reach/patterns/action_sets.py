@@ -1,4 +1,4 @@
-"""Action patterns of a statement, sorted for looking one action up."""
+"""Index of the action patterns of a statement, for single lookups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from answerable.reach.patterns.globs import inward, is_literal, matches
 
 @dataclass(frozen=True, slots=True)
 class ActionSet:
-    """Action patterns, sorted for looking one action up.
+    """Index of action patterns, for lookup of one action.
 
     Attributes:
-        exact: Those without wildcards.
-        wild: The others, by service; under an empty text those of any service.
+        exact: Patterns without wildcards.
+        wild: Other patterns by service, under an empty text for any service.
     """
 
     exact: frozenset[str]
@@ -38,13 +38,13 @@ NO_ACTIONS = ActionSet(frozenset(), {})
 
 @lru_cache(maxsize=1 << 16)
 def folded(action: str) -> str:
-    """Turn an action as written into the inner form in lower case."""
+    """Convert an action as written to lower case and inner form."""
     return inward(action.lower())
 
 
 @lru_cache(maxsize=1 << 16)
 def action_set(patterns: tuple[str, ...]) -> ActionSet:
-    """Sort action patterns in lower case and inner form."""
+    """Build the index of action patterns in lower case and inner form."""
     wild: dict[str, list[str]] = {}
     for pattern in patterns:
         if not is_literal(pattern):

@@ -1,4 +1,4 @@
-"""Glob patterns in linear time: `*` any text, `?` exactly one character.
+"""Glob matching in linear time: `*` is any text, `?` exactly one character.
 
 Inside, wildcards are two private characters, so that a `*` that came from a variable's
 value or from `${*}` stays a letter. The same matcher tells whether one pattern covers
@@ -23,17 +23,17 @@ class _Matcher(Protocol):
 
 
 def inward(text: str) -> str:
-    """Turn a pattern as written into the inner form."""
+    """Convert a pattern as written to the inner form."""
     return literal(text).replace("*", STAR).replace("?", ANY)
 
 
 def literal(text: str) -> str:
-    """Turn a plain text into the inner form: its `*` and `?` are letters."""
+    """Convert a plain text to the inner form, in which `*` and `?` are letters."""
     return text if text.isascii() else text.translate(_LITERAL)
 
 
 def outward(pattern: str) -> str:
-    """Turn the inner form back into text."""
+    """Convert the inner form to text."""
     return pattern.translate(_OUTWARD)
 
 
@@ -72,7 +72,7 @@ def _compiled(pattern: str) -> _Matcher:
 
 
 class _Stepwise:
-    """Keeps the places in a pattern where the text read so far may stand."""
+    """Glob matcher that simulates the pattern's automaton by its set of states."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -102,12 +102,12 @@ class _Stepwise:
 
 @lru_cache(maxsize=1 << 16)
 def begins(pattern: str) -> str:
-    """Return the letters before the first wildcard."""
+    """Return the literal prefix before the first wildcard."""
     return pattern.partition(STAR)[0].partition(ANY)[0]
 
 
 def _told(one: str, other: str) -> bool | None:
-    """Say whether two patterns overlap where that is seen at once, else None."""
+    """Decide the overlap of two patterns in simple cases, else return None."""
     if is_literal(one):
         return matches(other, one)
     if is_literal(other):

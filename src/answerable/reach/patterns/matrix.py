@@ -1,6 +1,6 @@
-"""Which action can act on which resource type; the catalogue's words.
+"""Matrix of actions and resource types, from the catalogue.
 
-An action granted on a resource it cannot take reaches nothing.
+An action granted on a resource of another type has no effect.
 """
 
 from functools import lru_cache
@@ -22,8 +22,8 @@ _Kinds = tuple[tuple[str, Parts], ...]  # resource types by name, with their ARN
 def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
     """Tell whether an action can act on a resource.
 
-    True for actions the catalogue does not hold: not known is not impossible. The
-    resource `*` stands for a call that names none.
+    True for actions that the catalogue does not hold: unknown is not impossible. The
+    resource `*` means a call that names none.
     """
     if resource == "*":
         return True
@@ -50,9 +50,9 @@ def possible_pattern(catalogue: Catalogue, action: str, resource: Parts) -> bool
 
 
 def names_resources(catalogue: Catalogue, action: str) -> bool:
-    """Tell whether some action of a pattern acts on a resource that has a name.
+    """Tell whether some action of a pattern takes a named resource.
 
-    True where the catalogue does not hold it: not known is not impossible.
+    True where the catalogue does not hold it: unknown is not impossible.
     """
     service, _, name = action.partition(":")
     loaded = catalogue.services.get(service)
@@ -88,7 +88,7 @@ def _fits(kind: str, resource: Parts) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def _kinds_of_all(catalogue: Catalogue, action: str) -> _Kinds | None:
-    """List the resource types that actions of a pattern take; None for any."""
+    """List the resource types of the actions of a pattern; None for any."""
     service, colon, name = action.partition(":")
     loaded = catalogue.services.get(service)
     entries = _entries(loaded, name) if colon and loaded else []
@@ -100,7 +100,7 @@ def _kinds_of_all(catalogue: Catalogue, action: str) -> _Kinds | None:
 
 @lru_cache(maxsize=1 << 15)
 def _kinds_of(catalogue: Catalogue, action: str) -> _Kinds | None:
-    """List the resource types an action takes; None for an action that is not known."""
+    """List the resource types of an action; None for an unknown action."""
     entry = catalogue.action(action)
     if entry is None:
         return None
@@ -114,7 +114,7 @@ def _kinds_of(catalogue: Catalogue, action: str) -> _Kinds | None:
 
 
 def action_patterns(catalogue: Catalogue, action: str) -> tuple[Parts, ...]:
-    """List the ARN patterns of resources an action takes; any for one not known."""
+    """List the ARN patterns of an action's resource types; `*` for one not known."""
     kinds = _kinds_of(catalogue, action)
     found = (EVERYTHING,) if kinds is None else (parts for _, parts in kinds)
     return tuple(dict.fromkeys(found))
@@ -122,11 +122,11 @@ def action_patterns(catalogue: Catalogue, action: str) -> tuple[Parts, ...]:
 
 @lru_cache(maxsize=4096)
 def type_patterns(arn: str) -> tuple[Parts, ...]:
-    """Split the ARN patterns of a resource type; the catalogue joins several by commas."""
+    """Split the comma-separated ARN patterns of a resource type of the catalogue."""
     # The catalogue writes ${Account} where an ARN may hold any account, `aws` or none.
     return tuple(pattern_parts(inward(one.strip())) for one in arn.split(", ") if one)
 
 
 def is_everything(pattern: str) -> bool:
-    """Tell whether an action pattern in inner form takes every action."""
+    """Tell whether an action pattern in inner form matches every action."""
     return pattern.strip(STAR) in ("", ":") and STAR in pattern

@@ -1,4 +1,4 @@
-"""A text that several patterns match at once."""
+"""Search for a text that several patterns match at once."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def meeting(patterns: Sequence[str]) -> str | None:
 
 
 def _moves(patterns: Sequence[str], places: Places) -> Iterator[tuple[Places, str]]:
-    """Leave a star, or read a letter in every pattern at once."""
+    """Yield the next states: skip a star, or read a letter in every pattern."""
     here = [p[at : at + 1] for p, at in zip(patterns, places, strict=True)]
     for index, letter in enumerate(here):
         if letter == STAR:

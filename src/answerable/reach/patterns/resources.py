@@ -1,4 +1,4 @@
-"""Matching of Resource elements: six parts, each a glob of its own."""
+"""Matching of ARNs: six parts, each a glob."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,16 +20,16 @@ def pattern_parts(pattern: str) -> Parts:
 
 @lru_cache(maxsize=1 << 16)
 def text_parts(resource: str) -> Parts:
-    """Split a resource's ARN; what is not an ARN has one part."""
+    """Split an ARN; any other text has one part."""
     return split_text(resource)
 
 
 def split_text(resource: str, split: Sequence[str] = ()) -> Parts:
-    """Split a resource's ARN that nobody asks for again soon.
+    """Split an ARN without caching.
 
     Args:
         resource: The ARN.
-        split: Its parts as written, if they are at hand.
+        split: Its parts as written, if at hand.
     """
     parts = split or resource.split(":", 5)
     if not resource.isascii():
@@ -51,7 +51,7 @@ def matches_parts(pattern: Parts, text: Parts) -> bool:
 
 @lru_cache(maxsize=1 << 17)
 def _demands(pattern: Parts) -> tuple[tuple[int, str, bool], ...]:
-    """List what a pattern asks of a resource's parts, the most telling first."""
+    """List the parts that a pattern restricts, the most selective first."""
     places = (place for place in (5, 4, 3, 2, 1, 0) if pattern[place] != STAR)
     return tuple((p, pattern[p], is_literal(pattern[p])) for p in places)
 

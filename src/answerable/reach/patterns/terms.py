@@ -1,7 +1,7 @@
-"""Patterns with exceptions, and what can be said of two of them.
+"""Set algebra of patterns with exceptions.
 
-Everything here errs one way: `covers` is never wrongly true, `overlaps` never wrongly
-false.
+All results are safe approximations: `covers` is never wrongly true, `overlaps` never
+wrongly false.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Pattern = TypeVar("Pattern")
 
 @dataclass(frozen=True, slots=True)
 class Algebra(Generic[Pattern]):
-    """How patterns of one kind compare."""
+    """Comparison functions for one kind of pattern."""
 
     covers: Callable[[Pattern, Pattern], bool]
     overlaps: Callable[[Pattern, Pattern], bool]
@@ -34,11 +34,11 @@ RESOURCES: Algebra[Parts] = Algebra(matches_parts, overlaps_parts)
 
 @dataclass(frozen=True, slots=True)
 class Term(Generic[Pattern]):
-    """Everything a pattern matches, less what other patterns match.
+    """Pattern with exceptions: its matches without those of the excluded patterns.
 
     Attributes:
         pattern: In inner form (actions) or in parts (resources).
-        excluded: Likewise.
+        excluded: Excluded patterns, in the same form.
     """
 
     pattern: Pattern
@@ -48,7 +48,7 @@ class Term(Generic[Pattern]):
 def covers(
     algebra: Algebra[Pattern], outer: Term[Pattern], inner: Term[Pattern]
 ) -> bool:
-    """Tell whether all of `inner` is in `outer`."""
+    """Tell whether `outer` contains all of `inner`."""
     if not algebra.covers(outer.pattern, inner.pattern):
         return False
     return all(
@@ -61,7 +61,7 @@ def covers(
 def disjoint(
     algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
 ) -> bool:
-    """Tell whether nothing is in both."""
+    """Tell whether two terms have no common match."""
     if not algebra.overlaps(one.pattern, other.pattern):
         return True
     if not one.excluded and not other.excluded:
@@ -74,9 +74,9 @@ def disjoint(
 def meet(
     algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
 ) -> tuple[Term[Pattern], bool]:
-    """Return what is in both, and whether that is exact.
+    """Return the intersection, and whether it is exact.
 
-    Where neither pattern covers the other, `one` is returned as it is: too much.
+    Where neither pattern covers the other, `one` is returned, which is a superset.
     """
     if not one.excluded and not other.excluded:
         if algebra.covers(other.pattern, one.pattern):
@@ -97,7 +97,7 @@ def meet(
 def minus(
     algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
 ) -> list[Term[Pattern]] | None:
-    """Return what is in `one` and not in `other`, None when no terms say it exactly."""
+    """Return the difference of two terms; None if no terms express it exactly."""
     holes = (*one.excluded, other.pattern)
     left = [Term(one.pattern, holes)]
     for hole in other.excluded:
@@ -115,12 +115,12 @@ def _is_empty(algebra: Algebra[Pattern], term: Term[Pattern]) -> bool:
 
 
 def action_text(term: Term[str], spelled: Callable[[str], str]) -> str:
-    """Write an action term; `s3:* except s3:DeleteObject`."""
+    """Format an action term, such as `s3:* except s3:DeleteObject`."""
     return _text(spelled(term.pattern), [spelled(hole) for hole in term.excluded])
 
 
 def resource_text(term: Term[Parts], shown: str = "") -> str:
-    """Write a resource term, `shown` in place of its pattern where there is one."""
+    """Format a resource term, with `shown` in place of its pattern if given."""
     return _text(
         shown or parts_text(term.pattern), [parts_text(hole) for hole in term.excluded]
     )
@@ -128,7 +128,7 @@ def resource_text(term: Term[Parts], shown: str = "") -> str:
 
 @lru_cache(maxsize=1 << 14)
 def parts_text(parts: Parts) -> str:
-    """Write a resource pattern."""
+    """Format a resource pattern."""
     return "*" if parts == EVERYTHING else outward(":".join(parts))
 
 

@@ -1,1 +1,1 @@
-"""One request in three values. Start at `judge`."""
+"""Evaluation of one request in three values. Start at `judge`."""

@@ -1,4 +1,4 @@
-"""Assuming a role, with both sides: the caller's policies and the role's trust."""
+"""Evaluation of `sts:AssumeRole`: the caller's policies and the trust policy."""
 
 from answerable.model.ids import IdentityId
 from answerable.reach.estate.callers import names
@@ -13,7 +13,7 @@ from answerable.reach.verdict.trust import ASSUME, Trust
 
 
 def assume(estate: Estate, principal: Principal, role: IdentityId) -> Answer:
-    """Say when a principal may assume a role of the snapshot, as a hop of a path."""
+    """Evaluate whether a principal may assume a role, as a hop of a path."""
     return assume_with(estate, principal, role, NOTHING, hop=True)
 
 
@@ -25,9 +25,9 @@ def assume_with(
     *,
     hop: bool,
 ) -> Answer:
-    """Say the same with keys known of the call, for a hop or for the call asked about.
+    """Evaluate the same with known keys, for a hop or for the call asked about.
 
-    What a trust policy says that was not collected is open.
+    A trust policy that was not collected leaves the answer open.
     """
     trust = estate.trusts[role]
     free = trust.fence is None and (hop or estate.endpoint is None)
@@ -39,7 +39,7 @@ def assume_with(
 
 
 def _plain(trust: Trust, principal: Principal, sure: Answer, given: Known) -> Answer:
-    """Join a caller who may assume anything with a trust that states no condition."""
+    """Combine an unrestricted caller with a trust policy without conditions."""
     formula = FALSE
     said = []
     for grant in trust.speaking(ASSUME):
@@ -54,9 +54,9 @@ def _plain(trust: Trust, principal: Principal, sure: Answer, given: Known) -> An
 
 
 def assume_after_edit(estate: Estate, principal: Principal, role: IdentityId) -> Answer:
-    """Say when a principal may assume a role once the trust names it.
+    """Evaluate whether a principal may assume a role once its trust policy names it.
 
-    The role may be one that is yet to be made; its account is in its ARN.
+    The role may be one that does not exist yet; its account is in its ARN.
     """
     itself = TRUE if not principal.is_role else FALSE
     side = Side(

@@ -1,7 +1,6 @@
-"""Condition blocks, evaluated as far as the request is known.
+"""Partial evaluation of Condition blocks with the known keys of a request.
 
-Where the documentation does not say what AWS does, a line decides nothing and stays
-open as it was written.
+A line whose behaviour AWS does not document stays open as written.
 
 Source: AWS IAM User Guide, "IAM JSON policy elements: Condition operators",
 "Single-valued vs. multivalued context keys" and "IAM policy elements: Variables and
@@ -28,9 +27,9 @@ from answerable.reach.patterns.resources import (
 from answerable.reach.verdict.context import NOTHING, Known, flat, has_variable, resolve
 from answerable.reach.verdict.formula import FALSE, TRUE, Atom, Formula
 
-# A wanted and a given value; ValueError when one is not what the operator compares.
+# Compares a policy's and a request's value; ValueError if either has the wrong type.
 Test = Callable[[str, str], bool]
-# Values of a policy; None stands for one with a variable that is not known.
+# Values of a policy; None for a value with an unknown variable.
 Wanted = tuple[str | None, ...]
 
 
@@ -84,7 +83,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 
 def read_number(text: str) -> Decimal:
-    """Read the value of a numeric condition.
+    """Parse the value of a numeric condition.
 
     Raises:
         ValueError: It is no number.
@@ -104,7 +103,7 @@ _MOMENT = re.compile(
 
 
 def read_moment(text: str) -> Decimal:
-    """Read the value of a date condition, as seconds since 1970.
+    """Parse the value of a date condition, as seconds since 1970.
 
     Raises:
         ValueError: It is no date.
@@ -139,7 +138,7 @@ def _orders(name: str, read: Callable[[str], Decimal]) -> dict[str, tuple[Test, 
 
 @dataclass(frozen=True, slots=True)
 class DecidedClause(ConditionClause):
-    """A line that is decided for every request that does not state its key.
+    """Condition line decided for every request that does not state its key.
 
     Attributes:
         holds: Whether it holds.
@@ -148,7 +147,7 @@ class DecidedClause(ConditionClause):
     holds: bool
 
 
-# Operator in lower case -> (test of one wanted against one given value, negated).
+# Operator in lower case -> (test of a policy's against a request's value, negated).
 _OPERATORS: dict[str, tuple[Test, bool]] = {
     "stringequals": (_equals, False),
     "stringnotequals": (_equals, True),
@@ -174,7 +173,7 @@ _QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
 
 def evaluate(clauses: tuple[ConditionClause, ...], known: Known) -> Formula:
-    """Evaluate a Condition block; what is not known stays an atom."""
+    """Evaluate a Condition block; undecided lines become atoms."""
     open_ = []
     for clause in clauses:
         held = clause_holds(clause, known)
@@ -187,7 +186,7 @@ def evaluate(clauses: tuple[ConditionClause, ...], known: Known) -> Formula:
 
 @lru_cache(maxsize=1 << 14)
 def _all_of(clauses: tuple[ConditionClause, ...]) -> Formula:
-    """Join lines that are all open; none of them is negated, so nothing cancels."""
+    """Build the conjunction of open lines; none is negated, so none can cancel."""
     found = (
         Atom(clause.key, clause.operator, tuple(sorted(set(clause.values))))
         for clause in clauses
@@ -196,7 +195,7 @@ def _all_of(clauses: tuple[ConditionClause, ...]) -> Formula:
 
 
 def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
-    """Tell whether one line holds; None when that is not known."""
+    """Tell whether one condition line holds; None if undecided."""
     given = known.get(clause.key)
     if given is None:
         return clause.holds if isinstance(clause, DecidedClause) else None
@@ -236,9 +235,9 @@ def _holds(
 
 
 def _missing(quantifier: str, *, negated: bool, if_exists: bool) -> bool | None:
-    """Tell whether a line holds for a key that the request does not carry.
+    """Tell whether a line holds for a key that is absent from the request.
 
-    Two combinations stay open, because the guide says two things of them.
+    Two combinations stay open, because the guide contradicts itself on them.
     """
     if quantifier == "foranyvalue":
         # "...IfExists: evaluate as true" and "ForAnyValue: returns false".
@@ -275,7 +274,7 @@ def _tried(test: Test, wanted: str | None, got: str) -> bool | None:
 
 
 def _any(found: Iterable[bool | None]) -> bool | None:
-    """Disjunction in three values."""
+    """Three-valued disjunction."""
     undecided = False
     for one in found:
         if one:
@@ -287,10 +286,10 @@ def _any(found: Iterable[bool | None]) -> bool | None:
 def holds_of(
     operator: str, tests: Iterable[bool | None], *, always_present: bool
 ) -> bool | None:
-    """Tell whether a line holds whichever single value its key has.
+    """Tell whether a line holds for every single value of its key.
 
     Args:
-        operator: As written, of those that compare values.
+        operator: As written; one that compares values.
         tests: For each value of the policy, the operator's test, before negation.
         always_present: Whether every request carries the key.
     """

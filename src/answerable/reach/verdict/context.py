@@ -1,7 +1,7 @@
-"""What is known about a request before it runs, and policy variables.
+"""Known condition keys of a request, and policy variables.
 
-A key has three states: known with values, known to be absent, or not known. Only the
-last leaves a condition open.
+A key is known with values, known to be absent, or not known. Only the last leaves a
+condition open.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _COLON = "\ue003"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Known condition keys.
+    """Known condition keys of a request.
 
     Attributes:
         values: By key in lower case; an empty tuple says the key is absent.
@@ -35,7 +35,7 @@ class Known:
         return found
 
     def over(self, below: "Known") -> "Known":
-        """Return what is known when this is laid over another."""
+        """Return the union with another set of keys; the values of `self` win."""
         if not self.values and not self.complete:
             return below
         if not below.values and not below.complete:
@@ -47,10 +47,10 @@ NOTHING = Known({})
 
 
 def lasting(given: Known) -> Known:
-    """Keep what holds for every call of a chain: network, session, token claims.
+    """Select the keys that hold for every call of a path: network, session, claims.
 
-    What describes the principal, the resource or one operation's arguments belongs to
-    the call that was asked about.
+    Keys of the principal, the resource or an action's arguments belong to the call
+    that was asked about.
     """
     kept = {key: value for key, value in given.values.items() if _lasts(key)}
     return Known(kept) if kept else NOTHING
@@ -68,12 +68,12 @@ def _lasts(key: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A text with its policy variables resolved as far as they are known.
+    """Text with policy variables resolved as far as their keys are known.
 
     Attributes:
-        pattern: Inner glob form; an unknown variable stands as `*`.
+        pattern: Inner glob form, with `*` for an unknown variable.
         unknown: Keys of variables that are not known.
-        void: True when a variable is known to be absent and has no default: the
+        void: True if a variable is known to be absent and has no default: the
             element then matches nothing.
     """
 
@@ -94,7 +94,7 @@ def resolve(text: str, known: Known, *, wild: bool = True) -> Resolved:
 
     Args:
         text: As written.
-        known: What is known of the request.
+        known: Known keys of the request.
         wild: Whether `*` and `?` in the text are wildcards or letters.
     """
     plain = inward if wild else literal
@@ -128,7 +128,7 @@ def resolve(text: str, known: Known, *, wild: bool = True) -> Resolved:
 
 
 def segments(pattern: str) -> tuple[str, ...]:
-    """Split an inner ARN pattern into six parts; missing ones are `*`.
+    """Split an inner ARN pattern into six parts, `*` for missing ones.
 
     Source: AWS IAM User Guide, "Resource" ("Incomplete ARNs").
     """

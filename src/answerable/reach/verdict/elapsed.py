@@ -1,7 +1,7 @@
-"""Date conditions that are decided because requests come after the policy was seen.
+"""Date conditions decided by the time at which their policy was collected.
 
-The bound is the time at which a source saw the policy, not the time of the question: an
-answer that was stored with a snapshot stays right, and a later scan decides more.
+Requests come later than the collection. The time of the question is not used: an answer
+stored with a snapshot stays right, and a later scan decides more.
 
 Source: AWS IAM User Guide, "AWS global condition context keys": `aws:CurrentTime` and
 `aws:EpochTime` are in every request, `aws:TokenIssueTime` only in those that are made
@@ -28,14 +28,14 @@ _TOKEN_TIME = "aws:tokenissuetime"  # noqa: S105 - the name of a condition key
 
 
 def decide_by_time(clause: ConditionClause, seen_at: int) -> ConditionClause:
-    """Decide a date condition that every later request answers alike.
+    """Decide a date condition whose result is equal for every later request.
 
     Args:
-        clause: A line of a Condition block.
-        seen_at: When its policy was seen, UTC nanoseconds.
+        clause: Line of a Condition block.
+        seen_at: Time at which its policy was collected, UTC nanoseconds.
 
     Returns:
-        The line as it is where requests may still differ.
+        The line unchanged where requests may still differ.
     """
     key = clause.key.lower()
     if key != _TOKEN_TIME and key not in _REQUEST_TIME:
@@ -71,7 +71,7 @@ _DECIDED_WHEN_EQUAL = ("lessthan", "greaterthanequals")
 def _test(
     order: str, value: str, read: Callable[[str], Decimal], earliest: Decimal
 ) -> bool | None:
-    """Compare a value with every time from the earliest on; negation aside."""
+    """Compare a value with every time from the earliest on, before negation."""
     try:
         wanted = read(value)
     except ValueError:

@@ -1,8 +1,8 @@
-"""One request of one principal, in three values.
+"""Evaluation of one request of one principal, in three values.
 
 Source: AWS IAM User Guide, "Policy evaluation logic". Order: explicit denies of every
-layer; then what the identity's policies or the resource's own allow; limited by
-boundary and session policy, by every SCP level and by the endpoint's policy.
+layer; then allows of identity or resource policies; limited by boundary and session
+policy, by every SCP level and by the endpoint policy.
 """
 
 from collections.abc import Iterable
@@ -44,16 +44,16 @@ from answerable.reach.verdict.sides import Namer
 
 
 def surely(principal: Principal, action: str) -> Answer | None:
-    """Answer for every resource at once, by the principal's own side.
+    """Evaluate an action for every resource at once, by the principal's own policies.
 
     Args:
-        principal: Who.
+        principal: The principal.
         action: In lower case.
 
     Returns:
-        An answer where the resource cannot change it, else None: sure, when a statement
-        without conditions allows the action on everything and nothing limits it;
-        never, when nothing allows it, or one denies it on everything.
+        A result that no resource can change, else None: always, when an unconditional
+        statement allows the action on everything and nothing limits it; never, when
+        nothing allows it, or a statement denies it on everything.
     """
     found = principal.matching(action)
     denies = found.every_deny
@@ -81,14 +81,14 @@ def _limiting(principal: Principal, found: Matching) -> list[tuple[Grant, ...]]:
 
 
 def decide(principal: Principal, call: Request, side: Side | None = None) -> Answer:
-    """Evaluate a request, with the resource's side where it has one."""
+    """Evaluate a request, with the result of a resource policy if there is one."""
     return decide_knowing(principal, call, call.known_to(principal), side)
 
 
 def decide_knowing(
     principal: Principal, call: Request, known: Known, side: Side | None
 ) -> Answer:
-    """Evaluate a request of which everything known is collected already."""
+    """Evaluate a request whose known keys are merged already."""
     weighed = weigh(principal, call, known, side, whole=False)
 
     def because() -> Said:
@@ -100,7 +100,7 @@ def decide_knowing(
 
 
 def identity_allows(principal: Principal, call: Request, known: Known) -> Formula:
-    """Say when the identity's own policies allow a request."""
+    """Evaluate the identity policies of a principal for a request."""
     found = principal.matching(call.action)
     if not found.allows and not principal.gaps:
         return FALSE
@@ -116,14 +116,14 @@ def weigh(
     *,
     whole: bool,
 ) -> Weighed:
-    """Collect what bears on a request, and judge it.
+    """Collect all statements that apply to a request, and combine them.
 
     Args:
-        principal: Who.
+        principal: The principal.
         call: The request.
-        known: All that is known of it.
-        side: What the resource's own policy says.
-        whole: Collect all of it, also where nothing allows the request.
+        known: All known keys.
+        side: Result of the resource policy.
+        whole: Collect every layer, also where nothing allows the request.
     """
     found = principal.matching(call.action)
     allows = applied(found.allows, call, known)
@@ -196,7 +196,7 @@ def _barred(limit: Limit, pairs: Applied) -> Barred:
 def at_endpoint(
     endpoint: Limit, namer: Namer, call: Request, known: Known
 ) -> tuple[Barred, Applied]:
-    """Judge an endpoint's policy; its statements name whom they speak of."""
+    """Evaluate a VPC endpoint policy; its statements have a Principal element."""
     spoken = endpoint.speaking(call.action)
 
     def named(pairs: Applied) -> Applied:
@@ -213,7 +213,7 @@ def at_endpoint(
 
 
 def applied(grants: Iterable[Grant], call: Request, known: Known) -> Applied:
-    """Pair each grant with when it applies; those that never do are left out."""
+    """Pair each statement that may apply with its condition."""
     held = applies_to_all if call.wild else applies
     parts = call.parts
     found = []
@@ -225,7 +225,7 @@ def applied(grants: Iterable[Grant], call: Request, known: Known) -> Applied:
 
 
 def denying(denies: Iterable[Grant], call: Request, known: Known) -> Applied:
-    """Collect explicit denies."""
+    """Collect the explicit denies that apply."""
     if not call.wild:
         return applied(denies, call, known)
     pairs = ((grant, _denying_some(grant, call, known)) for grant in denies)
@@ -233,13 +233,13 @@ def denying(denies: Iterable[Grant], call: Request, known: Known) -> Applied:
 
 
 def _denying_some(grant: Grant, call: Request, known: Known) -> Formula:
-    """Leave open what a deny on a part of the pattern does."""
+    """Evaluate a deny on a pattern; one on a part of it stays open."""
     whole = applies_to_all(grant.clause, call.parts, known)
     return either(whole, denying_part(grant, call, known))
 
 
 def denying_part(grant: Grant, call: Request, known: Known) -> Formula:
-    """Say what a deny does that may speak of a part of the pattern."""
+    """Build the open condition of a deny that may apply to a part of the pattern."""
     part = applies_to_some(grant.clause, call.parts, known)
     if part == FALSE:
         return FALSE
@@ -248,7 +248,7 @@ def denying_part(grant: Grant, call: Request, known: Known) -> Formula:
 
 
 def fenced(call: Request, known: Known) -> Applied:
-    """Collect the denies of resource control policies."""
+    """Collect the RCP denies that apply."""
     grants = tuple(
         dict.fromkeys(g for fence in call.fences for g in fence.speaking(call.action))
     )
@@ -259,23 +259,23 @@ def fenced(call: Request, known: Known) -> Applied:
 
 
 def bounded(principal: Principal, bounds: Applied, gaps: tuple[Gap, ...]) -> Formula:
-    """Say what the boundary lets through; an empty boundary lets nothing through."""
+    """Evaluate the permissions boundary; an empty boundary allows nothing."""
     if principal.boundary is None:
         return TRUE
     return either(*(f for _, f in bounds), *(g.may("Allows") for g in gaps))
 
 
 def combined(allowed: Formula, limit: Formula, side: Side | None) -> Formula:
-    """Join the identity's side with the resource's.
+    """Combine identity policies with the resource policy.
 
-    In one account either side suffices, but where the resource's is required: a policy
-    that names the account only leaves the rest to the identity's policies. Across
-    accounts both must allow.
+    In one account either suffices, unless the resource policy is required: one that
+    names the account alone delegates to identity policies. Across accounts both must
+    allow.
 
     Args:
-        allowed: What the identity's policies allow.
-        limit: What boundary and session policy let through.
-        side: What the resource's own policy says.
+        allowed: Result of the identity policies.
+        limit: Result of boundary and session policy.
+        side: Result of the resource policy.
     """
     if side is None:
         return both(allowed, limit)

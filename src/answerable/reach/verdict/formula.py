@@ -1,10 +1,9 @@
-"""Open conditions as alternatives: a disjunction of conjunctions of atoms.
+"""Open conditions as a formula in disjunctive normal form.
 
 A formula is a set of alternatives, an alternative a set of atoms that must all hold.
-`TRUE` holds one empty alternative, `FALSE` none. Formulas are kept as the set of their
-prime implicants, so that a tautology is `TRUE`, a contradiction `FALSE`, and two
-formulas that say the same are equal; beyond a size they become one opaque atom, which
-errs towards `only-if`.
+`TRUE` holds one empty alternative, `FALSE` none. A formula is stored as the set of its
+prime implicants, so that a tautology is `TRUE`, a contradiction `FALSE`, and equivalent
+formulas are equal. Beyond a size it becomes one opaque atom: the answer is `only-if`.
 """
 
 import hashlib
@@ -15,7 +14,7 @@ from itertools import combinations
 
 
 class Verdict(StrEnum):
-    """The values of reach: three over what was collected, and one where it was not."""
+    """Verdict: three values over collected data, and `not-known` without it."""
 
     ALWAYS = "always"
     ONLY_IF = "only-if"
@@ -25,13 +24,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Atom:
-    """A condition that is not decided yet.
+    """Condition that is not decided yet.
 
     Attributes:
-        key: Condition key, or one of ours (`answerable:...`).
+        key: Condition key, or one of this product (`answerable:...`).
         operator: As written in the policy.
         values: As written in the policy, sorted.
-        negated: True when it must not hold.
+        negated: True if it must not hold.
     """
 
     key: str
@@ -54,7 +53,7 @@ TOO_MANY = "answerable:too-many-alternatives"
 
 
 def atom(key: str, operator: str, values: tuple[str, ...]) -> Formula:
-    """Make a formula of one atom."""
+    """Build a formula of one atom."""
     return frozenset({frozenset({Atom(key, operator, values)})})
 
 
@@ -74,7 +73,7 @@ def _either(*formulas: Formula) -> Formula:
 
 
 def both(*formulas: Formula) -> Formula:
-    """Conjunction of conditions on one and the same request."""
+    """Conjunction of conditions on one request."""
     if FALSE in formulas:
         return FALSE
     result = TRUE
@@ -108,10 +107,9 @@ def _negation(formula: Formula) -> Formula:
 
 
 def chained(*formulas: Formula) -> Formula:
-    """Conjunction over different requests: equal atoms may then differ in truth.
+    """Conjunction over different requests, in which equal atoms may differ in truth.
 
-    Nothing is cancelled: that one hop needs a condition and the next its opposite is
-    no contradiction.
+    An atom and its negation in two hops are no contradiction, so none cancels.
     """
     result = TRUE
     for formula in formulas:
@@ -122,7 +120,7 @@ def chained(*formulas: Formula) -> Formula:
 
 
 def verdict(formula: Formula) -> Verdict:
-    """Say which of the three values a formula has."""
+    """Return the verdict of a formula."""
     if not formula:
         return Verdict.NEVER
     return Verdict.ALWAYS if frozenset() in formula else Verdict.ONLY_IF
@@ -162,7 +160,7 @@ def simplified(formula: Formula) -> Formula:
 
 
 def _contradicts(term: Alternative) -> bool:
-    """Tell whether an alternative demands something and its opposite."""
+    """Tell whether an alternative holds an atom and its negation."""
     if len(term) < 2:
         return False
     negated = [a for a in term if a.negated]
@@ -170,7 +168,7 @@ def _contradicts(term: Alternative) -> bool:
 
 
 def _opaque(formula: Formula) -> Formula:
-    """Stand for a formula that is too large: an atom of its own for each."""
+    """Replace a formula that is too large by an atom of its own."""
     listed = sorted(sorted(map(repr, alternative)) for alternative in formula)
     digest = hashlib.sha256(repr(listed).encode()).hexdigest()[:12]
     return atom(TOO_MANY, "Unknown", (digest,))

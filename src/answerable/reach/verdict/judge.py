@@ -1,4 +1,4 @@
-"""One request against an estate: the caller's policies, and the resource's own.
+"""Evaluation of one request by the caller's policies and the resource policy.
 
 Source: AWS IAM User Guide, "Policy evaluation logic" and "Cross-account policy
 evaluation logic"; AWS KMS Developer Guide, "Key policies"; Amazon S3 User Guide,
@@ -31,7 +31,7 @@ from answerable.reach.verdict.wholes import side_of_all
 
 
 def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
-    """Say when a principal may make a call that exists, and by what."""
+    """Evaluate a possible call of a principal, with the determining statements."""
     is_free = principal.is_free(call.action)
     if is_free is not None:
         return free(call.action, allowed=is_free)
@@ -45,7 +45,7 @@ def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
 
 
 def _decide(estate: Estate, principal: Principal, call: Request) -> Answer:
-    """Ask both sides; across accounts the resource's only if the caller's allows."""
+    """Evaluate both sides; across accounts the resource policy only if needed."""
     known = call.known_to(principal)
     far = call.owner and call.owner != principal.identity.account
     if far and identity_allows(principal, call, known) == FALSE:
@@ -65,12 +65,12 @@ def _both_sides(
 
 
 def judged_plainly(estate: Estate, principal: Principal, call: Request) -> Formula:
-    """Say when a principal may make a call that exists."""
+    """Return the formula under which a principal may make a possible call."""
     return judged(estate, principal, call).formula
 
 
 def free(action: str, *, allowed: bool) -> Answer:
-    """Answer for a call that no policy decides."""
+    """Build the result of a call that no policy decides."""
     what, effect = f"{action} needs no permission", "allow"
     if not allowed:
         what, effect = f"{action} takes no session's credentials", "impossible"
@@ -86,20 +86,20 @@ def through_door(
     known: Known,
     inside: Callable[[Request], Answer],
 ) -> Answer:
-    """Ask the bucket behind an access point, too; the request is one and the same.
+    """Evaluate the bucket behind an access point for the same request.
 
     Args:
-        estate: The estate.
+        estate: The compiled accounts.
         call: The request.
-        front: What was answered of it at the access point, or of any other resource.
-        known: All that is known of it.
-        inside: Answers a request on the bucket.
+        front: Result at the access point, or at any other resource.
+        known: All known keys.
+        inside: Evaluates a request on the bucket.
     """
     door = call.door
     if door is None or front.formula == FALSE:
         return front
     if door.behind and not estate.possible(call.action, door.behind):
-        return front  # the access point itself is acted on
+        return front  # the call acts on the access point itself
     if not door.behind:
         return front.under(bucket_unknown(door))
     back = inside(estate.elsewhere(call, door.behind, Known(through(door))))
@@ -107,7 +107,7 @@ def through_door(
 
 
 def joined(front: Answer, back: Answer, network: Formula) -> Answer:
-    """Join what an access point and its bucket answer."""
+    """Combine the results of an access point and its bucket."""
     formula = both(front.formula, back.formula, network)
     decisive = (front, back) if formula != FALSE else (back,)
 
@@ -118,12 +118,12 @@ def joined(front: Answer, back: Answer, network: Formula) -> Answer:
 
 
 def bucket_unknown(door: Door) -> Formula:
-    """Leave open what a bucket says that is not known."""
+    """Build the open condition of a bucket that is not known."""
     return atom(UNCOLLECTED, "Allows", (f"{door.point}#bucket",))
 
 
 def in_network(door: Door, known: Known) -> Formula:
-    """Say when a request may come through an access point that is bound to a VPC."""
+    """Build the condition under which a request may use a VPC's access point."""
     if not door.network:
         return TRUE
     came = known.get("aws:sourcevpc")
@@ -135,7 +135,7 @@ def in_network(door: Door, known: Known) -> Formula:
 def side_for(
     estate: Estate, principal: Principal, call: Request, known: Known
 ) -> Side | None:
-    """Ask the resource's own policy; None where it has no part in the answer."""
+    """Evaluate the resource policy; None where it cannot change the result."""
     near = not call.owner or call.owner == principal.identity.account
     if call.wild:
         return side_of_all(
@@ -157,7 +157,7 @@ def side_for(
 
 
 def own_policy(estate: Estate, call: Request) -> Own | None:
-    """Find the policy that speaks of the resource; None where none was collected."""
+    """Find the resource policy of a call; None where none was collected."""
     if call.action in TRUST_CALLS:
         trust = estate.trusts.get(IdentityId(call.resource))
         return trust if trust and (trust.collected or trust.gaps) else None
@@ -165,7 +165,7 @@ def own_policy(estate: Estate, call: Request) -> Own | None:
 
 
 def missing_side(call: Request, *, near: bool) -> Side:
-    """Leave open what the resource's own policy says that nobody collected."""
+    """Return an open result for a resource policy that was not collected."""
     if call.action in TRUST_CALLS:
         return not_collected(f"{call.resource}#trust", Layer.TRUST, call, near=near)
     return not_collected(f"{call.holder}#policy", Layer.RESOURCE, call, near=near)

@@ -1,8 +1,8 @@
-"""One request of somebody outside the snapshot: the resource's side decides.
+"""Evaluation of one request of a caller outside the snapshot, by resource policies.
 
 Source: AWS IAM User Guide, "Policy evaluation logic" and "Cross-account policy
-evaluation logic". What a foreign principal's own account says is open to nobody here:
-coverage names it.
+evaluation logic". The policies of a foreign principal's own account are not
+available; coverage names them.
 """
 
 from answerable.reach.estate.callers import Names
@@ -41,14 +41,14 @@ from answerable.reach.verdict.wholes import side_of_all
 
 
 def is_session(caller: str) -> bool:
-    """Tell a role, or a session, from a user and from an account."""
+    """Tell whether a caller is a role or a session."""
     return any(
         kind in caller for kind in (":role/", ":assumed-role/", ":federated-user/")
     )
 
 
 def judged_as(estate: Estate, caller: Caller, call: Request) -> Answer:
-    """Say when somebody outside may make a call that exists, and by what."""
+    """Evaluate a possible call of an outside caller, with determining statements."""
     foreign = caller.kind is CallerKind.FOREIGN
     is_free_ = is_free(call.action, of_session=is_session(caller.id))
     if foreign and is_free_ is not None:

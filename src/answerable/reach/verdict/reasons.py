@@ -1,4 +1,4 @@
-"""Which statements decided an answer, and which layers did not allow."""
+"""Determining statements of a result, and the layers that did not allow."""
 
 from answerable.model.policy import Layer
 from answerable.reach.estate.clauses import Grant
@@ -18,7 +18,7 @@ from answerable.reach.verdict.request import (
 def determining(
     principal: Principal, weighed: Weighed, side: Side | None
 ) -> tuple[Determining, ...]:
-    """Name what decided; of a refusal, what forbids it."""
+    """List the determining statements; of a denial, those that forbid it."""
     if weighed.formula == FALSE:
         return _against(principal, weighed, side)
     named = [name(g) for g in _deciding(weighed.allows)]
@@ -33,7 +33,7 @@ def determining(
 def _against(
     principal: Principal, weighed: Weighed, side: Side | None
 ) -> tuple[Determining, ...]:
-    """Say what forbids: the explicit denies, else every layer that does not allow."""
+    """List the explicit denies, else every layer that does not allow."""
     sure = [name(grant) for grant, f in weighed.denies if f == TRUE]
     sure += side.denying if side else ()
     if sure:
@@ -54,14 +54,14 @@ def _against(
 
 
 def _is_enough(side: Side | None) -> bool:
-    """Tell whether the resource's own policy allows without the identity's."""
+    """Tell whether the resource policy allows without identity policies."""
     if side is None or not side.same_account:
         return False
     return bool(side.escaping or side.direct)
 
 
 def _is_missed(side: Side) -> bool:
-    """Tell whether the resource's own policy had to allow and does not."""
+    """Tell whether the resource policy had to allow and does not."""
     needed = side.required or not side.same_account
     return needed and not (side.escaping or side.direct or side.account)
 

@@ -1,6 +1,6 @@
-"""A request, and what an answer to it is made of.
+"""Request and result of an evaluation.
 
-Source of the words: AWS IAM User Guide, "Policy evaluation logic".
+Source of the terms: AWS IAM User Guide, "Policy evaluation logic".
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from answerable.reach.verdict.formula import TRUE, Formula, both
 
 @dataclass(frozen=True, slots=True, order=True)
 class Determining:
-    """A statement that decided; the words of the document."""
+    """Determining statement, in the terms of the document."""
 
     layer: str
     policy: str
@@ -28,21 +28,21 @@ class Determining:
 
 
 class Request(NamedTuple):
-    """One call.
+    """Request of one action on one resource or pattern.
 
     Attributes:
         action: `service:action` in lower case.
         resource: ARN or `*`.
         parts: The resource, split.
-        known: Condition keys known of the call and of its resource.
-        wild: True when the resource is a pattern: the question is about all of it.
+        known: Condition keys known for the call and its resource.
+        wild: True if the resource is a pattern: the question is about all of it.
         owner: The resource's account, empty where not known.
-        fences: RCPs that bind the call; of a pattern without an owner those of every
-            account.
-        endpoint: The policy of the VPC endpoint it goes through, if one is stated.
-        stated: The keys among `known` that the question or the rule states.
-        holder: ARN of what holds the policy that speaks of the resource.
-        door: The access point it comes through, if it does.
+        fences: RCPs that bind the call; those of every account for a pattern without
+            an account.
+        endpoint: Policy of the VPC endpoint it goes through, if one is stated.
+        stated: Keys among `known` that the question or the rule states.
+        holder: ARN of the resource whose policy applies.
+        door: Access point it comes through, if any.
     """
 
     action: str
@@ -58,7 +58,7 @@ class Request(NamedTuple):
     door: Door | None = None
 
     def known_to(self, principal: Principal) -> Known:
-        """Return all condition keys that are known when a principal makes it."""
+        """Return all condition keys known when a principal makes the request."""
         return self.known.over(principal.knows(self.parts))
 
 
@@ -66,11 +66,11 @@ Said = tuple[Determining, ...]
 
 
 class Answer:
-    """When a request is allowed, and by what; the reason is worked out when asked for.
+    """Result of an evaluation; the determining statements are computed on demand.
 
     Attributes:
         formula: `TRUE`, `FALSE` or the open conditions.
-        gaps: What was not read and could change it.
+        gaps: Policies and statements not read that could change it.
     """
 
     __slots__ = ("_said", "formula", "gaps")
@@ -87,35 +87,35 @@ class Answer:
 
     @property
     def determining(self) -> Said:
-        """The statements that decided."""
+        """Statements that determined the result."""
         said = self._said
         if not isinstance(said, tuple):
             said = self._said = said()
         return said
 
     def under(self, formula: Formula) -> "Answer":
-        """Return the answer under one more condition."""
+        """Return the result under one more condition."""
         return Answer(both(self.formula, formula), self._said, self.gaps)
 
 
 @dataclass(slots=True)
 class Side:
-    """What a resource's own policy says to a principal.
+    """Result of a resource policy for one principal.
 
     Attributes:
-        escaping: It names the user or session itself: a boundary's implicit deny does
-            not limit it.
-        direct: It names the principal (or everyone).
-        account: It leaves it to the principal's account.
-        denied: It denies.
+        escaping: Allowed for the user or session itself: the implicit deny of a
+            boundary does not limit it.
+        direct: Allowed for the principal by name, or for everyone.
+        account: Delegated to the principal's account.
+        denied: Denied.
         same_account: Whether principal and resource share an account.
-        determining: Its statements.
-        gaps: What was not read of it.
-        denying: Those of them that deny for sure.
-        policy: Its id.
-        required: Whether the identity's own policies cannot do without it.
-        layer: Where it stands.
-        also: What must hold besides.
+        determining: Statements that apply.
+        gaps: Statements that were not read.
+        denying: Statements that deny unconditionally.
+        policy: Id of the policy.
+        required: Whether the policy must allow, whatever identity policies allow.
+        layer: Layer of the policy.
+        also: Further condition that must hold.
     """
 
     escaping: Formula
@@ -138,14 +138,14 @@ IMPLICIT = "implicit-deny"
 
 
 class Barred(NamedTuple):
-    """What one limiting layer lets through.
+    """Result of one limiting layer.
 
     Attributes:
-        layer: Which.
-        target: What names it in an implicit deny.
-        applied: Its allows.
-        gaps: What was not read of it.
-        formula: When it lets the request through.
+        layer: Kind of policy.
+        target: Name of the layer in an implicit deny.
+        applied: Allows that apply.
+        gaps: Statements that were not read.
+        formula: Condition under which it allows the request.
     """
 
     layer: Layer
@@ -156,15 +156,15 @@ class Barred(NamedTuple):
 
 
 class Weighed(NamedTuple):
-    """All that bears on one request.
+    """Parts of the evaluation of one request.
 
     Attributes:
-        formula: When it is allowed.
-        allowed: When the identity's own policies allow.
-        allows: Of the identity's policies.
-        bars: The layers that limit it.
-        denies: Explicit denies of every layer but the resource's own.
-        gaps: What was not read.
+        formula: Condition under which the request is allowed.
+        allowed: Condition under which identity policies allow it.
+        allows: Allows of identity policies.
+        bars: Limiting layers.
+        denies: Explicit denies of every layer but the resource policy.
+        gaps: Policies and statements not read.
     """
 
     formula: Formula
@@ -176,11 +176,11 @@ class Weighed(NamedTuple):
 
 
 def name(grant: Grant) -> Determining:
-    """Name a grant in the document's words."""
+    """Return a statement in the terms of the document."""
     effect = grant.clause.effect.value
     return Determining(grant.layer.value, grant.policy, grant.sid, effect)
 
 
 def unread_name(gap: Gap) -> Determining:
-    """Name what was not read in the document's words."""
+    """Return a gap in the terms of the document."""
     return Determining(gap.layer.value, gap.policy, gap.sid, gap.key.split(":")[1])

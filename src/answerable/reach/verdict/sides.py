@@ -1,4 +1,4 @@
-"""The resource's side: what its own policy says to whoever makes a request.
+"""Evaluation of resource policies for a caller.
 
 Source: AWS IAM User Guide, "Policies and permissions in AWS Identity and Access
 Management", resource-based policies, and "Cross-account policy evaluation logic".
@@ -38,15 +38,15 @@ from answerable.reach.verdict.trust import Trust
 
 @dataclass(eq=False, slots=True)
 class ResourcePolicy:
-    """A resource's own policy; of a key together with its grants.
+    """Resource policy; for a KMS key together with its grants.
 
     Attributes:
         resource: ARN of the resource that holds it.
-        account: The account that owns the resource, empty where not known.
-        grants: Its statements; none where the resource is known to have no policy.
-        gaps: What could not be read.
-        spoken_of: What it speaks of, as patterns: the resource, and what is in it.
-        offers: What it may grant on each of these, once somebody looked (`granting`).
+        account: Account that owns the resource, empty where not known.
+        grants: Statements; none where the resource is known to have no policy.
+        gaps: Statements that were not read.
+        spoken_of: ARN patterns it applies to: the resource and its contents.
+        offers: Cache of the terms it may grant on each of these (`granting`).
     """
 
     resource: str
@@ -59,27 +59,27 @@ class ResourcePolicy:
 
     @property
     def layer(self) -> Layer:
-        """The place of the policy."""
+        """Layer of the policy."""
         return Layer.RESOURCE
 
     @property
     def policy(self) -> str:
-        """The policy's id."""
+        """Id of the policy."""
         return f"{self.resource}#policy"
 
     @property
     def service(self) -> str:
-        """The service of the resource."""
+        """Service of the resource."""
         return (*self.resource.split(":", 3), "", "", "")[2]
 
     @property
     def may_deny(self) -> bool:
-        """Tell whether it denies anything, or was not read whole."""
+        """Tell whether it has denies or gaps."""
         denies = (g.clause.effect is Effect.DENY for g in self.grants)
         return bool(self.gaps) or any(denies)
 
     def speaking(self, action: str) -> tuple[Grant, ...]:
-        """Pick the statements that speak of an action in lower case."""
+        """Select the statements that match an action in lower case."""
         return speaking(self.grants, self._by_action, action)
 
 
@@ -87,11 +87,11 @@ Denier = tuple[Grant | None, tuple[ResourcePolicy, ...]]
 
 
 def deniers_of(holders: Iterable[ResourcePolicy]) -> dict[str, tuple[Denier, ...]]:
-    """Gather the policies that may deny, by service.
+    """Group the policies that may deny, by service and equal denies.
 
     Returns:
-        A deny with every policy that holds one like it on its own resource; under None
-        the policies that were not read whole.
+        Each deny with every policy that holds an equal one on its resource; under None
+        the policies with gaps.
     """
     grants: dict[str, dict[object, Grant | None]] = defaultdict(dict)
     owners: dict[object, dict[ResourcePolicy, None]] = defaultdict(dict)
@@ -124,7 +124,7 @@ def _shape(clause: Clause) -> tuple[object, ...]:
 def granters_of(
     holders: Iterable[ResourcePolicy],
 ) -> dict[str, tuple[ResourcePolicy, ...]]:
-    """Gather the policies that grant, by whom they name; `*` for anyone."""
+    """Group the policies that allow, by the principal they name; `*` for anyone."""
     found: dict[str, dict[ResourcePolicy, None]] = defaultdict(dict)
     for own in holders:
         for grant in own.grants:
@@ -148,7 +148,7 @@ def _named(clause: Clause) -> Iterator[str]:
 def make_policy(
     resource: str, account: str, grants: Iterable[Grant], gaps: Iterable[Gap]
 ) -> ResourcePolicy:
-    """Make a resource's own policy."""
+    """Build a resource policy."""
     return ResourcePolicy(
         resource, account, tuple(grants), tuple(gaps), spoken_of(resource)
     )
@@ -159,13 +159,13 @@ Namer = Callable[[Clause], Names]
 
 
 def side_of(own: Own, principal: Principal, call: Request, known: Known) -> Side:
-    """Say what a resource's own policy says to an identity.
+    """Evaluate a resource policy for an identity.
 
     Args:
         own: The policy.
         principal: The identity.
         call: The request.
-        known: All that is known of it.
+        known: All known keys.
     """
     near = not call.owner or call.owner == principal.identity.account
     trusts = call.action in TRUST_CALLS
@@ -179,7 +179,7 @@ def side_of(own: Own, principal: Principal, call: Request, known: Known) -> Side
 def said(
     own: Own, namer: Namer, call: Request, known: Known, *, near: bool = True
 ) -> Side:
-    """Say what a resource's own policy says to whom the namer knows."""
+    """Evaluate a resource policy for the caller that `namer` matches."""
     escaping = direct = account = denied = FALSE
     by: list[Determining] = []
     sure: list[Determining] = []
@@ -223,16 +223,16 @@ def said(
 
 
 def is_required(call: Request) -> bool:
-    """Tell whether the resource's own policy must take part."""
+    """Tell whether the resource policy must allow a call."""
     if call.action in TRUST_CALLS:
         return True
     return call.action.startswith("kms:") and needs_key_policy(call.resource)
 
 
 def not_collected(policy: str, layer: Layer, call: Request, *, near: bool) -> Side:
-    """Leave open what a policy says that nobody collected.
+    """Return an open result for a policy that was not collected.
 
-    That it might deny is for coverage to say.
+    Coverage reports that it might deny.
     """
     gap = Gap(UNCOLLECTED, layer, PolicyId(policy), "", denies=False)
     return Side(
@@ -250,7 +250,7 @@ def not_collected(policy: str, layer: Layer, call: Request, *, near: bool) -> Si
 
 
 def silent(policy: str, layer: Layer, *, also: Formula) -> Side:
-    """Say nothing for or against, but what else must hold."""
+    """Return a result that neither allows nor denies, with a further condition."""
     return Side(
         escaping=FALSE,
         direct=FALSE,

@@ -1,4 +1,4 @@
-"""One request of one caller by itself."""
+"""Evaluation of one action of one caller by itself, paths aside."""
 
 from answerable.model.ids import IdentityId
 from answerable.reach.estate.estate import Estate
@@ -16,7 +16,7 @@ from answerable.reach.verdict.trust import ASSUME
 
 
 def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Answer:
-    """Answer one request of one principal by itself."""
+    """Evaluate one action of a principal on a resource, paths aside."""
     call = estate.asked(action, resource)
     if call is None:
         return _impossible(estate, action, resource)
@@ -28,7 +28,7 @@ def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Ans
 
 
 def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer:
-    """Answer one request of somebody outside the snapshot, by the resource's side."""
+    """Evaluate one action of a caller outside the snapshot, by resource policies."""
     if action.lower().startswith("iam:"):
         return _abroad(action)
     call = estate.asked(action, resource)
@@ -58,10 +58,10 @@ def _abroad(action: str) -> Answer:
 
 
 def _is_undocumented(caller: Caller, action: str) -> bool:
-    """Tell whether no page says that a call of the owner alone excludes a caller.
+    """Tell whether AWS does not document that an owner-only call excludes a caller.
 
-    KMS and SQS exclude other accounts, and a service principal is of no account. S3
-    asks that the caller belongs to the owner's account.
+    KMS and SQS exclude other accounts, and a service principal has no account. S3
+    requires that the caller belongs to the owner's account.
     """
     return caller.kind is CallerKind.SERVICE and action.lower().startswith(
         ("kms:", "sqs:")
@@ -69,10 +69,10 @@ def _is_undocumented(caller: Caller, action: str) -> bool:
 
 
 def abroad(estate: Estate, account: str, action: str, resource: str) -> bool:
-    """Tell whether a call that only the owner's account can make names another's.
+    """Tell whether an owner-only call names a resource of another account.
 
-    Calls of IAM act on the caller's own account, and so do some on other resources:
-    there is no way to allow them from elsewhere.
+    IAM calls act on the caller's own account, and so do some calls of other services;
+    no policy can allow them across accounts.
     """
     folded = action.lower()
     if folded.startswith("iam:"):

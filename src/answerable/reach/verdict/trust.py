@@ -1,4 +1,4 @@
-"""A role's trust policy: what it says to a principal, and who may enter from outside.
+"""Trust policies of roles, and the outside principals that they admit.
 
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "Cross-account
 policy evaluation logic".
@@ -28,16 +28,16 @@ TAG_SESSION = "sts:tagsession"
 
 @dataclass(eq=False, slots=True)
 class Trust:
-    """The trust policy of a role.
+    """Trust policy of a role.
 
     Attributes:
-        role: The role.
-        account: Its account.
-        grants: Its statements.
-        gaps: What could not be read.
-        collected: False when there is no trust policy in the snapshot.
-        plain: True when it holds allows without conditions and nothing else.
-        fence: The resource control policies over its account, if any.
+        role: Id of the role.
+        account: Account of the role.
+        grants: Statements.
+        gaps: Statements that were not read.
+        collected: False if the snapshot holds no trust policy.
+        plain: True if all statements are unconditional allows.
+        fence: RCPs of its account, if any.
         seen: Whether one is attached, collected or not.
     """
 
@@ -77,13 +77,13 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A way into a role for someone who is no principal of the snapshot.
+    """Admission of a principal outside the snapshot to a role.
 
     Attributes:
         principal: Provider ARN, service, foreign ARN or `*`.
         kind: `Federated`, `Service` or `AWS`.
         action: The call that enters.
-        answer: When.
+        answer: Result of the evaluation.
     """
 
     principal: str
@@ -95,12 +95,12 @@ class Entry:
 def entries(
     trust: Trust, known: Known, accounts: Mapping[str, Account]
 ) -> Iterator[Entry]:
-    """List who may enter a role from outside the snapshot's principals.
+    """List the principals outside the snapshot that may enter a role.
 
     Args:
         trust: The trust policy.
-        known: Condition keys known of the call.
-        accounts: Accounts of the snapshot: their organisation is known.
+        known: Condition keys known for the call.
+        accounts: Accounts of the snapshot, with their organisation.
     """
     for grant in trust.grants:
         if grant.clause.effect is Effect.ALLOW:
@@ -110,7 +110,7 @@ def entries(
 
 
 def _about(kind: str, value: str, accounts: Mapping[str, Account]) -> Known:
-    """Collect what is known of who enters; `*` is anyone who has an account."""
+    """Collect the known keys of a caller; `*` is anyone who has an account."""
     caller = None if value == EVERYONE else caller_of(value, accounts)
     if kind == "Federated":
         return Known({"aws:federatedprovider": (value,)})
@@ -145,7 +145,7 @@ def _entries(
 
 
 def _fenced(trust: Trust, action: str, known: Known) -> list[tuple[Grant, Formula]]:
-    """Collect what resource control policies deny to whoever would enter."""
+    """Collect the RCP denies that apply to a caller."""
     if trust.fence is None:
         return []
     role = text_parts(trust.role)

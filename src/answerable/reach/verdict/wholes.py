@@ -1,7 +1,7 @@
-"""Questions about all of a pattern: what resources' own policies may take out of it.
+"""Requests on a resource pattern: effect of the policies of matching resources.
 
-Policies of single resources grant no pattern as a whole; they may deny a part of one,
-and where one is needed, it is not known of all that the pattern matches.
+A resource policy grants no pattern as a whole; it may deny a part of one. Where a
+resource policy is required, it is not known for every resource that may match.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ KEYS = pattern_parts(inward("arn:*:kms:*:*:key/*"))
 def side_of_all(
     estate: Estate, call: Request, known: Known, namer: Namer, *, near: bool
 ) -> Side:
-    """Say what stands between a caller and all that a pattern matches."""
+    """Evaluate the resource policies that may deny a part of a pattern."""
     found = [
         pair
         for own in overlapping(estate, call)
@@ -54,13 +54,13 @@ def side_with(
     *,
     near: bool,
 ) -> Side:
-    """Make a side of the denies that were found in resources' own policies.
+    """Build a result from the denies found in resource policies.
 
     Args:
-        estate: The estate.
+        estate: The compiled accounts.
         call: The request on a pattern.
-        found: The denies, each with when it takes something out of the pattern.
-        gaps: What was not read of the policies.
+        found: The denies, each with the condition under which it applies.
+        gaps: Statements of the policies that were not read.
         near: Whether the resources may be of the caller's own account.
     """
     also = TRUE
@@ -75,14 +75,14 @@ def side_with(
 
 
 def is_required_in(call: Request) -> bool:
-    """Tell whether some resource of a pattern needs its own policy to allow."""
+    """Tell whether some resource of a pattern requires a resource policy."""
     if call.action in TRUST_CALLS:
         return True
     return call.action.startswith("kms:") and overlaps_parts(KEYS, call.parts)
 
 
 def _has_doors(estate: Estate, call: Request) -> bool:
-    """Tell whether a pattern names access points, or holds some that ask for more."""
+    """Tell whether a pattern names access points, or includes conditional ones."""
     if not call.action.startswith("s3:"):
         return False
     if call.parts[2:3] == ("s3",) and call.parts[5].startswith("accesspoint/"):
@@ -91,11 +91,11 @@ def _has_doors(estate: Estate, call: Request) -> bool:
 
 
 def has_unsure_doors(estate: Estate, on: Term[Parts]) -> bool:
-    """Tell whether some access points ask for more than what holds for all of `on`.
+    """Tell whether some access points add conditions to those of `on`.
 
-    They do where they are bound to a network, where the bucket behind them is of another
-    account, and where that bucket is not in `on` as a whole: what comes through an
-    access point must be allowed on the bucket, too.
+    They do if they are bound to a VPC, if their bucket is of another account, and if
+    that bucket is not in `on` as a whole: a request through an access point must be
+    allowed on the bucket too.
     """
     if not overlaps_parts(DOORS, on.pattern):
         return False
@@ -107,7 +107,7 @@ def has_unsure_doors(estate: Estate, on: Term[Parts]) -> bool:
     )
 
 
-_inside = lru_cache(maxsize=1 << 12)(spoken_of)  # a door is asked for by every row
+_inside = lru_cache(maxsize=1 << 12)(spoken_of)  # every row asks for each access point
 
 
 def _is_simple(estate: Estate, door: Resource) -> bool:
@@ -119,7 +119,7 @@ def _holds(on: Term[Parts], bucket: str) -> bool:
 
 
 def _is_near(estate: Estate, door: Resource) -> bool:
-    """Tell whether the bucket behind an access point is its own account's."""
+    """Tell whether an access point and its bucket share an account."""
     owner = estate.place(door.behind).owner if door.behind else "unknown"
     return owner in ("", owner_in(door.id))
 
@@ -127,13 +127,13 @@ def _is_near(estate: Estate, door: Resource) -> bool:
 def denies_in(
     own: ResourcePolicy, call: Request, known: Known, namer: Namer
 ) -> Iterator[tuple[Grant, Formula]]:
-    """List the denies of one policy that take something out of a pattern.
+    """List the denies of one policy that may apply to a part of a pattern.
 
     Args:
         own: The policy.
         call: The request on the pattern.
-        known: Condition keys known of it.
-        namer: Says how a statement names the caller.
+        known: Known keys.
+        namer: Matches the Principal element against the caller.
     """
     for grant in own.speaking(call.action):
         if grant.clause.effect is Effect.DENY:
@@ -149,7 +149,7 @@ def _unread(estate: Estate, call: Request) -> Iterator[Gap]:
 
 
 def overlapping(estate: Estate, call: Request) -> Iterator[ResourcePolicy]:
-    """List the policies that may deny something of a pattern."""
+    """List the policies that may deny a part of a pattern."""
     for own in estate.denying(call.action):
         if any(overlaps_parts(parts, call.parts) for parts in own.spoken_of):
             yield own
