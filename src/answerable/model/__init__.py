@@ -1,1 +1,1 @@
-"""The nouns: frozen, parsed once, without IO. One file each."""
+"""Domain types: frozen, parsed once, without IO; one file each."""

@@ -1,4 +1,4 @@
-"""Agents: the software that acts, and where its configuration was found."""
+"""Agent types: AI agents and the configuration that declares each."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from answerable.model.written import Seen
 
 
 class Known(StrEnum):
-    """How something is known; the same words as a hop's status."""
+    """Evidence status of a fact, in the words of a hop's status."""
 
     OBSERVED = "observed"
     DECLARED = "declared"
@@ -30,11 +30,10 @@ class Agent:
             there is none.
         parent: The agent that may start this one, or None.
         unattended: True when it acts without a person approving each call.
-        known: How its existence is known.
+        known: Evidence status of its existence.
         runs_as: Identities its platform runs it under (role ARNs).
         note: One short sentence of ours that qualifies `known`; never foreign text.
         facts: Small settings worth showing, sorted pairs (permission mode, model).
-        seen: Provenance.
     """
 
     id: AgentId

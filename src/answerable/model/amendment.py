@@ -1,7 +1,7 @@
-"""Amendments: what an owner has signed that an agent may do beyond its rules.
+"""Policy exceptions: acts beyond an agent's rules that its owner has signed.
 
-A break-glass amendment is one that two attested persons sign for a while, and that
-lifts what a policy forbids, too. Neither lifts a kill, a quarantine or an error.
+Two attested persons sign a break-glass exception for a limited time; it also lifts what
+a policy forbids. Neither kind lifts a revocation, a quarantine or an error.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ NO_ARGUMENTS = hashlib.sha256(b"").hexdigest()
 
 
 class AmendmentKind(StrEnum):
-    """How an amendment came about."""
+    """Kind of a policy exception."""
 
     OWNER = "owner"  # signed by the agent's owner
     BREAK_GLASS = "break-glass"  # signed by two attested persons, time-bound
@@ -31,18 +31,18 @@ class AmendmentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """One amendment, its signatures verified and in time.
+    """Policy exception with verified, current signatures.
 
     Attributes:
         id: SHA-256 of the signed statement, hex.
-        kind: How it came about.
-        agent: Whose calls it allows.
+        kind: Owner-signed or break-glass.
+        agent: Agent whose calls it allows.
         server: Upstream server, as the configuration names it.
-        target: What is acted on.
+        target: Kind of the named thing.
         name: The tool, prompt or URI, exactly.
-        arguments: SHA-256 of the arguments as they came, hex; empty for any.
-        until: NumericDate from which it allows nothing more; 0 where it has no end.
-        persons: Who signed it.
+        arguments: SHA-256 of the arguments as received, hex; empty for any.
+        until: NumericDate of its expiry; 0 for none.
+        persons: Signers.
     """
 
     id: str
@@ -58,11 +58,11 @@ class Amendment:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """The circumstances of a signature.
+    """Signature context: the person, the store and the time.
 
     Attributes:
-        person: Who signs.
-        store: Public key of the store that it is for.
+        person: Signer.
+        store: Public key of the target store.
         now: UTC nanoseconds.
     """
 
@@ -72,7 +72,7 @@ class Signing:
 
 
 class Fallen(StrEnum):
-    """Why an amendment whose signature holds does not stand."""
+    """Reason why a correctly signed policy exception is not in force."""
 
     NOT_OWNER = "signer-not-the-owner"
     NOT_ATTESTED = "signer-not-attested"

@@ -1,12 +1,12 @@
-"""Asks: what an agent wanted to do and may not, as an owner is asked about it."""
+"""Approval requests: blocked calls that the agent's owner is asked to approve."""
 
 from dataclasses import dataclass, field
 
 from answerable.model.decision import Target
 from answerable.model.ids import AgentId
 
-PER_AGENT = 20  # messages an hour, unless said
-# What an amendment can be for: what is named, and what a server asks back.
+PER_AGENT = 20  # messages an hour by default
+# Targets of a policy exception: named things, and client features a server asks for.
 ASKABLE = frozenset(
     {
         *(Target.TOOL, Target.RESOURCE, Target.PROMPT),
@@ -17,14 +17,14 @@ ASKABLE = frozenset(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Wanted:
-    """One act of one agent, as narrow as a decision knows it.
+    """Scope of an approval: one action of one agent, as recorded by a decision.
 
     Attributes:
-        agent: Whose call it was.
+        agent: Calling agent.
         server: Upstream server, as the configuration names it.
-        target: What is acted on.
-        name: The tool, prompt or URI, exactly; empty for what has no name.
-        arguments: SHA-256 of the arguments as they came, hex; empty without any.
+        target: Kind of the named thing.
+        name: The exact tool, prompt or URI; empty for an unnamed target.
+        arguments: SHA-256 of the arguments as received, hex; empty without any.
     """
 
     agent: AgentId
@@ -36,11 +36,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that was held back and that its owner could let pass, as it happens.
+    """Blocked call that the agent's owner may approve, reported as it happens.
 
     Attributes:
         decision: Id of the decision, hex.
-        wanted: What the agent wanted to do.
+        wanted: Scope that an approval would allow.
     """
 
     decision: str
@@ -49,15 +49,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """The section `asks`: where owners hear of what was held back.
+    """Section `asks`: the webhook that notifies owners of blocked calls.
 
     Attributes:
         webhook: https URL that takes messages as Slack does; empty for the next.
-        webhook_env: Name of the environment variable that holds it: whoever knows such
-            a URL can write there.
-        ca: Who signs its certificate, a file; empty for the system's.
-        private: It may be at a private or loopback address.
-        per_agent: Messages an hour about any one agent.
+        webhook_env: Environment variable that holds the URL, which is a secret: knowing
+            it allows posting.
+        ca: CA file for its certificate; empty for the system's.
+        private: Allow a private or loopback address.
+        per_agent: Maximum messages an hour per agent.
     """
 
     webhook: str = field(default="", repr=False)

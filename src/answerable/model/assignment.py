@@ -1,8 +1,9 @@
-"""Assignments: which person may become which role through single sign-on.
+"""Role assignments: persons who may assume an AWS role through IAM Identity Center.
 
-Identity Center makes one role for each permission set in each account it is assigned in,
-`AWSReservedSSO_NAME_HASH` under the path `/aws-reserved/`, where nothing else can make one.
-Source: IAM Identity Center User Guide, "Referencing permission sets in resource policies".
+Identity Center makes one role for each permission set in each account it is assigned
+in, `AWSReservedSSO_NAME_HASH` under the path `/aws-reserved/`, where nothing else can
+make one. Source: IAM Identity Center User Guide, "Referencing permission sets in
+resource policies".
 """
 
 import re
@@ -17,7 +18,7 @@ from answerable.model.written import Seen
 
 @dataclass(frozen=True, slots=True)
 class RoleAssignment:
-    """A person may assume the role of a permission set in one account.
+    """Assignment of a permission set's role in one account to a person.
 
     Source: IAM Identity Center User Guide, "Assign user access to AWS accounts".
 
@@ -25,9 +26,8 @@ class RoleAssignment:
         permission_set: ARN of the permission set.
         name: Its name, which the role's name holds.
         account: Number of the account.
-        person: Who may assume it.
-        group: The group that was assigned; empty where the person was.
-        seen: Provenance.
+        person: Person who may assume the role.
+        group: Assigned group; empty for a direct assignment.
     """
 
     permission_set: IdentityId
@@ -47,7 +47,7 @@ _PATH = ":role/aws-reserved/sso.amazonaws.com/"
 def assigned_roles(
     identities: Iterable[Identity], assignments: Iterable[RoleAssignment]
 ) -> Iterator[tuple[RoleAssignment, IdentityId | None]]:
-    """Yield each assignment with the role that it leads to.
+    """Match each assignment to its IAM role.
 
     The role is None where the roles of the account were not collected.
     """

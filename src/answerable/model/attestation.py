@@ -1,11 +1,11 @@
-"""Attestations: what the kernel or a launcher says of a local workload, and no more."""
+"""Workload attestation: facts about a local process from the kernel or a launcher."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Attestor(StrEnum):
-    """Who attests."""
+    """Kind of attestor."""
 
     UNIX_PEER = "unix-peer"  # the kernel, of the process that connected
     LAUNCHER = "launcher"  # `answerable run`, of the process that it started
@@ -13,12 +13,12 @@ class Attestor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process, named so that no later one can be taken for it.
+    """Process identity that a reused pid cannot match: boot, pid and start time.
 
     Attributes:
         boot: Boot id of the machine.
         pid: Its number, in our own namespace.
-        start: When it started, clock ticks since boot.
+        start: Start time, clock ticks since boot.
     """
 
     boot: str
@@ -31,27 +31,25 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """What was found out about a workload while a pidfd held it.
+    """Attestation of a workload, made while a pidfd held the process.
 
     Attributes:
-        attestor: Who says so.
         process: The process that connected.
         uid: Its user.
-        gid: Its group.
         unit: Its systemd unit, empty where it has none or the kernel cannot tell.
-        container: Its container id, empty likewise.
-        program: Path of its executable; shown, never enough to tell a program by.
+        container: Its container id; empty where there is none or it is unknown.
+        program: Path of its executable; shown, never used to identify a program.
         program_sha256: Digest of that file, hex; empty where it cannot be read.
         run: Run that a launcher registered and this process belongs to, else a name
             for the process itself.
         agent: Agent that the launcher was asked to start, empty without a launcher.
-        started_by: User id of whoever asked the launcher, -1 without one.
+        started_by: User id of the launcher's caller, -1 without one.
         argv_sha256: Digest of the argument list that was started, hex, or empty.
         config_sha256: Digest of the agent's configuration at its start, or empty.
-        advisory: The user that runs it is also its owner's, so that what is attested
-            can be passed on among that user's processes.
-        proves: What follows from this, a sentence each.
-        does_not_prove: What does not, a sentence each.
+        advisory: The process runs as its owner's own user, so that user's processes can
+            pass the attested identity on.
+        proves: Conclusions, one sentence each.
+        does_not_prove: Open questions, one sentence each.
         invocation: One start of the unit, systemd's name for it; empty where unknown.
         started: Absolute path of what the launcher started, which may be a script;
             empty without a launcher.

@@ -1,4 +1,4 @@
-"""Baselines: what an identity does, as it was learned, signed and is held to."""
+"""Baseline profiles: the learned, signed and enforced behaviour of an identity."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,11 +19,11 @@ class _Noun(
     omit_defaults=True,
     forbid_unknown_fields=True,
 ):
-    """What stands in a document; a struct, since one holds ten thousand of these."""
+    """Base struct of profile entries; a profile holds about ten thousand of them."""
 
 
 class BaselineLayer(StrEnum):
-    """The five layers."""
+    """Layer of a baseline, L1 to L5."""
 
     CAPABILITY = "L1"
     RESOURCE = "L2"
@@ -33,7 +33,7 @@ class BaselineLayer(StrEnum):
 
 
 class Level(StrEnum):
-    """How far a pattern has climbed from what was seen."""
+    """Generalisation level of a pattern."""
 
     EXACT = "exact"
     PREFIX = "prefix"  # all below one parent
@@ -44,12 +44,12 @@ class Level(StrEnum):
 
 
 class Subject(_Noun, frozen=True):
-    """Whose behaviour a baseline is.
+    """Subject of a baseline: an identity, an agent and a server.
 
     Attributes:
-        identity: Through which identity.
-        agent: Which agent.
-        server: Upstream server whose tools it is about.
+        identity: Identity it acts through.
+        agent: Acting agent.
+        server: Upstream server that it calls.
     """
 
     identity: str
@@ -58,10 +58,10 @@ class Subject(_Noun, frozen=True):
 
 
 class Tally(_Noun, frozen=True):
-    """How often something was seen.
+    """Observation counts of one entry.
 
     Attributes:
-        count: Times.
+        count: Observations.
         runs: Distinct runs. Of a generalised pattern: the sum over what it covers.
         days: Distinct days.
         persons: Distinct persons.
@@ -80,11 +80,11 @@ class Tally(_Noun, frozen=True):
 
 
 class Pattern(_Noun, frozen=True):
-    """Entities of one type.
+    """Pattern over entities of one type.
 
     Attributes:
         kind: The type.
-        level: How far it has climbed.
+        level: Generalisation level.
         text: An entity, a prefix, a domain or a template.
     """
 
@@ -94,13 +94,12 @@ class Pattern(_Noun, frozen=True):
 
 
 class Capability(_Noun, frozen=True):
-    """L1: a tool that was called.
+    """L1 entry: a tool that was called.
 
     Attributes:
         tool: `SERVER/TOOL`.
         definition: SHA-256 of its pinned definition, hex.
-        is_write: By the operator's word.
-        tally: How often.
+        is_write: As the operator declares it.
     """
 
     tool: str
@@ -110,15 +109,13 @@ class Capability(_Noun, frozen=True):
 
 
 class Entity(_Noun, frozen=True):
-    """L2: what an argument named.
+    """L2 entry: an entity that an argument named.
 
     Attributes:
         tool: `SERVER/TOOL`.
         path: Argument path.
-        pattern: What.
-        sensitive: It names who gets what; then the pattern is exact.
+        sensitive: It names a recipient, payee or role; its pattern is then exact.
         firm: Seen in enough runs, on enough days, for enough persons.
-        tally: How often.
     """
 
     tool: str
@@ -130,20 +127,19 @@ class Entity(_Noun, frozen=True):
 
 
 class Edge(_Noun, frozen=True):
-    """L3: from where an argument's values came.
+    """L3 entry: the data flow that explains an argument's values.
 
     Attributes:
         tool: `SERVER/TOOL` that the value goes to.
         path: Argument path.
-        kind: How the value was explained.
-        source: Tool or table that it came from.
-        selector: With what that tool was called, pairs (argument, pattern).
+        kind: Kind of explanation.
+        source: Source tool or table.
+        selector: Arguments of the source tool, pairs (argument, pattern).
         field: Field path in its result.
-        whole: The field was the value.
-        trusted: No stranger writes that field.
-        sensitive: The argument names who gets what.
+        whole: The field was exactly the value.
+        trusted: No outsider can write that field.
+        sensitive: The argument names a recipient, payee or role.
         firm: Seen in enough runs, on enough days, for enough persons.
-        tally: How often.
     """
 
     tool: str
@@ -160,11 +156,11 @@ class Edge(_Noun, frozen=True):
 
 
 class Order(_Noun, frozen=True):
-    """L4: what was read before a write, at least.
+    """L4 entry: reads that precede a write.
 
     Attributes:
-        tool: The write.
-        reads: Minimal sets of reads; one of them had come first every time.
+        tool: The write tool.
+        reads: Minimal sets of reads; one set preceded the write every time.
     """
 
     tool: str
@@ -172,7 +168,7 @@ class Order(_Noun, frozen=True):
 
 
 class Measure(StrEnum):
-    """What is bounded over a run, with what the same agent did shortly before."""
+    """Measured quantity that is bounded over a run and the agent's recent runs."""
 
     COUNT = "count"
     SUM = "sum"  # millionths
@@ -181,14 +177,13 @@ class Measure(StrEnum):
 
 
 class Bound(_Noun, frozen=True):
-    """L4: how much, at most.
+    """L4 entry: upper bound of a quantity.
 
     Attributes:
         tool: `SERVER/TOOL`.
-        measure: Of what.
-        path: Of a sum, the argument.
+        path: Summed argument; empty for other measures.
         most: The bound, inclusive.
-        samples: Runs that it was learned from.
+        samples: Runs it was learned from.
     """
 
     tool: str
@@ -199,10 +194,10 @@ class Bound(_Noun, frozen=True):
 
 
 class Surroundings(_Noun, frozen=True):
-    """L5: when, how fast and from where.
+    """L5 entry: hours, call rates and source networks of runs.
 
     Attributes:
-        seen: Networks, workloads and regions that runs came from.
+        seen: Source networks, workloads and regions of runs.
         hours: Runs by hour of the week (0 is Monday 00:00 UTC).
         rates: Runs by the binary logarithm of their calls in the busiest minute.
     """
@@ -213,12 +208,11 @@ class Surroundings(_Noun, frozen=True):
 
 
 class Confidence(_Noun, frozen=True):
-    """How much of what comes next a layer has not seen yet.
+    """Coverage estimate of one layer: the share of future calls that would be new.
 
     Attributes:
-        layer: The layer.
-        samples: What was seen, counted once per run.
-        singletons: What one run alone has shown.
+        samples: Observations, counted once per run.
+        singletons: Observations from exactly one run.
         unseen: Good-Turing estimate of the share of calls to come that bring something
             new, in millionths.
         most: Upper end of its Wilson interval at 95 %, in millionths.
@@ -232,15 +226,15 @@ class Confidence(_Noun, frozen=True):
 
 
 class Stage(StrEnum):
-    """How far a profile has come; its owner signs each step."""
+    """Rollout stage of a profile; its owner signs each change."""
 
-    SHADOW = "shadow"  # what would be held back is recorded
+    SHADOW = "shadow"  # would-be denials are recorded, not enforced
     ENFORCE = "enforce"
-    OFF = "off"  # taken back
+    OFF = "off"  # withdrawn
 
 
 class Unexplained(StrEnum):
-    """What becomes of a sensitive entity that nothing explains."""
+    """Policy for a sensitive entity without an explanation."""
 
     DENY = "deny"
     ASK = "ask"
@@ -248,26 +242,26 @@ class Unexplained(StrEnum):
 
 
 class Untrusted(StrEnum):
-    """When text of strangers may name who gets what."""
+    """Policy for sensitive values that come from outsiders' text."""
 
     SIGNED = "signed"  # once the owner has signed that very value
     LEARNED = "learned"  # once runs that were learned from did it that way
 
 
 class Tables(StrEnum):
-    """What an owner's table is for the arguments that it is about."""
+    """Policy for arguments that a reference table covers."""
 
     EXPLAIN = "explain"  # one explanation among others
-    REQUIRE = "require"  # what it does not list is asked for, unless requested
+    REQUIRE = "require"  # an unlisted value needs approval, unless requested
 
 
 class Stance(_Noun, frozen=True):
-    """How strictly a profile is held to; the default is the strict one.
+    """Strictness of enforcement; the defaults are the strict values.
 
     Attributes:
-        unexplained: Of sensitive entities that nothing explains.
-        untrusted: Of what strangers' text names.
-        tables: What owners' tables are.
+        unexplained: Policy for unexplained sensitive entities.
+        untrusted: Policy for values from outsiders' text.
+        tables: Policy for covered arguments.
         provisional: Effect on a sensitive flow that too few runs have shown.
         new: Effect on a tool, an edge or a resource that no run has shown.
     """
@@ -280,11 +274,11 @@ class Stance(_Noun, frozen=True):
 
 
 class Accepted(_Noun, frozen=True):
-    """What an owner has signed by name, beyond what was learned.
+    """Value or call that an owner signed by name, beyond what was learned.
 
     Attributes:
         tool: `SERVER/TOOL`.
-        path: Argument that takes the value; empty where a call is accepted whole.
+        path: Argument that takes the value; empty for a whole call.
         value: The value; of a call, SHA-256 of its arguments, hex.
         source: Tool whose untrusted text may name the value, empty for any origin.
     """
@@ -297,18 +291,18 @@ class Accepted(_Noun, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On which terms a profile is learned.
+    """Learning parameters of a profile.
 
     Attributes:
         window_days: Days that count, back from now.
-        min_runs: Distinct runs that make something firm.
+        min_runs: Distinct runs that make an entry firm.
         min_days: Distinct days, unless all runs were on fewer.
         min_persons: Distinct persons, unless all runs were for fewer.
-        children: Distinct children from which a pattern climbs.
-        climb_days: Distinct days from which it climbs.
+        children: Distinct children that generalise a pattern.
+        climb_days: Distinct days that generalise it.
         span: Nanoseconds over which runs of one agent count together.
-        untrusted: When text of strangers may name who gets what; where it takes a
-            signature, a run in which it did teaches nothing.
+        untrusted: Policy for sensitive values from outsiders' text; where it needs a
+            signature, a run that used such a value is not learned from.
         ready_runs: Runs from which a profile can leave shadow.
         ready_unseen: Unseen mass per layer below which it can, in millionths.
     """
@@ -326,25 +320,22 @@ class Terms:
 
 
 class Profile(_Noun, frozen=True, tag_field="schema", tag=SCHEMA):
-    """A baseline as it is held to.
+    """Baseline profile as it is signed and enforced.
 
     Attributes:
-        subject: Whose.
-        runs: Runs that it was learned from; 0 for the cold profile, which holds to
+        runs: Runs it was learned from; 0 for the cold-start profile, which checks value
             origins alone.
         learned_at: NumericDate.
         until: NumericDate from which it is stale.
-        parent: Digest of the profile before it, hex; empty for the first.
-        root: Merkle root of the runs that it was learned from, hex.
+        parent: Digest of the preceding profile, hex; empty for the first.
+        root: Merkle root of the runs it was learned from, hex.
         capabilities: L1.
         entities: L2.
         edges: L3.
         orders: L4.
         bounds: L4.
         surroundings: L5.
-        confidence: Of each layer.
-        stance: How strictly it is held to.
-        accepted: What the owner signed by name.
+        accepted: Deviations that the owner signed by name.
         renames: Tools under their new names, pairs (old, new).
         learner: Version of the learner.
     """

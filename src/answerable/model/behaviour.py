@@ -1,7 +1,7 @@
-"""Behaviour: what a run did, call by call, and where each of its values came from.
+"""Observed behaviour: the calls of a run and the origin of each argument value.
 
-Nothing here was said by an agent of itself. Arguments are the act that is judged; an
-origin is found by us, in what the agent was given.
+Nothing here is self-reported. Arguments are the act that is assessed; an origin is
+derived by us from the data that the agent was given.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
 class EntityKind(StrEnum):
-    """Types of entities that arguments hold."""
+    """Type of an entity in an argument."""
 
     ARN = "arn"
     S3 = "s3"  # s3://BUCKET/KEY
@@ -32,30 +32,30 @@ class EntityKind(StrEnum):
 
 
 class OriginKind(StrEnum):
-    """How a value is explained."""
+    """Kind of explanation of a value."""
 
     REQUEST = "request"  # a person's own, attested request holds it
     TABLE = "table"  # an owner's table lists it
     CONSTANT = "constant"  # the profile holds it
     EARLIER = "earlier"  # an earlier result holds it
     BEFORE = "before"  # strangers' text was read before, whatever it says
-    NONE = "none"  # nothing does: words of the agent's own
+    NONE = "none"  # no explanation: the agent's own words
 
 
 @dataclass(frozen=True, slots=True)
 class ToolFacts:
-    """What the operator and the pins say of one tool.
+    """Facts about one tool from the operator and its pinned definition.
 
     Paths are as `arguments.leaves` writes them: `recipients[]`, `[].sender`, empty for
-    the value itself; one that ends in `*` stands for all that begins like it.
+    the value itself; a trailing `*` matches every path with that prefix.
 
     Attributes:
         definition: SHA-256 of the pinned definition, hex; a changed one is a new tool.
-        is_write: It may change something; so is what nobody named a read.
-        sensitive: Arguments that name who gets what: a payee, a recipient, a role.
-        trusted: Fields of its results that no stranger writes.
+        is_write: It may change something; true for every tool not declared a read.
+        sensitive: Arguments that name a payee, a recipient or a role.
+        trusted: Result fields that no outsider can write.
         summed: Arguments whose sum over a run is bounded, e.g. `amount`.
-        kinds: Types of arguments that their spelling does not show, by path.
+        kinds: Argument types that the value's spelling does not show, by path.
     """
 
     definition: str = ""
@@ -73,14 +73,11 @@ NO_FACTS: Facts = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What an owner knows: payees, recipients, hosts.
+    """Reference table of an owner: known payees, recipients or hosts.
 
     Attributes:
-        name: Its name.
-        values: What it lists.
-        sinks: Arguments that it is about, pairs (`SERVER/TOOL`, path); it explains
-            nothing elsewhere.
-        written_by: Who could have written it.
+        values: Listed values.
+        sinks: Arguments it covers, pairs (`SERVER/TOOL`, path); it explains no others.
     """
 
     name: str
@@ -91,13 +88,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A person's request, as something captured it.
+    """Values of a person's request, as captured.
 
     Attributes:
-        values: What it names, in canonical spelling.
-        written_by: Who could have written it: `person` where the person signed it with
-            a key of their own. A prompt that the agent's host passes is self-reported,
-            and explains nothing.
+        values: Named values, in canonical spelling.
+        written_by: `person` where the person signed it with their own key. A prompt
+            that the agent's host passes is self-reported and explains nothing.
         id: Evidence id of what was signed, hex.
     """
 
@@ -111,15 +107,15 @@ class Origin:
     """One explanation of one value.
 
     Attributes:
-        kind: How it is explained.
-        source: Of an earlier result, its tool; of a table, its name.
-        selector: With what that tool was called, pairs (argument, token). A token is
-            `EXPLAINED-BY=KIND:TEXT`, with nothing before the sign where nothing did.
+        kind: Kind of explanation.
+        source: Tool of an earlier result, or name of a table.
+        selector: Arguments of that tool, pairs (argument, token). A token is
+            `EXPLAINED-BY=KIND:TEXT`, with an empty left side for an unexplained one.
         field: Field path in that result.
-        whole: The field is the value, and not a text that holds it.
-        trusted: No stranger writes that field, and nothing that the run itself wrote
-            had put the value there.
-        call: Evidence id of the call whose result it was.
+        whole: The field is exactly the value, not a text that contains it.
+        trusted: No outsider can write that field, and the run itself did not put the
+            value there.
+        call: Evidence id of the call with that result.
         start: First byte in the field's text (UTF-8).
         end: Byte after the last.
     """
@@ -140,16 +136,15 @@ UNEXPLAINED = Origin(OriginKind.NONE)
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One entity of a call's arguments.
+    """Entity in a call's arguments, with its origins.
 
     Attributes:
         path: Argument path.
-        kind: Its type.
         text: Its canonical spelling.
-        sensitive: It stands at an argument that names who gets what.
+        sensitive: The argument names a payee, a recipient or a role.
         whole: It is the whole argument.
-        origins: All that explains it; empty where nothing does.
-        tabled: An owner's table is about this argument.
+        origins: Every explanation; empty for none.
+        tabled: A reference table covers this argument.
     """
 
     path: str
@@ -163,22 +158,22 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One call, as it is judged and as it is learned from.
+    """Observed call, the unit of assessment and learning.
 
     Attributes:
         id: Evidence id (decision id), hex.
         at: UTC nanoseconds.
         tool: `SERVER/TOOL`.
         definition: SHA-256 of the tool's pinned definition, hex.
-        is_write: By the operator's word.
+        is_write: As the operator declares it.
         values: Entities of its arguments.
         numbers: Arguments that are summed, pairs (path, millionths).
         digest: SHA-256 of its arguments in canonical JSON, hex.
         size: Bytes of its result, 0 until there is one.
         records: Records in its result.
-        untrusted: Its result holds text that strangers write.
-        crowded: Its arguments hold more entities than are looked at.
-        after: Tools whose results held text of strangers, read before it.
+        untrusted: Its result contains outsiders' text.
+        crowded: Its arguments contain more entities than are examined.
+        after: Tools read before it whose results contained outsiders' text.
     """
 
     id: str
@@ -203,7 +198,7 @@ class Envelope(
     omit_defaults=True,
     forbid_unknown_fields=True,
 ):
-    """From where and as what a run acted; empty where nothing trustworthy says so.
+    """Source network, workload and region of a run; empty without a trusted source.
 
     Attributes:
         network: Source network.
@@ -221,19 +216,17 @@ NOWHERE = Envelope()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one attested start of an agent did: the contribution to learning.
+    """Run: everything that one attested start of an agent did.
 
     Attributes:
         id: Name of the attested start.
-        agent: Whose.
-        identity: Through which identity.
-        person: For whom, empty where for nobody.
+        identity: Identity it acts through.
+        person: Person it acts for, empty for none.
         started: UTC nanoseconds.
-        written_by: Who could have written this; what is self-reported teaches nothing.
-        envelope: From where.
-        calls: What it did. A run may be handed over in parts: they are put together.
-        denied: Something of it was refused.
-        asked: Something of it waits for its owner.
+        written_by: Possible author; a self-reported run is not learned from.
+        calls: Its calls. A run may arrive in parts, which are merged.
+        denied: At least one call was denied.
+        asked: At least one call waits for its owner's approval.
     """
 
     id: str
@@ -250,16 +243,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the same agent did so far, in this run and in those shortly before it.
+    """Running totals of an agent in its current and recent runs.
 
     Attributes:
-        reads: Tools that were read.
+        reads: Read tools called so far.
         counts: Calls by tool.
         sums: Sums by (tool, argument), in millionths.
-        sizes: Bytes that came back, by tool.
-        records: Records that came back, by tool.
-        untrusted: Something came back that strangers write.
-        lately: Calls within the last minute.
+        sizes: Result bytes, by tool.
+        records: Result records, by tool.
+        untrusted: A result contained outsiders' text.
+        lately: Calls in the last minute.
     """
 
     reads: frozenset[str] = frozenset()

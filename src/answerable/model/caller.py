@@ -1,4 +1,4 @@
-"""Callers: who stands at the other end of a connection, and how that is known."""
+"""Verified callers: the peer of a connection and its authentication method."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,34 +7,34 @@ from answerable.model.ids import AgentId
 
 
 class Shown(StrEnum):
-    """What a caller showed, strongest first."""
+    """Authentication method of a caller, strongest first."""
 
     MTLS_TOKEN = "mtls-token"  # noqa: S105 - a kind: a token bound to a certificate
     DPOP_TOKEN = "dpop-token"  # noqa: S105 - a kind: a token bound to a key
     UNIX_PEER = "unix-peer"  # the kernel names the process at the other end
-    PARENT_PROCESS = "parent-process"  # stdio: whoever started us
-    BEARER_TOKEN = "bearer-token"  # noqa: S105 - a kind: whoever holds it presents it
-    ENFORCEMENT_POINT = "enforcement-point"  # one that may ask us says who calls it
+    PARENT_PROCESS = "parent-process"  # stdio: the process that started us
+    BEARER_TOKEN = "bearer-token"  # noqa: S105 - a kind: not bound to a key
+    ENFORCEMENT_POINT = "enforcement-point"  # vouched for by an enforcement point
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller that was verified. Nothing here is the caller's own word.
+    """Verified caller. No field is self-reported.
 
     Attributes:
-        agent: The agent it stands for; `agent:caller/ISSUER/SUB` and the like where the
+        agent: Agent it authenticates as; `agent:caller/ISSUER/SUB` or similar where the
             configuration names none.
-        known: That agent is in the inventory or the configuration.
-        person: Person at the head of the chain, where our own token service says so;
+        known: The agent is in the inventory or the configuration.
+        person: Person at the head of the chain according to our own token service;
             empty otherwise.
         run: `dlg`, else `jti` of the token, else a name for the process: one attested
             start of an agent.
-        shown: How it is known.
-        principal: What sessions, tasks and states are bound to: issuer and subject, or
-            uid and unit, never a run.
+        shown: Authentication method.
+        principal: Owner of sessions, tasks and states: issuer and subject, or uid and
+            unit, never a run.
         token_sha256: Digest of the token, 32 bytes; empty without one.
-        expires: NumericDate after which it has to show something again; 0 for never.
-        chain: Agents above it, root first, where our own token service says so.
+        expires: NumericDate after which it must authenticate again; 0 for never.
+        chain: Parent agents, root first, according to our own token service.
     """
 
     agent: AgentId

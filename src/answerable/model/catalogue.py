@@ -1,7 +1,7 @@
-"""The action catalogue: which actions exist, and on which resource types they act.
+"""Action catalogue: the actions of each AWS service and their resource types.
 
-It is a reference, not a source of inventory: it says what a word in a policy can mean.
-A catalogue may hold some services only; whoever asks names the services it needs.
+It is reference data, not inventory: it defines the action names that a policy can use.
+A catalogue may hold some services only; the caller names the services it needs.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ActionEntry:
-    """One action.
+    """Action of a service.
 
     Attributes:
         service: Service prefix in lower case, e.g. `s3`.
@@ -27,7 +27,7 @@ class ActionEntry:
 
     @property
     def wildcard_only(self) -> bool:
-        """Tell whether no resource can be named for it."""
+        """Tell whether only the resource `*` can be granted."""
         return not self.resource_types
 
     def __str__(self) -> str:
@@ -36,10 +36,10 @@ class ActionEntry:
 
 @dataclass(frozen=True, slots=True)
 class ResourceTypeEntry:
-    """One resource type.
+    """Resource type of a service.
 
     Attributes:
-        name: e.g. `bucket`.
+        name: Short name, e.g. `bucket`.
         arn: Pattern whose variable parts are `*`, e.g. `arn:*:s3:::*`.
     """
 
@@ -49,7 +49,7 @@ class ResourceTypeEntry:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """One service.
+    """Service with its actions and resource types.
 
     Attributes:
         actions: By name in lower case.
@@ -62,7 +62,7 @@ class ServiceEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """Some or all services.
+    """Catalogue of some or all services.
 
     Attributes:
         version: Of the data.

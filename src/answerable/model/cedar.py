@@ -1,7 +1,7 @@
-"""Cedar policies that people wrote, as they are checked once and decided by after.
+"""Cedar policies of the operator, checked once when loaded.
 
-The files are Cedar's own language (docs/policies.md). Whoever reads them checks them,
-and says of each policy how it can be asked; whoever decides only asks.
+The files are in Cedar's own language (docs/policies.md). The loader checks them and
+classifies how each policy is evaluated; the decision path only evaluates.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from answerable.model.key_names import KeyPath
 
 @dataclass(frozen=True, slots=True)
 class CedarFile:
-    """One file as it was read.
+    """Policy file as read.
 
     Attributes:
         name: As faults and decisions name it, e.g. `policies/mail.cedar`.
@@ -27,11 +27,11 @@ class CedarFile:
 
 @dataclass(frozen=True, slots=True)
 class CedarFault:
-    """One thing that is wrong with a policy.
+    """Fault in a policy.
 
     Attributes:
         file: The file.
-        line: Where the policy starts, from 1.
+        line: First line of the policy, from 1.
         policy: Its id; empty for the whole file.
         what: One line: what is wrong.
     """
@@ -43,25 +43,25 @@ class CedarFault:
 
 
 class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One policy of which nothing is wrong.
+    """Valid policy.
 
     Attributes:
         id: `FILE:ID`; ID is what its `@id` says, else `policy` and its position.
-        line: Where it starts, from 1.
+        line: First line, from 1.
         effect: Allow for a permit; deny for a forbid, ask for one with `@ask`.
         principal: The one agent that it is about, empty for any.
         actions: MCP methods that it is about, empty for any.
         resource: `tool:mcp/SERVER/NAME` or the like, `server:NAME` for all of a
             server, empty for anything.
         kind: Cedar type of what is acted on, empty for any.
-        layer: What it takes to decide it: a lookup (table), its conditions as they are
+        layer: Needed evaluation: a lookup (table), its conditions as they are
             compiled here (constraint), or Cedar.
         conditions: Cedar's JSON form of them, where they are compiled here.
         text: The policy itself.
-        mentions: What of the configuration it names: `agent:declared/NAME`,
+        mentions: Configured entities that it names: `agent:declared/NAME`,
             `server:NAME`.
         reads: Members of the arguments that it reads, each by its path in them.
-        prefixes: What it compares with a pattern that is a prefix, each by its path
+        prefixes: Values that it compares with a prefix pattern, each by its path
             from a variable on (`resource`, `name`).
         approved: Names the schema that a person approved of the one tool that it is
             about; empty for none.
@@ -84,7 +84,7 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class CedarRules(msgspec.Struct, frozen=True):
-    """Every policy in force.
+    """Policy set in force.
 
     Attributes:
         rules: In the order of the files.
@@ -95,7 +95,7 @@ class CedarRules(msgspec.Struct, frozen=True):
     digest: str = ""
 
     def lean(self) -> "CedarRules":
-        """The same as far as a decision needs it."""
+        """Return a copy with only the parts that a decision needs."""
         rules = tuple(
             msgspec.structs.replace(
                 rule,
@@ -115,10 +115,10 @@ MOST_WARNINGS = 20
 
 
 def prefix_warnings(rules: CedarRules) -> list[str]:
-    """Name the policies that compare a name or an argument with a prefix.
+    """List warnings for policies that compare a name or an argument with a prefix.
 
-    Such a pattern compares text. A call with a name that leads out of the prefix has no
-    answer; whoever wrote the policy should know that before an agent finds out.
+    Such a pattern compares text. A call with a name that leads out of the prefix is an
+    error; the policy's author should know that before an agent finds out.
     """
     found = [
         f"{rule.id}: compares {' and '.join(map('.'.join, rule.prefixes))} with a "

@@ -1,8 +1,7 @@
-"""Claims: what a verified token says, in the words of RFC 7519, 8693, 8705 and 9449.
+"""Verified token claims, in the terms of RFC 7519, 8693, 8705 and 9449.
 
-A token is text that anybody could have written. `federate.verify` is the one function
-that makes `SignedClaims` of it. Times are NumericDate (RFC 7519 2): whole seconds
-since 1970, UTC.
+Anyone can write a token's text. `federate.verify` is the one function that turns it
+into `SignedClaims`. Times are NumericDate (RFC 7519 2): whole seconds since 1970, UTC.
 """
 
 from dataclasses import dataclass
@@ -10,14 +9,14 @@ from enum import StrEnum
 
 from answerable.model.written import WrittenBy
 
-# What a leaf of a claim can be; null is not among them.
+# Type of a claim's leaf; null is excluded.
 Scalar = str | int | bool
-# Where a claim stands: one name for a top-level claim, more for what lies inside it.
+# Path of a claim: one name for a top-level claim, more for nested members.
 ClaimPath = tuple[str, ...]
 
 
 class TokenType(StrEnum):
-    """What a token is for, as a token type identifier (RFC 8693 3)."""
+    """Token type identifier (RFC 8693 3)."""
 
     ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
     ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
@@ -29,17 +28,17 @@ class TokenType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """An issuer that an operator pinned.
+    """Trusted issuer, pinned by the operator.
 
     Attributes:
         name: Its name in the configuration.
         iss: The `iss` of its tokens, compared byte for byte; `spiffe://DOMAIN` for a
             trust domain, whose tokens are JWT-SVIDs and are known by their `sub`.
         algs: Algorithms its keys may be used with, e.g. `("RS256",)`.
-        token_types: What its tokens are taken for.
-        max_ttl: Longest time from `iat` to `exp`, seconds.
+        token_types: Accepted token types.
+        max_ttl: Maximum time from `iat` to `exp`, seconds.
         jti_required: Refuse its tokens without `jti`.
-        ours: Only our own token service is: its `act` is believed.
+        ours: True for our own token service, whose `act` claim is trusted.
     """
 
     name: str
@@ -53,12 +52,12 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One actor of an `act` claim (RFC 8693 4.1).
+    """Actor of an `act` claim (RFC 8693 4.1).
 
     Attributes:
         sub: Its subject.
-        iss: Who named it so, empty where not said.
-        entity: The entity id our own token service adds, empty where not said.
+        iss: Issuer of that subject, empty where absent.
+        entity: Entity id that our own token service adds, empty where absent.
     """
 
     sub: str
@@ -68,7 +67,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class ActChain:
-    """The actors of a token; shown, and believed only if we issued the token.
+    """Actor chain of a token; trusted only if we issued the token.
 
     Attributes:
         actors: Newest first, as the claim nests them.
@@ -81,7 +80,7 @@ class ActChain:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The `cnf` claim: the key a presenter has to hold (RFC 7800 3.1).
+    """`cnf` claim: the key that a presenter must hold (RFC 7800 3.1).
 
     Attributes:
         jkt: RFC 7638 thumbprint of a DPoP key (RFC 9449 6.1), empty where none.
@@ -93,25 +92,26 @@ class Confirmation:
 
     @property
     def bound(self) -> bool:
-        """Tell whether the token is bound to a key at all."""
+        """Tell whether the token is bound to a key."""
         return bool(self.jkt or self.x5t_s256)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedClaims:
-    """What a pinned issuer signed, for this audience, in force now.
+    """Claims of a verified, current token from a trusted issuer for this audience.
 
-    Every claim of the token is accounted for: read into a field by its profile, or
-    named in `unchecked`. The leaves of all of them stand in `leaves`.
+    Every claim of the token is either read into a field by its profile or named in
+    `unchecked`. `leaves` lists the leaves of all claims.
 
     Attributes:
-        token_type: What the token was verified as.
+        token_type: Type it was verified as.
         issuer: Name of the issuer in the configuration.
         iss: As in the token; of a JWT-SVID its trust domain, `spiffe://DOMAIN`.
         sub: As in the token.
         aud: The one audience.
         exp: NumericDate.
-        iat: NumericDate. Where a JWT-SVID has none: when it could have been taken first.
+        iat: NumericDate. Where a JWT-SVID has none: when it could have been taken
+            first.
         nbf: NumericDate, None where not said.
         jti: Empty where not said.
         client_id: Empty where not said.
@@ -155,13 +155,13 @@ class SignedClaims:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """How a token came: what its presenter showed beside it.
+    """Presentation of a token: the request, its DPoP proofs and its certificate.
 
     Attributes:
         scheme: `Bearer` or `DPoP`, as in the Authorization field.
         method: Method of the request.
-        url: URL of the request as its client sees it, from our own configuration and
-            the request line, never from a forwarding field.
+        url: URL of the request from the client's view, built from our own configuration
+            and the request line, never from a forwarding field.
         proofs: Every DPoP field of the request, unverified.
         certificate: DER of the client certificate of the TLS connection, else empty.
     """
@@ -174,24 +174,24 @@ class Presented:
 
 
 class Binding(StrEnum):
-    """By what a presenter showed that the token is its own."""
+    """Proof of possession that a presenter gave."""
 
     DPOP = "dpop"
     MTLS = "mtls"
     BOTH = "dpop+mtls"
-    BEARER = "bearer"  # by nothing: whoever holds the token presents it
+    BEARER = "bearer"  # no proof of possession
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A DPoP proof that holds, for the replay store to see once.
+    """Valid DPoP proof, to be checked against the replay cache.
 
     Attributes:
         jkt: RFC 7638 thumbprint of the key that signed it.
-        jti: Unique to the proof; the caller refuses the pair (jkt, jti) seen before.
+        jti: Unique id; the caller rejects a repeated pair (jkt, jti).
         iat: NumericDate.
-        expires: NumericDate after which the proof is refused for its age; the pair
-            has to be remembered until then.
+        expires: NumericDate after which the proof is too old; the replay cache keeps
+            the pair until then.
     """
 
     jkt: str
@@ -202,10 +202,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class SenderConstrained:
-    """The answer to: does the presenter hold the key the token is bound to?
+    """Result of the sender-constraint check (RFC 9449, RFC 8705).
 
     Attributes:
-        binding: By what it showed so.
+        binding: Proof of possession given.
         proof: The DPoP proof, None where there was none.
     """
 

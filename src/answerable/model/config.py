@@ -1,7 +1,7 @@
-"""The configuration: what an operator wrote in `answerable.yaml`, parsed once.
+"""Operator configuration of `answerable.yaml`, parsed once.
 
-Paths are absolute: a relative one was taken from the folder of the file. A secret has
-no place here; a server's command takes one from the environment by name.
+Paths are absolute: relative ones are resolved against the folder of the file. It
+contains no secrets; a server's command takes one from the environment by name.
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from answerable.model.web import Web
 
 
 class Input(StrEnum):
-    """What a server may ask of the client that called it."""
+    """Client feature (MCP) that a server may ask of its client."""
 
     ELICITATION = "elicitation"
     SAMPLING = "sampling"
@@ -30,7 +30,7 @@ class Input(StrEnum):
 
     @property
     def target(self) -> Target:
-        """What such an input acts on."""
+        """Target kind of this client feature."""
         return _ACTS_ON[self]
 
 
@@ -43,11 +43,11 @@ _ACTS_ON = {
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address to listen at.
+    """Listen address.
 
     Attributes:
         host: IP address or name, without brackets.
-        port: 0 for any that is free.
+        port: 0 for any free port.
     """
 
     host: str
@@ -60,12 +60,12 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files of a TLS listener, PEM.
+    """TLS files of a listener, PEM.
 
     Attributes:
         certificate: Chain, the server's own first.
         key: Its private key.
-        client_ca: Who signs client certificates; empty where none are wanted.
+        client_ca: CA of client certificates; empty where none are requested.
     """
 
     certificate: str
@@ -75,15 +75,15 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where agents reach the gateway: an address, or a socket in the file system.
+    """Listener for agents: a TCP address or a unix socket.
 
     Attributes:
         address: None for a socket.
         unix: Path of the socket, empty for an address.
-        hosts: Values of Host that are served, lower case.
-        origins: Values of Origin that may call, lower case.
-        url: Scheme and authority that clients know it by, e.g. `https://gw.example`;
-            DPoP proofs and resource metadata name it. Empty for a socket.
+        hosts: Accepted Host values, lower case.
+        origins: Accepted Origin values, lower case.
+        url: Public scheme and authority, e.g. `https://gw.example`, as used in DPoP
+            proofs and resource metadata. Empty for a socket.
         tls: None for plain text.
     """
 
@@ -97,14 +97,14 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Every listener of `serve`.
+    """Section `listen`: all listeners of `serve`.
 
     Attributes:
         api: Health, readiness and metrics.
         gateway: In file order.
         workers: Processes that share the gateway's listeners.
         insecure: Addresses outside loopback may speak plain text.
-        proxies: Networks of proxies in front, whose connections many callers share.
+        proxies: Networks of front proxies, whose connections many callers share.
     """
 
     api: Address
@@ -116,20 +116,19 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class PinnedIssuer:
-    """An issuer whose tokens the gateway takes.
+    """Configured issuer whose tokens the gateway accepts.
 
     Attributes:
-        pin: What its tokens are verified against; its `name` is the key in the file.
-        audience: The one `aud` its tokens must have.
+        pin: Verification parameters; its `name` is the key in the file.
+        audience: Required `aud` of its tokens.
         keys: Its JWK Set: an absolute path, `unix:` and the path of our own token
-            service's socket, or an https URL; `discovery` where its own
-            metadata says (RFC 8414 3).
-        bearer: Tokens that are bound to no key are taken, too.
-        person: Claim that names a person in its tokens, e.g. `email`; empty where it
-            vouches for none.
-        private: Its keys may be fetched from a private or loopback address.
-        ca: Who signs its certificate, a file; empty for the system's.
-        review: Kubernetes TokenReview, None where keys alone decide.
+            service's socket, or an https URL; `discovery` to read its metadata
+            (RFC 8414 3).
+        bearer: Also accept tokens that are not bound to a key.
+        person: Claim that names a person in its tokens, e.g. `email`; empty for none.
+        private: Allow its keys at a private or loopback address.
+        ca: CA file for its certificate; empty for the system's.
+        review: Kubernetes TokenReview, None for verification by keys alone.
     """
 
     pin: Issuer
@@ -144,12 +143,12 @@ class PinnedIssuer:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Where a Kubernetes API server says whether a token is still good.
+    """TokenReview endpoint of a Kubernetes API server.
 
     Attributes:
-        url: Of the API server, https.
-        ca: Who signs its certificate, a file.
-        token: File with the token that asks, absolute path.
+        url: https URL of the API server.
+        ca: CA file for its certificate.
+        token: File with our own API token, absolute path.
     """
 
     url: str
@@ -159,11 +158,11 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Terminator:
-    """Who ends TLS in front of the token service, and names client certificates.
+    """TLS terminator in front of the token service that forwards client certificates.
 
     Attributes:
-        field: Name of the field that carries the certificate (RFC 9440 2.2), lower
-            case, e.g. `client-cert`.
+        field: Header field with the certificate (RFC 9440 2.2), lower case, e.g.
+            `client-cert`.
         uid: User id of the terminator at our unix socket.
     """
 
@@ -173,26 +172,26 @@ class Terminator:
 
 @dataclass(frozen=True, slots=True)
 class TokenService:
-    """The section `sts`.
+    """Section `sts`: the token service.
 
     Attributes:
-        url: Its `iss`, and where clients reach it.
+        url: Its `iss` and public address.
         listen: In file order; a unix listener attests its callers.
-        state: Its own folder: keys, what was issued, the spool. Empty for `sts` in the
-            store.
+        state: Its own folder for keys, issued tokens and the spool. Empty for `sts` in
+            the store.
         database: Name of the environment variable that holds a PostgreSQL address,
             empty for SQLite in `state`.
-        terminator: None where nobody ends TLS for us.
-        admins: User ids that may kill and ask about anything at the unix socket.
-        gateways: User ids of gateways, beside our own: at the unix socket they get
-            tokens for the servers behind them, for whom they pass calls of.
-        passphrase: File with the passphrase of its signing keys; empty for one beside
-            them, or in the environment.
-        passphrase_env: Name of the environment variable with that, empty for none.
-        events: Who is told of sessions that ended (CAEP), https URLs.
-        events_ca: Who signs their certificates, a file; empty for the system's.
-        health: Where health, readiness and metrics are served apart; None for the
-            other listeners alone.
+        terminator: TLS terminator in front, None for none.
+        admins: User ids that may revoke and query anything at the unix socket.
+        gateways: User ids of other gateways, which get tokens at the unix socket for
+            their upstream servers and the callers they forward.
+        passphrase: File with the passphrase of its signing keys; empty for a file next
+            to them or the environment.
+        passphrase_env: Environment variable with the passphrase, empty for none.
+        events: https URLs of receivers of session-revoked events (CAEP).
+        events_ca: CA file for their certificates; empty for the system's.
+        health: Separate address for health, readiness and metrics; None for the other
+            listeners alone.
     """
 
     url: str
@@ -211,25 +210,25 @@ class TokenService:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An upstream MCP server, by URL or by command.
+    """Upstream MCP server, by URL or by command.
 
     Attributes:
         name: As in `/mcp/NAME`.
-        url: Of its Streamable HTTP endpoint, empty for a command.
+        url: Streamable HTTP endpoint, empty for a command.
         command: argv of a stdio server, empty for a URL.
         env: Pairs (name, value) of the command's environment.
         inherit_env: Names the command takes from the gateway's own environment.
-        ca: Who signs its certificate; empty for the system's.
-        certificate: Client certificate shown to it, empty for none.
-        key: Private key of that.
-        reads: Tools that change nothing, as the operator says; patterns.
-        sensitive: Resources whose reads are on disk before they happen; patterns.
-        hook: Client whose own tools it stands for, asked about by `answerable hook`;
-            empty for a server that there is.
-        audience: Audience of the token that the gateway shows it, got from our token
-            service for the caller; empty where it is shown none.
-        credential: What an operator keeps for it, None where it is shown no such thing.
-        tools: What is said of its tools, by tool.
+        ca: CA of its certificate; empty for the system's.
+        certificate: Client certificate presented to it, empty for none.
+        key: Private key of the client certificate.
+        reads: Patterns of read-only tools, as the operator declares them.
+        sensitive: Patterns of resources whose reads are recorded durably beforehand.
+        hook: Client whose built-in tools it represents, for `answerable hook`; empty
+            for a real server.
+        audience: Audience of the token that the gateway gets from our token service for
+            the caller and presents; empty for none.
+        credential: Operator-held credential presented to it, None for none.
+        tools: Facts about its tools, by tool.
     """
 
     name: str
@@ -251,7 +250,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class IssuerCaller:
-    """Whoever shows a token of that issuer with that subject."""
+    """Caller rule: a token of this issuer with this subject."""
 
     issuer: str
     sub: str
@@ -259,12 +258,12 @@ class IssuerCaller:
 
 @dataclass(frozen=True, slots=True)
 class UnixCaller:
-    """The process at the other end of a unix socket.
+    """Caller rule: the peer process of a unix socket.
 
     Attributes:
         uid: Its user.
-        gid: Its group, None for any.
-        unit: Its systemd unit, empty for any.
+        gid: Required group, None for any.
+        unit: Required systemd unit, empty for any.
     """
 
     uid: int
@@ -274,7 +273,7 @@ class UnixCaller:
 
 @dataclass(frozen=True, slots=True)
 class StdioCaller:
-    """Whoever starts `gateway stdio` for that server."""
+    """Caller rule: the parent process of `gateway stdio` for this server."""
 
     server: str
 
@@ -284,15 +283,15 @@ CallerRule = IssuerCaller | UnixCaller | StdioCaller
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """One rule: what an agent may do at one server. Names are patterns.
+    """Allow rule of an agent for one server. Names are patterns.
 
     Attributes:
-        id: Place in the file, e.g. `agents.invoices.allow[2]`.
+        id: Rule id by place in the file, e.g. `agents.invoices.allow[2]`.
         server: Server name.
         tools: Tool names.
         resources: URIs.
         prompts: Prompt names.
-        inputs: What the server may ask back.
+        inputs: Client features that the server may use.
     """
 
     id: str
@@ -305,16 +304,16 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredAgent:
-    """An agent that the file names.
+    """Agent declared in the file.
 
     Attributes:
         id: `agent:declared/NAME`.
         name: The key in the file.
         owner: Mail address or handle, empty where not said.
-        mode: What a decision does to its calls.
-        callers: Who stands for it.
-        allow: What it may do, in file order.
-        baseline: How its behaviour is watched; None where it is not.
+        mode: Enforcement mode of its calls.
+        callers: Rules that authenticate it.
+        allow: Allow rules, in file order.
+        baseline: Monitoring of its behaviour; None for none.
     """
 
     id: AgentId
@@ -328,29 +327,28 @@ class DeclaredAgent:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole file.
+    """Parsed configuration file.
 
     Attributes:
         place: The file.
-        digest: SHA-256 of its bytes, hex; decisions name the policy by it.
+        digest: SHA-256 of its bytes, hex; decisions use it as the policy's id.
         store: Folder of the evidence; empty for the usual store.
-        state: Folder of the gateway's own files; empty for `gateway` in the store.
+        state: Folder for the gateway's own files; empty for `gateway` in the store.
         listen: Listeners.
         issuers: In file order.
         servers: In file order.
-        default_mode: Mode of callers that are no agent of this file.
+        default_mode: Mode for callers that are not an agent of this file.
         agents: In file order.
         limits: Bounds.
         otlp: Collector of spans and metrics (OTLP over HTTP), empty for none.
         sts: The token service, None where the file has none.
         rules: Trust rules, in file order.
-        decisions: The decision point for those who enforce elsewhere, None where the
-            file has none.
-        policy: Files of Cedar policies, or globs of such, absolute.
-        tables: What owners know, in file order.
-        asks: Where owners hear of asks, None where the file does not say.
+        decisions: Decision point for external enforcement points, None for none.
+        policy: Files or globs of Cedar policies, absolute.
+        tables: Reference tables, in file order.
+        asks: Approval-request notifications, None where unset.
         web: The web page, None where the file has none.
-        sources: What `scan --config` reads: `NAME[:LOCATION]`, in file order.
+        sources: Sources of `scan --config`: `NAME[:LOCATION]`, in file order.
     """
 
     place: str

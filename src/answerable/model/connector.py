@@ -1,4 +1,4 @@
-"""What a connector declares about itself, and how it is called."""
+"""Connector contract: declaration, context and the two connector protocols."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,20 +11,20 @@ from answerable.model.written import WrittenBy
 
 @dataclass(frozen=True, slots=True)
 class ConnectorSpec:
-    """A connector's own statement: `answerable where` and the docs print it.
+    """Declaration of a connector, printed by `answerable where` and in the docs.
 
     Attributes:
         name: The word before the colon: `home`, `aws-keys`, `cloudtrail`.
         gives: `inventory` (scan) or `events` (ingest).
-        location: What stands after the colon, e.g. `DIR` or `FILE (live if empty)`.
+        location: Syntax after the colon, e.g. `DIR` or `FILE (live if empty)`.
         about: One line.
         written_by: Default class of its facts.
         reads: Paths or API calls it reads.
         permissions: Least-privilege permissions it needs, in the system's own words
             (`iam:ListAccessKeys`), empty for plain files.
         collects: Words for coverage: the fact kinds it can supply.
-        live_prefix: Beginning of a location that is no path, e.g. `role/`; empty where
-            every location is one.
+        live_prefix: Prefix of a location that is not a path, e.g. `role/`; empty where
+            every location is a path.
     """
 
     name: str
@@ -44,19 +44,19 @@ def no_progress(done: int, total: int, what: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SyncContext:
-    """What a flow hands to a connector.
+    """Context that a use case passes to an inventory connector.
 
     Attributes:
         now: UTC nanoseconds.
-        fingerprint: Keyed fingerprint of a secret value, hex; the only thing that may
-            be done with a value besides taking a hint of it.
+        fingerprint: Keyed fingerprint of a secret value, hex. A connector may only take
+            this fingerprint and a hint of a secret value.
         progress: Called with (done, total, what); total 0 when not known.
         endpoint_url: AWS endpoint override, empty for the usual one.
         profile: AWS profile, empty for the usual one.
         region: AWS region, empty for the usual one.
-        role_arn: AWS role to assume before anything is asked; empty for the caller.
-        homes: Homes that a source of their own reads, in this scan or an earlier one.
-        sessions: Sessions that the calls of one scan share, by role.
+        role_arn: AWS role to assume first; empty for the caller.
+        homes: Homes that another source reads, in this scan or an earlier one.
+        sessions: AWS sessions that the calls of one scan share, by role.
     """
 
     now: int
@@ -72,12 +72,12 @@ class SyncContext:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account of an organisation that a live scan reads.
+    """Account of an organisation that a live scan reads.
 
     Attributes:
         account: Its number.
         name: Its display name.
-        role_arn: The role that reads it; empty for the account of the caller.
+        role_arn: Role for reading it; empty for the caller's own account.
     """
 
     account: str
@@ -87,7 +87,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """An organisation as its management account tells it, before its accounts are read.
+    """Organisation as described by its management account, before member scans.
 
     Attributes:
         id: `o-...`.
@@ -101,10 +101,10 @@ class Organization:
 
 
 class InventoryConnector(Protocol):
-    """Reads one location whole. `fetch.py` of an inventory connector has these."""
+    """Inventory connector: reads one location completely. Implemented by `fetch.py`."""
 
     def sync(self, location: str, context: SyncContext) -> Sync:
-        """Read the location; what could not be read is in `problems`.
+        """Read the location; unread parts are listed in `problems`.
 
         Raises:
             UsageError: The location does not exist or is not of the right kind.
@@ -119,7 +119,7 @@ class InventoryConnector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """Some records of one file, in file order.
+    """Batch of records from one file, in file order.
 
     Attributes:
         place: File the records come from.
@@ -127,9 +127,9 @@ class EventBatch:
         quarantined: Records that could not be parsed.
         done_bytes: Compressed bytes of the whole input read so far.
         total_bytes: Size of the whole input, 0 when not known.
-        problems: Files of which something could not be read: the answer is partial.
-        skipped: One reason for each thing that is well-formed and holds no audit
-            record of this source (a digest file); it is counted, not kept.
+        problems: Files that could not be read completely: the answer is partial.
+        skipped: One reason per well-formed input without an audit record of this source
+            (a digest file); it is counted, not kept.
     """
 
     place: str
@@ -143,10 +143,10 @@ class EventBatch:
 
 @dataclass(frozen=True, slots=True)
 class EventLimits:
-    """Bounds that keep memory flat at any input.
+    """Limits that keep memory use flat for any input.
 
     Attributes:
-        batch: Most events in a batch.
+        batch: Maximum events in a batch.
         record_bytes: Largest single record; a larger one is quarantined by its head.
         file_bytes: Largest decompressed JSON document that must be held whole.
     """
@@ -158,13 +158,13 @@ class EventLimits:
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
-    """What a flow hands to an event connector."""
+    """Context that a use case passes to an event connector."""
 
     limits: EventLimits = field(default_factory=EventLimits)
 
 
 class EventConnector(Protocol):
-    """Reads records in bounded batches. `fetch.py` of an event connector has this."""
+    """Event connector: reads records in bounded batches. Implemented by `fetch.py`."""
 
     def read(self, location: str, context: EventContext) -> Iterator[EventBatch]:
         """Yield batches; files are read in sorted order, folders recursively.

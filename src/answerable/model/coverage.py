@@ -1,20 +1,20 @@
-"""Coverage: where what was collected was collected."""
+"""Coverage of collected data, by kind, account, region and service."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Held:
-    """A word of coverage that holds, whole, in one place.
+    """Coverage scope: one kind of fact, completely collected in one place.
 
-    Of what a word speaks elsewhere nothing is known: what was collected in one account
-    says nothing of another.
+    Nothing is known outside this scope: data collected in one account says nothing
+    about another.
 
     Attributes:
-        word: Of `Sync.collected`: `boundaries`, `scp`, `resource-policies` ...
-        account: Its number.
-        region: Where the API was asked; empty where it has one answer for all regions.
-        service: Whose resources; empty where the word is not of one service.
+        word: Kind from `Sync.collected`: `boundaries`, `scp`, `resource-policies` ...
+        account: Account number.
+        region: Region of the API call; empty for a global API.
+        service: Service of the resources; empty for a kind of all services.
     """
 
     word: str

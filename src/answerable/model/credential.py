@@ -1,4 +1,4 @@
-"""Credentials: what proves an identity. The value itself is never held."""
+"""Credentials: proofs of an identity. The secret value is never stored."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from answerable.model.written import Seen
 
 
 class CredentialClass(StrEnum):
-    """How a position in a configuration names its value."""
+    """Form in which a configuration states a credential: literal, reference, ..."""
 
     LITERAL = "literal"
     ENV_REF = "env-ref"
@@ -20,7 +20,7 @@ class CredentialClass(StrEnum):
 
 
 class Lifetime(StrEnum):
-    """How long a credential lives, in the words the screens use."""
+    """Lifetime class of a credential."""
 
     STATIC = "static"
     SHORT_LIVED = "short-lived"
@@ -39,7 +39,7 @@ _PLATFORMS = (
 
 
 def platform_of(kind: str) -> str:
-    """Return the platform whose default chain a kind of credential belongs to."""
+    """Return the platform whose default credential chain includes this kind."""
     for platform, prefixes in _PLATFORMS:
         if kind.startswith(prefixes):
             return platform
@@ -48,18 +48,18 @@ def platform_of(kind: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One sighting of a credential at one place.
+    """Sighting of a credential at one place.
 
-    The same credential seen at two places is two of these with one id.
+    A credential at two places has two sightings with one id.
 
     Attributes:
         id: `cred:aws/AKIA...`, or `cred:fp/HEX`: a keyed fingerprint of the value, or
-            of (scope, class, name) where the value is not there to read.
+            of (scope, class, name) where the value is not readable.
         kind: `aws-access-key`, `aws-session`, `aws-profile`, `bearer-token`,
             `api-key`, `password`, `dsn`, `private-key`, `oauth-token`, `kubeconfig`,
             `gcloud-adc`, `github-token`, `npm-token`, `docker-auth`, `netrc`,
             `ssh-agent`, `github-oidc` ...
-        cls: How the place names it.
+        cls: Form in which the place states it.
         lifetime: Static, short-lived, federated, ambient or unknown.
         name: Variable, header or file name that holds it; never the value.
         place: File path with a pointer.
@@ -70,10 +70,9 @@ class Credential:
         created_at: UTC nanoseconds, 0 where not collected.
         expires_at: UTC nanoseconds, 0 where none or not collected.
         last_used_at: UTC nanoseconds, 0 where not collected.
-        seen: Provenance.
-        explicit_only: True for an ambient credential that a program gets only when it
-            names it (a profile that is not `default`, a context that is not current);
-            the provider's default chain passes it over.
+        explicit_only: True for an ambient credential that a program must name (a
+            profile that is not `default`, a context that is not current); the
+            provider's default chain skips it.
     """
 
     id: CredentialId
@@ -95,13 +94,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class CredentialLink:
-    """A statement that a credential proves an identity.
+    """Link from a credential to the identity that it proves.
 
     Attributes:
-        credential: The credential.
         identity: The identity it proves.
         how: `list-access-keys`, `profile-role`, `trail`, `federated-trust` ...
-        seen: Provenance.
     """
 
     credential: CredentialId

@@ -1,7 +1,7 @@
-"""Decisions: what a verified caller asks to do, and what is answered.
+"""Authorization request and decision.
 
-A request has no field for free text: what an agent says of itself or of its reasons
-has no way in. The name of a tool, a prompt or a resource is what is acted on.
+A request has no free-text field: an agent's statements about itself or its reasons are
+never an input. The name of a tool, a prompt or a resource is the object of the action.
 """
 
 from dataclasses import dataclass, replace
@@ -13,23 +13,23 @@ from answerable.model.ids import AgentId
 
 
 class Word(StrEnum):
-    """A word of a fixed set, hashed as the text that it equals.
+    """String enum whose members hash as their text.
 
-    `Enum` hashes names in Python code, and every call looks up a dozen of these.
+    `Enum` hashes names in Python code, and every call looks up a dozen members.
     """
 
     __hash__ = str.__hash__
 
 
 class Target(Word):
-    """What an MCP method acts on; the decision asks for a right over it by name."""
+    """Kind of thing that an MCP method acts on; rules allow it by name."""
 
     TOOL = "tool"
     RESOURCE = "resource"
     PROMPT = "prompt"
     REFERENCE = "reference"  # completion: a prompt or a resource, its ref says which
     TASK = "task"
-    STREAM = "stream"  # what a listen stream may bring
+    STREAM = "stream"  # notifications of a listen stream
     LIST = "list"
     DISCOVERY = "discovery"
     SESSION = "session"
@@ -42,24 +42,24 @@ class Target(Word):
 
 
 class Mode(Word):
-    """What a decision does to the calls of an agent."""
+    """Enforcement mode of an agent's calls."""
 
-    OBSERVE = "observe"  # decided and recorded; nothing is held back
-    SHADOW = "shadow"  # the same, and what would be held back is counted as such
+    OBSERVE = "observe"  # decided and recorded; nothing is blocked
+    SHADOW = "shadow"  # the same, and would-be denials are counted
     ENFORCE = "enforce"
 
 
 class Effect(Word):
-    """The answer of the decision point."""
+    """Effect of a decision."""
 
     ALLOW = "allow"
     ASK = "ask"
     DENY = "deny"
-    ERROR = "error"  # nothing could be decided, which is a denial
+    ERROR = "error"  # no decision was possible; treated as a denial
 
 
 class Reason(Word):
-    """Why, as evidence and owner see it; a caller never does."""
+    """Reason of a decision, for evidence and the owner; never sent to the caller."""
 
     ALLOWED = "allowed"
     KILLED = "killed"
@@ -69,57 +69,58 @@ class Reason(Word):
     NOT_ITS_OWN = "not-its-own"  # a task, state or session of another caller
     QUARANTINED = "quarantined"  # its definition or its server is not what was approved
     FORBIDDEN = "forbidden"  # a policy forbids what a rule would allow
-    ASKED = "asked"  # allowed only once its owner has said so
-    PARENT = "parent"  # an agent above it in the chain may not do it either
-    BEHAVIOUR = "behaviour"  # the signed baseline of the identity does not hold it
-    GRANTED = "granted"  # a signed amendment allows it
+    ASKED = "asked"  # needs the owner's approval
+    PARENT = "parent"  # a parent agent in the chain may not do it
+    BEHAVIOUR = "behaviour"  # outside the identity's signed baseline
+    GRANTED = "granted"  # a signed policy exception allows it
     BREAK_GLASS = "break-glass"  # two attested persons allow it, for a while
-    POLICY_MISSING = "policy-missing"  # nothing was ever loaded that could decide
+    POLICY_MISSING = "policy-missing"  # no policy was ever loaded
     EVALUATION = "evaluation"  # the decision itself failed
     CREDENTIAL = "credential"  # there is no token to show to the server
-    EVIDENCE = "evidence"  # it could not be recorded, so it does not happen
+    EVIDENCE = "evidence"  # it could not be recorded, so it is blocked
 
 
 class Layer(Word):
-    """What decided, in the order in which it is asked."""
+    """Layer that decided, in evaluation order."""
 
     KILL = "kill"
     QUARANTINE = "quarantine"
-    TABLE = "table"  # what a rule says of an agent, a server and a name
+    TABLE = "table"  # a rule by agent, server and name
     CONSTRAINT = "constraint"  # a rule that reads arguments, compiled
-    CEDAR = "cedar"  # policies that Cedar itself was asked about
-    CHAIN = "chain"  # the agents above
+    CEDAR = "cedar"  # policies evaluated by the Cedar engine
+    CHAIN = "chain"  # the parent agents
     BASELINE = "baseline"
-    OWNERSHIP = "ownership"  # whose a task, a state or a session is
+    OWNERSHIP = "ownership"  # owner of a task, a state or a session
     CREDENTIAL = "credential"
     EVIDENCE = "evidence"
 
 
 class Durability(Word):
-    """When a decision is on disk."""
+    """Durability class of a decision's record."""
 
     BUFFERED = "buffered"  # within one group, 20 ms
     DURABLE = "durable"  # before the call goes on
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """What is asked of the decision point; made with every call, so it is a struct.
+    """Authorization request; a struct because every call makes one.
 
     Attributes:
-        agent: The agent that a verified caller stands for.
+        agent: Agent of the verified caller.
         known: That agent is in the inventory or the configuration.
         server: Upstream server, as the configuration names it.
         action: MCP method, e.g. `tools/call`.
-        target: What the method acts on.
-        name: Tool, prompt, URI or task; empty where nothing is named.
-        run: Run of the caller; a kill may name it.
-        principal: Principal of the caller; likewise.
-        person: Person that the call is made for; likewise. Empty where for nobody.
-        identity: Principal that the server sees the call come from; empty where it is
-            shown no token of ours.
-        chain: Agents above, root first; the call needs to be allowed to each.
-        arguments: The arguments as they came, a JSON object; empty without any. They
-            are the act that is judged, and never a reason for it.
+        target: Kind of thing that the method acts on.
+        name: Tool, prompt, URI or task; empty for an unnamed target.
+        run: Run of the caller; a revocation may name it.
+        principal: Principal of the caller; a revocation may name it.
+        person: Person that the call is made for; empty for none. A revocation may name
+            it.
+        identity: Principal that the upstream server sees; empty where we present no
+            token.
+        chain: Parent agents, root first; the call must be allowed to each.
+        arguments: Arguments as received, a JSON object; empty without any. They are the
+            action that is decided on, never a reason for it.
     """
 
     agent: AgentId
@@ -138,18 +139,17 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided, and what determined it.
+    """Decision and the rules that determined it.
 
     Attributes:
-        effect: What the policy says.
-        passes: The call goes on: it is allowed, or the mode holds nothing back. A kill
-            holds in every mode.
+        effect: Effect by the policy.
+        passes: The call proceeds: it is allowed, or the mode blocks nothing. A
+            revocation blocks in every mode.
         mode: Mode of the agent.
-        reason: Why.
         determining: Ids of the rules that decided, e.g. `agents.invoices.allow[2]`.
         policy: Digest of the policy in force, hex, empty where there is none.
-        durability: When the record of it has to be on disk.
-        layer: What decided.
+        durability: Deadline for its record to be on disk.
+        layer: Deciding layer.
     """
 
     effect: Effect
@@ -162,5 +162,5 @@ class Decision:
     layer: Layer = Layer.TABLE
 
     def lasting(self, durability: Durability) -> "Decision":
-        """The same, on disk when that class says."""
+        """Return a copy with another durability class."""
         return replace(self, durability=durability)

@@ -1,4 +1,4 @@
-"""The decision point's own section of the configuration: who may ask it, and where."""
+"""Configuration of the policy decision point: listeners and permitted callers."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EnforcementPoint:
-    """Whoever may ask what others may do; nobody else may.
+    """Policy enforcement point that may query decisions about other callers.
 
     Attributes:
-        rule: By what it is known.
-        servers: Upstream servers that it may ask about, empty for all. Where it is one,
-            what it asks about needs no server named.
+        rule: Rule that authenticates it.
+        servers: Upstream servers it may query, empty for all. With exactly one, its
+            requests need not name the server.
     """
 
     rule: "IssuerCaller | UnixCaller"
@@ -23,16 +23,16 @@ class EnforcementPoint:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPoint:
-    """The section `decisions`.
+    """Section `decisions`: the policy decision point.
 
     Attributes:
         url: Identifier of the decision point (AuthZEN 9.1.1), empty for the address of
             its first listener.
-        listen: Where AuthZEN is spoken, in file order.
-        ext_authz: Where Envoy's external authorisation is, over gRPC; none where empty.
-        state: Its own folder: the spool. Empty for `decisions` in the store.
-        audience: The one `aud` of tokens of those who ask; empty for each issuer's.
-        callers: Who may ask.
+        listen: AuthZEN listeners, in file order.
+        ext_authz: Envoy ext_authz listeners (gRPC), may be empty.
+        state: Its own folder for the spool. Empty for `decisions` in the store.
+        audience: Required `aud` of callers' tokens; empty for each issuer's.
+        callers: Permitted enforcement points.
     """
 
     url: str

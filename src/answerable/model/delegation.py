@@ -1,4 +1,4 @@
-"""Delegations: who acts for whom, on record; tokens only show what stands here."""
+"""Delegation records of the token service; tokens only refer to them."""
 
 from dataclasses import dataclass
 
@@ -8,31 +8,30 @@ from answerable.model.ids import AgentId
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """One link of a chain: an agent that was let act, under a rule, until a time.
+    """Delegation: one link of a chain that lets an agent act under a rule until a time.
 
-    Authorisation reads this record by its id, never the claims of a token.
+    Authorization reads this record by its id, never a token's claims.
 
     Attributes:
         id: `dlg`, 32 hex digits; the run of everything done under it.
-        parent: Delegation that this one is a part of, empty at the root.
-        root: Id of the first one of the chain; its own where it is that.
+        parent: Parent delegation, empty at the root.
+        root: Id of the first delegation of the chain; its own id at the root.
         depth: 1 at the root.
-        sub: Subject of its tokens: `person:...` where it acts for somebody, else the
+        sub: Subject of its tokens: `person:...` where it acts for a person, else the
             agent.
-        agent: Who acts.
-        actors: Agents of the chain, newest first, `agent` among them where `sub` is
-            somebody else.
-        owner: Who answers for the agent, `person:...`.
+        agent: Acting agent.
+        actors: Agents of the chain, newest first; includes `agent` where `sub` differs.
+        owner: Owner of the agent, `person:...`.
         rule: Id of the rule.
-        rule_digest: Of the rule as it stood.
+        rule_digest: Digest of the rule at that time.
         run: Name of the attested start, e.g. `run:...` or a process.
-        audiences: Audiences that tokens may be asked for under it.
-        scopes: Scope tokens likewise, pairs (audience, scope).
-        cnf: Key that its holder has to show.
+        audiences: Audiences for which tokens may be requested.
+        scopes: Requestable scope tokens, pairs (audience, scope).
+        cnf: Key that its holder must prove.
         issued: NumericDate.
-        expires: NumericDate after which nothing is given under it.
-        bindings: What the rule asks a token to be bound to, pairs (audience, bind).
-        ttls: Longest life of a token, pairs (audience, seconds).
+        expires: NumericDate after which no token is issued under it.
+        bindings: Required token bindings, pairs (audience, bind).
+        ttls: Maximum token lifetimes, pairs (audience, seconds).
     """
 
     id: str
@@ -57,17 +56,17 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A part of a delegation that its holder hands to one sub-agent, good once.
+    """Single-use ticket for a part of a delegation, handed to one sub-agent.
 
     Attributes:
-        sha256: Digest of the secret, hex: the secret itself is nowhere kept.
-        parent: Delegation it is a part of.
-        agent: Who may use it.
-        jkt: RFC 7638 thumbprint of the key that the sub-agent has to show.
+        sha256: Digest of the secret, hex; the secret itself is never stored.
+        parent: Parent delegation.
+        agent: Agent that may use it.
+        jkt: RFC 7638 thumbprint of the key that the sub-agent must prove.
         audiences: Part of the parent's.
         scopes: Part of the parent's, pairs (audience, scope).
-        ttl: Longest life of what is made of it, seconds.
-        expires: NumericDate after which it is worth nothing.
+        ttl: Maximum lifetime of the resulting delegation, seconds.
+        expires: NumericDate of its expiry.
     """
 
     sha256: str

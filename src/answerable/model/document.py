@@ -1,4 +1,4 @@
-"""The documents users script against: shapes only. See docs/cli.md.
+"""Documents of the command line and the web API: shapes only. See docs/cli.md.
 
 Names here are fixed: fields may be added, never renamed. Every document is
 `{"schema": "answerable/<kind>/v1", "items": [...], "coverage": {...}}`.
@@ -14,7 +14,7 @@ from answerable.model.document_unknown import LookedItem, UnknownItem
 
 
 class SourceItem(TypedDict):
-    """One source in a coverage record; `at` is RFC 3339 UTC, `age_s` seconds."""
+    """Source in a coverage record; `at` is RFC 3339 UTC, `age_s` seconds."""
 
     source: str
     at: str
@@ -23,13 +23,13 @@ class SourceItem(TypedDict):
 
 
 class ShownItem(TypedDict):
-    """Part of a list that an answer shows, when it is cut.
+    """Truncation of a list in an answer.
 
     Attributes:
-        rows: How many rows are shown.
-        what: What the rows come from, in the plural: `identities`.
-        done: How many of these were gone through, the last one perhaps in part.
-        of: How many there are.
+        rows: Number of rows shown.
+        what: Subjects of the rows, in the plural: `identities`.
+        done: Number of processed subjects, the last one perhaps in part.
+        of: Number of all subjects.
     """
 
     rows: int
@@ -39,7 +39,7 @@ class ShownItem(TypedDict):
 
 
 class Coverage(TypedDict):
-    """What the answer rests on, and what could have changed it."""
+    """Coverage record: data behind an answer, and missing data that could change it."""
 
     partial: bool
     sources: list[SourceItem]
@@ -52,7 +52,7 @@ class Coverage(TypedDict):
 
 
 class OwnerItem(TypedDict):
-    """An owner as the lists show it."""
+    """Owner in a list."""
 
     state: str
     person: str | None
@@ -66,7 +66,7 @@ ToolCredentialItem = TypedDict(
 
 
 class AgentToolItem(TypedDict):
-    """A tool inside an agent; `credential` is the one that tells most."""
+    """Tool of an agent; `credential` is the most informative one."""
 
     id: str
     server: str
@@ -116,7 +116,7 @@ class ToolItem(TypedDict):
 
 
 class AssignedItem(TypedDict):
-    """A person who may become a role; `via` is the permission set, and the group."""
+    """Person who may assume a role; `via` is the permission set and the group."""
 
     person: str
     via: str
@@ -141,7 +141,7 @@ class IdentityItem(TypedDict):
 
 
 class PlaceItem(TypedDict):
-    """One place a credential lies."""
+    """Place of a credential."""
 
     place: str
     name: str
@@ -184,7 +184,7 @@ class PersonItem(TypedDict):
 
 
 class SnapshotItem(TypedDict):
-    """One snapshot: what `STORE@NAME` names. `digest` is of its object in the log."""
+    """Snapshot, as in `STORE@NAME`; `digest` is of its object in the log."""
 
     name: str
     at: str
@@ -192,7 +192,7 @@ class SnapshotItem(TypedDict):
 
 
 class ConditionItem(TypedDict):
-    """An open condition, who writes its key, and who can satisfy it.
+    """Open condition, the author of its key and the identities that can satisfy it.
 
     `set_by` lists identities that may set the tag it asks for, at most ten.
     """
@@ -207,13 +207,13 @@ class ConditionItem(TypedDict):
 
 
 class AlternativeItem(TypedDict):
-    """Conditions that must all hold; a list of these is a list of alternatives."""
+    """Conjunction of conditions; a list of these is a list of alternatives."""
 
     all_of: list[ConditionItem]
 
 
 class DeterminingItem(TypedDict):
-    """A statement that decided; `text` is what it says, where `can` shows it."""
+    """Determining statement; `text` is its content, shown by `can`."""
 
     layer: str
     policy: str
@@ -235,7 +235,7 @@ PathItem = TypedDict(
 
 
 class LayerItem(TypedDict):
-    """One kind of policy, and its part in an answer.
+    """Policy layer and its part in an answer.
 
     `state` is `decided`, `passed`, `none`, `not-collected`, `not-stated` or
     `does-not-apply`.
@@ -246,10 +246,9 @@ class LayerItem(TypedDict):
 
 
 class PartItem(TypedDict):
-    """A part of a resource pattern that is allowed.
+    """Allowed part of a resource pattern.
 
-    It speaks of every resource that matches both `resource` and the pattern that was
-    asked about.
+    It covers every resource that matches both `resource` and the queried pattern.
     """
 
     resource: str
@@ -352,17 +351,17 @@ class ScanItem(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An answer, before a door gives it a form.
+    """Answer document, before it is rendered.
 
     Attributes:
         kind: The word in `answerable/<kind>/v1`.
         items: Items of that kind's shape.
-        coverage: What the answer rests on.
+        coverage: Coverage record of the answer.
         failed: True when an expectation or a verification did not hold (exit 1).
         undecided: Why an expectation neither held nor failed (exit 3), else empty.
         next: A command worth trying next, may be empty.
-        searched: Where there is no item: in what none was found, may be empty.
-        total: How many items the whole answer has, where these are a part; else -1.
+        searched: For an empty answer, the searched scope; may be empty.
+        total: Number of items of the complete answer, where these are a part; else -1.
     """
 
     kind: str

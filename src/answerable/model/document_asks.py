@@ -1,13 +1,13 @@
-"""The documents about asks and amendments: shapes only. See docs/cli.md."""
+"""Documents about approval requests and policy exceptions. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class AskItem(TypedDict):
-    """`answerable asks`: one act that was held back, and what its owner said.
+    """`answerable asks`: one blocked action and its owner's answer.
 
-    `state` is `open`, `allowed`, `refused` or `expired`. `amendment` is the id of what
-    allows it, `by` who signed the answer, `until` when that ends (null for never).
+    `state` is `open`, `allowed`, `refused` or `expired`. `amendment` is the id of the
+    exception that allows it, `by` the signer, `until` its end (null for never).
     """
 
     id: str
@@ -29,10 +29,10 @@ class AskItem(TypedDict):
 
 
 class AmendmentItem(TypedDict):
-    """`answerable asks amendments`: one amendment, standing or not.
+    """`answerable asks amendments`: one policy exception, in force or not.
 
     `state` is `standing`, `open` for a break-glass that waits for its second person,
-    or why it does not stand. `arguments` is null where any will do.
+    or the reason why it is not in force. `arguments` is null for any arguments.
     """
 
     id: str

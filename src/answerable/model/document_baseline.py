@@ -1,10 +1,10 @@
-"""The documents about baselines: shapes only. See docs/cli.md."""
+"""Documents about baselines. See docs/cli.md."""
 
 from typing import NotRequired, TypedDict
 
 
 class BaselineLayerItem(TypedDict):
-    """One layer of a baseline: how much of what comes next it has not seen yet."""
+    """Layer of a baseline, with the estimated share of future calls that are new."""
 
     layer: str
     samples: int
@@ -14,7 +14,7 @@ class BaselineLayerItem(TypedDict):
 
 
 class EntryItem(TypedDict):
-    """One entry of a baseline, with how often it was seen and its last example."""
+    """Entry of a baseline, with its counts and its last example."""
 
     layer: str
     tool: str
@@ -33,9 +33,9 @@ class EntryItem(TypedDict):
 class BaselineItem(TypedDict):
     """`answerable baseline learn`, `show` and `sign`: one profile.
 
-    `state` is `draft`, `standing`, or `replaced`. `not_ready` says why it could not
-    leave shadow yet. `entries` is empty but in `show`. In a list, `lapsed` says why
-    what its owner signed last for the subject does not stand.
+    `state` is `draft`, `standing`, or `replaced`. `not_ready` is the reason why it
+    cannot leave shadow yet. `entries` is filled by `show` alone. In a list, `lapsed` is
+    the reason why the owner's last signed profile is not in force.
     """
 
     digest: str
@@ -74,7 +74,7 @@ class BaselineChangeItem(TypedDict):
 
 
 class ReplayedCallItem(TypedDict):
-    """A call that a baseline would have held back, or asked about."""
+    """Call that a baseline would have blocked or sent for approval."""
 
     decision: str
     at: str
@@ -85,10 +85,10 @@ class ReplayedCallItem(TypedDict):
 
 
 class BaselineReplayItem(TypedDict):
-    """`answerable baseline replay`: what a profile makes of recorded calls.
+    """`answerable baseline replay`: effect of a profile on recorded calls.
 
-    `differing` counts calls of which shadow, with this very profile, had said
-    something else; there are none.
+    `differing` counts calls with another shadow result under the same profile; it is
+    always zero.
     """
 
     digest: str
@@ -105,7 +105,7 @@ class BaselineReplayItem(TypedDict):
 
 
 class BaselineCheckItem(TypedDict):
-    """`answerable baseline check`: an event that departs from what was learned."""
+    """`answerable baseline check`: an event that departs from the profile."""
 
     event: str
     at: str

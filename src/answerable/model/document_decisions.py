@@ -1,12 +1,12 @@
-"""The documents about decisions: shapes only. See docs/cli.md."""
+"""Documents about decisions. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class DeterminingRuleItem(TypedDict):
-    """What decided: a rule, a subject or an amendment, with its text where it is there.
+    """Determining rule, revoked subject or policy exception, with its text.
 
-    `text` is as it stands in the file now, or what persons signed; `place` is
+    `text` is the current text of the file, or the signed statement; `place` is
     `FILE:LINE`.
     """
 
@@ -17,11 +17,10 @@ class DeterminingRuleItem(TypedDict):
 
 
 class WantedItem(TypedDict):
-    """The smallest amendment that would allow a call like this.
+    """Smallest policy exception that would allow a call like this.
 
-    `by` is who may sign it: `owner`, or `two persons` for break-glass, and `sign` the
-    command for that. `arguments` is the SHA-256 of the arguments as they came, null
-    for a call without any.
+    `by` is the required signer: `owner`, or `two persons` for break-glass; `sign` is
+    the command. `arguments` is the SHA-256 of the arguments as received, null for none.
     """
 
     agent: str
@@ -34,10 +33,10 @@ class WantedItem(TypedDict):
 
 
 class FindingItem(TypedDict):
-    """One thing of a call that the agent's baseline does not hold, and what would.
+    """Deviation of a call from the agent's baseline, with the expected values.
 
-    `origin` says where the value came from; `example` is the decision of the nearest
-    normal call.
+    `origin` is the origin of the value; `example` is the decision of the nearest normal
+    call.
     """
 
     layer: str
@@ -53,9 +52,9 @@ class FindingItem(TypedDict):
 
 
 class ExplainedItem(TypedDict):
-    """One value of a call, and what explains it best.
+    """Value of a call with its best explanation.
 
-    `evidence` is the id of what was signed, or of the call that it came back from.
+    `evidence` is the id of the signed request, or of the call that returned the value.
     """
 
     path: str
@@ -65,7 +64,7 @@ class ExplainedItem(TypedDict):
 
 
 class DecisionItem(TypedDict):
-    """`answerable decision`: one decision, whole; times are RFC 3339, UTC."""
+    """`answerable decision`: one complete decision; times are RFC 3339, UTC."""
 
     id: str
     at: str

@@ -1,4 +1,4 @@
-"""The documents about evidence, places and checks: shapes only. See docs/cli.md."""
+"""Documents about evidence, probes and checks. See docs/cli.md."""
 
 from typing import TypedDict
 
@@ -13,7 +13,7 @@ class CheckItem(TypedDict):
 
 
 class CheckpointItem(TypedDict):
-    """`answerable evidence checkpoint`; `note` is what to export, byte for byte."""
+    """`answerable evidence checkpoint`; `note` is the text to export, byte for byte."""
 
     origin: str
     size: int
@@ -23,7 +23,7 @@ class CheckpointItem(TypedDict):
 
 
 class ProveItem(TypedDict):
-    """`answerable evidence prove`: a record and the two steps that lead to the log."""
+    """`answerable evidence prove`: a record and its two inclusion proofs."""
 
     event_id: str
     event: str

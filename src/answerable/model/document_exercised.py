@@ -1,12 +1,12 @@
-"""The document of what is granted, reachable, used and blocked: shapes only."""
+"""Documents about granted, reachable, used and blocked permissions."""
 
 from typing import TypedDict
 
 
 class ExercisedItem(TypedDict):
-    """A pattern of actions as policies write it, and whether it is made use of.
+    """Usage of an action pattern as written in policies.
 
-    `used` and `blocked` are null where the trail does not tell.
+    `used` and `blocked` are null where the trail has no data.
     """
 
     subject: str
@@ -23,9 +23,9 @@ class ExercisedItem(TypedDict):
 
 
 class UsedItem(TypedDict):
-    """`answerable reach --used`: an action, and whether it is made use of.
+    """`answerable reach --used`: usage of one action.
 
-    `used` and `blocked` are null where the trail does not tell.
+    `used` and `blocked` are null where the trail has no data.
     """
 
     subject: str

@@ -1,14 +1,14 @@
-"""The document of `answerable kill` and `answerable revive`. See docs/cli.md."""
+"""Document of `answerable kill` and `answerable revive`. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class KillEffectItem(TypedDict):
-    """One thing that a kill ends, or that lives on after it.
+    """Effect of a revocation on one thing that it ends or leaves running.
 
-    `state` is `dead`, `waiting` (where no server runs that would read it), `refused`,
-    `lives`, `revived` or `not-known`; `until` is RFC 3339 UTC, null where no end is
-    known or none is to come; `count` is null where nothing is counted.
+    `state` is `dead`, `waiting` (no server is running to apply it), `refused`,
+    `lives`, `revived` or `not-known`; `until` is RFC 3339 UTC, null without a
+    known end; `count` is null where nothing is counted.
     """
 
     act: str

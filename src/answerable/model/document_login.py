@@ -1,10 +1,10 @@
-"""The document of `answerable login`. See docs/cli.md."""
+"""Document of `answerable login`. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class LoginItem(TypedDict):
-    """Who is signed in; `expires_at` is RFC 3339 UTC. The token is no part of it."""
+    """Current sign-in; `expires_at` is RFC 3339 UTC. It does not contain the token."""
 
     person: str
     issuer: str

@@ -1,4 +1,4 @@
-"""What a coverage record says of gateways, and of what passed them. See docs/cli.md."""
+"""Mediation in a coverage record: gateways and mediated events. See docs/cli.md."""
 
 from typing import TypedDict
 
@@ -15,24 +15,24 @@ UntoldItem = TypedDict(
 
 
 class MediationItem(TypedDict):
-    """How many events of platforms were judged, and against what.
+    """Counts of platform events by mediation, and the gateway records behind them.
 
     Attributes:
-        events: Of platforms that fit the question.
-        mediated: A call was open that could have led to them.
-        unmediated: None was.
-        untold: How many it cannot be told of, by reason.
+        events: Platform events that match the query.
+        mediated: Events during an open call that could have caused them.
+        unmediated: Events without such a call.
+        untold: Events without a result, by reason.
         agents: Agents that call through a gateway.
-        calls: Calls that gateways let go on, in the span asked for.
+        calls: Calls that gateways forwarded, in the queried time span.
         calls_with_identity: Of those, calls of tools that carry an identity of a
             platform.
-        calls_without_event: Of those, calls to which the platforms logged nothing. Not
-            judged. Null where the question leaves events out.
+        calls_without_event: Of those, calls without a platform event. Null where the
+            query excludes events.
         first: First gateway record, RFC 3339; null without any.
         last: Last gateway record.
-        gaps: How often a recorder's numbers show that records are missing.
+        gaps: Gaps in recorders' sequence numbers.
         clocks_s: Seconds by which clocks may differ.
-        unended_s: Seconds for which a call may be open whose end is not known.
+        unended_s: Assumed maximum duration of a call without a recorded end, seconds.
     """
 
     events: int

@@ -1,13 +1,13 @@
-"""The documents about owners and their keys: shapes only. See docs/cli.md."""
+"""Documents about owners and owner keys. See docs/cli.md."""
 
 from typing import NotRequired, TypedDict
 
 
 class EvidenceItem(TypedDict):
-    """One piece of ownership evidence with the weight it carries now.
+    """Piece of ownership evidence with its current weight.
 
-    Of an attestation: the owner key, when it ends, why it does not count (empty where
-    it does), and the subject it was said of, where it flowed from another.
+    Of an attestation: the owner key, its end, the reason why it is invalid (empty for a
+    valid one), and the original subject where it was propagated.
     """
 
     kind: str
@@ -24,7 +24,7 @@ class EvidenceItem(TypedDict):
 
 
 class CandidateItem(TypedDict):
-    """A person with the evidence for them."""
+    """Candidate owner with the evidence."""
 
     person: str
     score: float
@@ -45,7 +45,7 @@ class WhoOwnsItem(TypedDict):
 class OwnerKeyItem(TypedDict):
     """`answerable owner-keys`: one key each; times are RFC 3339, UTC.
 
-    `state` is what a signature would be worth now: `valid`, `not-yet`, `expired` or
+    `state` is the state of a signature made now: `valid`, `not-yet`, `expired` or
     `revoked`.
     """
 
@@ -62,7 +62,7 @@ class OwnerKeyItem(TypedDict):
 
 
 class NewOwnerKeyItem(TypedDict):
-    """`answerable owner-keys new`: the key, and where its two halves lie."""
+    """`answerable owner-keys new`: the key and the places of its two halves."""
 
     id: str
     person: str

@@ -1,17 +1,17 @@
-"""The documents about pinned definitions: shapes only. See docs/cli.md."""
+"""Documents about pinned definitions. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class AlikeItem(TypedDict):
-    """Another item that is named like one: `same`, `confusable` or `near`."""
+    """Item with a similar name: `same`, `confusable` or `near`."""
 
     id: str
     how: str
 
 
 class DifferenceItem(TypedDict):
-    """One field of a definition, in canonical JSON; None where it has none."""
+    """Changed field of a definition, in canonical JSON; None where it is absent."""
 
     field: str
     pinned: str | None
@@ -19,9 +19,9 @@ class DifferenceItem(TypedDict):
 
 
 class PinnedItem(TypedDict):
-    """What an item is held to: since when, and on whose word.
+    """Pin of an item: its time and approver.
 
-    `proven` says whether the log holds that word; None where nobody's is needed.
+    `proven` says whether the log contains that approval; None where none is needed.
     """
 
     sha256: str
@@ -53,7 +53,7 @@ class ToolsDiffItem(TypedDict):
 
 
 class ToolsApproveItem(TypedDict):
-    """`answerable tools approve`: what a person approved, and what they signed."""
+    """`answerable tools approve`: an approved item and the signed statement."""
 
     id: str
     server: str

@@ -1,17 +1,17 @@
-"""What a coverage record says of the days of a trail. See docs/cli.md."""
+"""Logged days of a trail in a coverage record. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class SpanItem(TypedDict):
-    """Days from one to another, both included (RFC 3339 dates, UTC)."""
+    """Inclusive range of days (RFC 3339 dates, UTC)."""
 
     first: str
     last: str
 
 
 class RegionDaysItem(TypedDict):
-    """Days of one region between its first event and its last."""
+    """Logged days of a region, from its first to its last event."""
 
     region: str
     first: str
@@ -21,9 +21,10 @@ class RegionDaysItem(TypedDict):
 
 
 class RecordedItem(TypedDict):
-    """Days of one account's trail between its first event and its last.
+    """Logged days of an account's trail, from its first to its last event.
 
-    `days` have events; on `days_without`, which `gaps` list, there is none.
+    `days` counts days with events; `days_without` counts days without, listed in
+    `gaps`.
     """
 
     account: str

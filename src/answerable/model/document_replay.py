@@ -1,10 +1,10 @@
-"""The document of `answerable gateway try`. See docs/cli.md."""
+"""Document of `answerable gateway try`. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class TurnedItem(TypedDict):
-    """Calls that another policy decides otherwise, and alike."""
+    """Group of recent calls with the same changed decision under another policy."""
 
     agent: str
     server: str
@@ -19,7 +19,7 @@ class TurnedItem(TypedDict):
 
 
 class ReplayItem(TypedDict):
-    """What a policy would have decided on the calls that were decided lately."""
+    """Decisions of another policy on recent calls, against the policy in force."""
 
     policy: str
     calls: int

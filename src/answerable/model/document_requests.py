@@ -1,13 +1,13 @@
-"""The document about requests: shapes only. See docs/cli.md."""
+"""Document about persons' requests. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class RequestItem(TypedDict):
-    """`answerable requests`: what a person asked an agent for.
+    """`answerable requests`: a person's request to an agent.
 
-    `state` is `standing`, `ended`, or why it does not count; of such a one nothing is
-    shown that nobody vouches for. Of the words, size and digest alone are kept.
+    `state` is `standing`, `ended`, or the reason why it is invalid; unverified content
+    of an invalid request is not shown. Of the text, only size and digest are kept.
     """
 
     id: str

@@ -1,10 +1,10 @@
-"""The documents about trust rules: shapes only. See docs/cli.md."""
+"""Documents about trust rules. See docs/cli.md."""
 
 from typing import TypedDict
 
 
 class RuleGrantItem(TypedDict):
-    """One audience that a rule opens; `ttl` is seconds."""
+    """Audience granted by a rule; `ttl` is seconds."""
 
     audience: str
     scopes: list[str]
@@ -14,7 +14,7 @@ class RuleGrantItem(TypedDict):
 
 
 class RuleFaultItem(TypedDict):
-    """One thing that is wrong with a rule."""
+    """Fault of a rule."""
 
     at: str
     line: int
@@ -23,7 +23,7 @@ class RuleFaultItem(TypedDict):
 
 
 class RuleItem(TypedDict):
-    """`answerable sts rules`: one rule each, with all that is wrong with it."""
+    """`answerable sts rules`: one rule each, with all of its faults."""
 
     rule: str
     subject: str
@@ -39,9 +39,9 @@ class RuleItem(TypedDict):
 
 
 class RuleFitItem(TypedDict):
-    """`answerable sts test`: whether claims fit a rule, else what failed first.
+    """`answerable sts test`: whether claims match a rule, else the first failed check.
 
-    `how` is `missing`, `kind` or `other`, and empty where the rule fits.
+    `how` is `missing`, `kind` or `other`, and empty where the rule matches.
     """
 
     rule: str

@@ -1,10 +1,10 @@
-"""Documents of lineage rows: `trace`, `trace-by`, `trace-score`, `trace-unmediated`."""
+"""Documents of chain rows: `trace`, `trace-by`, `trace-score`, `trace-unmediated`."""
 
 from typing import NotRequired, TypedDict
 
 
 class HopItem(TypedDict):
-    """One hop of a lineage row."""
+    """Hop of a chain row."""
 
     value: str
     status: str
@@ -12,7 +12,7 @@ class HopItem(TypedDict):
 
 
 class HopsItem(TypedDict):
-    """The six columns, always in this order."""
+    """The six hop columns, always in this order."""
 
     person: HopItem
     agent: HopItem
@@ -25,7 +25,7 @@ class HopsItem(TypedDict):
 class TraceItem(TypedDict):
     """`answerable trace`.
 
-    `identity_owner` is who owns the acting identity; an assumed role's owner is not
+    `identity_owner` is the owner of the acting identity; an assumed role's owner is not
     the person of the call.
     """
 
@@ -48,10 +48,10 @@ class TraceItem(TypedDict):
 
 
 class ScoreItem(TypedDict):
-    """`answerable trace --score`: how often a hop is known how, in one source's events.
+    """`answerable trace --score`: counts of one hop by status, for one source's events.
 
-    `can` says when the source itself tells of the hop, `no` where it never does;
-    `supplied_by` what would supply what is missing.
+    `can` says when the source itself identifies the hop, `no` for never; `supplied_by`
+    is the source of the missing data.
     """
 
     source: str
@@ -66,7 +66,7 @@ class ScoreItem(TypedDict):
 
 
 class CountItem(TypedDict):
-    """`answerable trace --by`: the fields asked for, and how many events have them.
+    """`answerable trace --by`: the requested fields and the number of events.
 
     A field is null where it is missing; `day` is a date, UTC.
     """

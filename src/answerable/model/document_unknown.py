@@ -1,12 +1,12 @@
-"""The documents' word on answers that are not known: shapes only."""
+"""Not-known parts of documents: subjects and kinds without collected permissions."""
 
 from typing import TypedDict
 
 
 class UnknownItem(TypedDict):
-    """A subject whose permissions were not collected.
+    """Subject without collected permissions.
 
-    `source` is the source of `scan` that would tell, empty where none is known.
+    `source` is the `scan` source that would supply them, empty where none is known.
     """
 
     id: str
@@ -15,7 +15,7 @@ class UnknownItem(TypedDict):
 
 
 class NotEvaluatedItem(TypedDict):
-    """Identities of one kind whose permissions were not collected."""
+    """Identities of one kind without collected permissions."""
 
     kind: str
     count: int
@@ -23,7 +23,7 @@ class NotEvaluatedItem(TypedDict):
 
 
 class LookedItem(TypedDict):
-    """Over which identities, accounts and platforms `who-can` looked."""
+    """Search scope of `who-can`: identities, accounts and platforms."""
 
     identities: int
     accounts: list[str]

@@ -1,13 +1,13 @@
-"""The documents that `/api/v1` alone gives: shapes only. See docs/api.md."""
+"""Documents of `/api/v1` alone. See docs/api.md."""
 
 from typing import TypedDict
 
 
 class DraftItem(TypedDict):
-    """A statement that waits for its signature.
+    """Statement to be signed.
 
-    `payload` is what is signed, in base64: a DSSE payload of the type `type`, with the
-    owner key `key`.
+    `payload` is the DSSE payload of type `type` in base64, to be signed with the owner
+    key `key`.
     """
 
     key: str
@@ -16,13 +16,13 @@ class DraftItem(TypedDict):
 
 
 class DoneItem(TypedDict):
-    """What was done, in a sentence."""
+    """Result of an action, in one sentence."""
 
     said: str
 
 
 class KillItem(TypedDict):
-    """Killed subject; by whom, since when and why, null where that is not known."""
+    """Revoked subject, with its operator, time and reason; null where not known."""
 
     subject: str
     by: str | None
@@ -31,7 +31,7 @@ class KillItem(TypedDict):
 
 
 class VerificationItem(TypedDict):
-    """One check of the last whole verification; `of` is the size of the log then."""
+    """Check of the last complete verification; `of` is the log size at that time."""
 
     check: str
     ok: bool

@@ -1,4 +1,4 @@
-"""Items of the documents about policies as they would be, and about a whole estate."""
+"""Documents about hypothetical policies, minimal cuts and exposure."""
 
 from typing import NotRequired, TypedDict
 
@@ -10,9 +10,9 @@ class WhatIfItem(TypedDict):
     """`answerable what-if`: one change.
 
     `change` is `appears`, `stronger`, `weaker`, `falls-away` or `not-known`. `kind` is
-    `identity` where the subject can become `resource`, else `permission`. `before` and
-    `after` are verdicts over every path; `covers_before` and `covers_after` say how much
-    of the pattern they speak of. `path` is the path that falls away or appears.
+    `identity` where the subject can assume `resource`, else `permission`. `before` and
+    `after` are verdicts over every path; `covers_before` and `covers_after` say how
+    much of the pattern they speak of. `path` is the path that falls away or appears.
     """
 
     change: str
@@ -33,7 +33,7 @@ class WhatIfItem(TypedDict):
 
 
 class CutStatementItem(TypedDict):
-    """A statement of a cut; `id` is what `--without` takes."""
+    """Statement of a cut; `--without` takes its `id`."""
 
     id: str
     policy: str
@@ -42,7 +42,7 @@ class CutStatementItem(TypedDict):
 
 
 class UseItem(TypedDict):
-    """Calls that the trail holds and that would be refused after a cut."""
+    """Logged calls that would be denied after a cut."""
 
     identity: str
     action: str
@@ -51,9 +51,9 @@ class UseItem(TypedDict):
 
 
 class BreaksItem(TypedDict):
-    """Calls that a cut breaks; None when no trail tells.
+    """Calls that a cut breaks; None without trail data.
 
-    `since` is the beginning of the covered window.
+    `since` is the start of the covered window.
     """
 
     used: list[UseItem] | None
@@ -61,7 +61,7 @@ class BreaksItem(TypedDict):
 
 
 class CutItem(TypedDict):
-    """`answerable what-if --cuts`: one of the smallest sets of statements.
+    """`answerable what-if --cuts`: one minimal set of statements to remove.
 
     `verdict` is the subject's afterwards: `never`, with `assuming`.
     """
@@ -78,11 +78,11 @@ class CutItem(TypedDict):
 
 
 class ExposureItem(TypedDict):
-    """`answerable reach --all`: one identity that others should know about.
+    """`answerable reach --all`: one exposed identity.
 
-    `admin`, `public` and `external` are verdicts: whether it can come to be an
-    administrator, and whether its own trust lets in anyone at all, or an outsider that
-    it names. `becomes` counts identities it can come to act as.
+    `admin`, `public` and `external` are verdicts: it can become an administrator, its
+    trust admits anyone, or its trust admits a named outsider. `becomes` counts
+    identities that it can assume.
     """
 
     subject: str

@@ -1,22 +1,22 @@
-"""Every error a caller can act on.
+"""Error types that a caller can act on.
 
     AnswerableError
-    ├── UsageError             the question cannot be asked that way        exit 2
-    │   ├── IdError            a text is not an id of the kind asked for
-    │   └── AmbiguousError     a name fits several things; they are listed
-    ├── ParseError             foreign bytes do not say what they should
-    ├── PartialError           a source could not be read whole             exit 3
-    ├── VerificationError      evidence does not hold                       exit 1
+    ├── UsageError             the arguments or the query are invalid       exit 2
+    │   ├── IdError            a text is not an id of the expected kind
+    │   └── AmbiguousError     a name matches several things; they are listed
+    ├── ParseError             input bytes do not have the expected form
+    ├── PartialError           a source could not be read completely        exit 3
+    ├── VerificationError      evidence is not valid                        exit 1
     └── EnvironmentRefused     disk, permission, newer store, network       exit 5
-        └── SessionExpired     the caller's own session at a platform is over
+        └── SessionExpired     the caller's own platform session expired
 
-A message says what, got and expected; `hint` says the next step. Neither ever holds a
-secret: show a fingerprint or a four-character hint instead.
+A message says what happened, got and expected; `hint` says the next step. Neither ever
+contains a secret: show a fingerprint or a four-character hint instead.
 """
 
 
 class AnswerableError(Exception):
-    """Root of all errors raised on purpose.
+    """Base class of all errors raised on purpose.
 
     Args:
         message: One line: what went wrong (got ..., expected ...).
@@ -30,15 +30,15 @@ class AnswerableError(Exception):
 
 
 class UsageError(AnswerableError):
-    """The question cannot be asked that way."""
+    """Invalid arguments or query."""
 
 
 class IdError(UsageError):
-    """A text is not an id of the kind asked for."""
+    """Text that is not an id of the expected kind."""
 
 
 class AmbiguousError(UsageError):
-    """A name fits several things; `candidates` lists their ids."""
+    """Name that matches several things; `candidates` lists their ids."""
 
     def __init__(self, message: str, candidates: tuple[str, ...]) -> None:
         super().__init__(message, "use one of: " + ", ".join(candidates))
@@ -46,10 +46,10 @@ class AmbiguousError(UsageError):
 
 
 class ParseError(AnswerableError):
-    """Foreign bytes do not say what they should.
+    """Input bytes that do not have the expected form.
 
     Args:
-        message: What was expected and what stood there, without any value.
+        message: Expected and found form, without any value.
         place: File or API call, as the user would name it.
         offset: Byte or character offset, -1 when unknown.
         field: Path of the field inside the document, empty when unknown.
@@ -68,16 +68,16 @@ class ParseError(AnswerableError):
 
 
 class PartialError(AnswerableError):
-    """A source could not be read whole; what was read is kept."""
+    """Incomplete read of a source; the read part is kept."""
 
 
 class VerificationError(AnswerableError):
-    """Evidence does not hold; the message names the first record that does not."""
+    """Invalid evidence; the message names the first invalid record."""
 
 
 class EnvironmentRefused(AnswerableError):  # noqa: N818 - reads as the refusal it is
-    """The machine said no: disk full, no permission, newer store, no network."""
+    """Failure of the environment: disk full, no permission, newer store, no network."""
 
 
 class SessionExpired(EnvironmentRefused):
-    """The caller's own session at a platform is over; what was collected is kept."""
+    """Expired platform session of the caller; the collected part is kept."""

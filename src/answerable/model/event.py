@@ -1,4 +1,4 @@
-"""Audit events: the fact as the source logged it. This is what is sealed."""
+"""Audit events as logged by their source, the unit of sealing."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ EVENT_SCHEMA = 1
 
 
 class Outcome(StrEnum):
-    """How the call ended, as the source says."""
+    """Outcome of a call, as logged by the source."""
 
     SUCCESS = "success"
     DENIED = "denied"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One record of one source, parsed.
+    """Parsed audit record of one source.
 
     Fields are only ever appended, with a default that means "not said"; the canonical
     encoding leaves defaults out, so an older record keeps its bytes.
@@ -29,11 +29,10 @@ class AuditEvent:
         event_id: UUIDv8 of (time, source, scope, native id); same record, same id.
         event_time: UTC nanoseconds.
         source: Log source, e.g. `cloudtrail`.
-        scope: Who recorded it, e.g. the account number.
+        scope: Recording account or host, e.g. the account number.
         written_by: Set by the connector instance.
         raw_sha256: Digest of the raw record, 32 bytes.
         action: In the policy language's spelling, e.g. `s3:GetObject`.
-        outcome: How it ended.
         native_id: The source's own id.
         identity: Acting identity: role ARN of a session, user ARN, service name.
         session: Session name or ARN; the caller chose it, so it proves nothing.
@@ -49,7 +48,7 @@ class AuditEvent:
         issued_until: Its expiry, UTC nanoseconds, 0 where not said.
         created: Identity this call created (role or user ARN), empty otherwise.
         deleted: Identity this call deleted, empty otherwise.
-        decision_id: Decision that let it pass, where a mediator recorded one.
+        decision_id: Decision that allowed it, where a mediator recorded one.
         run: Run id, where a mediator recorded one.
         entities: Extracted argument entities.
         facts: Sorted pairs. Keys that start with `self:` hold the caller's own words.
@@ -58,8 +57,8 @@ class AuditEvent:
         ingest_time: UTC nanoseconds, set when stored.
         salt: 16 random bytes, set when stored.
         schema: Version of this shape.
-        agent: Agent that a mediator saw act, empty otherwise.
-        tool: Tool that it called, as a mediator saw it; empty otherwise.
+        agent: Acting agent, as seen by a mediator, empty otherwise.
+        tool: Called tool, as seen by a mediator; empty otherwise.
     """
 
     event_id: EventId
@@ -99,12 +98,12 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that could not be parsed: kept aside and counted, never dropped.
+    """Quarantined record that could not be parsed; it is kept and counted.
 
     Attributes:
         place: File name.
         offset: Byte offset of the record in the (decompressed) file, -1 if unknown.
-        why: What was wrong, without any value of the record.
+        why: Parse error, without any value of the record.
         raw: The bytes, for a later release that can read them.
     """
 

@@ -1,7 +1,7 @@
-"""Exchanges: what a workload asks of the token service, and what became of it.
+"""Token requests to the token service and their refusals.
 
-What is asked comes from the requester and is bounded by rules alone. There is no field
-for a reason: whatever else a request carries is left unread.
+A request comes from the requester and is bounded by rules alone. It has no field for a
+reason; other parameters are ignored.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class GrantType(StrEnum):
 
 
 class OAuthError(StrEnum):
-    """What the wire says (RFC 6749 5.2, RFC 8693 2.2.2, RFC 9449 5); no more."""
+    """Error code of the OAuth response (RFC 6749 5.2, RFC 8693 2.2.2, RFC 9449 5)."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
@@ -34,26 +34,25 @@ class OAuthError(StrEnum):
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
 
 
-# Token types of our own (RFC 8693 3): a ticket of a parent agent, and nothing shown but
-# the connection, which the kernel vouches for.
+# Our own token types (RFC 8693 3): a ticket of a parent agent, and the peer of a unix
+# socket, which the kernel identifies.
 TICKET = "urn:answerable:token-type:ticket"
 PEER = "urn:answerable:token-type:peer"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenRequest:
-    """One request of the token endpoint, read and bounded; its tokens are unverified.
+    """Request to the token endpoint, parsed and bounded; its tokens are unverified.
 
     Attributes:
-        grant_type: As asked.
         unverified_subject: Subject token or assertion; empty for the peer of a socket.
-        subject_type: What it is said to be: a token type identifier.
+        subject_type: Stated token type identifier of the subject token.
         unverified_actor: Actor token, empty without one.
-        actor_type: Likewise.
-        requested_type: What is asked for.
-        audience: `audience` or `resource`; empty where neither was said.
-        scopes: As asked, in order.
-        client_id: As shown; it names nobody by itself.
+        actor_type: Stated token type identifier of the actor token.
+        requested_type: Requested token type.
+        audience: `audience` or `resource`; empty where both are absent.
+        scopes: Requested scopes, in order.
+        client_id: As sent; it authenticates nothing by itself.
     """
 
     grant_type: GrantType
@@ -69,12 +68,12 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing was given.
+    """Refusal of a token request.
 
     Attributes:
-        error: What the wire says.
-        reason: What did not hold: a word for the evidence and the operator.
-        detail: Which claim, rule or bound; names only, never a value of a token.
+        error: Code of the OAuth response.
+        reason: Failed check: a word for the evidence and the operator.
+        detail: Name of the claim, rule or limit; never a value of a token.
     """
 
     error: OAuthError

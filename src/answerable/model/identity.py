@@ -8,7 +8,7 @@ from answerable.model.written import Seen
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A non-human identity in its own system's spelling.
+    """Non-human identity in its own platform's spelling.
 
     Attributes:
         id: ARN, or the system's own id.
@@ -19,7 +19,6 @@ class Identity:
         tags: Sorted pairs.
         created_at: UTC nanoseconds, 0 where not collected.
         last_used_at: UTC nanoseconds, 0 where not collected.
-        seen: Provenance.
     """
 
     id: IdentityId
@@ -35,7 +34,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account and its place in the organisation tree.
+    """Account and its place in the organisation tree.
 
     Attributes:
         id: Account number.
@@ -44,7 +43,6 @@ class Account:
         parents: Ids from the root to the unit that holds the account
             (`r-...`, `ou-...`); empty where not collected.
         management: True for the organisation's management account.
-        seen: Provenance.
         state: `active`, `suspended`, `closed` ... as the platform has it; empty where
             not collected.
         administers: Services whose administration was handed to this account, e.g.

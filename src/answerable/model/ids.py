@@ -1,4 +1,4 @@
-"""Ids: constructing one is parsing it, and inside nobody re-validates.
+"""Typed ids: the constructor functions validate, other code does not re-validate.
 
 The spellings are those of the command line's contract. An id is a `NewType` of `str`
 (an event id of `bytes`), so it costs nothing at run time and is never confused by the
@@ -49,9 +49,9 @@ def person_id(text: str) -> PersonId:
 
 
 def fold_name(text: str) -> str:
-    """Fold a handle or address, so that two spellings of one name are equal.
+    """Fold a handle or address so that two spellings of one name are equal.
 
-    NFKC, then case folding (Unicode Standard 3.13, D146): the one comparison of names.
+    NFKC, then case folding (Unicode Standard 3.13, D146): the only comparison of names.
     """
     return text.lower() if text.isascii() else _folded(text)
 
@@ -103,7 +103,7 @@ def aws_credential_id(access_key_id: str) -> CredentialId:
 
 
 def is_role(subject: str) -> bool:
-    """Tell whether an id is the ARN of an IAM role, which others assume."""
+    """Tell whether an id is the ARN of an IAM role."""
     return subject.startswith("arn:") and ":role/" in subject
 
 
@@ -134,7 +134,7 @@ def access_key_account(access_key_id: str) -> str | None:
 
 
 def token_credential_id(sha256: bytes) -> CredentialId:
-    """Make `cred:token/HEX` from the digest of a token, which no guess leads to."""
+    """Make `cred:token/HEX` from the digest of a high-entropy token."""
     return CredentialId(f"cred:token/{sha256.hex()}")
 
 
@@ -144,7 +144,7 @@ def fingerprint_credential_id(fingerprint: str) -> CredentialId:
 
 
 def minted_credential_id(server: str) -> CredentialId:
-    """Make `cred:command/NAME` of a server's whose value is another one each time."""
+    """Make `cred:command/NAME` for the command-issued credential of a server."""
     return CredentialId(f"cred:command/{server}")
 
 
@@ -154,7 +154,7 @@ def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
     Args:
         time_ns: Event time, UTC nanoseconds.
         source: Log source, e.g. `cloudtrail`.
-        scope: Who recorded it, e.g. an account.
+        scope: Recording account or host, e.g. an account number.
         native: The source's own id, or the raw bytes where it has none.
 
     Returns:
@@ -170,7 +170,7 @@ def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
 
 @dataclass(frozen=True, slots=True)
 class Arn:
-    """An Amazon Resource Name in its six parts.
+    """Amazon Resource Name in its six parts.
 
     Source: AWS General Reference, "Amazon Resource Names (ARNs)".
     """

@@ -1,4 +1,4 @@
-"""The inventory: sightings joined into entities. Built by the inventory room."""
+"""Inventory: sightings joined into entities. The inventory package builds it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class SourceCoverage:
-    """How old and how whole the view of one source is.
+    """Age and completeness of the data of one source.
 
     Attributes:
         source: `NAME:LOCATION`.
         connector: Connector name.
-        at: When it was read, UTC nanoseconds.
-        problems: What could not be read.
+        at: Time of reading, UTC nanoseconds.
+        problems: Unread parts.
         collected: Kinds covered.
         not_collected: Kinds not covered.
         held: In which places kinds are covered whole.
@@ -40,14 +40,14 @@ class SourceCoverage:
 
 @dataclass(frozen=True, slots=True)
 class CredentialEntity:
-    """A credential with every place it lies and the identity it proves.
+    """Credential with all of its places and the identity it proves.
 
     Attributes:
         id: Credential id.
         sightings: One per place, most telling first.
         identity: The identity it proves, or None.
-        how: How that is known (`list-access-keys`, `trail`, ...), or for None what is
-            missing: `account 123456789012, principal not collected`.
+        how: Source of that link (`list-access-keys`, `trail`, ...), or for None the
+            missing data: `account 123456789012, principal not collected`.
     """
 
     id: CredentialId
@@ -58,14 +58,13 @@ class CredentialEntity:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A tool with the credentials and identities it acts through.
+    """Tool with the credentials and identities it acts through.
 
     Attributes:
-        tool: The tool.
-        credentials: Stated ones first, then inherited ambient ones; none of a tool that
-            only reads (file, fetch).
-        identities: What they prove, as far as known; of a tool that only reads, what
-            the credentials prove that it could read.
+        credentials: Stated ones first, then inherited ambient ones; none for a
+            read-only tool (file, fetch).
+        identities: Identities that they prove, as far as known; of a read-only tool,
+            those of the credentials it could read.
         inherited: True when it acts with ambient credentials of the host.
         readable: Credentials in other files of its home or project that it could read.
     """
@@ -79,7 +78,7 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class AgentEntity:
-    """An agent with its tools and every identity it can act through."""
+    """Agent with its tools and every identity it can act through."""
 
     agent: Agent
     tools: tuple[ToolUse, ...]
@@ -87,31 +86,31 @@ class AgentEntity:
 
 
 class DerivedTables(Protocol):
-    """Tables of one derived file; each is sorted by key and read by row."""
+    """Tables of one derived file, each sorted by key and read by row."""
 
     def section(self, name: str, kind: type[Made]) -> Mapping[str, Made]:
-        """Give a table by name, its rows of a type; an unknown one is empty."""
+        """Return a table by name with rows of the type; an unknown one is empty."""
 
 
 class DerivedState(Protocol):
-    """Tables derived from one inventory, kept until what it was joined from changes."""
+    """Cached tables derived from one inventory, valid until its input changes."""
 
     def load(self, name: str) -> DerivedTables | None:
-        """Open what was kept under a name; None where nothing fresh is kept."""
+        """Open the tables saved under a name; None where none are current."""
 
     def save(
         self, name: str, tables: Mapping[str, Iterable[tuple[str, object]]]
     ) -> None:
-        """Keep tables under a name; a disk that refuses is no error."""
+        """Save tables under a name; a disk error is ignored."""
 
 
 class NameEntry(NamedTuple):
-    """One spelling of one thing.
+    """Spelling of an entity's name.
 
     Attributes:
         kind: `agent`, `tool`, `identity`, `credential` or `person`.
         id: Its id.
-        spelling: As it is written; empty where it is the id.
+        spelling: As written; empty where it is the id.
     """
 
     kind: str
@@ -121,7 +120,7 @@ class NameEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NameTable:
-    """Every spelling of everything in an inventory.
+    """Index of all spellings of all entities in an inventory.
 
     Attributes:
         entries: By spelling in lower case.
@@ -135,7 +134,7 @@ class NameTable:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Who and what exists, joined, as of one snapshot.
+    """Inventory of agents, tools, credentials, identities and owners of one snapshot.
 
     Attributes:
         at: Snapshot time, UTC nanoseconds; 0 when nothing was scanned yet.
@@ -148,9 +147,9 @@ class Inventory:
         coverage: One entry per source.
         own_owners: Ownership of agents and credentials without the evidence that flows
             to them from an assumed role; only where there is such evidence.
-        judged_at: At which moment ownership was judged, UTC nanoseconds; -1 for never.
-        names: Spellings of everything, where they are kept ready; None to derive them.
-        derived: What else is derived from it and kept; None where nothing is.
+        judged_at: Time of the ownership evaluation, UTC nanoseconds; -1 for never.
+        names: Index of spellings; None to build it on demand.
+        derived: Cache of derived tables; None for no cache.
     """
 
     at: int
@@ -170,21 +169,21 @@ class Inventory:
     )
 
     def once(self, name: str, make: Callable[["Inventory"], Made]) -> Made:
-        """Give what is made of this inventory alone, made when first asked for.
+        """Return a value computed once, on first use, from this inventory alone.
 
         Args:
-            name: Of what is made; always made in the same way.
-            make: Pure: it gives the same whenever it is called.
+            name: Cache key; one function for each key.
+            make: Pure function of the inventory.
         """
         if name not in self._made:  # two at once make the same
             self._made.setdefault(name, (make, make(self)))
         return cast("Made", self._made[name][1])
 
     def made(self, name: str) -> object:
-        """Give what was made under a name, None where nobody asked for it yet."""
+        """Return the computed value of a name, None where it was not computed yet."""
         return self._made.get(name, (None, None))[1]
 
     def follow(self, before: "Inventory") -> None:
-        """Make now what was asked of the inventory before this one."""
+        """Compute now every value that was computed of the previous inventory."""
         for name, (make, _) in list(before._made.items()):
             self.once(name, make)

@@ -1,4 +1,4 @@
-"""Judgements: what a baseline makes of one call, for owners and operators."""
+"""Baseline assessment of a call, for owners and operators."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from answerable.model.decision import Effect
 
 
 class Code(StrEnum):
-    """What of a call a baseline does not hold."""
+    """Kind of deviation from a baseline."""
 
     NEW_TOOL = "new-tool"
     NEW_RESOURCE = "new-resource"
@@ -31,17 +31,16 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing of a call that the profile does not hold, and what would.
+    """Deviation of a call from the profile, with the expected values.
 
     Attributes:
-        layer: Which layer.
-        code: What, for machines.
-        effect: What it makes of the call.
+        code: Kind of deviation.
+        effect: Resulting effect on the call.
         tool: `SERVER/TOOL`.
-        path: Argument path, empty where none is concerned.
-        expected: What the layer holds there, the most usual first, ten at most.
-        observed: What was there.
-        origin: Where it came from, None where nothing explains it.
+        path: Argument path, empty for none.
+        expected: At most ten expected values of the layer, the most frequent first.
+        observed: Observed value.
+        origin: Origin of the value, None for an unexplained one.
         example: Evidence id of the nearest normal call, empty where there is none.
         sentence: One sentence, for owners; agents never see it.
     """
@@ -60,14 +59,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a profile makes of one call.
+    """Assessment of one call by a profile.
 
     Attributes:
         effect: Allow, ask or deny: the strictest of the findings.
         findings: Strictest first.
         amendment: The smallest change that would allow this call and no other one;
             None where it is allowed.
-        evidence: Evidence ids of the call, and of calls whose results it drew on.
+        evidence: Evidence ids of the call and of calls whose results it used.
     """
 
     effect: Effect

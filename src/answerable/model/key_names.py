@@ -1,9 +1,9 @@
-"""Member names that other JSON readers take for one that was read.
+"""JSON keys that other parsers treat as equal to a key that a policy reads.
 
-A reader that is not sensitive to case takes `Amount` for `amount` (Go's `encoding/json`
-does, and the last one wins: https://pkg.go.dev/encoding/json#Unmarshal). Others
-normalise, cut at a NUL, or drop characters that show nothing. A decision that is made on
-one spelling then goes on to a reader of the other.
+A case-insensitive parser treats `Amount` as `amount` (Go's `encoding/json`
+does so, and the last one wins: https://pkg.go.dev/encoding/json#Unmarshal). Others
+normalise, cut at a NUL, or drop invisible characters. A decision on one spelling
+could then reach a parser that reads the other.
 """
 
 import unicodedata
@@ -24,10 +24,10 @@ KeyPath = tuple[str, ...]
 
 
 class JsonObject(dict[str, object]):
-    """Members of a JSON object, and the names of those that are null.
+    """JSON object that also lists the keys with null values.
 
     Attributes:
-        nulls: Names whose value is null; a policy sees no such member.
+        nulls: Keys with null values; a policy sees no such member.
     """
 
     __slots__ = ("nulls",)
@@ -38,7 +38,7 @@ class JsonObject(dict[str, object]):
 
 
 def fold_key(name: str) -> str:
-    """Return what is left of a name after NFKC, case folding and dropped characters."""
+    """Fold a key: NFKC, case folding and removal of invisible characters."""
     if name.isascii():
         return name.translate(_ASCII_CONTROLS).lower()
     plain = unicodedata.normalize("NFKC", name)
@@ -53,12 +53,12 @@ def fold_key(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeyTree:
-    """Names that are read of one object, and of the objects in it.
+    """Tree of the keys that a policy reads from an object and its nested objects.
 
     Attributes:
-        names: As they are read.
-        folded: What they fold to.
-        below: Of the members that are objects themselves.
+        names: Keys as read.
+        folded: Their folded forms.
+        below: Trees of nested objects.
     """
 
     names: frozenset[str]
@@ -66,7 +66,7 @@ class KeyTree:
     below: tuple[tuple[str, "KeyTree"], ...]
 
     def find_lookalike(self, members: Mapping[str, object]) -> str:
-        """Return the first name that another reader takes for one of these, or ``""``."""
+        """Find the first key that another parser would confuse with these, or `""`."""
         nulls = members.nulls if isinstance(members, JsonObject) else ()
         for keys in (members, nulls):
             for key in keys:
@@ -80,7 +80,7 @@ class KeyTree:
 
 
 def _objects(value: object) -> Iterator[Mapping[str, object]]:
-    """Find the objects in a value, also in lists, and not in objects."""
+    """Find the objects in a value and in its lists, but not in nested objects."""
     stack = [value]
     while stack:
         here = stack.pop()
@@ -92,7 +92,7 @@ def _objects(value: object) -> Iterator[Mapping[str, object]]:
 
 @lru_cache(8192)
 def key_tree(paths: tuple[KeyPath, ...]) -> KeyTree:
-    """Index the paths of members that are read, each from the outermost object on."""
+    """Build the key tree from paths that start at the outermost object."""
     below: dict[str, list[KeyPath]] = {}
     for first, *rest in filter(None, paths):
         below.setdefault(first, []).append(tuple(rest))

@@ -1,11 +1,11 @@
-"""Learning: how the behaviour of one agent is watched, as its operator says."""
+"""Configuration of behaviour learning for one agent."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Cold(StrEnum):
-    """What holds an agent before a profile of it is signed."""
+    """Enforcement of value origins before a profile is signed."""
 
     OFF = "off"
     SHADOW = "shadow"
@@ -14,13 +14,13 @@ class Cold(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """How the behaviour of an agent is watched.
+    """Section `baseline` of an agent: recording and learning of its behaviour.
 
     Attributes:
-        values: Entities of arguments are recorded as they are; else by type alone, from
+        values: Record argument entities verbatim; otherwise only their types, from
             which no resource can be learned.
         span: Seconds over which its runs count together.
-        cold: What origins alone hold it to, before a profile is signed.
+        cold: Enforcement of value origins before a profile is signed.
     """
 
     values: bool = True

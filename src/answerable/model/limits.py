@@ -1,28 +1,28 @@
-"""Bounds of a server: connections, calls, times and the spool."""
+"""Limits of a server: connections, calls, times and the spool."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one worker; times are seconds, sizes bytes.
+    """Limits of one worker; times are seconds, sizes bytes.
 
     Attributes:
-        connections: Client connections at once that named a caller; as many that did
-            not yet, and half as many at unix sockets, have places of their own.
-        connections_per_address: Of either kind, from one address.
-        connections_per_caller: Of one caller.
-        calls_per_caller: Calls of one principal in flight at once.
-        bytes_per_caller: Of the bodies of one caller's calls in flight.
-        first_request: For a new connection: the TLS handshake, and the first byte.
-        head: From the first byte of a request to the end of its head.
-        body: From there to the end of its body.
-        idle: A client connection without a request.
-        connect: Until an upstream connection stands.
-        first_byte: From a request forwarded to the first byte of its answer.
-        drain: For calls in flight at the end, then they are cut.
-        spool: Evidence that waits to be stored.
-        spool_per_agent: Of that, for any one agent.
+        connections: Concurrent authenticated client connections. As many
+            unauthenticated ones, and half as many at unix sockets, are counted apart.
+        connections_per_address: Concurrent connections of either kind from one address.
+        connections_per_caller: Concurrent connections of one caller.
+        calls_per_caller: Concurrent calls of one principal.
+        bytes_per_caller: Total body size of one caller's calls in flight.
+        first_request: Time limit of a new connection's TLS handshake and first byte.
+        head: Time limit from the first byte of a request to the end of its head.
+        body: Time limit from the end of the head to the end of the body.
+        idle: Time limit of a client connection without a request.
+        connect: Time limit for establishing an upstream connection.
+        first_byte: Time limit from a forwarded request to the first byte of its answer.
+        drain: Time limit for calls in flight at shutdown.
+        spool: Maximum size of evidence that is not stored yet.
+        spool_per_agent: Maximum share of one agent.
     """
 
     connections: int = 1000

@@ -1,8 +1,8 @@
-"""Lineage: the chain behind an event, hop by hop, each with how it is known.
+"""Lineage: the chain behind an event, hop by hop, each with its evidence status.
 
-Sealed is the event; a chain is derived, rebuildable, and rebuilt when later facts
-improve it. A chain depends on who acted and with what, not on what was touched, so
-events share chains: a `LineageRow` is an event joined to the `Chain` of its key.
+The event is sealed; a chain is derived and is rebuilt when later facts improve it. A
+chain depends on the actor and its credential, not on the resource, so events share
+chains: a `LineageRow` is an event joined to the `Chain` of its key.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from answerable.model.event import AuditEvent
 
 
 class HopStatus(StrEnum):
-    """How a hop is known; see docs/glossary.md."""
+    """Evidence status of a hop; see docs/glossary.md."""
 
     OBSERVED = "observed"
     DECLARED = "declared"
@@ -22,13 +22,12 @@ class HopStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One link of a chain.
+    """Hop of a chain.
 
     Attributes:
         value: Id, empty when missing.
-        status: How it is known.
-        source: The record or source that says so; for a missing hop, the source that
-            would supply it.
+        source: Record or source of the value; for a missing hop, the source that would
+            supply it.
     """
 
     value: str
@@ -38,7 +37,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class ChainKey:
-    """What a chain depends on: the joints an event carries.
+    """Chain key: the joint values of an event that determine its chain.
 
     Attributes:
         identity: As in the event.
@@ -61,7 +60,7 @@ class ChainKey:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Who stands behind one key during one interval.
+    """Chain of one key during one interval.
 
     Attributes:
         key: The joints.
@@ -74,12 +73,12 @@ class Chain:
         identity: Identity hop.
         identity_owner: Owner of the acting identity. An assumed role serves many, so
             its owner is never the person hop.
-        identity_path: Principals from the origin to the acting identity: who assumed
-            what. The first is a person's user, a workload or a service.
-        credential_path: Credentials likewise, origin first, where known.
-        credential_from: When the acting credential was issued, 0 where not known.
-        credential_to: When it expires, 0 where not known.
-        delegation_id: Where a mediator recorded one.
+        identity_path: Principals from the origin to the acting identity, in order of
+            role assumption. The first is a person's user, a workload or a service.
+        credential_path: Credentials of the path, origin first, where known.
+        credential_from: Issue time of the acting credential, 0 where not known.
+        credential_to: Its expiry, 0 where not known.
+        delegation_id: Delegation recorded by a mediator, may be empty.
     """
 
     key: ChainKey
@@ -100,7 +99,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class LineageRow:
-    """An event with its chain."""
+    """Event with its chain."""
 
     event: AuditEvent
     chain: Chain
@@ -108,19 +107,17 @@ class LineageRow:
 
 @dataclass(frozen=True, slots=True)
 class Issuance:
-    """A record that one credential was issued under another.
+    """Issuance of a credential under another one.
 
     Attributes:
         at: UTC nanoseconds.
-        credential: What was issued.
-        identity: Whom it acts as.
+        credential: Issued credential.
+        identity: Identity it acts as.
         until: Expiry, UTC nanoseconds, 0 where not said.
-        parent: The caller's joints.
         event: Hex event id of the record.
         source: Log source.
-        chain: Agents that it was given to act for each other, root first, where our
-            own token service says so.
-        owner: Attested owner of the last of them at that moment, likewise.
+        chain: Delegated agents, root first, according to our own token service.
+        owner: Attested owner of the last agent at that time, from the same source.
     """
 
     at: int
@@ -136,22 +133,21 @@ class Issuance:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredUse:
-    """The inventory's word, while a snapshot stood: who uses this, who answers for it.
+    """Declared users and owner of a subject, while one snapshot was current.
 
     Attributes:
         subject: Identity, credential or agent id.
         valid_from: UTC nanoseconds, inclusive.
         valid_to: UTC nanoseconds, exclusive.
-        person: Owner, empty where none is named. Of an agent or a credential it rests
-            on evidence about that very one, not on the owner of a role that it uses.
-        owner_state: How the owner is known.
+        person: Owner, empty for none. For an agent or a credential it is based on
+            evidence about the subject itself, not on the owner of a role it uses.
         agents: Agents that can act through the subject.
         tools: Tools of those agents that carry it, pairs (agent, tool).
         source: Snapshot, and the place in it that names the owner.
-        hindsight: True for the time before the first snapshot: what that snapshot saw
-            is taken to have stood already, which is an inference.
-        uses: Snapshot and place of the configuration that says who uses the subject:
-            triples (agent, tool, source), the tool empty where a platform says so.
+        hindsight: True for the time before the first snapshot, whose content is assumed
+            to apply already; that is an inference.
+        uses: Declarations of use: triples (agent, tool, source) with the snapshot and
+            place; the tool is empty where a platform declares the use.
     """
 
     subject: str
@@ -166,7 +162,7 @@ class DeclaredUse:
     uses: tuple[tuple[str, str, str], ...] = ()
 
     def source_of(self, agent: str, tool: str = "") -> str:
-        """Snapshot and place that say that an agent, or its tool, uses the subject."""
+        """Return the snapshot and place that declare the use by an agent or tool."""
         return next(
             (
                 source

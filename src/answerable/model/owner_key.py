@@ -1,7 +1,7 @@
-"""Owner keys: with which key a person signs, from when to when, and what was signed.
+"""Owner keys of persons, their validity and the statements signed with them.
 
-A key is one person's. It is enrolled by whoever may write the store, and what is known
-of it follows from the log alone: its enrolments, its revocations, and their places.
+A key belongs to one person. Anyone who may write the store can enrol it; its state
+follows from the log alone: its enrolments, its revocations and their positions.
 """
 
 import base64
@@ -18,15 +18,15 @@ OwnerKeyId = NewType("OwnerKeyId", str)
 SIZE = 32  # bytes of a public key, RFC 8032 5.1.5
 _DAY = 86_400 * 10**9
 ATTESTATION_LIFE = 180 * _DAY
-KEY_LIFE = 365 * _DAY  # where an enrolment does not say
-SKEW = 30 * 10**9  # between the clocks of who signs and who records
-# A statement is recorded when it is signed. One that comes later could have been kept
-# back, or dated back by whoever found the key.
+KEY_LIFE = 365 * _DAY  # default of an enrolment
+SKEW = 30 * 10**9  # between the clocks of signer and recorder
+# A statement is recorded when it is signed. A later one could have been withheld, or
+# backdated by a thief of the key.
 RECORDED_WITHIN = _DAY
 
 
 def owner_key_id(public: bytes) -> OwnerKeyId:
-    """Name a key by its thumbprint: `owner-key:` and 43 letters.
+    """Return the id of a key by its thumbprint: `owner-key:` and 43 letters.
 
     Args:
         public: 32 bytes.
@@ -42,11 +42,11 @@ def owner_key_id(public: bytes) -> OwnerKeyId:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where an object stands in the log.
+    """Position of an object in the log.
 
     Attributes:
-        index: Its place; larger than any for what is not recorded yet.
-        at: When it was recorded, UTC nanoseconds; now for what is not recorded yet.
+        index: Log index; larger than any for an object not recorded yet.
+        at: Recording time, UTC nanoseconds; now for an object not recorded yet.
     """
 
     index: int
@@ -54,23 +54,22 @@ class Placed:
 
 
 def unrecorded(now: int) -> Placed:
-    """Place something that the log does not hold yet."""
+    """Return the position of an object that the log does not contain yet."""
     return Placed((1 << 63) - 1, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """A key said to be a person's, as it is recorded.
+    """Recorded enrolment of a person's key.
 
     Attributes:
         public: 32 bytes.
-        person: Whose it is.
-        valid_from: From when its signatures count, UTC nanoseconds.
-        valid_until: From when they do not any more.
-        written_by: Who could have written this.
-        uid: User id of whoever recorded it.
-        by: On whose word: issuer and subject of a sign-in, or an administrator's id;
-            empty where only that user is known.
+        person: Key holder.
+        valid_from: Start of validity, UTC nanoseconds.
+        valid_until: End of validity.
+        uid: User id of the recording process.
+        by: Authority: issuer and subject of a sign-in, or an administrator's id; empty
+            where only the user id is known.
     """
 
     public: bytes
@@ -84,14 +83,12 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A key that stops counting, as it is recorded.
+    """Recorded revocation of a key.
 
     Attributes:
-        key: The key.
-        since: From when its signatures do not count, UTC nanoseconds.
-        written_by: Who could have written this.
-        uid: User id of whoever recorded it.
-        by: As of an enrolment.
+        since: Start of invalidity, UTC nanoseconds.
+        uid: User id of the recording process.
+        by: Authority, as for an enrolment.
     """
 
     key: OwnerKeyId
@@ -103,14 +100,13 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class OwnerKey:
-    """A key with all that the log says of it.
+    """Owner key with its enrolments and revocations.
 
     Attributes:
-        id: Its name.
         public: 32 bytes.
-        person: Whose it is: whom the first enrolment names.
-        enrolled: Enrolments for that person, in the order of the log.
-        revoked: Revocations, likewise.
+        person: Key holder, as named by the first enrolment.
+        enrolled: Enrolments for that person, in log order.
+        revoked: Revocations, in log order.
     """
 
     id: OwnerKeyId
@@ -121,7 +117,7 @@ class OwnerKey:
 
 
 def is_in_force(key: OwnerKey, at: Placed) -> bool:
-    """Tell whether a key may sign at a place of the log: enrolled, and not revoked."""
+    """Tell whether a key is enrolled and not revoked at a log position."""
     for where, revocation in key.revoked:
         reaches_back = at.index > where.index and revocation.since <= where.at
         if reaches_back or revocation.since <= at.at:
@@ -130,30 +126,29 @@ def is_in_force(key: OwnerKey, at: Placed) -> bool:
 
 
 class StatementType(StrEnum):
-    """What a statement is about; each later use adds its own."""
+    """Type of a signed statement."""
 
     ATTESTATION = "owner-attestation"
     TOOLS_APPROVAL = "tools-approval"
-    BASELINE = "baseline"  # an owner holds an agent to what was learned
+    BASELINE = "baseline"  # an owner enforces a learned profile
     REQUEST = "request"  # a person asks an agent for something
-    AMENDMENT = "amendment"  # an owner lets an agent do one thing
-    AMENDMENT_REFUSED = "amendment-refused"  # or says no
-    AMENDMENT_REVOKED = "amendment-revoked"  # or takes an amendment back
+    AMENDMENT = "amendment"  # an owner grants a policy exception
+    AMENDMENT_REFUSED = "amendment-refused"  # or refuses it
+    AMENDMENT_REVOKED = "amendment-revoked"  # or revokes an exception
     BREAK_GLASS = "break-glass"  # the first of two persons
     BREAK_GLASS_CONFIRMED = "break-glass-confirmed"  # the second
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a person signs.
+    """Statement that a person signs.
 
     Attributes:
-        type: What it is about.
-        subject: Id of what it speaks of.
-        claims: What it says, sorted by name.
-        signed_at: UTC nanoseconds, by the clock of who signed.
-        key: With which key.
-        store: Public key of the one store that it is for; elsewhere it says nothing.
+        subject: Id of its subject.
+        claims: Claims, sorted by name.
+        signed_at: UTC nanoseconds, by the signer's clock.
+        key: Signing key.
+        store: Public key of its only valid store.
     """
 
     type: StatementType
@@ -164,19 +159,17 @@ class Statement:
     store: str
 
     def claim(self, name: str) -> str:
-        """Give a claim, empty where there is none."""
+        """Return a claim, empty where there is none."""
         return dict(self.claims).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A statement whose signature holds, by a key that counted when it was signed.
+    """Statement with a valid signature of a key that was valid at signing time.
 
     Attributes:
-        statement: What was signed.
-        key: The key.
-        digest: SHA-256 of the signed bytes, hex: the same however they are wrapped.
-        placed: Where it stands in the log.
+        digest: SHA-256 of the signed bytes, hex, independent of the envelope.
+        placed: Position in the log.
     """
 
     statement: Statement
@@ -186,7 +179,7 @@ class Verified:
 
 
 class Void(StrEnum):
-    """Why a statement does not count."""
+    """Reason why a statement is invalid."""
 
     UNREADABLE = "unreadable"
     SIGNATURE = "signature-wrong"

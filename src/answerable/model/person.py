@@ -1,4 +1,4 @@
-"""People, and the evidence that one of them answers for something."""
+"""People, ownership evidence and owners."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from answerable.model.written import Seen
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An accountable human, or a team standing in for one.
+    """Accountable human, or a team that represents one.
 
     Attributes:
         id: `person:EMAIL-or-handle`.
@@ -17,7 +17,6 @@ class Person:
         aliases: Other handles and addresses of the same person, folded to lower case.
         team: True for a team name: it routes, it never owns alone.
         alive: False for someone who has left.
-        seen: Provenance.
     """
 
     id: PersonId
@@ -29,7 +28,7 @@ class Person:
 
 
 class EvidenceKind(StrEnum):
-    """Kinds of ownership evidence; weights live in the inventory room."""
+    """Kind of ownership evidence; the inventory package holds the weights."""
 
     ATTESTATION = "attestation"
     CONFIRMATION = "confirmation"
@@ -46,23 +45,23 @@ class EvidenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnerEvidence:
-    """One reason to think that a person answers for a subject.
+    """Piece of evidence that a person owns a subject.
 
     Attributes:
         subject: Id of an agent, identity or credential.
         person: The candidate.
-        kind: What sort of trace this is.
+        kind: Kind of evidence.
         reference: The trace itself, verbatim and short (`Owner=ana@corp.example`).
         act: Key of the act that left it; traces of one act count once. May be empty.
-        standing: True for a tag or a file that still says so; it ages from when it was
-            last seen, where an event ages from when it happened.
+        standing: True for a tag or a file that still says so. It ages from when it was
+            last seen; an event ages from when it happened.
         seen: Provenance; `seen.at` is the time it ages from.
         key: Of an attestation: the owner key that signed it.
         until: Of an attestation: when it ends, UTC nanoseconds; 0 for the usual life.
-        void: Of an attestation: why it does not count, empty where it does.
+        void: Of an attestation: why it is invalid, empty for a valid one.
         digest: Of an attestation: SHA-256 of what was signed, hex.
-        said_of: The subject that it is about, where it flowed from there; a person's
-            signed word holds for that one alone. Empty where it is `subject`.
+        said_of: The original subject, where the evidence was propagated from there; a
+            signed attestation applies to that subject alone. Empty for `subject`.
     """
 
     subject: str
@@ -80,7 +79,7 @@ class OwnerEvidence:
 
 
 class OwnerState(StrEnum):
-    """How an owner is known, strongest first. Only ATTESTED authorises."""
+    """Evidence state of an owner, strongest first. Only ATTESTED authorises."""
 
     ATTESTED = "attested"
     CONFIRMED = "confirmed"
@@ -94,7 +93,7 @@ class OwnerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person with the evidence for them and its combined score, 0 to 1."""
+    """Candidate owner with the evidence and its combined score, 0 to 1."""
 
     person: PersonId
     score: float
@@ -103,11 +102,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Who answers for a subject, how that is known, and who else could.
+    """Ownership of a subject: its owner, the state of the evidence and all candidates.
 
     Attributes:
         subject: Id of an agent, identity or credential.
-        state: How the owner is known.
         person: The owner, or None unless the state names one.
         score: Score of the top candidate, 0 to 1.
         margin: Distance to the next candidate.

@@ -1,8 +1,8 @@
-"""Pins: what an MCP server says of its tools and prompts, held to what it was.
+"""Pinned definitions of an MCP server's tools, prompts and instructions.
 
-A server's definitions are its own word, and what an agent reads of a tool is chosen by
-whoever runs the server. So what was seen first, or what a person approved, is kept, and
-what differs from it is in quarantine until a person says otherwise.
+A server chooses its own definitions, and an agent reads them. The first seen or
+approved definition is therefore kept, and a different one is quarantined until a person
+decides.
 """
 
 import msgspec
@@ -11,15 +11,15 @@ from answerable.model.decision import Word
 
 
 class Pinning(Word):
-    """What a server's definitions are held to."""
+    """Pinning mode of a server."""
 
-    FIRST_USE = "first-use"  # what was seen first, and what was approved since
-    APPROVED = "approved"  # what a person approved, and nothing else
+    FIRST_USE = "first-use"  # the first seen definition, and later approved ones
+    APPROVED = "approved"  # approved definitions only
     OFF = "off"
 
 
 class Kind(Word):
-    """What a server defines."""
+    """Kind of a server's definition."""
 
     TOOL = "tool"
     PROMPT = "prompt"
@@ -28,14 +28,14 @@ class Kind(Word):
 
 
 class How(Word):
-    """How a pin came about."""
+    """Origin of a pin."""
 
     FIRST_USE = "first-use"
     APPROVED = "approved"
 
 
 class Why(Word):
-    """Why an item is in quarantine."""
+    """Reason for the quarantine of an item."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -44,14 +44,13 @@ class Why(Word):
 
 
 class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a server says of one item.
+    """Definition of one item by its server.
 
     Attributes:
-        kind: What it is.
         name: Its name; of a template its URI template; empty for instructions.
         sha256: Of its canonical form, hex.
-        fields: Pairs (field, canonical JSON), sorted; what is too long to keep stands
-            as its digest.
+        fields: Pairs (field, canonical JSON), sorted; an overlong value is replaced by
+            its digest.
         is_ambiguous: It can be read in more ways than one; then the digest is that of
             its bytes.
     """
@@ -64,34 +63,32 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """What it is known by among the items of its server."""
+        """Key among the items of its server."""
         return item_key(self.kind, self.name)
 
 
 def item_key(kind: Kind, name: str) -> str:
-    """Name an item among those of its server; its kind ends at the first colon."""
+    """Return the key of an item within its server; the kind ends at the first colon."""
     return f"{kind}:{name}"
 
 
 def item_of(key: str) -> tuple[Kind, str]:
-    """Give kind and name of an item by its key."""
+    """Split the key of an item into its kind and name."""
     kind, _, name = key.partition(":")
     return Kind(kind), name
 
 
 def item_id(server: str, kind: Kind, name: str) -> str:
-    """Name an item anywhere, as decisions and kills name tools."""
+    """Return the global id of an item, as used in decisions and revocations."""
     item = f"/{name}" if name else ""
     return f"{kind}:mcp/{server}{item}"
 
 
 class Approval(msgspec.Struct, frozen=True):
-    """A person's signed word that something is as it should be.
+    """Signed approval of a definition or a server identity.
 
     Attributes:
-        person: Who.
         statement: SHA-256 of what they signed, hex; the store's log holds it.
-        at: When, UTC nanoseconds.
     """
 
     person: str
@@ -100,12 +97,12 @@ class Approval(msgspec.Struct, frozen=True):
 
 
 class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an item is held to.
+    """Pin of an item: the definition that it must match.
 
     Attributes:
-        definition: As it was seen first, or approved.
-        at: When it was pinned, UTC nanoseconds.
-        approval: Who approved it; None where it was pinned at first use.
+        definition: First seen or approved definition.
+        at: Time of pinning, UTC nanoseconds.
+        approval: Approval; None for a pin at first use.
     """
 
     definition: Definition
@@ -114,18 +111,18 @@ class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def how(self) -> How:
-        """How it came about."""
+        """Origin: first use or an approval."""
         return How.FIRST_USE if self.approval is None else How.APPROVED
 
 
 class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An item in quarantine, until a person decides.
+    """Quarantined item, until a person decides.
 
     Attributes:
-        definition: As it was seen last.
-        why: Why it is there.
+        definition: Last seen definition.
+        why: Reason of the quarantine.
         at: Since when, UTC nanoseconds.
-        like: What it is named like, `tool:mcp/SERVER/NAME`; empty where nothing.
+        like: Similarly named item, `tool:mcp/SERVER/NAME`; empty for none.
     """
 
     definition: Definition
@@ -135,12 +132,12 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PinnedServer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One identity that a server may have.
+    """Pinned identity of a server.
 
     Attributes:
         identity: Digest of its TLS key, of its command and program, or its URL.
-        at: When it was pinned, UTC nanoseconds.
-        approval: Who approved it; None where it was pinned at first use.
+        at: Time of pinning, UTC nanoseconds.
+        approval: Approval; None for a pin at first use.
     """
 
     identity: str
@@ -149,18 +146,17 @@ class PinnedServer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Pins(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All that is pinned and seen of one server.
+    """Pins and quarantined items of one server.
 
     Attributes:
-        servers: Identities that it may have, the newest last.
-        other: Another one that it had since, and no person approved; empty for none.
-        other_at: When that was met first, UTC nanoseconds.
-        items: Pins by item.
-        seen: What is in quarantine, by item.
-        opened: Kind -> when its first list was seen, UTC nanoseconds.
-        closed: Kinds whose first set is whole: what comes later is new.
-        is_full: Some new items were too many to keep, or their names too long; they are
-            in quarantine.
+        servers: Pinned identities, the newest last.
+        other: Newer identity that no person approved; empty for none.
+        other_at: Time of its first connection, UTC nanoseconds.
+        seen: Quarantined definitions, by item.
+        opened: Time of the first list by kind, UTC nanoseconds.
+        closed: Kinds with a complete first list; later items are new.
+        is_full: Some new items exceeded a limit of number or name length; they are
+            quarantined.
     """
 
     servers: tuple[PinnedServer, ...] = ()
@@ -174,7 +170,7 @@ class Pins(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_another(self) -> bool:
-        """Whether the server has become another one."""
+        """Tell whether the server has an unapproved identity."""
         return bool(self.other and self.servers)
 
 

@@ -1,4 +1,4 @@
-"""Policies as written, parsed once. Words are those of the AWS policy grammar."""
+"""Parsed policies, in the terms of the AWS policy grammar."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,14 +8,14 @@ from answerable.model.written import Seen
 
 
 class Effect(StrEnum):
-    """What a statement does when it applies."""
+    """Effect of a statement."""
 
     ALLOW = "allow"
     DENY = "deny"
 
 
 class Layer(StrEnum):
-    """The place of a policy in the evaluation of a request."""
+    """Layer of a policy in the evaluation of a request."""
 
     IDENTITY = "identity"
     BOUNDARY = "boundary"
@@ -29,7 +29,7 @@ class Layer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConditionClause:
-    """One line of a Condition block: all keys of a statement must hold.
+    """Condition of a statement: one operator and key. All conditions must hold.
 
     Attributes:
         operator: As written, e.g. `ForAnyValue:StringLikeIfExists`.
@@ -44,11 +44,11 @@ class ConditionClause:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a policy.
+    """Statement of a policy.
 
     Exactly one of each pair (`actions`, `not_actions`), (`resources`,
     `not_resources`), (`principals`, `not_principals`) is filled where the policy kind
-    has it; both are empty where it has not.
+    supports it; else both are empty.
 
     Attributes:
         sid: Statement id, or its zero-based position as text.
@@ -76,7 +76,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class UnreadStatement:
-    """A statement that could not be read; whatever it might change is only-if."""
+    """Unreadable statement; every answer that it might change is only-if."""
 
     sid: str
     why: str
@@ -84,16 +84,15 @@ class UnreadStatement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy document.
+    """Policy document.
 
     Attributes:
         id: ARN of a managed policy; `OWNER-ARN#inline/NAME`, `ROLE-ARN#trust`,
             `RESOURCE-ARN#policy`, `KEY-ARN#grants` otherwise. A resource that was
             asked and has no policy holds one without statements.
         name: Short name.
-        statements: What could be read.
-        unread: What could not.
-        seen: Provenance.
+        statements: Readable statements.
+        unread: Unreadable statements.
     """
 
     id: PolicyId
@@ -105,14 +104,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A policy applies to a target at a layer.
+    """Attachment of a policy to a target at a layer.
 
     Attributes:
         policy: The policy; it may be one that was not collected.
         target: Identity ARN, resource ARN, account number or organisation unit id.
-        layer: Where it stands in evaluation.
         via: Group ARN for a policy that reaches a user through a group, else empty.
-        seen: Provenance.
     """
 
     policy: PolicyId

@@ -1,10 +1,10 @@
-"""Records of a gateway: what was asked and decided, and how it ended.
+"""Spool records of the servers: requests, decisions and call results.
 
-A record holds digests and sizes of what went over the wire, never arguments, results
-or tokens. What is named (a tool, a prompt, a URI) is the act, and stays.
+A record holds digests and sizes of messages, never arguments, results or tokens. The
+name of a tool, a prompt or a URI is the action itself and is kept.
 
-These are msgspec structs and no dataclasses, unlike the rest of the model: a gateway
-makes two of them per call, and a frozen dataclass costs five times as much to make.
+These are msgspec structs, unlike the dataclasses in the rest of the model: a gateway
+creates two per call, and a frozen dataclass costs five times as much.
 """
 
 from enum import StrEnum
@@ -17,53 +17,52 @@ from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Target
 from answerable.model.judgement import Finding
 
-SOURCE = "gateway"  # of the events that records become
-STS = "sts"  # of those that a token service recorded
-STS_PREFIX = "sts-"  # of the names of a token service's recorders
-PDP = "pdp"  # of those that a decision point recorded, for who enforces elsewhere
-PDP_PREFIX = "pdp-"  # of the names of a decision point's recorders
-HOOK = "hook"  # of those that a hook in an agent's client recorded
-HOOK_PREFIX = "hook-"  # of the names of a hook's recorders
+SOURCE = "gateway"  # source of a gateway's events
+STS = "sts"  # source of a token service's events
+STS_PREFIX = "sts-"  # prefix of its recorder names
+PDP = "pdp"  # source of a decision point's events
+PDP_PREFIX = "pdp-"  # prefix of its recorder names
+HOOK = "hook"  # source of a client hook's events
+HOOK_PREFIX = "hook-"  # prefix of its recorder names
 
-WEB = "web"  # of those that a web page recorded
-WEB_PREFIX = "web-"  # of the names of a web page's recorders
+WEB = "web"  # source of the web page's events
+WEB_PREFIX = "web-"  # prefix of its recorder names
 
 
 def source_of(recorder: str) -> str:
-    """Give the source of the events that a recorder's records become."""
+    """Return the event source of a recorder by its name prefix."""
     doors = ((STS_PREFIX, STS), (PDP_PREFIX, PDP), (WEB_PREFIX, WEB))
     named = (*doors, (HOOK_PREFIX, HOOK))
     return next((of for prefix, of in named if recorder.startswith(prefix)), SOURCE)
 
 
 class Ending(StrEnum):
-    """How a call ended that went on."""
+    """Outcome of a forwarded call."""
 
-    COMPLETED = "completed"  # an answer was relayed, whole
+    COMPLETED = "completed"  # the complete answer was relayed
     FAILED = "failed"  # the answer is an error of the tool or of the server
     CANCELLED = "cancelled"  # the server confirmed a cancellation
     UNKNOWN = "unknown"  # it may have happened or not
-    UPSTREAM_ERROR = "upstream-error"  # nothing readable came back
-    LEAKED = "leaked"  # the answer held what its server was shown, and was kept back
-    WITHHELD = "withheld"  # it never went on: unrecorded, killed or given up first
+    UPSTREAM_ERROR = "upstream-error"  # no readable answer
+    LEAKED = "leaked"  # the answer contained the upstream credential and was blocked
+    WITHHELD = "withheld"  # never forwarded: unrecorded, revoked or cancelled first
 
 
 class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What came back for a call.
+    """Result of a call.
 
     Attributes:
-        outcome: How it ended.
         status: HTTP status of the server, 0 without one.
         code: JSON-RPC error code, 0 without one.
         size: Bytes of the answer.
         sha256: Digest of the answer, hex; empty where none was read.
-        state: SHA-256 of a `requestState` that was handed out, hex.
-        task: Id of a task that was made.
-        inputs: Methods of the inputs that were asked for.
-        came: Of a call whose behaviour is watched: what came back counts.
-        text: Likewise, bytes of text that came back.
-        records: Likewise, records.
-        untrusted: Likewise, something of it strangers may have written.
+        state: SHA-256 of a returned `requestState`, hex.
+        task: Id of a created task.
+        inputs: Methods of requested client inputs.
+        came: The result of a monitored call counts towards its behaviour.
+        text: Bytes of text in the result of a monitored call.
+        records: Records in it.
+        untrusted: Outsiders may have written a part of it.
     """
 
     outcome: Ending
@@ -81,19 +80,17 @@ class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A call as a baseline sees it: entities, what explains them, what is made of it.
+    """Behaviour of a call: its entities, their origins and the baseline assessment.
 
     Attributes:
-        seen: The call. Where values are not to be kept, they are empty.
-        identity: Identity whose profile it falls under; empty where it is shown none.
+        seen: Observed call. Values that must not be kept are empty.
+        identity: Identity whose profile applies; empty for none.
         span: Seconds over which runs of the agent count together.
-        profile: Digest of the profile that it was judged by, hex; empty where there
-            was none.
-        enforced: What is made of it holds; else it is shown what would have been.
-        effect: What the profile makes of it; empty where there was none.
-        findings: Why, strictest first.
+        profile: Digest of the assessing profile, hex; empty for none.
+        enforced: The assessment is enforced; otherwise it is shadow output.
+        effect: Effect by the profile; empty without a profile.
+        findings: Deviations, strictest first.
         amendment: The smallest change that would allow it; None where it is allowed.
-        envelope: From where it came.
     """
 
     seen: Observation
@@ -108,27 +105,26 @@ class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What was asked, without what it was asked with.
+    """Summary of a request without its arguments.
 
     Attributes:
         era: Revision of the protocol.
         method: MCP method, empty for a response and for a session's stream.
         server: Upstream server, as the configuration names it.
-        target: What the method acts on.
-        name: Tool, prompt, URI or task; empty where nothing is named.
-        watched: What a listen stream is to bring changes of.
+        target: Kind of thing that the method acts on.
+        name: Tool, prompt, URI or task; empty for an unnamed target.
+        watched: Subjects of a listen stream's change notifications.
         session: SHA-256 of the session id, hex; empty without one.
-        state: SHA-256 of `requestState`, hex; links a retry to what it answers.
+        state: SHA-256 of `requestState`, hex; links a retry to its original call.
         size: Bytes of the message.
-        arguments: SHA-256 of the arguments as they came, hex; empty without any.
-        identity: Principal that the server sees the call come from, or the credential
-            that it is shown (`cred:...`); empty where it is shown nothing of ours.
-        credential: SHA-256 of the token that it is shown, or the keyed fingerprint of
-            another secret, hex.
+        arguments: SHA-256 of the arguments as received, hex; empty without any.
+        identity: Principal or credential (`cred:...`) that the upstream server sees;
+            empty where we present none.
+        credential: SHA-256 of the presented token, or the keyed fingerprint of another
+            secret, hex.
         jti: Id of that token, empty without one.
-        asked_by: Principal of the enforcement point that asked, empty where it is
-            ourselves.
-        acted: The call as a baseline sees it; None where nobody watches.
+        asked_by: Principal of the querying enforcement point, empty for ourselves.
+        acted: Behaviour of the call; None without monitoring.
     """
 
     era: str
@@ -155,7 +151,7 @@ class _Record(
     tag_field="kind",
     forbid_unknown_fields=True,
 ):
-    """What every record has.
+    """Base of all spool records.
 
     Attributes:
         sequence: From 1, without a gap.
@@ -167,13 +163,13 @@ class _Record(
 
 
 class Opened(_Record, frozen=True, gc=False, tag="opened"):
-    """A recorder began; it is the first record of each.
+    """First record of a recorder.
 
     Attributes:
-        recorder: Its name.
-        worker: The worker that it records for.
-        previous: Recorder of the same worker before it, empty for the first.
-        recorded: How many records that one had on disk when this one began.
+        recorder: Recorder name.
+        worker: Recorded worker.
+        previous: Preceding recorder of the same worker, empty for the first.
+        recorded: Number of its records on disk when this one started.
     """
 
     recorder: str
@@ -183,13 +179,10 @@ class Opened(_Record, frozen=True, gc=False, tag="opened"):
 
 
 class Decided(_Record, frozen=True, gc=False, tag="decided"):
-    """A decision, recorded before its call goes on.
+    """Decision record, written before the call proceeds.
 
     Attributes:
-        id: Decision id, hex: the id of the event that this becomes.
-        caller: Who asked.
-        act: What.
-        decision: What was decided.
+        id: Decision id, hex; also the id of the resulting event.
     """
 
     id: str
@@ -199,11 +192,10 @@ class Decided(_Record, frozen=True, gc=False, tag="decided"):
 
 
 class Ended(_Record, frozen=True, gc=False, tag="ended"):
-    """How a call ended.
+    """End of a call.
 
     Attributes:
         decided: Sequence number of its decision.
-        end: What came back.
     """
 
     decided: int
@@ -211,12 +203,10 @@ class Ended(_Record, frozen=True, gc=False, tag="ended"):
 
 
 class Refusals(_Record, frozen=True, gc=False, omit_defaults=True, tag="refused"):
-    """Requests turned away before a decision, alike and within one second.
+    """Count of like requests rejected before a decision, within one second.
 
     Attributes:
-        why: The reason.
-        count: How many.
-        agent: Whose, empty where no caller was identified.
+        agent: Calling agent, empty for an unidentified caller.
         server: Upstream server, empty where none is configured by that name.
         method: MCP method, empty where none was read.
     """
@@ -229,11 +219,11 @@ class Refusals(_Record, frozen=True, gc=False, omit_defaults=True, tag="refused"
 
 
 class Kill(_Record, frozen=True, gc=False, tag="kill"):
-    """An operator's kill took hold in a worker, or was taken back there.
+    """Revocation by an operator, applied or withdrawn in a worker.
 
     Attributes:
-        subject: What may do nothing, e.g. `agent:declared/invoices`.
-        revived: It was taken back.
+        subject: Revoked subject, e.g. `agent:declared/invoices`.
+        revived: The revocation was withdrawn.
     """
 
     subject: str
@@ -241,14 +231,14 @@ class Kill(_Record, frozen=True, gc=False, tag="kill"):
 
 
 class Visited(_Record, frozen=True, gc=False, omit_defaults=True, tag="visited"):
-    """Somebody signed in at the web page, was refused, or signed out.
+    """Sign-in, refused sign-in or sign-out at the web page.
 
     Attributes:
         what: `sign-in` or `sign-out`.
-        by: What vouched for them: `local`, or an issuer and its subject.
-        person: Who it was, empty where nobody is named.
-        roles: What they are there.
-        why: Why they were refused, empty where they were not.
+        by: Authentication: `local`, or an issuer and its subject.
+        person: Person, empty for none.
+        roles: Granted roles.
+        why: Reason of a refusal, empty for none.
     """
 
     what: str
@@ -259,43 +249,43 @@ class Visited(_Record, frozen=True, gc=False, omit_defaults=True, tag="visited")
 
 
 class Closed(_Record, frozen=True, gc=False, tag="closed"):
-    """A recorder ended in order; nothing follows."""
+    """Last record of a recorder that was closed properly."""
 
 
 class Exchanged(_Record, frozen=True, gc=False, omit_defaults=True, tag="exchanged"):
-    """One attempt at the token service, whatever became of it.
+    """Attempt at the token service, granted or refused.
 
-    It is the edge from one credential to the next, and outlives both. What of it a
-    requester could have written itself stands in `said` alone.
+    It links one credential to the next and outlives both. Only `said` holds text that
+    the requester could have written.
 
     Attributes:
-        id: Id of the event that this becomes, hex.
+        id: Id of the resulting event, hex.
         what: `exchange`, `ticket`, `introspect`, `revoke`, `login`.
-        error: What the wire said, empty where something was given.
-        reason: What did not hold, empty where something was given.
+        error: OAuth error code, empty for a granted request.
+        reason: Failed check, empty for a granted request.
         issuer: Issuer of the subject token, as the configuration names it.
-        kid: Key that signed it.
+        kid: Signing key of the subject token.
         subject: SHA-256 of the subject token, ticket or assertion, hex.
         actor: SHA-256 of the actor token, hex.
-        claims: Claims that the rule looked at, pairs (path, value).
+        claims: Claims that the rule checked, pairs (path, value).
         attested: Facts of the attestation, pairs.
-        attestor: Who attested, empty where nobody did.
+        attestor: Attestor, empty for none.
         rule: Id of the rule.
-        rule_digest: Of the rule as it stood.
-        agent: Who acts from now on.
-        person: Who it acts for, empty where for nobody.
-        owner: Who answers for the agent.
+        rule_digest: Digest of the rule at that time.
+        agent: Acting agent of the granted token.
+        person: Person it acts for, empty for none.
+        owner: Owner of the agent.
         chain: Agents of the chain, root first.
-        delegation: `dlg` of what was given.
-        parent: `dlg` it is a part of.
+        delegation: `dlg` of the granted token.
+        parent: Parent `dlg`.
         run: Name of the attested start.
-        issued: SHA-256 of what was given, hex.
-        jti: Of what was given.
-        audience: Of what was given, or asked for.
-        scopes: Of what was given.
-        expires: NumericDate of what was given.
-        bound: How it is bound: `dpop`, `mtls` or `bearer`.
-        said: What the requester said of itself, pairs; shown, never believed.
+        issued: SHA-256 of the granted token, hex.
+        jti: `jti` of the granted token.
+        audience: Granted or requested audience.
+        scopes: Granted scopes.
+        expires: Expiry of the granted token, NumericDate.
+        bound: Token binding: `dpop`, `mtls` or `bearer`.
+        said: Self-reported pairs of the requester; shown, never trusted.
     """
 
     id: str

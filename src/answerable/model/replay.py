@@ -1,4 +1,4 @@
-"""Replays: what another policy decides on calls that were decided lately."""
+"""Policy replay: decisions of another policy on recent calls."""
 
 import msgspec
 
@@ -6,19 +6,19 @@ from answerable.model.decision import Effect, Reason
 
 
 class Turned(msgspec.Struct, frozen=True):
-    """Calls that another policy decides otherwise, and alike.
+    """Group of calls with the same changed decision under another policy.
 
     Attributes:
-        agent: Whose.
-        server: Where they went.
-        before: What the policy in force says.
-        after: What the other one says.
-        passed: They go on under the policy in force.
-        passes: They go on under the other one.
-        reason: Why the other one says so.
-        rules_before: Ids of the rules by which the policy in force decides.
-        rules: Ids of those by which the other one does.
-        count: How many calls.
+        agent: Calling agent.
+        server: Upstream server.
+        before: Effect by the policy in force.
+        after: Effect by the other policy.
+        passed: They proceed under the policy in force.
+        passes: They proceed under the other policy.
+        reason: Reason of the other policy.
+        rules_before: Determining rules of the policy in force.
+        rules: Determining rules of the other policy.
+        count: Number of calls.
     """
 
     agent: str
@@ -34,18 +34,18 @@ class Turned(msgspec.Struct, frozen=True):
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """What came of a replay.
+    """Result of a policy replay.
 
     Attributes:
-        calls: How many were decided anew.
-        left_out: How many recent ones were not: they were too large to be kept, or
-            there was no time.
-        held_back: Of the calls, those that go on and would not.
-        let_through: Those that are held back and would go on.
-        in_name: Those that are allowed and would be denied, and go on all the same:
-            the mode of their agent holds nothing back.
-        turned: All that are decided otherwise, alike ones together, most first.
-        more: Calls decided otherwise that are not among these.
+        calls: Number of replayed calls.
+        left_out: Number of recent calls not replayed: too large to keep, or out of
+            time.
+        held_back: Replayed calls that proceed now and would be blocked.
+        let_through: Calls that are blocked now and would proceed.
+        in_name: Calls that are allowed now and would be denied, but proceed because the
+            agent's mode blocks nothing.
+        turned: Changed decisions, grouped, largest group first.
+        more: Changed calls beyond these groups.
     """
 
     calls: int = 0

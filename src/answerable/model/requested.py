@@ -1,27 +1,27 @@
-"""Requests: what a person asked an agent for, filed by that person and by nobody else."""
+"""Persons' requests to agents, signed by the requesting person."""
 
 import msgspec
 
 from answerable.model.ids import AgentId
 
-LIFE = 3_600 * 10**9  # unless said
+LIFE = 3_600 * 10**9  # by default
 LONGEST = 24 * LIFE
-ANY_RUN = "any"  # whichever run of the agent it is, for that person
+ANY_RUN = "any"  # any run of the agent for that person
 
 
 class Requested(msgspec.Struct, frozen=True):
-    """A request that stands, as it is handed to a worker.
+    """Valid request of a person, as sent to a worker.
 
     Attributes:
         id: SHA-256 of the signed statement, hex.
-        agent: Whom the person asked.
-        persons: Ids of the one person who filed it.
-        is_owners: That person is the attested owner of the agent, and may ask it for
-            something where it acts for nobody.
-        run: The one run that it is for; `any` for each run for that person.
-        since: When it was signed, UTC nanoseconds.
-        until: From when it explains nothing any more.
-        values: What it names, in canonical spelling.
+        agent: Requested agent.
+        persons: Ids of the one requesting person.
+        is_owners: The person is the agent's attested owner, whose requests also apply
+            to runs for no person.
+        run: Its only run; `any` for each run for that person.
+        since: Signing time, UTC nanoseconds.
+        until: Expiry.
+        values: Named values, in canonical spelling.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Resources: what actions act on."""
+"""Resources that actions act on."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,10 @@ class Resource:
         kind: `s3:bucket`, `s3:accesspoint`, `kms:key`, `lambda:function` ...
         account: Account that owns it, empty where not collected.
         tags: Sorted pairs.
-        seen: Provenance.
-        behind: The resource that this one is a door to: the bucket of an access point;
-            empty for all others.
+        behind: The resource that this one gives access to: the bucket of an access
+            point; empty for all others.
         runs_as: The identity that code in it runs as; empty where there is none.
-        network: The only network that may come through this door (`vpc-...`); empty
-            where any may.
+        network: The only permitted source network (`vpc-...`); empty for any.
     """
 
     id: ResourceId
@@ -38,17 +36,16 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class PublicAccessBlock:
-    """What a bucket, an access point or a whole account refuses to make public.
+    """Public access block of a bucket, an access point or a whole account.
 
     Source: Amazon S3 User Guide, "Blocking public access to your Amazon S3 storage".
 
     Attributes:
         target: ARN of a bucket or of an access point, or an account number.
         restrict_public_buckets: Under a public policy only principals of the owner's
-            account and AWS services get in.
-        block_public_policy: A public policy cannot be put; says nothing of one that is
-            there already.
-        seen: Provenance.
+            account and AWS services have access.
+        block_public_policy: A public policy cannot be attached; an existing one is not
+            affected.
     """
 
     target: str

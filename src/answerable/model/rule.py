@@ -1,7 +1,7 @@
-"""Trust rules: which verified workload may act as which agent, and what it then gets.
+"""Trust rules: verified workloads, the agents they may act as, and the granted tokens.
 
-A rule is a person's word, written in the configuration; nothing that a workload says of
-its reasons has a place in it. `federate` holds rules against claims and attestations.
+A person writes a rule in the configuration; it has no input for a workload's stated
+reasons. `federate` matches rules against claims and attestations.
 """
 
 from dataclasses import dataclass, field
@@ -10,38 +10,38 @@ from enum import StrEnum
 from answerable.model.claims import ClaimPath, Scalar
 from answerable.model.ids import AgentId
 
-DELEGATION_DEPTH = 4  # actors of a chain at most
-USUAL_TTL = 600  # seconds that a token lives where a grant does not say
+DELEGATION_DEPTH = 4  # maximum actors of a chain
+USUAL_TTL = 600  # default token lifetime, seconds
 
 
 class Bind(StrEnum):
-    """What a token that is granted has to be bound to."""
+    """Required binding of a granted token."""
 
     DPOP = "dpop"
     MTLS = "mtls"
-    BEARER = "bearer"  # to nothing: whoever holds it presents it
+    BEARER = "bearer"  # not bound
 
 
 class Granted(StrEnum):
-    """What a grant gives."""
+    """Kind of token that a grant issues."""
 
     ACCESS_TOKEN = "access-token"  # noqa: S105 - a kind
-    ID_JAG = "id-jag"  # for the token service at the audience to make one of
+    ID_JAG = "id-jag"  # to be exchanged at the audience's token service
 
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """One audience that a rule opens.
+    """Grant of tokens for one audience.
 
     Attributes:
-        audience: The one `aud` of the token.
-        scopes: Scope tokens that may be asked for (RFC 6749 3.3); all of them are
-            given where the request asks for none.
-        ttl: Longest life, seconds.
-        bind: What it has to be bound to.
+        audience: `aud` of the token.
+        scopes: Requestable scope tokens (RFC 6749 3.3); a request without scopes gets
+            all.
+        ttl: Maximum lifetime, seconds.
+        bind: Required binding.
         gives: The kind of token.
-        gateway: It is given to our gateway alone, for the calls that it passes: who
-            holds the delegation never has the token.
+        gateway: Only our gateway gets the token, for the calls that it forwards; the
+            holder of the delegation never has it.
     """
 
     audience: str
@@ -54,14 +54,14 @@ class TokenGrant:
 
 @dataclass(frozen=True, slots=True)
 class IssuedSubject:
-    """Whoever shows a token of a pinned issuer whose claims are these.
+    """Rule subject: a token of a pinned issuer with matching claims.
 
     Attributes:
         issuer: Its name in the configuration.
-        match: Claims that have to be equal, type and all. A claim that is missing does
-            not match; a list matches where it is the same list.
-        match_glob: Claims that have to fit a pattern: anchored, `*` is any text without
-            a slash, and nothing else means anything but itself.
+        match: Claims that must be equal in type and value. A missing claim does not
+            match; a list matches an equal list.
+        match_glob: Claims that must match an anchored pattern: `*` is any text without
+            a slash; all other characters are literal.
     """
 
     issuer: str
@@ -71,13 +71,13 @@ class IssuedSubject:
 
 @dataclass(frozen=True, slots=True)
 class PeerSubject:
-    """The process at the other end of the token service's unix socket.
+    """Rule subject: the peer process of the token service's unix socket.
 
     Attributes:
-        uid: Its user; 0 only where the rule says so.
-        gid: Its group, None for any.
-        unit: Its systemd unit, empty for any.
-        container: Its container id, empty for any.
+        uid: Its user; 0 only where the rule states it.
+        gid: Required group, None for any.
+        unit: Required systemd unit, empty for any.
+        container: Required container id, empty for any.
     """
 
     uid: int
@@ -88,15 +88,14 @@ class PeerSubject:
 
 @dataclass(frozen=True, slots=True)
 class LaunchedSubject:
-    """A process that `answerable run` started, and what it starts in turn.
+    """Rule subject: a process started by `answerable run`, and its descendants.
 
     Attributes:
         started_by: User id of the person at the terminal.
-        person: Who that is, `person:...`; empty where nobody says.
-        runs_as: User id that the process runs as; the same as `started_by` makes the
-            attestation advice, since that user's processes can pass for each other.
-        program: Absolute path of what may be started so, a script's for a script; empty
-            for any.
+        person: Id of that person, `person:...`; empty for none.
+        runs_as: User id of the process; equal to `started_by` makes the attestation
+            advisory, since that user's processes can impersonate each other.
+        program: Absolute path of the permitted program or script; empty for any.
     """
 
     started_by: int
@@ -110,10 +109,10 @@ RuleSubject = IssuedSubject | PeerSubject | LaunchedSubject
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What some grants come to together.
+    """Combined bounds of several grants.
 
     Attributes:
-        audiences: As in `Delegation`, and so are the rest.
+        audiences: As in `Delegation`; so are the others.
         scopes: Pairs (audience, scope).
         bindings: Pairs (audience, kind).
         ttls: Pairs (audience, seconds).
@@ -126,7 +125,7 @@ class Bounds:
 
     @classmethod
     def of(cls, grants: tuple[TokenGrant, ...]) -> "Bounds":
-        """Sum up grants; what two of them say stands once."""
+        """Combine grants without duplicates."""
         scopes = ((each.audience, scope) for each in grants for scope in each.scopes)
         return cls(
             audiences=tuple(dict.fromkeys(each.audience for each in grants)),
@@ -137,7 +136,7 @@ class Bounds:
 
 
 class Reuse(StrEnum):
-    """How often a token of an issuer can be exchanged under a rule."""
+    """Permitted reuse of an issuer's token under a rule."""
 
     ONCE = "once"
     UNTIL_EXPIRY = "until-expiry"
@@ -145,18 +144,19 @@ class Reuse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrustRule:
-    """One rule.
+    """Trust rule.
 
     Attributes:
-        id: The operator's name for it.
-        subject: Who it speaks of.
-        agent: As which agent a workload that fits acts.
-        grants: What it gets, by audience; one grant for each audience and kind.
-        delegate_to: Agents that it may hand a part of this to.
-        on_behalf_of: Names of issuers whose people may have it act for them.
-        reuse: How often one token of an issuer can be exchanged under it.
+        id: Name given by the operator.
+        subject: Workloads that it matches.
+        agent: Agent that a matching workload acts as.
+        grants: Grants, one for each audience and kind.
+        delegate_to: Agents that it may delegate to.
+        on_behalf_of: Issuers whose persons it may act for.
+        reuse: Permitted reuse of one token.
         digest: SHA-256 of the rule in its canonical form, hex; evidence names it.
-        bounds: What its grants come to: made once, and in every delegation.
+        bounds: Combined bounds of its grants, computed once and copied to every
+            delegation.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Sightings: what one execution of one connector observed, and what it could not."""
+"""Sightings: observations and problems of one connector execution."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from answerable.model.user_group import UserGroup
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Sightings by noun. Every fact carries its provenance in `seen`."""
+    """Sighted facts by type. Every fact carries its provenance in `seen`."""
 
     persons: tuple[Person, ...] = ()
     agents: tuple[Agent, ...] = ()
@@ -49,7 +49,7 @@ class Facts:
 
 
 class ProblemKind(StrEnum):
-    """Why something was not read."""
+    """Kind of a read problem."""
 
     INVALID = "invalid"
     UNREADABLE = "unreadable"
@@ -60,10 +60,9 @@ class ProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that was there and could not be read: the sync is partial.
+    """Existing thing that could not be read, which makes the sync partial.
 
     Attributes:
-        kind: Why.
         place: File or API call.
         what: One line without any value.
     """
@@ -75,12 +74,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A place that was or would be looked at.
+    """Place that a sync reads or would read.
 
     Attributes:
         place: Path, pattern or API call.
-        what: What is looked for there.
-        found: True when it is there, False when not, None when not looked at yet.
+        what: Expected content.
+        found: True when it exists, False when not, None when not checked yet.
     """
 
     place: str
@@ -90,19 +89,18 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """One execution of one connector against one location.
+    """Execution of one connector against one location.
 
     Attributes:
         source: `NAME:LOCATION`, as the user would name it again.
         connector: Connector name.
         started_at: UTC nanoseconds.
-        facts: What was seen.
-        probes: Where it looked.
-        problems: What it could not read.
+        probes: Places that it checked.
+        problems: Unread parts.
         collected: Policy and fact kinds this sync covers (`identity-policies`,
             `boundaries`, `access-keys`, `scp`, ...), the words of coverage records.
-        not_collected: Kinds that could exist there and were not asked for.
-        held: In which places kinds were collected whole, as far as the source tells.
+        not_collected: Kinds that could exist there and were not requested.
+        held: Places where kinds were collected completely, as far as known.
     """
 
     source: str
@@ -118,7 +116,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A full set: the latest sync of every source, newest scan last.
+    """Full set of facts: the latest sync of every source, newest scan last.
 
     Attributes:
         taken_at: UTC nanoseconds.

@@ -8,7 +8,7 @@ def matches_parts(text: str, parts: Sequence[str], least: int = 0) -> bool:
 
     Args:
         text: The text.
-        parts: What stands before, between and after the wildcards.
+        parts: Literal parts before, between and after the wildcards.
         least: Characters that each wildcard takes at least.
     """
     first, *rest = parts

@@ -1,4 +1,4 @@
-"""Tools: MCP servers that an agent is configured to call, and its client's own tools."""
+"""Tools of an agent: configured MCP servers and the client's built-in tools."""
 
 from dataclasses import dataclass
 
@@ -17,22 +17,21 @@ _READING = ("file", "fetch")
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One MCP server entry of one agent, or one built-in tool of its client.
+    """MCP server entry of an agent, or a built-in tool of its client.
 
     Attributes:
         id: `tool:mcp/SERVER/*` (tools are not known offline), or `tool:CLIENT/NAME`
             for a built-in tool.
         agent: The agent whose configuration names it.
-        server: Server name as written there; the name of a built-in tool.
-        transport: `stdio`, `http`, `sse` or `container`; `shell`, `file` or `fetch` for a built-in
-            tool.
+        server: Server name as written there, or the name of a built-in tool.
+        transport: `stdio`, `http`, `sse` or `container`; `shell`, `file` or `fetch` for
+            a built-in tool.
         target: Redacted command line or URL.
         enabled: False when the file says disabled.
         unattended: True when the file lets it run without approval.
         credentials: Credentials stated in the entry, in file order. A local server
             that states none inherits the ambient credentials of the agent's scope; a
             shell has those as well; a remote server has none of them.
-        seen: Provenance.
         mounts: Files and folders of the host that a `container` can see.
         rule: The client's rule that narrows it, as its file states it; empty for none.
     """
@@ -51,5 +50,5 @@ class Tool:
 
     @property
     def is_indirect(self) -> bool:
-        """True when it acts as an identity only through a credential that it reads."""
+        """Tell whether it acts as an identity only via a credential that it reads."""
         return self.transport in _READING

@@ -1,4 +1,4 @@
-"""IAM user groups: their policies reach their members."""
+"""IAM user groups, whose policies apply to their members."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from answerable.model.written import Seen
 
 @dataclass(frozen=True, slots=True)
 class UserGroup:
-    """A group of IAM users, with or without policies and members.
+    """IAM user group, with or without policies and members.
 
     Source: AWS IAM User Guide, "IAM user groups".
 
@@ -16,7 +16,6 @@ class UserGroup:
         id: ARN.
         account: Account that holds it.
         members: ARNs of its users, sorted.
-        seen: Provenance.
     """
 
     id: ResourceId

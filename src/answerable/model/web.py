@@ -1,4 +1,4 @@
-"""The web page's own section of the configuration: where it is, and who may sign in."""
+"""Configuration of the web page: listeners, sign-in and roles."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a person is in the web page; each may look."""
+    """Role of a person in the web page; every role may read."""
 
     VIEWER = "viewer"
     INVESTIGATOR = "investigator"
@@ -19,17 +19,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How people sign in at an OpenID provider.
+    """Sign-in configuration for an OpenID provider.
 
     Attributes:
-        issuer: Name of a pinned issuer whose tokens name people.
-        client_id: Us, as it knows us; the audience of its ID tokens for us.
-        secret_env: Name of the environment variable with our secret there, empty where
-            we are a public client.
-        claim: Claim whose values give roles, empty where none does.
-        given: Pairs (value of that claim, roles that it gives).
-        default: Roles of whoever else signs in; none where they may not.
-        scopes: More scope tokens to ask for, e.g. one that brings the claim.
+        issuer: Pinned issuer whose tokens identify people.
+        client_id: Our client id, which is the audience of its ID tokens.
+        secret_env: Environment variable with our client secret, empty for a public
+            client.
+        claim: Claim whose values map to roles, empty for none.
+        given: Pairs (claim value, roles).
+        default: Roles of all other persons; empty to refuse them.
+        scopes: Additional scope tokens, e.g. one that adds the claim.
     """
 
     issuer: str
@@ -41,24 +41,23 @@ class Login:
     scopes: tuple[str, ...] = ()
 
     def roles_of(self, values: frozenset[str]) -> frozenset[Role]:
-        """Give the roles of somebody with these values of the claim."""
+        """Return the roles for these values of the claim."""
         found = [roles for value, roles in self.given if value in values]
         return frozenset().union(self.default, *found)
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The section `web`.
+    """Section `web`: the web page.
 
     Attributes:
-        url: Scheme and authority that browsers know it by; empty for the address of its
-            first listener.
+        url: Public scheme and authority; empty for the address of its first listener.
         listen: In file order.
         state: Its own folder. Empty for `web` in the store.
-        audience: The one `aud` of tokens for `/api/v1`; empty where none is taken.
-        local: Mail address or handle of the person for whom the printed link stands,
-            empty for nobody by name.
-        login: None where nobody signs in but by that link.
+        audience: Required `aud` of tokens for `/api/v1`; empty to accept none.
+        local: Mail address or handle of the person behind the printed sign-in link,
+            empty for an unnamed one.
+        login: OpenID sign-in; None for sign-in by the link alone.
     """
 
     url: str

@@ -1,14 +1,14 @@
-"""Who wrote a fact: set by the connector instance, never by the record itself."""
+"""Provenance of facts. The connector sets the author class, never the record."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class WrittenBy(StrEnum):
-    """The four classes of the threat model.
+    """Author class of a fact, one of the four in the threat model.
 
     Only the first three may make a hop observed, feed learning, explain an entity or
-    change ownership. What is self-reported is shown, never believed.
+    change ownership. Self-reported facts are shown, never trusted.
     """
 
     PLATFORM = "platform"
@@ -18,20 +18,20 @@ class WrittenBy(StrEnum):
 
     @property
     def believed(self) -> bool:
-        """Tell whether a fact of this class may carry weight."""
+        """Tell whether a fact of this class is trusted."""
         return self is not WrittenBy.SELF_REPORTED
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Where a fact comes from.
+    """Provenance of a fact: source, place, author class and time.
 
     Attributes:
         source: The sync's source as the user named it, e.g. `home:/home/ana`.
         place: File path with a pointer (`/home/ana/.claude.json#/mcpServers/db`) or
             API call (`iam:ListAccessKeys`).
-        written_by: Who could have written it.
-        at: When it was observed, UTC nanoseconds.
+        written_by: Possible author.
+        at: Observation time, UTC nanoseconds.
     """
 
     source: str
