@@ -1,1 +1,1 @@
-"""Door: the decision point for those who enforce elsewhere. AuthZEN in, a decision out."""
+"""Policy decision point for external enforcement points: AuthZEN and Envoy ext_authz."""

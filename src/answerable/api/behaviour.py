@@ -1,8 +1,8 @@
-"""Behaviour: what cannot be judged here, and is held back for that.
+"""Baselines at the decision point: calls that only the gateway can judge are denied.
 
-A baseline explains what a call names by what came back before it, and that is seen by
-the gateway alone. So calls of an agent whose baseline holds calls back are not allowed
-here, until its owner has signed that one may be.
+A baseline explains values by earlier results, which only the gateway sees. So calls of
+an agent with an enforced baseline are denied here, unless its owner signed an
+exception.
 """
 
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ UNSEEN = "unseen-here"
 
 
 class Behaviour:
-    """Knows whose calls a baseline holds back.
+    """Denies calls of agents whose baseline is enforced.
 
     Args:
-        config: Says whose behaviour is watched.
+        config: Names the agents with baselines.
     """
 
     def __init__(self, config: Config) -> None:
@@ -31,7 +31,7 @@ class Behaviour:
         self.swap(config)
 
     def swap(self, config: Config) -> None:
-        """Know it by another configuration."""
+        """Apply another configuration."""
         self._watched = {
             agent.id: agent.baseline.cold
             for agent in config.agents
@@ -39,8 +39,8 @@ class Behaviour:
         }
 
     def hold_to(self, standing: Iterable[InForce]) -> None:
-        """Hold agents to these profiles from now on."""
-        # Through whichever identity: which one a server will see is not known here.
+        """Replace the signed profiles."""
+        # For any identity: the identity that the server sees is not known here.
         self._standing = {
             (each.subject.agent, each.subject.server): each
             for each in sorted(standing, key=_strictness)
@@ -49,7 +49,7 @@ class Behaviour:
     def judge(
         self, caller: Caller, server: str, target: Target, decision: Decision
     ) -> Decision:
-        """Give what policy and baseline say, which is never more than the policy."""
+        """Return the decision, made stricter by an enforced baseline."""
         chain = (caller.agent, *caller.chain)
         is_watched = any(agent in self._watched for agent in chain)
         is_judged = target is Target.TOOL and is_watched
@@ -69,7 +69,7 @@ class Behaviour:
         return decision
 
     def _held(self, agent: AgentId, server: str) -> str | None:
-        """Name the profile that holds calls back, empty for one yet to be learned."""
+        """Return the enforced profile's digest, empty before it is learned, else None."""
         standing = self._standing.get((agent, server))
         if standing is not None:
             return standing.digest if standing.stage is Stage.ENFORCE else None

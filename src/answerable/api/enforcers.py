@@ -1,7 +1,7 @@
-"""Who asks: the enforcement points that the section `decisions` names, and nobody else.
+"""Authentication of enforcement points listed in the section `decisions`.
 
-They show what a caller of the gateway shows: a token of a pinned issuer, bound to a key
-or certificate where it is, or the kernel's word at a unix socket.
+They authenticate like callers of the gateway: a token of a pinned issuer, bound to a
+key or certificate if required, or the kernel's facts at a unix socket.
 """
 
 from collections.abc import Callable, Coroutine
@@ -25,10 +25,10 @@ _PREFIX = "enforcer:"
 
 @dataclass(frozen=True, slots=True)
 class Enforcer:
-    """An enforcement point that may ask.
+    """An authenticated enforcement point.
 
     Attributes:
-        principal: Issuer and subject, or user; evidence names it.
+        principal: Issuer and subject, or user; recorded in evidence.
         servers: Upstream servers that it may ask about, empty for all.
     """
 
@@ -37,12 +37,12 @@ class Enforcer:
 
 
 class Enforcers:
-    """Finds out which of them asks.
+    """Authenticator of enforcement points.
 
     Args:
-        config: Names them; it has a section `decisions`.
-        clock: Gives NumericDates.
-        secret: For the nonces of DPoP proofs.
+        config: Has a section `decisions`.
+        clock: Returns NumericDates.
+        secret: For nonces of DPoP proofs.
     """
 
     def __init__(
@@ -55,19 +55,19 @@ class Enforcers:
         self._point = _point(config)
 
     def swap(self, config: Config) -> None:
-        """Let others ask from now on.
+        """Apply another configuration.
 
         Raises:
-            AnswerableError: It cannot be used, and the present ones stay.
+            AnswerableError: It cannot be used; the current one stays.
         """
         self._callers.swap(_as_callers(config))
         self._point = _point(config)
 
     async def identify(self, head: Head, link: Link) -> Enforcer:
-        """Say who asks.
+        """Authenticate the sender of a request.
 
         Raises:
-            Problem: Nobody is known to, or it is one that may not.
+            Problem: It is unknown, or not listed.
         """
         try:
             caller = self._callers.identify(head, link, self._clock())
@@ -79,15 +79,15 @@ class Enforcers:
         return self._listed(caller.agent, caller.principal)
 
     def refuse_keys(self, kids: frozenset[str]) -> None:
-        """Refuse what these keys of our token service signed, from the next request."""
+        """Reject tokens signed by these keys of our token service."""
         self._callers.refuse_keys(kids)
 
     def metadata(self, target: str, link: Link) -> bytes:
-        """Say where a token is to be had (RFC 9728); empty where none is taken."""
+        """Return the resource metadata (RFC 9728); empty if tokens are not used."""
         return self._callers.metadata(target, link)
 
     def keep_fresh(self, tell: Callable[[str, str], None]) -> Coroutine[Any, Any, None]:
-        """Renew keys before they are needed, until cancelled."""
+        """Renew issuer keys before they expire, until cancelled."""
         return self._callers.keep_fresh(tell)
 
     async def _again(self, head: Head, link: Link) -> Enforcer:
@@ -103,7 +103,7 @@ class Enforcers:
     def _listed(self, id: AgentId, principal: str) -> Enforcer:
         number = id.removeprefix(_PREFIX)
         if number == id:
-            says = "whoever asks is not named in decisions.callers"
+            says = "the enforcement point is not named in decisions.callers"
             raise Problem(403, "not-listed", says)
         return Enforcer(principal, self._point.callers[int(number)].servers)
 
@@ -111,7 +111,7 @@ class Enforcers:
 def _problem(unknown: Unidentified) -> Problem:
     says = {
         401: "a token of a pinned issuer is required",
-        403: "whoever asks is not named in decisions.callers",
+        403: "the enforcement point is not named in decisions.callers",
     }.get(unknown.status, "the keys of the token's issuer cannot be had now")
     fields = {"www-authenticate": unknown.challenge} if unknown.challenge else {}
     if unknown.nonce:
@@ -127,7 +127,7 @@ def _point(config: Config) -> DecisionPoint:
 
 
 def _as_callers(config: Config) -> Config:
-    """The configuration in which those who ask are who call."""
+    """Return a configuration in which the enforcement points are the callers."""
     point = _point(config)
     agents = tuple(
         DeclaredAgent(

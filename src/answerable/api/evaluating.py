@@ -1,7 +1,8 @@
-"""One question, one decision, one record, one answer; and several of them.
+"""Access evaluation: decide, record, answer.
 
-What an enforcement point hears is what a refused agent hears at the gateway: whether,
-and an id. Reason, rule and amendment stay with owner and operator, who read them by it.
+An enforcement point gets the effect and a decision id, like a refused agent at the
+gateway. Reason, rule and exceptions are for owners and operators, who look them up by
+id.
 """
 
 import asyncio
@@ -30,20 +31,20 @@ from answerable.model.record import Act
 from answerable.serving.recording.ticket import NotRecorded
 
 ERA = "authzen-1.0"
-# What a decision that asks obliges whoever enforces to: nothing goes on before the
-# agent's owner has said so, and then it is to be asked anew.
+# Obligation of an `ask`: the call waits for the agent's owner, and is then evaluated
+# again.
 ASK_OWNER = "ask-owner"
-# Arguments that nobody said: a policy that reads any has no answer, and so denies.
+# Unknown arguments: a policy that reads any errs, and so denies.
 UNSAID = b"?"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What is heard.
+    """Result of one evaluation.
 
     Attributes:
-        passes: The call may go on.
+        passes: The call may proceed.
         effect: `allow`, `ask`, `deny` or `error`.
-        id: Of the record, empty where it could not be written.
+        id: Decision id, empty if it could not be recorded.
     """
 
     passes: bool
@@ -52,11 +53,11 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def word(self) -> str:
-        """What is heard of a refusal: what is allowed and held back is a denial."""
+        """Return the reported effect: an allow that is held back is a denial."""
         return "deny" if self.effect == Effect.ALLOW.value else self.effect
 
     def told(self) -> dict[str, Any]:
-        """The Decision of AuthZEN 1.0, 5.5."""
+        """Return the AuthZEN Decision (1.0, 5.5)."""
         if self.passes:
             return {"decision": True, "context": {"decision_id": self.id}}
         context: dict[str, Any] = {"decision": self.word, "decision_id": self.id}
@@ -66,15 +67,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Evaluating:
-    """Answers evaluations.
+    """Service behind the evaluation endpoints.
 
     Args:
-        authority: Decides.
-        subjects: Finds who they are about.
-        recorder: Records.
-        mapped: Finds what is asked in the words of approved mappings.
-        behaviour: Holds back what a baseline would judge.
-        told: Hears of what agents wanted, and what was decided: id, act and decision.
+        subjects: Resolves subjects to callers.
+        told: Called with id, wanted call and decision.
     """
 
     def __init__(
@@ -95,7 +92,7 @@ class Evaluating:
         """Answer an Access Evaluation request.
 
         Raises:
-            Invalid: It is none.
+            Invalid: It is malformed.
         """
         return (await self.answer(read_evaluation(said), asked_by)).told()
 
@@ -103,7 +100,7 @@ class Evaluating:
         """Answer an Access Evaluations request.
 
         Raises:
-            Invalid: It is none.
+            Invalid: It is malformed.
         """
         semantic = semantic_of(said)
         evaluations = evaluations_of(said)
@@ -124,7 +121,7 @@ class Evaluating:
         return {"evaluations": answers}
 
     async def answer(self, evaluation: Evaluation, asked_by: Enforcer) -> Answer:
-        """Decide on one evaluation, and record that."""
+        """Decide one evaluation and record the decision."""
         caller = await self.subjects.find(evaluation, asked_by)
         arguments = evaluation.action.arguments
         asked, decision = self._strictest(
@@ -134,7 +131,7 @@ class Evaluating:
         return await self.recorded(caller, act, decision)
 
     async def recorded(self, caller: Caller, act: Act, decision: Decision) -> Answer:
-        """Record a decision, and make the answer of it."""
+        """Record a decision and build the answer."""
         try:
             id = await self._recorder.decided(caller, act, decision)
         except NotRecorded:
@@ -144,7 +141,7 @@ class Evaluating:
         return Answer(decision.passes, decision.effect.value, id)
 
     def would_pass(self, caller: Caller, asked: Asked) -> bool:
-        """Say whether a call would go on, whatever it is called with.
+        """Tell whether a call would be allowed with unknown arguments.
 
         Nothing is recorded.
         """
@@ -162,7 +159,7 @@ class Evaluating:
         return (await self.answer(evaluation, asked_by)).told()
 
     def understood(self, evaluation: Evaluation, asked_by: Enforcer) -> Asked | None:
-        """Say what is asked, where that is in our words and within what may be asked."""
+        """Return the question in MCP vocabulary, if the enforcement point may ask it."""
         servers = asked_by.servers
         usual = servers[0] if len(servers) == 1 else ""
         action, resource = evaluation.action, evaluation.resource
@@ -174,7 +171,7 @@ class Evaluating:
     def _understood(
         self, evaluation: Evaluation, asked_by: Enforcer
     ) -> list[Asked | None]:
-        """Say what is asked: in our words, else in those of approved mappings."""
+        """Return the question in MCP vocabulary, else by approved mappings."""
         asked = self.understood(evaluation, asked_by)
         if asked is not None:
             return [asked]
@@ -183,7 +180,7 @@ class Evaluating:
     def _strictest(
         self, caller: Caller, asked: Sequence[Asked | None], arguments: bytes | None
     ) -> tuple[Asked | None, Decision]:
-        """Decide on all that may be meant: one that may not go on is the answer."""
+        """Decide all possible meanings and return one that is denied, if any."""
         decided = [(each, self._decide(caller, each, arguments)) for each in asked]
         held_back = (each for each in decided if not each[1].passes)
         return next(held_back, decided[0])
@@ -205,7 +202,7 @@ class Evaluating:
 
 
 def request_of(caller: Caller, asked: Asked, arguments: bytes | None) -> Request:
-    """Make what is asked of the policy; arguments that are None are not known."""
+    """Build the policy request; None arguments are unknown."""
     return Request(
         agent=caller.agent,
         known=caller.known,

@@ -1,12 +1,12 @@
-"""Questions that are asked in the words of a tool's approved mapping.
+"""Questions in the vocabulary of a tool's approved AuthZEN mapping.
 
 An enforcement point that follows COAZ-MCP asks about `get_customer` on
-`customer`/`cust-12345` where a tool maps its calls so. What is decided is what would be
-done: the call of that tool. Where several tools map to the same words, all of them are
-asked about, and each has to be allowed; so an approved mapping makes no answer looser.
+`customer`/`cust-12345` if a tool maps its calls so. The decision is about the call of
+that tool. If several tools map to the same words, each must be allowed, so an approved
+mapping loosens no answer.
 
-Arguments are those that the question holds whole (`action.properties.arguments`). The
-mapped values have to be theirs. Without them what depends on arguments is denied.
+Arguments are taken from the question (`action.properties.arguments`), and the mapped
+values must equal theirs. Without arguments, rules that depend on them deny.
 """
 
 import json
@@ -34,11 +34,11 @@ _MISSING = object()
 
 
 class Mapped:
-    """Finds the calls that a question is about.
+    """Resolver of questions by approved mappings.
 
     Args:
-        approved: Gives the mappings that persons approved: (server, tool) -> JSON.
-        refused: Told (server, tool, why) of each that is not used, once.
+        approved: Returns the approved mappings: (server, tool) -> JSON.
+        refused: Called once with (server, tool, why) of each unusable mapping.
     """
 
     def __init__(
@@ -49,11 +49,10 @@ class Mapped:
         self._told: set[tuple[str, str, str]] = set()
 
     def find(self, evaluation: Evaluation, servers: Sequence[str]) -> list[Asked]:
-        """Give the calls; none where no approved mapping has these words.
+        """Return the calls that a question is about; empty without a matching mapping.
 
         Args:
-            evaluation: The question.
-            servers: Which may be asked about, empty for all.
+            servers: Servers in scope, empty for all.
         """
         found = []
         for (server, tool), text in sorted(self._approved().items()):
@@ -76,7 +75,7 @@ class Mapped:
         try:
             entries = read_mapping(text)
             if any(target_of(each.action, each.type) for each in entries):
-                # Those words are MCP's own, and mean what they say.
+                # The words of MCP itself cannot be remapped.
                 raise MappingRefused("vocabulary", "words of its own were expected")
         except MappingRefused as refused:
             if (server, tool, text) not in self._told:
@@ -87,7 +86,7 @@ class Mapped:
 
 
 def _fits(entry: Entry, evaluation: Evaluation, tool: str) -> bool:
-    """Say whether a question is one that a mapping leads to."""
+    """Tell whether a mapping entry produces a question."""
     named = (evaluation.action.name, evaluation.resource.type)
     if (entry.action, entry.type) != named:
         return False
@@ -107,7 +106,7 @@ def _judged(entry: Entry) -> Iterator[tuple[Keys, Leaf]]:
 
 
 def _agrees(leaf: Leaf, said: Any, arguments: Any, tool: str) -> bool:
-    """Say whether what was asked is what the mapping would have made of the call."""
+    """Tell whether a value equals what the mapping makes of the call."""
     if isinstance(leaf, Constant):
         return said is _MISSING or _same(said, json.loads(leaf.spelled))
     if leaf.keys == ("name",):

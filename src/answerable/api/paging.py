@@ -1,9 +1,8 @@
-"""Pages of a search: opaque tokens that are of use for the same search alone.
+"""Page tokens of searches.
 
-A token names the last result before the page and how many one has, under a MAC over
-both and over all that was asked: whoever changes the question is told so (AuthZEN 1.0,
-8.2). Results are in order of their keys, so a page neither repeats nor omits what was
-there all along.
+A token holds the last key and the page size under a MAC that covers the search too, so
+a token for a changed search is rejected (AuthZEN 1.0, 8.2). Results are sorted by key,
+so a page neither repeats nor omits entries that existed all along.
 """
 
 import base64
@@ -27,24 +26,23 @@ _place = msgspec.json.Decoder(tuple[str, int])
 
 
 class Paging:
-    """Cuts results into pages.
+    """Splits results into pages.
 
     Args:
-        secret: Of the process, kept over a restart.
+        secret: Secret of the process, kept across restarts.
     """
 
     def __init__(self, secret: bytes) -> None:
         self._key = derived(secret, "authzen-page")
 
     def cut(self, found: Sequence[Found], page: Page) -> dict[str, Any]:
-        """Make the answer of a search.
+        """Return one page of a search.
 
         Args:
-            found: All results, in order of their keys.
-            page: Which of them are wanted.
+            found: All results, sorted by key.
 
         Raises:
-            Invalid: Its token is not of this search.
+            Invalid: The token belongs to another search.
         """
         after, limit = self._read(page) if page.token else ("", page.limit)
         most = USUAL if limit is None else min(limit, LARGEST)

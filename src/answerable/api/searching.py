@@ -1,8 +1,8 @@
-"""Searches: who, what and how, of all that is known by name (AuthZEN 1.0, 8).
+"""AuthZEN searches for subjects, resources and actions (1.0, 8).
 
-Each result is what an evaluation would have answered `true` to now, without arguments.
-Names that a rule takes by a pattern alone are not known here; the answer then says that
-it is not complete. Nothing is recorded: nothing was decided.
+Each result is one that an evaluation without arguments would allow now. Names covered
+only by a pattern are unknown here, and the answer then says that it is incomplete.
+Searches are not recorded, because nothing is decided.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -32,13 +32,7 @@ from answerable.model.decision import Target
 
 
 class Searching:
-    """Answers searches.
-
-    Args:
-        evaluating: Answers evaluations.
-        paging: Cuts results into pages.
-        config: Spells names.
-    """
+    """Service behind the search endpoints."""
 
     def __init__(self, evaluating: Evaluating, paging: Paging, config: Config) -> None:
         self._evaluating, self._paging = evaluating, paging
@@ -48,7 +42,7 @@ class Searching:
         """Answer a Subject Search.
 
         Raises:
-            Invalid: It is none.
+            Invalid: It is malformed.
         """
         subject = read_subject(said, searched=True)
         action, resource = read_action(said), read_resource(said)
@@ -64,7 +58,7 @@ class Searching:
         """Answer a Resource Search.
 
         Raises:
-            Invalid: It is none.
+            Invalid: It is malformed.
         """
         subject, action = read_subject(said), read_action(said)
         resource = read_resource(said, searched=True)
@@ -83,7 +77,7 @@ class Searching:
         """Answer an Action Search.
 
         Raises:
-            Invalid: It is none.
+            Invalid: It is malformed.
         """
         subject, resource = read_subject(said), read_resource(said)
         page, agent = page_of(said, "action"), read_agent(said)
@@ -135,7 +129,7 @@ class Searching:
                     yield spelled(asked) + f" {server}", _entity(type, asked)
 
     def _names(self, server: str, type: str) -> set[str]:
-        """Names of one type that the file spells at a server."""
+        """Return the names of one type that the file lists for a server."""
         if type == SERVER:
             return {server}
         target = TYPES.get(type)
@@ -147,6 +141,7 @@ class Searching:
         return {name for name in named if not name.startswith(f"{type}:mcp/")}
 
     def _has_patterns(self, type: str) -> bool:
+        """Tell whether a rule for this type uses a pattern."""
         target = TYPES.get(type)
         return any(
             each is target and is_prefix(name)

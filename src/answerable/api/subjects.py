@@ -1,4 +1,4 @@
-"""Who a question is about: the caller that the gateway would have seen.
+"""Resolution of an AuthZEN subject to a caller.
 
 | `subject.type` | `id` | found by |
 |---|---|---|
@@ -6,8 +6,8 @@
 | `identity` | `sub` of a token that the enforcement point verified | the one caller rule that has it |
 | `agent` | `agent:...`, or the name of an agent of the file | the file and the inventory |
 
-Whatever finds nobody finds a stranger, whom the default mode judges. An agent that the
-context names beside has to be the one that was found, and gives nothing by itself.
+An unknown subject is a stranger, decided by the default mode. An agent named in the
+context must be the resolved one, and grants nothing by itself.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,12 @@ _DECLARED = "agent:declared/"
 
 
 class Subjects:
-    """Finds callers.
+    """Resolver of subjects.
 
     Args:
-        config: Names agents and who stands for them.
-        inventory: Ids of the agents that a scan has found.
-        callers: Verifies tokens.
-        clock: Gives NumericDates.
+        config: Declared agents and caller rules.
+        inventory: Ids of discovered agents.
+        clock: Returns NumericDates.
     """
 
     def __init__(
@@ -48,39 +47,39 @@ class Subjects:
         self._use(config, inventory)
 
     def swap(self, config: Config, inventory: frozenset[AgentId]) -> None:
-        """Find them by another configuration from now on.
+        """Apply another configuration.
 
         Raises:
-            AnswerableError: It cannot be used, and the present one stays.
+            AnswerableError: It cannot be used; the current one stays.
         """
         self._callers.swap(config, inventory)
         self._use(config, inventory)
 
     @property
     def known(self) -> list[AgentId]:
-        """Every agent of the file and the inventory, sorted."""
+        """Return every agent of the file and the inventory, sorted."""
         return sorted(self._known)
 
     @property
     def audiences(self) -> frozenset[str]:
-        """What tokens of subjects call us."""
+        """Return the audiences of subject tokens."""
         return frozenset(each.audience for each in self._issuers)
 
     def rules_of(self, agent: AgentId) -> list[IssuerCaller]:
-        """Give whose tokens stand for an agent."""
+        """Return the caller rules of an agent."""
         return [rule for rule, each in self._by_rule.items() if each == agent]
 
     async def find(self, evaluation: Evaluation, asked_by: Enforcer) -> Caller:
-        """Give the caller that an evaluation is about."""
+        """Return the caller of an evaluation."""
         caller = await self.of(evaluation.subject, asked_by)
         named = self._agent(evaluation.agent) if evaluation.agent else None
         if named is not None and named != caller.agent:
-            # Two agents are spoken of, so it is neither.
+            # The subject and the context name two agents, so neither is taken.
             return _stranger(evaluation.subject, asked_by)
         return caller
 
     async def of(self, subject: Subject, asked_by: Enforcer) -> Caller:
-        """Give the caller that a subject stands for."""
+        """Return the caller of a subject."""
         if subject.type == IDENTITY and subject.token:
             return await self._of_token(subject, asked_by)
         if subject.type == IDENTITY:
@@ -91,11 +90,11 @@ class Subjects:
         return _caller(found, f"{asked_by.principal}/{found}", known=True)
 
     def of_certificate(self, principal: str) -> Caller | None:
-        """Give the caller of a certificate that somebody verified; None for nobody.
+        """Return the caller of a verified certificate; None if unknown.
 
         Args:
-            principal: The SPIFFE id in it. The pinned issuer of its trust domain is
-                whose subjects stand for agents.
+            principal: Its SPIFFE id; the pinned issuer of the trust domain has the
+                rules.
         """
         for issuer in self._issuers:
             rule = IssuerCaller(issuer.pin.name, principal)
@@ -144,7 +143,7 @@ class Subjects:
 
 
 def _subs(caller: Caller) -> set[str]:
-    """Give the subjects that a token's caller is known by."""
+    """Return the subjects in a token caller's principal."""
     _, _, subs = caller.principal.partition("/")
     return {subs, *subs.split(" by ")}
 

@@ -1,4 +1,4 @@
-"""What a question is about, in the words that the policy knows.
+"""Vocabulary of questions: MCP methods as actions, MCP items as resources. Pure.
 
 | `action.name` | `resource.type` | `resource.id` |
 |---|---|---|
@@ -8,8 +8,7 @@
 | `completion/complete` | `resource`, `prompt` | likewise |
 | any other method of MCP | `mcp_server` | `server:mcp/SERVER`, the server's name, or the audience of tokens for it |
 
-Whose a task or a request is, only the gateway knows that passed it on: nothing is
-decided about them here. Pure.
+Tasks and requests cannot be decided here: only the gateway knows their owners.
 """
 
 from collections.abc import Collection
@@ -27,13 +26,11 @@ _NOT_HERE = frozenset({Target.TASK, Target.REQUEST})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What would be done.
+    """An MCP call to decide.
 
     Attributes:
-        server: Upstream server.
-        action: MCP method.
-        target: What it acts on.
-        name: Tool, prompt or URI; empty where the server as a whole is meant.
+        target: Kind of the item.
+        name: Tool, prompt or URI; empty for the whole server.
     """
 
     server: str
@@ -48,13 +45,11 @@ def read(
     usual: str,
     audiences: Collection[str] = (),
 ) -> Asked | None:
-    """Read what is asked; None where no words of ours are used.
+    """Return the MCP call that a question is about; None in another vocabulary.
 
     Args:
-        action: As asked.
-        resource: As asked.
-        usual: Server that is meant where none is named, empty for none.
-        audiences: What tokens call us; where there is a usual server, it is called so.
+        usual: Default server, empty for none.
+        audiences: Audiences of our tokens, which name the default server.
     """
     target = target_of(action.name, resource.type)
     if target is None:
@@ -72,7 +67,7 @@ def read(
 
 
 def target_of(action: str, type: str) -> Target | None:
-    """Say what an action on a type of resource acts on; None where it cannot."""
+    """Return the target of an action on a resource type; None if impossible."""
     found = _targets(action)
     if type == SERVER:
         whole = found - set(TYPES.values()) - _NOT_HERE - {Target.REFERENCE}
@@ -84,13 +79,13 @@ def target_of(action: str, type: str) -> Target | None:
 
 
 def actions_on(type: str) -> list[str]:
-    """Every action that a type of resource can be acted on with, sorted."""
+    """Return every action on a resource type, sorted."""
     names = {*INPUTS, *(name for methods in METHODS.values() for name in methods)}
     return sorted(name for name in names if target_of(name, type) is not None)
 
 
 def spelled(asked: Asked) -> str:
-    """Spell the id of what is asked about, whole."""
+    """Return the full resource id of a call."""
     if asked.target is Target.RESOURCE:
         return asked.name
     if not asked.name:
@@ -103,7 +98,7 @@ _REFERRED = (Target.RESOURCE, Target.PROMPT)
 
 @lru_cache(maxsize=256)
 def _targets(action: str) -> set[Target]:
-    """What a method acts on, in whatever revision a client may send it."""
+    """Return the targets of a method in every MCP revision."""
     methods = (method_of(era, action, Sender.CLIENT) for era in Era)
     found = {method.target for method in methods if method is not None}
     if action in INPUTS:
@@ -112,7 +107,7 @@ def _targets(action: str) -> set[Target]:
 
 
 def _parted(resource: Resource) -> tuple[str, str]:
-    """Take the server out of an id of ours; empty where it is a name alone."""
+    """Split the server from a resource id; empty for a plain name."""
     prefix = f"{resource.type}:mcp/"
     if resource.type == "resource" or not resource.id.startswith(prefix):
         return "", resource.id

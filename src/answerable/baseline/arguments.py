@@ -1,4 +1,4 @@
-"""Arguments and results as leaves: a path, and what stands there."""
+"""Leaves of JSON arguments and results: pairs of path and scalar."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ _MEMBER = re.compile(
 
 
 def leaves(value: Json) -> Iterator[tuple[str, str]]:
-    """Give each text and each number with its path, in the order of the document.
+    """Yield each text and number with its path, in document order.
 
     `{"to": ["a"], "cc": {"x": 1}}` has the leaves `("to[]", "a")` and `("cc.x", "1")`.
-    Nothing is said of an absent value or of a yes or no.
+    Null and booleans are skipped.
 
-    A member whose name is data is written `{}`, as the elements of a list are `[]`, and
-    the name is a leaf before it: `{"may": {"ana@corp.example": "rw"}}` has the leaves
+    A member whose name is data is written `{}`, like `[]` for list elements, and its
+    name is a leaf before it: `{"may": {"ana@corp.example": "rw"}}` has the leaves
     `("may{}", "ana@corp.example")` and `("may.{}", "rw")`.
     """
     stack: list[tuple[str, Json]] = [("", value)]
@@ -44,7 +44,7 @@ def _member(stack: list[tuple[str, Json]], path: str, name: str, value: Json) ->
 
 
 def spelled(scalar: str | int | float) -> str:
-    """Spell a text or a number; a whole number has one spelling, whatever its type."""
+    """Format a scalar as text; a whole number has one form, whatever its type."""
     if isinstance(scalar, str):
         return scalar
     if isinstance(scalar, float) and scalar.is_integer():
@@ -53,7 +53,7 @@ def spelled(scalar: str | int | float) -> str:
 
 
 def records(value: Json) -> int:
-    """Count the records of a result: elements of its longest list, or itself."""
+    """Count the records of a result: the length of its longest list, or 1."""
     if value is None or value in ("", {}, []):
         return 0
     longest = 1
@@ -69,13 +69,13 @@ def records(value: Json) -> int:
 
 
 def digest(value: Json) -> str:
-    """Name arguments: SHA-256 of their JSON with sorted members, hex."""
+    """Return the SHA-256 of arguments as JSON with sorted members, hex."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fits(patterns: tuple[str, ...], path: str) -> bool:
-    """Tell whether a path is one of the patterns, or begins like one ending in `*`."""
+    """Tell whether a path equals a pattern, or starts with one ending in `*`."""
     return any(
         path.startswith(each[:-1]) if each.endswith("*") else path == each
         for each in patterns
@@ -83,5 +83,5 @@ def fits(patterns: tuple[str, ...], path: str) -> bool:
 
 
 def as_bytes(text: str) -> bytes:
-    """Give the bytes of a text, also of one with half a surrogate pair."""
+    """Encode a text as UTF-8, lone surrogates included."""
     return text.encode("utf-8", "surrogatepass")

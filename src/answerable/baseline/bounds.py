@@ -1,4 +1,4 @@
-"""L4 and L5 out of runs: what comes before a write, how much, when and from where."""
+"""Layers L4 and L5 learned from runs: reads before writes, amounts, times and networks."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -27,12 +27,12 @@ Measured = dict[tuple[str, Measure, str], int]
 
 
 def in_order(run: Run) -> list[Observation]:
-    """Give the calls of a run as they came."""
+    """Return the calls of a run in time order."""
     return sorted(run.calls, key=lambda call: (call.at, call.id))
 
 
 def reads_before(runs: Iterable[Run], subject: Subject) -> Sets:
-    """Count the runs by what they had read before they first called each write."""
+    """Count runs by the set of reads before the first call of each write."""
     found: Sets = defaultdict(Counter)
     for run in runs:
         reads: set[str] = set()
@@ -47,7 +47,7 @@ def reads_before(runs: Iterable[Run], subject: Subject) -> Sets:
 
 
 def orders(found: Sets) -> tuple[Order, ...]:
-    """Keep the minimal sets of each write; where they are too many, none."""
+    """Keep the minimal read sets of each write; none if there are too many."""
     kept = {tool: minimal(sets) for tool, sets in sorted(found.items())}
     return tuple(
         Order(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
@@ -57,7 +57,7 @@ def orders(found: Sets) -> tuple[Order, ...]:
 
 
 def minimal(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
-    """Keep the sets that hold no other one."""
+    """Keep the sets that contain no other set."""
     kept: list[frozenset[str]] = []
     for each in sorted(sets, key=lambda one: (len(one), sorted(one))):
         if not any(smaller <= each for smaller in kept):
@@ -66,12 +66,10 @@ def minimal(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
 
 
 def bounds(runs: Sequence[Run], subject: Subject, terms: Terms) -> tuple[Bound, ...]:
-    """Bound what one run did, together with those begun shortly before it or with it.
+    """Bound the amounts of one run plus the runs begun shortly before it.
 
     Args:
-        runs: Those that teach, oldest first.
-        subject: Whose tools are bounded.
-        terms: How long before.
+        runs: Training runs, oldest first.
     """
     alone = [measured(run, subject) for run in runs]
     starts = [run.started for run in runs]
@@ -106,10 +104,10 @@ def measured(run: Run, subject: Subject) -> Measured:
 
 
 def most(measure: Measure, values: Sequence[int]) -> int:
-    """Bound samples: the largest, or the 99th percentile and a quarter more.
+    """Bound samples: the largest, or the 99th percentile plus a quarter.
 
-    While few runs taught, what is measured in more than ones has a quarter more, too:
-    the next honest amount is over the largest of n in one of n + 1 runs.
+    With few runs, measures other than counts also get a quarter more: the next honest
+    amount exceeds the largest of n in one of n + 1 runs.
     """
     ordered = sorted(values)
     if len(ordered) < _ROBUST:
@@ -123,7 +121,7 @@ def _eased(amount: int) -> int:
 
 
 def surroundings(runs: Iterable[Run]) -> Surroundings:
-    """Gather when runs began, how fast they were and from where they came."""
+    """Collect start hours, call rates and sources of runs."""
     seen = set()
     hours: Counter[int] = Counter()
     rates: Counter[int] = Counter()
@@ -148,7 +146,7 @@ def rated(busiest_minutes: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], 
 
 
 def hour_of_week(at: int) -> int:
-    """Give the hour of the week, 0 for Monday 00:00 UTC."""
+    """Return the hour of the week, 0 for Monday 00:00 UTC."""
     return (at // _HOUR + _EPOCH) % _WEEK
 
 

@@ -1,7 +1,7 @@
-"""Confidence: how much of what comes next was never seen, per layer.
+"""Confidence of a baseline: estimated share of unseen behaviour per layer.
 
-Good and Turing: the share of what is still unseen is about the share of what was seen
-once. Wilson's interval says how far that estimate may be off.
+The Good-Turing estimate takes the share of singletons for the share of unseen
+behaviour; a Wilson interval bounds its error.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _MILLION = 1_000_000
 
 
 def wilson_most(hits: int, samples: int) -> float:
-    """Give the upper end of Wilson's 95 % interval for a share."""
+    """Return the upper end of Wilson's 95 % interval for a share."""
     if samples == 0:
         return 1.0
     share, square = hits / samples, _Z * _Z
@@ -46,7 +46,7 @@ def estimate(layer: BaselineLayer, runs: Iterable[int]) -> Confidence:
 def confidence(
     tallies: Tallies, sets: Sets, surroundings: Surroundings
 ) -> tuple[Confidence, ...]:
-    """Estimate each layer: L4 from what was read before writes, L5 from the hours."""
+    """Estimate each layer: L4 from reads before writes, L5 from start hours."""
     before = [runs for each in sets.values() for runs in each.values()]
     hours = [runs for _, runs in surroundings.hours]
     return (
@@ -59,7 +59,7 @@ def confidence(
 
 
 def _named(tallies: Tallies) -> Iterable[Seen]:
-    """Give what is an entity for itself, and not a word at its argument alone."""
+    """Yield counts of typed or sensitive entities, without plain names."""
     for key, seen in tallies.entities.items():
         if key.sensitive or key.kind is not EntityKind.NAME:
             yield seen
@@ -70,9 +70,9 @@ def _runs(seen: Iterable[Seen]) -> list[int]:
 
 
 def is_ready(profile: Profile, terms: Terms) -> bool:
-    """Tell whether a profile has seen enough to leave shadow.
+    """Tell whether a profile has seen enough runs to leave shadow mode.
 
-    Hours do not count: what is new of them is advice alone.
+    Start hours do not count, because they are advisory.
     """
     return profile.runs >= terms.ready_runs and all(
         each.unseen < terms.ready_unseen for each in profile.confidence if each.samples

@@ -1,6 +1,7 @@
-"""Review: what a profile holds that the one before it did not, by consequence.
+"""Difference of two profiles, by consequence.
 
-Whatever the new one allows and the old one did not has a line here that is no removal.
+Everything that the new profile allows and the old one did not has a line that is no
+removal.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ from answerable.model.behaviour import OriginKind
 
 
 class Consequence(StrEnum):
-    """What a line of a review means, the gravest first."""
+    """Consequence of a changed line, the gravest first."""
 
     UNTRUSTED_FLOW = "new-flow-from-untrusted-text"
     REACH = "new-reach"
@@ -37,14 +38,12 @@ NEVER = Tally()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a review.
+    """One line of a profile diff.
 
     Attributes:
-        consequence: What it means.
-        tool: `SERVER/TOOL`, empty where it is about all.
-        path: Argument path, empty where none is concerned.
-        text: What is new, wider or gone.
-        tally: How often it was seen.
+        tool: `SERVER/TOOL`, empty for the whole profile.
+        path: Argument path, empty for none.
+        text: The new, wider or removed rule.
     """
 
     consequence: Consequence
@@ -55,10 +54,9 @@ class Change:
 
 
 def compare(old: Profile, new: Profile) -> list[Change]:
-    """Give what has changed, the gravest first.
+    """List the changes between two profiles, the gravest first.
 
-    A tool that the new profile renames has one line; the rest is compared under its
-    new name.
+    A renamed tool has one line; its other rules are compared under the new name.
     """
     known = set(old.renames)
     pairs = tuple(each for each in new.renames if each not in known)

@@ -1,7 +1,7 @@
-"""Profiles as documents: JSON with one spelling, named by its digest.
+"""Profile documents: canonical JSON, identified by digest.
 
-The schema is `answerable/baseline/v1`. Members are sorted, what equals its default is
-left out, there are no floats, and a member that we do not know is refused.
+The schema is `answerable/baseline/v1`. Members are sorted, defaults are left out, there
+are no floats, and unknown members are rejected.
 """
 
 import hashlib
@@ -16,15 +16,15 @@ _decoder = msgspec.json.Decoder(Profile, strict=True)
 
 
 def encode(profile: Profile) -> bytes:
-    """Write a profile."""
+    """Encode a profile."""
     return _encoder.encode(profile)
 
 
 def decode(data: bytes) -> Profile:
-    """Read a profile.
+    """Decode a profile.
 
     Raises:
-        VerificationError: The bytes are none, or not the one spelling of one.
+        VerificationError: The bytes are no profile in canonical form.
     """
     try:
         profile = _decoder.decode(data)
@@ -45,5 +45,5 @@ def _wrong(said: str) -> VerificationError:
 
 
 def digest(data: bytes) -> str:
-    """Name a document: SHA-256, hex."""
+    """Return the SHA-256 of a document, hex."""
     return hashlib.sha256(data).hexdigest()

@@ -1,8 +1,8 @@
-"""Entities of a call's arguments, by type.
+"""Extraction of typed entities from the arguments of a call.
 
-Arguments are hostile text, so they meet RE2. What stands at an argument that names who
-gets what is an entity as a whole, whatever else is recognised in it: the rest of
-`x@corp.example, and the other one` would go unseen.
+Arguments are hostile text, so the patterns run in RE2. The value of a sensitive
+argument is one whole entity, whatever it contains: otherwise the rest of
+`x@corp.example, and the other one` would be missed.
 """
 
 import hashlib
@@ -46,13 +46,10 @@ _TRAILING = ".,;:!?)]}"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An entity where it stands.
+    """An entity at its place in the arguments.
 
     Attributes:
-        path: Argument path.
-        kind: Its type.
-        text: Canonical spelling.
-        sensitive: It stands at an argument that names who gets what.
+        sensitive: The argument decides who receives something.
         whole: It is the whole argument.
     """
 
@@ -64,7 +61,7 @@ class Named:
 
 
 def canonical(kind: EntityKind, text: str) -> str:
-    """Give the one spelling of an entity; a digest stands for a very long one."""
+    """Return the canonical form of an entity; a digest replaces a very long one."""
     if kind in (EntityKind.EMAIL, EntityKind.HOST):
         text = text.lower()
     elif kind is EntityKind.IBAN:
@@ -81,7 +78,7 @@ def canonical(kind: EntityKind, text: str) -> str:
 
 
 def recognised(text: str) -> list[tuple[EntityKind, str, int, int]]:
-    """Find typed entities in a text: type, spelling, first and last character."""
+    """Find typed entities in a text: kind, text, start and end."""
     found = []
     # RE2 takes no half of a surrogate pair; what replaces it is as long.
     readable = text[:_READ].encode("utf-8", "replace").decode()
@@ -99,7 +96,7 @@ def _is_path(text: str) -> bool:
 
 
 def kind_of(text: str) -> EntityKind:
-    """Tell what a whole value is."""
+    """Classify a whole value."""
     for kind, _, start, end in recognised(text):
         if start == 0 and end == len(text):
             return kind
@@ -108,10 +105,10 @@ def kind_of(text: str) -> EntityKind:
 
 
 def named(arguments: Json, facts: ToolFacts) -> list[Named]:
-    """Give the entities of a call's arguments, each once, in their order.
+    """Extract the entities of a call's arguments, each once, in order.
 
-    Sums are no entities: they are bounded. There may be one more than `MOST`, which
-    says that not all were looked at.
+    Summed arguments are bounded instead. A result longer than `MOST` says that the list
+    was cut.
     """
     kinds = dict(facts.kinds)
     found: dict[Named, None] = {}
@@ -145,9 +142,9 @@ def _within(
 
 
 def amounts(arguments: Json, facts: ToolFacts) -> tuple[tuple[str, int], ...]:
-    """Give what is summed, in millionths and without its sign.
+    """Extract the summed arguments, in millionths and without sign.
 
-    What is no number here may be one to the server, so it counts as the most.
+    Text that is no number counts as the maximum, because the server may parse it.
     """
     if not facts.summed:
         return ()

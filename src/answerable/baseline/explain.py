@@ -1,6 +1,6 @@
-"""Explanations: what a layer holds, what was there instead, in one sentence.
+"""Findings of a judgement: the expected set, the observed value, one sentence.
 
-For owners and operators. The agent learns that it was refused, and nothing of this.
+For owners and operators only; the agent learns that the call was refused and no more.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ _SAID = {
 
 
 def described(origin: Origin | None) -> str:
-    """Say where a value came from."""
+    """Describe where a value came from."""
     if origin is None or origin.kind is OriginKind.NONE:
         return "the agent's own words"
     if origin.kind is OriginKind.EARLIER:
@@ -57,7 +57,7 @@ def described(origin: Origin | None) -> str:
 
 
 def edge_text(edge: Edge) -> str:
-    """Say from where an edge leads."""
+    """Describe the source of an edge."""
     if edge.kind is not OriginKind.EARLIER:
         return described(Origin(edge.kind, edge.source))
     called = ", ".join(f"{name} {pattern(each)}" for name, each in edge.selector)
@@ -66,7 +66,7 @@ def edge_text(edge: Edge) -> str:
 
 
 def pattern(each: Pattern) -> str:
-    """Say what a pattern holds."""
+    """Describe a pattern."""
     return f"{each.kind.value} {each.level.value} {each.text}".rstrip()
 
 
@@ -78,7 +78,7 @@ def flow(
     effect: Effect,
     origin: Origin | None,
 ) -> Finding:
-    """Explain what of a value is not held."""
+    """Explain a value that the profile does not hold."""
     edges = [edge for each in sink.flows.values() for edge in each]
     edges += sink.own.values()
     held: list[Edge | Entity] = [*sink.exact.values(), *sink.patterns, *edges]
@@ -103,7 +103,7 @@ def _held_text(each: Edge | Entity) -> str:
 
 
 def _nearest(held: Sequence[Edge | Entity], value: Value) -> str:
-    """Give the last normal call that took an entity of this type there, or any."""
+    """Return the last normal call with an entity of this kind there, or any."""
     for each in held:
         if isinstance(each, Entity) and each.pattern.kind is value.kind:
             return each.tally.example
@@ -111,7 +111,7 @@ def _nearest(held: Sequence[Edge | Entity], value: Value) -> str:
 
 
 def new_tool(held: Held, call: Observation) -> Finding:
-    """Explain that a tool is new."""
+    """Explain that a tool is new or redefined."""
     known = held.tools.get(call.tool, ())
     usual = sorted(held.profile.capabilities, key=lambda each: -each.tally.count)
     sentence = (
@@ -127,7 +127,7 @@ def new_tool(held: Held, call: Observation) -> Finding:
 
 
 def crowded(call: Observation) -> Finding:
-    """Explain that a call names more than is looked at."""
+    """Explain that a call names more entities than the limit."""
     return Finding(
         BaselineLayer.FLOW, Code.CROWDED, Effect.DENY, call.tool, "", (),
         str(len(call.values)), None, "",
@@ -136,7 +136,7 @@ def crowded(call: Observation) -> Finding:
 
 
 def context(held: Held, call: Observation, source: str) -> Finding:
-    """Explain that strangers' text was read which never came before such a call."""
+    """Explain that untrusted text was read that never preceded such a call."""
     flows = held.sink(call.tool, "").flows
     edges = [e for each in flows.values() for e in each if e.kind is OriginKind.BEFORE]
     usual = tuple(edge.source for edge in edges)
@@ -153,7 +153,7 @@ def context(held: Held, call: Observation, source: str) -> Finding:
 def missing_reads(
     call: Observation, sets: Iterable[frozenset[str]], progress: Progress
 ) -> Finding:
-    """Explain that a write came without what is read before it."""
+    """Explain that the usual reads before a write are missing."""
     usual = tuple(" and ".join(sorted(each)) for each in sets)[:_SHOWN]
     read = ", ".join(sorted(progress.reads)) or "nothing"
     return Finding(
@@ -165,7 +165,7 @@ def missing_reads(
 
 
 def over_bound(held: Held, call: Observation, bound: Bound, amount: int) -> Finding:
-    """Explain that a run did more than any did that was learned from."""
+    """Explain that a run exceeds a learned bound."""
     scale = 1_000_000 if bound.measure is Measure.SUM else 1
     most, got = f"{bound.most / scale:g}", f"{amount / scale:g}"
     what = f"{bound.measure.value} of {bound.path}" if bound.path else bound.measure
@@ -180,7 +180,7 @@ def over_bound(held: Held, call: Observation, bound: Bound, amount: int) -> Find
 def elsewhere(
     call: Observation, code: Code, effect: Effect, usual: Iterable[str], here: str
 ) -> Finding:
-    """Explain that a call comes from somewhere new."""
+    """Explain that a call comes from a new workload, network or region."""
     what = code.value.removeprefix("new-")
     return Finding(
         BaselineLayer.ENVELOPE, code, effect, call.tool, "",
@@ -191,7 +191,7 @@ def elsewhere(
 
 
 def advisory(call: Observation, code: Code, here: str, usual: int) -> Finding:
-    """Explain that a call comes at an unusual time or too fast."""
+    """Explain that a call comes at an unusual hour or rate."""
     said = {
         Code.UNUSUAL_HOUR: f"No run began near hour {here} of the week; they began in "
         f"{usual} others.",

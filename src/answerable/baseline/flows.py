@@ -1,4 +1,4 @@
-"""L2 and L3 out of counts: entities and edges, generalised as far as they may be."""
+"""Layers L2 and L3 from counts: entities and flow edges, generalised."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,9 +15,9 @@ _ANY_NAME = Pattern(EntityKind.NAME, Level.TYPE, "")
 
 
 class Firmness:
-    """What is firm: shown by enough runs, on enough days, for enough persons.
+    """Threshold of runs, days and persons from which a rule is firm, not provisional.
 
-    Where all runs together were on fewer days or for fewer persons, those are enough.
+    If all runs together span fewer days or persons, those suffice.
     """
 
     def __init__(self, terms: Terms, days: int, persons: int) -> None:
@@ -26,7 +26,7 @@ class Firmness:
         self._persons = min(terms.min_persons, persons)
 
     def holds(self, seen: Seen) -> bool:
-        """Tell whether this is enough."""
+        """Tell whether counts reach the threshold."""
         return (
             seen.runs >= self._runs
             and len(seen.days) >= self._days
@@ -35,9 +35,10 @@ class Firmness:
 
 
 def entities(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Entity, ...]:
-    """Generalise L2; what names who gets what stays as it was seen.
+    """Generalise L2; sensitive entities stay exact.
 
-    Names are held where an argument takes a few of them, and never the agent's own.
+    Plain names are kept if an argument takes few of them and the agent never chose
+    freely.
     """
     groups: dict[tuple[str, str, EntityKind, bool], dict[str, Seen]]
     groups = defaultdict(dict)
@@ -81,7 +82,7 @@ def _patterns(
 
 
 def edges(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Edge, ...]:
-    """Generalise the selectors of L3, and put together what is the same then."""
+    """Generalise the selectors of L3 and merge edges that become equal."""
     groups: dict[tuple[object, ...], dict[EdgeKey, Seen]] = defaultdict(dict)
     for key, seen in tallies.edges.items():
         names = tuple(name for name, _ in key.selector)
@@ -93,7 +94,7 @@ def edges(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Edge, ...
 
 
 def edge_order(edge: Edge) -> tuple[str, ...]:
-    """Give the order of edges in a document."""
+    """Return the sort key of an edge in a document."""
     selector = [f"{name} {p.kind} {p.level} {p.text}" for name, p in edge.selector]
     flags = f"{edge.whole}{edge.trusted}{edge.sensitive}"
     return (
@@ -122,11 +123,11 @@ def _of_group(
 def _selectors(
     group: Mapping[EdgeKey, Seen], terms: Terms, trusted: bool
 ) -> dict[tuple[str, str], Pattern]:
-    """Give the pattern of each token of each argument.
+    """Return the pattern of each token of each argument.
 
-    Into a field that no stranger writes leads whatever is explained alike. Of one that
-    strangers write, the value counts: which file it was is what tells bills from mail.
-    Where the values have nothing alike, what explained them is all that there is.
+    For a trusted field, tokens with the same origin are equal. For an untrusted field
+    the value matters: the file name tells bills from mail. Values without a common
+    pattern are replaced by their origin.
     """
     told: dict[tuple[str, EntityKind, str], list[str]] = defaultdict(list)
     values: dict[tuple[str, EntityKind], Days] = defaultdict(dict)
@@ -156,7 +157,7 @@ def _freed(
     values: Mapping[tuple[str, EntityKind], Days],
     terms: Terms,
 ) -> dict[tuple[str, str], Pattern]:
-    """Let what explained an argument stand for it where its values have nothing alike."""
+    """Replace values without a common pattern by their origin."""
     patterns: dict[tuple[str, str], set[Pattern]] = defaultdict(set)
     days: dict[tuple[str, str], frozenset[int]] = defaultdict(frozenset)
     for (name, token), pattern in found.items():
@@ -193,7 +194,7 @@ def _climbed(
 
 
 def parsed(token: str) -> tuple[str, EntityKind, str]:
-    """Read a token of a selector: what explained the argument, its type and its text."""
+    """Parse a selector token into origin, kind and text."""
     origin, _, said = token.partition("=")
     kind, _, text = said.partition(":")
     return origin, EntityKind(kind), text

@@ -1,7 +1,7 @@
-"""The fold: runs into what is known of each, in any order, as often as they come.
+"""Fold of runs into training state: order-free and idempotent.
 
-State is a map from run to contribution. A run may come in parts, and a part twice. Two
-parts that contradict each other make a contribution that teaches nothing.
+The state maps each run to its contribution. Runs may arrive in parts, and parts may
+repeat. A run whose parts contradict each other teaches nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ from answerable.model.behaviour import Envelope, Observation, Run
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """All that is known of one run.
+    """Everything known of one run.
 
     Attributes:
-        run: The run, its calls in the order of their ids.
-        conflict: Parts of it contradict each other.
+        run: Its calls are in the order of their ids.
+        conflict: Whether its parts contradict each other.
     """
 
     run: Run
@@ -27,7 +27,7 @@ State = Mapping[str, Contribution]
 
 
 def fold(state: State, runs: Iterable[Run]) -> dict[str, Contribution]:
-    """Add runs; what is self-reported adds nothing."""
+    """Add runs to the state; self-reported runs are ignored."""
     found = dict(state)
     for run in runs:
         if not run.written_by.believed:
@@ -71,7 +71,7 @@ def _together(one: Contribution, other: Contribution) -> Contribution:
 
 
 def _either(one: str, other: str) -> tuple[str, bool]:
-    """Give what either says, and whether they contradict each other."""
+    """Return the known name of two, and whether they contradict each other."""
     if not one or not other:
         return one or other, False
     return min(one, other), one != other

@@ -1,4 +1,4 @@
-"""A profile as it is looked up: built once, read by every call."""
+"""Indexes over a profile, built once and read by every judgement."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -24,14 +24,12 @@ FlowKey = tuple[OriginKind, str, str]
 
 @dataclass(slots=True)
 class Sink:
-    """What a profile holds of one argument.
+    """Rules of a profile for one argument.
 
     Attributes:
-        flows: Edges by (how explained, source, field).
-        exact: Entities that stand for themselves, by type, text and whether they named
-            who gets what.
-        patterns: Entities that have climbed.
-        own: Edges that say that nothing explained it, by the same.
+        flows: Edges by (origin kind, source, field).
+        exact: Exact entities by kind, text and sensitivity.
+        own: Edges for values without an origin, by sensitivity.
     """
 
     flows: dict[FlowKey, list[Edge]] = field(default_factory=dict)
@@ -40,7 +38,7 @@ class Sink:
     own: dict[bool, Edge] = field(default_factory=dict)
 
     def entity(self, value: Value) -> Entity | None:
-        """Give what holds an entity; for a sensitive one, it alone does."""
+        """Return the rule for an entity; a sensitive one needs an exact rule."""
         found = self.exact.get((value.kind, value.text, True))
         if value.sensitive or found is not None:
             return found
@@ -53,10 +51,10 @@ class Sink:
         )
 
     def edge(self, value: Value, origin: Origin) -> Edge | None:
-        """Give the edge by which a value came; a firm one where there is one.
+        """Return the edge by which a value came, preferably a firm one.
 
-        What is trusted no longer does not come by an edge that was. A name that says
-        not who gets what may come from the same field however its tool was called.
+        An untrusted origin does not match a trusted edge. A name that is not sensitive
+        may come from the same field whatever the selector.
         """
         found = None
         loose = value.kind is EntityKind.NAME and not value.sensitive
@@ -83,7 +81,7 @@ def _carries(edge: Edge, origin: Origin, loose: bool) -> bool:
 def selects(
     held: tuple[tuple[str, Pattern], ...], said: tuple[tuple[str, str], ...]
 ) -> bool:
-    """Tell whether a tool was called as an edge says: each argument, and no other."""
+    """Tell whether a source tool was called exactly as an edge says."""
     if len(held) != len(said):
         return {name for name, _ in held} == {name for name, _ in said} and all(
             any(n == name and _is(p, token) for n, p in held) for name, token in said
@@ -106,16 +104,13 @@ NO_SINK = Sink()
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A profile with its indexes.
+    """A profile with lookup tables.
 
     Attributes:
-        profile: The profile.
-        tools: Capabilities by tool.
-        sinks: By (tool, argument).
-        orders: Minimal sets of reads by write.
-        bounds: By tool.
-        accepted: What the owner signed by name: sources by (tool, argument, value).
-        names: Members of the arguments that the profile reads, by tool.
+        sinks: Rules by (tool, argument).
+        orders: Minimal read sets by write.
+        accepted: Signed acceptances: sources by (tool, argument, value).
+        names: Argument members that the profile reads, by tool.
     """
 
     profile: Profile
@@ -157,11 +152,11 @@ class Held:
 
     @property
     def is_cold(self) -> bool:
-        """Tell whether nothing was learned: then origins alone are held to."""
+        """Tell whether nothing was learned, so that only origins are enforced."""
         return self.profile.runs == 0
 
     def sink(self, tool: str, path: str) -> Sink:
-        """Give what is held of an argument."""
+        """Return the rules for an argument."""
         return self.sinks.get((tool, path), NO_SINK)
 
     def accepts(self, tool: str, value: Value) -> bool:

@@ -1,8 +1,8 @@
-"""The judgement: one call against a profile, layer by layer.
+"""Judgement of one call against a profile, layer by layer.
 
-Nothing that an agent says of itself is looked at. An answer that is no allow names the
-layer, what it holds there, what was there instead, and the smallest change that would
-allow this call and no other one.
+Self-reported facts are no input. A judgement other than allow names the layer, the
+expected set, the observed value, and the smallest change that would allow exactly this
+call.
 """
 
 from collections.abc import Iterator
@@ -37,10 +37,9 @@ def judge(
     """Judge one call.
 
     Args:
-        held: The profile.
         call: The call, its values with their origins.
-        progress: What the agent did before it.
-        envelope: From where it comes.
+        progress: Earlier calls of the agent in the window.
+        envelope: Source workload, network and region.
     """
     if "" in held.accepted.get((call.tool, "", call.digest), ()):
         return ALLOWED
@@ -79,7 +78,7 @@ def _findings(
 
 
 def _is_new(held: Held, call: Observation) -> bool:
-    """Tell whether no run called this tool as it is defined now."""
+    """Tell whether no run called this tool with its current definition."""
     if held.is_cold:
         return False
     known = held.tools.get(call.tool, ())
@@ -87,11 +86,11 @@ def _is_new(held: Held, call: Observation) -> bool:
 
 
 def _context(held: Held, call: Observation) -> Iterator[Finding]:
-    """Find text of strangers that never was read before such a call.
+    """Find untrusted text that never preceded such a call.
 
-    What it says does not matter: it is how an agent is talked into what it is used to
-    do, with values that it is used to find by itself. A read counts as well: one that
-    is refused brings no text that would stand before the calls of the person's task.
+    Untrusted text can make an agent do usual calls with values it finds by itself, so
+    the content does not matter. Reads count too: a refused read adds no untrusted text
+    to the calls of the person's task.
     """
     effect = held.profile.stance.new
     if effect is Effect.ALLOW:

@@ -1,7 +1,7 @@
-"""What a run was given, kept for a while, and where in it a value stands.
+"""Buffer of recent results, searched for the origin of a value.
 
-One buffer holds the fields of results one behind the other, and beside them what the
-run itself wrote. Bytes are compared with ASCII letters in one case; offsets stay.
+One byte buffer holds the fields of results in sequence, and another what the run itself
+wrote. Comparison ignores ASCII case; offsets are kept.
 """
 
 from bisect import bisect_right
@@ -23,16 +23,14 @@ _JOINS = b"-./@:?&=#%+~\\"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a result, or an argument of a write that the run stored with it.
+    """A field of a result, or an argument that the run wrote to a store.
 
     Attributes:
-        run: Of which run.
-        turn: Place of its call among all calls, ascending.
+        turn: Sequence number of its call.
         call: Evidence id of its call.
         tool: `SERVER/TOOL`.
-        selector: With what the tool was called.
-        path: Field path.
-        trusted: No stranger writes it.
+        selector: Arguments of the call.
+        trusted: No untrusted party writes it.
     """
 
     run: str
@@ -46,14 +44,13 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A value in a field.
+    """An occurrence of a value in a field.
 
     Attributes:
-        field: The field.
-        whole: The field is the value.
+        whole: The field equals the value.
         start: First byte in the field.
         end: Byte after the last.
-        bounded: It stands there as a word of its own.
+        bounded: It is delimited as a word of its own.
     """
 
     field: Field
@@ -64,7 +61,7 @@ class Hit:
 
 
 def folded(text: str) -> bytes:
-    """Give the bytes that are compared."""
+    """Return the bytes that are compared."""
     return as_bytes(text).lower()
 
 
@@ -94,10 +91,10 @@ def stands_alone(
 
 
 class Kept:
-    """The fields of a window of runs.
+    """Buffer of the result fields of a window.
 
     Args:
-        limit: Bytes of text; the oldest fields go first. What is gone explains nothing.
+        limit: Bytes of text; the oldest fields are evicted and explain nothing.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -110,7 +107,7 @@ class Kept:
         self._whole: dict[bytes, list[int]] = {}
 
     def add(self, field: Field, text: str) -> None:
-        """Keep one field; of a text that alone is too long, its beginning."""
+        """Add one field; a text over half the limit is cut."""
         whole = folded(text)
         data = whole[: self._limit // 2]
         if len(data) < len(whole):
@@ -130,7 +127,7 @@ class Kept:
         self._fields.append(field)
 
     def _shrink(self, size: int) -> None:
-        """Drop the oldest fields until the text is no longer than this."""
+        """Evict the oldest fields until the text has this size."""
         first = bisect_right(self._starts, len(self._text) - max(size, 0) - 1)
         for field in self._fields[:first]:
             self.lose(field.run, field.turn)
@@ -146,28 +143,28 @@ class Kept:
 
     @property
     def lost(self) -> int | None:
-        """Turn of the first field that is not kept whole, None while all are."""
+        """Return the turn of the first field that is not complete, None if all are."""
         return min(self._lost.values(), default=None)
 
     def lose(self, run: str, turn: int) -> None:
-        """Say that something of a call is not kept."""
+        """Record that a part of a call is not in the buffer."""
         self._lost[run] = min(turn, self._lost.get(run, turn))
 
     def forget(self, runs: frozenset[str]) -> None:
-        """Drop what is not of these runs."""
+        """Drop fields of all other runs."""
         self._lost = {run: turn for run, turn in self._lost.items() if run in runs}
         kept = [i for i, field in enumerate(self._fields) if field.run in runs]
         if len(kept) < len(self._fields):
             self._keep(kept)
 
     def find(self, values: Sequence[tuple[bytes, ...]]) -> list[list[Hit]]:
-        """Find where values stand.
+        """Find occurrences of values.
 
         Args:
-            values: Of each, its spellings, folded.
+            values: For each value its case-folded forms.
 
         Returns:
-            Hits of each value: whole fields first, then texts, older ones first.
+            Hits of each value: whole fields first, then substrings, older ones first.
         """
         found = [self._wholes(spellings) for spellings in values]
         wanted = [

@@ -1,4 +1,4 @@
-"""Names of arguments that a profile, its facts and its tables read."""
+"""Paths of the arguments that a profile, its tool facts and its tables read."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +10,10 @@ _DATA = "{}"
 
 
 def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
-    """Turn paths of leaves (`cc.x`, `to[]`, `may.{}`) into paths of member names.
+    """Convert leaf paths (`cc.x`, `to[]`, `may.{}`) into paths of member names.
 
     Args:
-        paths: As `arguments.leaves` writes them; a `*` at the end takes any rest.
+        paths: In the form of `arguments.leaves`; a final `*` matches any rest.
     """
     return tuple(dict.fromkeys(found for path in paths if (found := _named(path))))
 
@@ -21,7 +21,7 @@ def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
 def names_read(
     facts: Mapping[str, ToolFacts], tables: Iterable[Table]
 ) -> dict[str, tuple[KeyPath, ...]]:
-    """Return the members of arguments that facts and tables are about, by tool."""
+    """Return the argument members that facts and tables use, by tool."""
     paths: dict[str, list[str]] = defaultdict(list)
     for tool, said in facts.items():
         kinds = (path for path, _ in said.kinds)
@@ -40,7 +40,7 @@ def _named(path: str) -> KeyPath:
 
 
 def _members(names: Iterable[str]) -> Iterator[str]:
-    """Give the names until one that is data."""
+    """Yield member names up to the first that is data."""
     for name in names:
         plain = name.removesuffix(_DATA)
         while plain.endswith("[]"):

@@ -1,7 +1,7 @@
-"""The ladder: from entities that were seen to patterns that hold them.
+"""Generalisation of observed entities to patterns.
 
-A pattern climbs one step where enough distinct children were seen on enough days. It
-never climbs to everything, nor across an account or an organisation's domain.
+A pattern generalises one step if enough distinct children were seen on enough days. It
+never covers everything, and never crosses an account or an organisation's domain.
 """
 
 import re
@@ -12,11 +12,11 @@ from answerable.model.baseline import Level, Pattern, Terms
 from answerable.model.behaviour import EntityKind
 
 _DIGITS = re.compile(r"[0-9]+")
-# What another reader could walk up, decode once more, or drop.
+# Text without parts that another parser could normalise, decode or drop.
 _PLAIN = re.compile(
     r"(?:[^.\\%\x00-\x1f\x7f]++|\.(?!\.)|%(?!2[5EeFf]|5[Cc]|[01]|7[Ff]))*+"
 )
-# Domains at which anybody can have an address are nobody's organisation.
+# Public mail domains: an address there belongs to no organisation.
 _ANYBODYS = frozenset(
     {
         *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com"),
@@ -31,7 +31,7 @@ _ANYBODYS = frozenset(
         *("aol.com", "mail.com", "yandex.ru", "qq.com", "163.com"),
     }
 )
-# Second levels below which anybody can register, where the first is a country.
+# Public second-level domains below a country code.
 _REGISTRIES = frozenset({"co", "com", "org", "net", "gov", "ac", "edu", "gob", "or"})
 _SEGMENTED = frozenset(
     {EntityKind.PATH, EntityKind.S3, EntityKind.URL, EntityKind.REPO}
@@ -46,12 +46,12 @@ Days = Mapping[str, frozenset[int]]  # by entity: the days on which it was seen
 
 
 def exact(kind: EntityKind, text: str) -> Pattern:
-    """Give the pattern that holds one entity."""
+    """Return the pattern of one entity."""
     return Pattern(kind, Level.EXACT, text)
 
 
 def parent(pattern: Pattern) -> Pattern | None:
-    """Give the next step up; None where there is none."""
+    """Return the next more general pattern; None if there is none."""
     kind, text = pattern.kind, pattern.text
     if kind is EntityKind.EMAIL:
         _, _, domain = text.partition("@")
@@ -75,7 +75,7 @@ def _host_above(text: str) -> str:
 
 
 def _prefix_above(kind: EntityKind, text: str) -> str:
-    """Cut the last segment off; empty where what is left would be everything."""
+    """Remove the last segment; empty if the rest would cover everything."""
     if kind is EntityKind.ARN:
         parts = text.split(":", 5)
         if len(parts) < 6:
@@ -93,7 +93,7 @@ def _prefix_above(kind: EntityKind, text: str) -> str:
 
 
 def template(pattern: Pattern) -> Pattern | None:
-    """Give the pattern in which digits may differ; None where there are none."""
+    """Return the pattern with digits as wildcards; None if there are none."""
     if pattern.kind not in _TEMPLATED or pattern.level is not Level.EXACT:
         return None
     text = _DIGITS.sub("#", pattern.text)
@@ -107,7 +107,7 @@ def template(pattern: Pattern) -> Pattern | None:
 
 
 def beginning(pattern: Pattern) -> Pattern | None:
-    """Give the pattern of names that begin alike; None where a name begins otherwise."""
+    """Return the pattern of names with the same prefix; None if it is no word."""
     if pattern.kind is not EntityKind.NAME or pattern.level is not Level.EXACT:
         return None
     text = pattern.text[:_LETTERS]
@@ -117,7 +117,7 @@ def beginning(pattern: Pattern) -> Pattern | None:
 
 
 def covers(pattern: Pattern, kind: EntityKind, text: str) -> bool:
-    """Tell whether a pattern holds an entity."""
+    """Tell whether a pattern covers an entity."""
     if pattern.kind is not kind:
         return False
     if pattern.level is Level.EXACT:
@@ -135,12 +135,11 @@ def covers(pattern: Pattern, kind: EntityKind, text: str) -> bool:
 
 
 def climbed(seen: Days, kind: EntityKind, terms: Terms) -> dict[str, Pattern]:
-    """Give for each entity the pattern that stands for it.
+    """Return the pattern for each entity.
 
     Args:
-        seen: Entities of one type at one place, with their days.
-        kind: Their type.
-        terms: From how many children and days a pattern climbs.
+        seen: Entities of one kind at one place, with their days.
+        terms: Thresholds of children and days.
     """
     nodes = {exact(kind, text): frozenset((text,)) for text in seen}
     waiting: dict[Pattern, set[Pattern]] = defaultdict(set)
@@ -182,7 +181,7 @@ def _alike(
     terms: Terms,
     shape: Callable[[Pattern], Pattern | None],
 ) -> None:
-    """Put those together that are left by themselves and have one shape."""
+    """Merge the remaining entities that have one shape."""
     waiting: dict[Pattern, set[Pattern]] = defaultdict(set)
     for node in nodes:
         above = shape(node)

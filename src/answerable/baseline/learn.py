@@ -1,4 +1,4 @@
-"""Learning: what the runs of an identity show, as a profile that nobody has signed."""
+"""Learning of an unsigned profile from the runs of an identity."""
 
 from dataclasses import dataclass
 
@@ -33,16 +33,14 @@ _LIFE = 90 * DAY  # of a profile, unless it is signed for less
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a profile is made of, however it was counted.
+    """Counts that a profile is built from.
 
     Attributes:
-        runs: How many teach.
-        days: On how many days they began.
-        persons: For how many persons they were.
-        tallies: L1 to L3.
-        sets: L4: runs by what they had read before a write.
-        bounds: L4.
-        surroundings: L5.
+        runs: Number of training runs.
+        tallies: Layers L1 to L3.
+        sets: Layer L4: runs by the reads before a write.
+        bounds: Layer L4.
+        surroundings: Layer L5.
     """
 
     runs: int
@@ -55,7 +53,7 @@ class Counted:
 
 
 def cold(subject: Subject) -> Profile:
-    """Give the profile that has learned nothing: it holds to origins alone."""
+    """Return a profile without learned behaviour; it enforces only origins."""
     return Profile(subject)
 
 
@@ -69,18 +67,15 @@ def learn(
     """Learn a profile.
 
     Args:
-        state: What `fold` knows of runs.
-        subject: Whose.
-        terms: On which terms.
         now: UTC nanoseconds.
-        accepted: What the owner has signed by name.
+        accepted: Acceptances signed by the owner.
     """
     runs = teaching(state, subject, terms, now, accepted)
     return assembled(counted(runs, subject, terms), subject, terms, now, accepted)
 
 
 def counted(runs: list[Run], subject: Subject, terms: Terms) -> Counted:
-    """Count what a profile is made of, by folding."""
+    """Count training runs in memory."""
     return Counted(
         runs=len(runs),
         days=len({run.started // DAY for run in runs}),
@@ -99,7 +94,7 @@ def assembled(
     now: int,
     accepted: tuple[Accepted, ...] = (),
 ) -> Profile:
-    """Put a profile together out of counts; see `learn`."""
+    """Build a profile from counts; see `learn`."""
     firmness = Firmness(terms, found.days, found.persons)
     return Profile(
         subject=subject,
@@ -130,5 +125,5 @@ def _capabilities(tallies: Tallies) -> tuple[Capability, ...]:
 
 
 def training_rows(runs: list[Run]) -> list[bytes]:
-    """Give the bytes that the Merkle root of a profile commits to, a leaf per run."""
+    """Return the Merkle leaves of a profile's training set, one per run."""
     return [_encode(run) for run in runs]

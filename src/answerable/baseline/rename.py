@@ -1,6 +1,6 @@
-"""Tools under new names: in a profile, and in the calls that the next one learns from.
+"""Tool renames: applied to a profile and to the calls that the next one learns from.
 
-The map is part of the profile (`renames`), so its owner signs it with the profile.
+The rename map is part of the profile (`renames`), so its owner signs it.
 """
 
 import dataclasses
@@ -25,13 +25,12 @@ def rename_tools(
     renames: Iterable[tuple[str, str]],
     definitions: Mapping[str, str] | None = None,
 ) -> Profile:
-    """Return the profile for tools that have new names.
+    """Apply tool renames to a profile.
 
     Args:
-        profile: As it was learned.
         renames: Pairs (old, new) of `SERVER/TOOL`.
-        definitions: SHA-256 of the definitions under the new names, hex; where none is
-            given, the definition is the old one.
+        definitions: SHA-256 of the definitions under the new names, hex; the old
+            definition applies if missing.
     """
     pairs = tuple(renames)
     names = dict(pairs)
@@ -64,7 +63,7 @@ def rename_tools(
 def _capabilities(
     before: Iterable[Capability], names: Mapping[str, str], pinned: Mapping[str, str]
 ) -> tuple[Capability, ...]:
-    """Rename capabilities; of several that become one, keep the one seen most."""
+    """Rename capabilities and keep the most seen of those that merge."""
     found: dict[tuple[str, str], Capability] = {}
     for each in before:
         tool = names.get(each.tool, each.tool)
@@ -101,7 +100,7 @@ def new_names(renames: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def rename_call(call: Observation, names: Mapping[str, str]) -> Observation:
-    """Return a recorded call as if its tools had had their new names then."""
+    """Apply tool renames to a recorded call."""
     return dataclasses.replace(
         call,
         tool=names.get(call.tool, call.tool),
@@ -126,7 +125,7 @@ def _origin(origin: Origin, names: Mapping[str, str]) -> Origin:
 
 
 def _explained(text: str, names: Mapping[str, str]) -> str:
-    """Rename the tool of an explanation `earlier:TOOL FIELD`, whatever follows it."""
+    """Rename the tool of an explanation `earlier:TOOL FIELD`."""
     if not text.startswith(_EARLIER):
         return text
     tool, blank, rest = text.removeprefix(_EARLIER).partition(" ")

@@ -1,8 +1,8 @@
-"""Values that a person's request names: what it explains, and all that is kept of it.
+"""Values named in a person's request: all that is kept of the request.
 
-Typed entities, what stands in quotation marks, and words that are no everyday prose:
-with a capital, a digit or a sign in them, alone and beside each other. A person can name
-others. The words of a request are kept nowhere.
+They are typed entities, quoted texts, and words that stand out from prose (a capital, a
+digit or a sign), alone and in sequence. A person can name more. The text is never
+stored.
 """
 
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ _SIGNS = frozenset("_-./@#:\\")
 
 
 def requested(text: str) -> tuple[str, ...]:
-    """Give the values that a request names, each once, in canonical spelling.
+    """Extract the values that a request names, each once, in canonical form.
 
-    There may be one more than `MOST`, which says that not all were looked at.
+    A result longer than `MOST` says that the list was cut.
     """
     found: dict[str, None] = {}
     for value in _named(text):
@@ -40,7 +40,7 @@ def requested(text: str) -> tuple[str, ...]:
 
 
 def spelled(value: str) -> str:
-    """Give the one spelling of a value that a person names by itself."""
+    """Return the canonical form of a value that a person names explicitly."""
     return canonical(kind_of(value), value)
 
 
@@ -59,7 +59,7 @@ def _named(text: str) -> Iterator[str]:
 
 
 def _quoted(text: str) -> Iterator[str]:
-    """Give what stands in quotation marks; an apostrophe in a word is none."""
+    """Yield quoted texts; an apostrophe in a word is no quote."""
     for start, mark in enumerate(text):
         closing = _QUOTES.get(mark)
         if closing is None or (start and text[start - 1].isalnum()):
@@ -72,7 +72,7 @@ def _quoted(text: str) -> Iterator[str]:
 
 
 def _words(line: str) -> Iterator[str]:
-    """Give words that stand out, and names of several of them."""
+    """Yield words that stand out, and names of several such words."""
     beside: list[str] = []
     for word in line.split():
         bare = _bare(word)

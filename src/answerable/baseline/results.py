@@ -1,4 +1,4 @@
-"""Results as fields: the same reading while an agent is held and while it is learned."""
+"""Tool results as fields, read the same way for learning and enforcement."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ MOST_FIELDS = 20_000  # of one result; what comes behind explains nothing
 
 
 def read(result: Json) -> Json:
-    """Give a result as JSON; a text that is JSON is read as what it says."""
+    """Return a result as JSON; a text that holds JSON is parsed."""
     if isinstance(result, str) and result[:1] in ("{", "["):
         try:
             inner: Json = msgspec.json.decode(result)
@@ -22,7 +22,7 @@ def read(result: Json) -> Json:
 
 
 def fields(result: Json) -> Iterator[tuple[str, str]]:
-    """Give the fields of a result: path and text."""
+    """Yield the fields of a result: path and text."""
     for number, (path, text) in enumerate(leaves(result)):
         if number == MOST_FIELDS:
             return
@@ -31,9 +31,9 @@ def fields(result: Json) -> Iterator[tuple[str, str]]:
 
 
 def of_mcp(result: dict[str, Json]) -> Json:
-    """Give what a tool's result says: its structured content, or else its texts.
+    """Return the content of an MCP tool result: structured content, or its texts.
 
-    One text stands for itself; several are a list.
+    Several texts become a list.
     """
     structured = result.get("structuredContent")
     if structured is not None:

@@ -1,7 +1,7 @@
-"""Whether a profile stands: its owner signed it, it is whole, the newest, and in time.
+"""Verification of a signed profile: owner, integrity, newest version, expiry.
 
-A statement says which profile (by digest), after which one, out of which runs, by which
-learner. That a key made it, and that the key counts, `evidence.statements` has verified.
+The statement names the profile by digest, its parent, the training root and the
+learner. `evidence.statements` has already verified the signature and the key.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SECOND = 10**9
 
 
 class Fallen(StrEnum):
-    """Why a profile does not stand."""
+    """Reason why a profile is not valid."""
 
     UNSIGNED = "unsigned"
     NOT_OWNER = "signed-by-another"
@@ -34,11 +34,7 @@ class Fallen(StrEnum):
 
 
 class ProfileRefused(VerificationError):  # noqa: N818 - says what became of it
-    """A profile is not held to.
-
-    Attributes:
-        fallen: Why.
-    """
+    """A profile failed verification and is not enforced."""
 
     def __init__(self, fallen: Fallen, message: str) -> None:
         super().__init__(
@@ -50,13 +46,10 @@ class ProfileRefused(VerificationError):  # noqa: N818 - says what became of it
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a profile has to be.
+    """Expected properties of a profile.
 
     Attributes:
-        subject: Whose.
-        owner: Person that is attested as its owner.
-        line: Digests of the profiles that stood so far, oldest first; the last one
-            stands now.
+        line: Digests of the versions so far, oldest first; the last one is in force.
         now: UTC nanoseconds.
     """
 
@@ -67,19 +60,18 @@ class Expected:
 
 
 def subject_id(subject: Subject) -> str:
-    """Name a subject as a statement does."""
+    """Return the id of a subject in a statement."""
     return f"baseline:{subject.agent}|{subject.identity}|{subject.server}"
 
 
 def claims(
     profile: Profile, expires: int, stage: Stage = Stage.SHADOW
 ) -> dict[str, str]:
-    """Give what is signed of a profile.
+    """Build the claims that are signed for a profile.
 
     Args:
-        profile: The profile.
-        expires: UTC nanoseconds from which the signature says nothing.
-        stage: Whether it holds calls back.
+        expires: UTC nanoseconds.
+        stage: Whether it is enforced.
     """
     return {
         "expires": str(expires),
@@ -92,16 +84,14 @@ def claims(
 
 
 def stands(data: bytes, verified: Verified | None, expected: Expected) -> Profile:
-    """Give the profile of a document that its owner signed and that is the newest.
+    """Decode a profile after checking owner, digest, version and expiry.
 
     Args:
-        data: The document.
-        verified: The statement over it, its signature and key verified; None where
-            there is none that counts.
-        expected: What it has to be.
+        verified: The statement over it, signature and key verified; None if there is
+            none.
 
     Raises:
-        ProfileRefused: It is not held to; it says why.
+        ProfileRefused: A check failed; the error carries the reason.
     """
     if verified is None:
         raise _refused(Fallen.UNSIGNED, "no statement of its owner counts for it")

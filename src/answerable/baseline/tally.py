@@ -1,7 +1,4 @@
-"""Counting: which runs teach, and how often they did what.
-
-Every layer is a set of keys with counts.
-"""
+"""Counts of training runs: sets of keys per layer, with runs, days and persons."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -33,7 +30,7 @@ _CHOICE = (OriginKind.REQUEST, OriginKind.TABLE)
 
 
 class CapabilityKey(NamedTuple):
-    """L1."""
+    """Key of layer L1."""
 
     tool: str
     definition: str
@@ -41,7 +38,7 @@ class CapabilityKey(NamedTuple):
 
 
 class EntityKey(NamedTuple):
-    """L2."""
+    """Key of layer L2."""
 
     tool: str
     path: str
@@ -51,7 +48,7 @@ class EntityKey(NamedTuple):
 
 
 class EdgeKey(NamedTuple):
-    """L3."""
+    """Key of layer L3."""
 
     tool: str
     path: str
@@ -66,13 +63,10 @@ class EdgeKey(NamedTuple):
 
 @dataclass(slots=True)
 class Seen:
-    """How often one key was seen; sets of days and persons can be put together.
+    """Counts of one key; sets of days and persons can be merged.
 
     Attributes:
-        count: Times.
-        runs: Distinct runs.
         days: Distinct days since 1970.
-        persons: Distinct persons.
         first: UTC nanoseconds.
         last: UTC nanoseconds and evidence id of the last one.
     """
@@ -85,7 +79,7 @@ class Seen:
     last: tuple[int, str] = (0, "")
 
     def tally(self) -> Tally:
-        """Give the counts as they stand in a profile."""
+        """Return the counts in the form of a profile."""
         return Tally(
             self.count, self.runs, len(self.days), len(self.persons),
             self.first // _SECOND, self.last[0] // _SECOND, self.last[1],
@@ -94,7 +88,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Tallies:
-    """What a set of runs did, counted by layer."""
+    """Counts of a set of runs, by layer."""
 
     capabilities: Mapping[CapabilityKey, Seen] = field(default_factory=dict)
     entities: Mapping[EntityKey, Seen] = field(default_factory=dict)
@@ -102,7 +96,7 @@ class Tallies:
 
 
 def together(each: Iterable[Seen]) -> Seen:
-    """Put counts together; runs are summed, days and persons united."""
+    """Merge counts; runs are summed, days and persons united."""
     parts = list(each)
     return Seen(
         count=sum(part.count for part in parts),
@@ -121,11 +115,11 @@ def teaching(
     now: int,
     accepted: tuple[Accepted, ...] = (),
 ) -> list[Run]:
-    """Give the runs that teach, oldest first.
+    """Select the training runs, oldest first.
 
-    Those of the last days teach that belong to the subject, contradict themselves
-    nowhere, had nothing refused or asked for, and let no stranger's text name who gets
-    what, unless the owner has signed that very value.
+    A training run is in the window, belongs to the subject, has no contradictions, no
+    denied or pending call, and no untrusted value at a sensitive argument unless the
+    owner signed exactly that value.
     """
     begin = (now // DAY - terms.window_days) * DAY
     signed = {(each.tool, each.path, each.value) for each in accepted}
@@ -146,7 +140,7 @@ def _is_sound(contribution: Contribution) -> bool:
 
 
 def is_tainted(run: Run, signed: set[tuple[str, str, str]]) -> bool:
-    """Tell whether text of strangers named who gets what in a write of a run."""
+    """Tell whether untrusted text set a sensitive argument in a write of a run."""
     return any(
         call.is_write and is_strangers(value)
         for call in run.calls
@@ -156,7 +150,7 @@ def is_tainted(run: Run, signed: set[tuple[str, str, str]]) -> bool:
 
 
 def is_strangers(value: Value) -> bool:
-    """Tell whether strangers' text is all that explains a sensitive value."""
+    """Tell whether only untrusted text explains a sensitive value."""
     return (
         value.sensitive
         and bool(value.origins)
@@ -165,9 +159,9 @@ def is_strangers(value: Value) -> bool:
 
 
 def taught(value: Value) -> list[Origin]:
-    """Choose the origins that a value teaches: the best of a kind, and none beside.
+    """Select the origins to learn for a value: the best kind only.
 
-    A payee that the request names and a bill holds too is no lesson about bills.
+    A payee named in the request teaches nothing about the bill that also holds it.
     """
     for kind in _CHOICE:
         found = [origin for origin in value.origins if origin.kind is kind]
@@ -181,7 +175,7 @@ def taught(value: Value) -> list[Origin]:
 
 
 def edge_keys(call: Observation, value: Value) -> set[EdgeKey]:
-    """Give the edges that one value of one call shows."""
+    """Return the edges that one value of one call shows."""
     here = (call.tool, value.path)
     origins = taught(value)
     if not origins:
@@ -198,7 +192,7 @@ def edge_keys(call: Observation, value: Value) -> set[EdgeKey]:
 
 
 def context_keys(call: Observation) -> set[EdgeKey]:
-    """Give the edges that say after whose text a call came, whatever it took of it."""
+    """Return the edges for the untrusted sources read before a call."""
     return {
         EdgeKey(
             call.tool, "", OriginKind.BEFORE, source, (), "", False, False, False
@@ -208,12 +202,12 @@ def context_keys(call: Observation) -> set[EdgeKey]:
 
 
 def is_of(subject: Subject, tool: str) -> bool:
-    """Tell whether a tool is one of the subject's server."""
+    """Tell whether a tool belongs to the subject's server."""
     return tool.partition("/")[0] == subject.server
 
 
 class _Counter:
-    """Counts of one key while they grow."""
+    """Growing counts of one key."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -240,7 +234,7 @@ class _Counter:
 
 
 def count(runs: Iterable[Run], subject: Subject) -> Tallies:
-    """Count what runs did with the tools of one server."""
+    """Count the calls of runs to the tools of one server."""
     tools: dict[CapabilityKey, _Counter] = defaultdict(_Counter)
     entities: dict[EntityKey, _Counter] = defaultdict(_Counter)
     edges: dict[EdgeKey, _Counter] = defaultdict(_Counter)
@@ -261,10 +255,10 @@ def count(runs: Iterable[Run], subject: Subject) -> Tallies:
 
 
 def is_entity(call: Observation, value: Value) -> bool:
-    """Tell whether a value is remembered as itself.
+    """Tell whether a value is kept as an entity.
 
-    A typed or a sensitive one is, and a short name that a write was given: where an
-    argument takes one of a few words, those words are what it takes.
+    Typed and sensitive values are, and short names given to a write: an argument may
+    take one of a few words.
     """
     if value.sensitive or value.kind is not EntityKind.NAME:
         return True

@@ -1,14 +1,14 @@
-"""L2 and L3 of a judgement: one value of a call, and how it is explained.
+"""Judgement of one value of a call by its origin (layers L2 and L3).
 
 | value | explained by | becomes |
 |---|---|---|
 | any | the person's request, an owner's table, a signed acceptance | allowed |
 | sensitive | a firm constant, a firm edge from a trusted field | allowed |
-| sensitive | an edge that few runs have shown | provisional |
-| sensitive | text of strangers | denied, unless that very value is signed |
+| sensitive | an edge seen in few runs | provisional |
+| sensitive | untrusted text | denied, unless that value is signed |
 | sensitive | nothing | denied or asked, as the profile says |
-| other | what the profile holds | allowed |
-| other | text of strangers by an unlearned edge | denied |
+| other | a rule of the profile | allowed |
+| other | untrusted text by an unlearned edge | denied |
 | other | anything else new | asked |
 """
 
@@ -36,13 +36,10 @@ _Found = tuple[Code, Effect, Origin | None]
 def of_value(
     held: Held, call: Observation, value: Value, is_new: bool
 ) -> Finding | None:
-    """Judge one value; None where it is held.
+    """Judge one value; None if the profile holds it.
 
     Args:
-        held: The profile.
-        call: The call.
-        value: One of its values.
-        is_new: The tool itself is new, which L1 says; so is all that comes with it.
+        is_new: The tool is new, which L1 reports already.
     """
     if held.accepts(call.tool, value):
         return None
@@ -73,7 +70,7 @@ _HELD: _Found = (Code.NEW_FLOW, Effect.ALLOW, None)
 
 
 def _sensitive(held: Held, sink: Sink, value: Value) -> Iterator[_Found]:
-    """Give each way in which a sensitive value could be held."""
+    """Yield the outcome for each rule that could hold a sensitive value."""
     stance = held.profile.stance
     entity = sink.entity(value)
     if entity is not None:
@@ -109,7 +106,7 @@ def _unexplained(sink: Sink, stance: Stance) -> _Found:
 
 
 def _is_free(call: Observation, sink: Sink, value: Value) -> bool:
-    """Tell whether a value is words of the agent's own, which nothing holds it to."""
+    """Tell whether a value is the agent's free text, which no rule covers."""
     if value.kind is not EntityKind.NAME:
         return False
     return not call.is_write or bool(sink.own)

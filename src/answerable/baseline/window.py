@@ -1,7 +1,7 @@
-"""The window: what an agent was given lately, and how it explains what it does.
+"""Window of an agent's recent results, and the origins of its argument values.
 
-One window holds the runs of one agent. A run sees what runs begun shortly before it
-were given and did, so that nothing is gained by splitting one.
+One window holds the runs of one agent. A run shares the results and counts of runs
+begun shortly before it, so that splitting a run gains nothing.
 """
 
 from collections import Counter, deque
@@ -54,12 +54,12 @@ class _Run:
 
 
 class Window:
-    """What one agent was given and did lately.
+    """Recent results and counts of one agent.
 
     Args:
-        facts: What the operator and the pins say of tools.
-        tables: What owners know. A table that an agent could have written is none.
-        span: Nanoseconds after whose start a run counts for later ones.
+        facts: Tool facts from the operator and the pins.
+        tables: Owner tables; a table that an agent could have written is ignored.
+        span: Nanoseconds for which a run counts for later ones.
         limit: Bytes of results that are kept.
     """
 
@@ -79,12 +79,10 @@ class Window:
         self._turn = 0
 
     def begin(self, run: str, now: int, asked: Asked | None = None) -> None:
-        """Begin a run, and forget those that did nothing for too long before it.
+        """Begin a run, and forget runs that were idle for too long before it.
 
         Args:
-            run: Name of the attested start.
             now: UTC nanoseconds.
-            asked: The person's request; any other's explains nothing.
         """
         self._runs[run] = _Run(now, now)
         self.ask(run, () if asked is None else (asked,))
@@ -99,11 +97,10 @@ class Window:
             self._stored.forget(frozenset(recent))
 
     def ask(self, run: str, asked: tuple[Asked, ...]) -> None:
-        """Say what a person asks for in a run from now on, instead of before.
+        """Replace the requests of a run.
 
         Args:
-            run: A run that has begun.
-            asked: Requests; those that no person could have written explain nothing.
+            asked: Requests; self-reported ones explain nothing.
         """
         here = self._runs[run]
         if here.asked != asked:
@@ -115,7 +112,7 @@ class Window:
             )
 
     def knows(self, run: str) -> bool:
-        """Tell whether a run has begun, and is not forgotten."""
+        """Tell whether a run has begun and is not forgotten."""
         return run in self._runs
 
     def observe(
@@ -127,16 +124,13 @@ class Window:
         arguments: Json,
         definition: str = "",
     ) -> Observation:
-        """Find the entities of a call and what explains them; nothing is kept yet.
+        """Extract the entities of a call and their origins; stores nothing.
 
         Args:
-            run: A run that has begun.
-            call: Evidence id.
             at: UTC nanoseconds.
             tool: `SERVER/TOOL`.
-            arguments: As they came.
-            definition: SHA-256 of the tool's definition as it is pinned by now, hex;
-                empty for what the facts say.
+            definition: SHA-256 of the pinned tool definition, hex; empty to use the
+                facts.
         """
         facts = self._facts.get(tool, NOTHING_SAID)
         entities = named(arguments, facts)
@@ -154,7 +148,7 @@ class Window:
         )
 
     def _counted(self, run: str) -> list[_Run]:
-        """Give a run with those begun shortly before it."""
+        """Return a run with those begun shortly before it."""
         begin = self._runs[run].started - self._span
         return [each for each in self._runs.values() if each.started >= begin]
 
@@ -188,7 +182,7 @@ class Window:
         return tuple(values)
 
     def progress(self, run: str, at: int) -> Progress:
-        """Say what the agent did so far, in this run and in those shortly before it."""
+        """Sum the calls of a run and of those shortly before it."""
         here = self._runs[run]
         counted = self._counted(run)
         while here.lately and here.lately[0] <= at - _MINUTE:
@@ -206,7 +200,7 @@ class Window:
     def returned(
         self, run: str, call: Observation, arguments: Json, result: Json
     ) -> Observation:
-        """Keep what a call brought that went on, and what it may have stored.
+        """Store the result of a call, and what it may have written.
 
         Returns:
             The observation with the size of its result.
@@ -242,15 +236,12 @@ class Window:
     def unread(
         self, run: str, call: Observation, arguments: Json, size: int
     ) -> Observation:
-        """Count a call of whose result nothing is kept: it was too large to be held.
+        """Count a call whose result was too large to store.
 
-        What it may have stored is kept; nothing that came back explains anything.
+        Its arguments are stored; its result explains nothing.
 
         Args:
-            run: Its run.
-            call: The call.
-            arguments: Its arguments.
-            size: Bytes that came back.
+            size: Bytes of the result.
         """
         self._turn += 1
         if call.is_write:
@@ -260,7 +251,7 @@ class Window:
         return done
 
     def recorded(self, run: str, call: Observation) -> None:
-        """Count a call as it was recorded, with what came back; nothing is kept."""
+        """Count a recorded call without storing its result."""
         _count(self._runs[run], call)
 
 
@@ -280,7 +271,7 @@ def _count(run: _Run, call: Observation) -> None:
 
 
 def selector_of(call: Observation) -> tuple[tuple[str, str], ...]:
-    """Say with what a tool was called: each argument's value, and what explained it."""
+    """Return the arguments of a call with their origins."""
     tokens = {(value.path, _token(value)) for value in call.values if value.whole}
     return tuple(sorted(tokens))
 
@@ -313,7 +304,7 @@ def _by_sink(tables: tuple[Table, ...]) -> _Tables:
 
 
 def _spellings(entity: Named) -> tuple[bytes, ...]:
-    """Give the spellings under which an entity is looked for, the canonical first."""
+    """Return the forms of an entity to search for, the canonical first."""
     plain = folded(entity.text)
     if entity.kind is not EntityKind.IBAN:
         return (plain,)
@@ -341,12 +332,12 @@ def _listed(
 
 
 def _earlier(hits: list[Hit], stored: int | None) -> tuple[Origin, ...]:
-    """Give each way in which earlier results explain a value, the best first.
+    """Return the earlier results that explain a value, the best first.
 
     Args:
-        hits: Where the value stands.
-        stored: Turn in which the run itself wrote it, or may have: what was read from
-            then on is no trusted origin.
+        hits: Occurrences of the value.
+        stored: Turn in which the run itself may have written it; reads from then on are
+            untrusted.
     """
     found: dict[tuple[str, tuple[tuple[str, str], ...], str, bool, bool], Origin] = {}
     for hit in hits:

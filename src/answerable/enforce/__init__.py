@@ -1,1 +1,1 @@
-"""Verb: a request, the policy in force -> a decision. Pure."""
+"""Authorization: a request and the policy in force give a decision. Pure."""

@@ -1,4 +1,4 @@
-"""Amending: what an owner's signed amendment makes of an answer that is no allow."""
+"""Application of signed policy exceptions to a decision that is not an allow."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ BY_TWO = BY_OWNER | {Reason.FORBIDDEN, Reason.PARENT}
 
 
 def amended(amendments: Amendments, request: Request, decision: Decision) -> Decision:
-    """Allow what an amendment allows; anything else stays as it was decided."""
+    """Allow a request that an exception covers; else return the decision unchanged."""
     key = (request.agent, request.server, request.target, request.name)
     for each in amendments.get(key, ()):
         breaks_glass = each.kind is AmendmentKind.BREAK_GLASS

@@ -1,4 +1,4 @@
-"""The decision: a request against what is in force, outermost layer first."""
+"""The decision function: a request against the policy in force, outermost layer first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,12 +29,12 @@ from answerable.model.decision import (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What holds beside the policy, and changes without it.
+    """State that overrides the policy and changes without a reload.
 
     Attributes:
-        kills: Subjects that may do nothing; they come before the policy and the mode.
-        quarantine: What is not as it was approved, by server.
-        amendments: What owners have signed, in time.
+        kills: Revoked subjects; checked before policy and mode.
+        quarantine: Quarantined items by server.
+        amendments: Policy exceptions in force.
     """
 
     kills: Kills = NO_KILLS
@@ -54,14 +54,12 @@ _REASONS: Mapping[Effect, Reason] = {
 def decide(
     table: Table, standing: Standing, request: Request, *, listed: bool = False
 ) -> Decision:
-    """Decide on one request. Reads memory alone.
+    """Decide one request from memory.
 
     Args:
         table: The policy in force.
-        standing: What holds beside it.
-        request: What a verified caller asks for.
-        listed: Not the call itself is decided, but whether a list shows it: what
-            depends on its arguments may pass, and so may what its owner is asked.
+        listed: Decide whether a list shows the item, not the call itself: conditions on
+            arguments and pending approvals pass.
     """
     profile = _profile(table, request)
     if standing.kills:
@@ -93,7 +91,7 @@ def decide(
 def _of_agent(
     table: Table, standing: Standing, request: Request, *, listed: bool
 ) -> Decision:
-    """What the policy says of one agent, and what owners have signed beyond it."""
+    """Decide for one agent by policy, then apply its exceptions."""
     profile = _profile(table, request)
     decision = _of_policy(table, profile, request, listed=listed)
     if standing.amendments and decision.effect is not Effect.ALLOW:
@@ -109,7 +107,7 @@ def _of_chain(
     *,
     listed: bool,
 ) -> Decision:
-    """Hold back what any agent above may not do, too; only breaking glass lifts that."""
+    """Deny what a parent agent may not do; only break-glass lifts that."""
     for parent in request.chain:
         # Our own token service named it.
         asked = msgspec.structs.replace(request, agent=parent, known=True, chain=())
@@ -162,7 +160,7 @@ def _of_table(profile: Profile, classes: Classes, request: Request) -> Decision:
 def _joined(
     table: Table, classes: Classes, request: Request, decision: Decision, said: Said
 ) -> Decision:
-    """Join what the file's rules say with what its policies say."""
+    """Combine the decision of the configuration file with the Cedar response."""
     allows = decision.effect is Effect.ALLOW
     rules = said.rules
     if said.effect is None:
@@ -196,7 +194,7 @@ def _of_mode(
     determining: tuple[str, ...],
     layer: Layer,
 ) -> Decision:
-    """Hold back what another decision let pass, as far as its mode holds back."""
+    """Apply a stricter effect as far as the mode enforces it."""
     passes = decision.mode is not Mode.ENFORCE
     return replace(
         decision,
@@ -226,7 +224,7 @@ def _in_quarantine(table: Table, mode: Mode, subject: str) -> Decision:
 
 
 def _undeclared(table: Table, mode: Mode, subject: str) -> Decision:
-    """Give no answer to arguments that are not in the schema as it was approved."""
+    """Return an error for arguments outside the approved schema."""
     passes = mode is not Mode.ENFORCE
     durability = Durability.DURABLE if passes else Durability.BUFFERED
     return Decision(

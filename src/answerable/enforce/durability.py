@@ -1,8 +1,8 @@
-"""Which calls wait until their record is on disk.
+"""Durability class of a decision record: whether the call waits for the disk.
 
-Writes do, and so does every tool that no operator named a read: a server's own
-annotations never choose. Reads of sensitive resources do, since a read is how data
-leaves, and so does whatever a server asks of the client, since the answer leaves too.
+These wait: writes, and every tool that no operator declared a read (a server's own
+annotations do not count); reads of sensitive resources; and requests from a server to
+the client, because the answer leaves the client.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ _TASK_WRITES = frozenset({"tasks/update", "tasks/cancel"})
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """What one server's entry says of its tools and resources.
+    """Reads and sensitive resources that one server's configuration declares.
 
     Attributes:
-        reads: Names of tools that are reads.
+        reads: Names of read-only tools.
         read_prefixes: Patterns of such names.
         sensitive: URIs of sensitive resources.
         sensitive_prefixes: Patterns of such URIs.
@@ -34,13 +34,13 @@ class Classes:
 
     @classmethod
     def of(cls, server: Server) -> "Classes":
-        """Compile a server's entry."""
+        """Compile a server's configuration."""
         reads, read_prefixes = _apart(server.reads)
         sensitive, sensitive_prefixes = _apart(server.sensitive)
         return cls(reads, read_prefixes, sensitive, sensitive_prefixes)
 
     def durability(self, target: Target, action: str, name: str) -> Durability:
-        """Class of a call that goes on."""
+        """Return the durability class of a call that proceeds."""
         if target is Target.TOOL:
             durable = not self._is_read(name)
         elif target is Target.RESOURCE:

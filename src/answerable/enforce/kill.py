@@ -1,19 +1,19 @@
-"""Kills: subjects that may do nothing from now on, in whatever mode they are.
+"""Revocations: subjects that may do nothing, in every mode.
 
 | subject | written | stops |
 |---|---|---|
-| agent | `agent:KIND/...` | every call of it, and of the agents below it |
+| agent | `agent:KIND/...` | every call of it, and of its sub-agents |
 | run | `run:RUN` | every call of one start of an agent |
 | principal | `principal:PRINCIPAL` | every call of one caller |
 | server | `server:NAME` | every call to it |
 | tool | `tool:mcp/SERVER/TOOL` | every call of it |
-| person | `person:...` | every call made for them; what is given to their agents |
-| rule | `rule:ID` | what is given under it |
-| issuer | `issuer:NAME` | what is given for its tokens from then on |
-| credential | `cred:...` | every call that its server would be shown it for |
-| signing key | `key:KID` | every call with a token of ours that it signed |
+| person | `person:...` | every call made for them; tokens issued to their agents |
+| rule | `rule:ID` | tokens issued under it |
+| issuer | `issuer:NAME` | tokens issued for its tokens from then on |
+| credential | `cred:...` | every call for which its server would receive it |
+| signing key | `key:KID` | every call with one of our tokens that it signed |
 
-What is given, the token service stops: a gateway's call names no rule and no owner.
+The token service enforces rules and owners: a gateway call names neither.
 """
 
 from answerable.model.config import Config
@@ -43,10 +43,10 @@ _TOLD = 80  # letters of what is refused
 
 
 def kill_subject(text: str) -> str:
-    """Parse a subject.
+    """Parse the subject of a revocation.
 
     Raises:
-        IdError: It is none of the kinds above, or names nothing.
+        IdError: The kind is unknown, or the name is missing.
     """
     kind = next((kind for kind in _KINDS if text.startswith(kind)), "")
     named = text[len(kind) :]
@@ -63,14 +63,15 @@ def kill_subject(text: str) -> str:
 
 
 def killed_keys(kills: Kills) -> frozenset[str]:
-    """Give the kid of each signing key of our token service that was killed."""
+    """Return the kid of each revoked signing key of our token service."""
     return frozenset(each[len(_KEY) :] for each in kills if each.startswith(_KEY))
 
 
 def is_misspelled(subject: str, config: Config) -> bool:
-    """Say whether a subject is of a kind that only the file names, and is not there.
+    """Tell whether a subject must be in the configuration file and is not.
 
-    Runs, principals and agents of the inventory are nothing that the file knows of.
+    Runs, principals and inventory agents are not in the file, so they are never
+    reported.
     """
     if subject.startswith("agent:declared/"):
         given = (each for rule in config.rules for each in _agents(rule))
@@ -91,7 +92,7 @@ def _agents(rule: TrustRule) -> tuple[str, ...]:
 
 
 def killed_by(kills: Kills, request: Request) -> str:
-    """Name the kill that stops a request; empty where none does."""
+    """Return the revocation that stops a request; empty if none does."""
     subjects = [
         request.agent,
         f"run:{request.run}",

@@ -1,9 +1,9 @@
-r"""Patterns of the allow table: exact text, `*` for all, a prefix that ends in `*`.
+r"""Name patterns of the allow table: exact text, `*` for all, a prefix ending in `*`.
 
-A prefix is compared as text, and what reads the name behind us may not: `file:///srv/`
-begins `file:///srv/../etc/passwd`. So a prefix takes no name in which stands what
-another reader could walk up, decode once more, or drop: `..`, a backslash, a control
-character, or an escape of one of these, of `.`, `/` or `%`. Exact text and `*` take any.
+Prefixes are compared as text, but the server may normalise: `file:///srv/` is a prefix
+of `file:///srv/../etc/passwd`. So a prefix matches no name with `..`, a backslash, a
+control character, or an escape of one of these, of `.`, `/` or `%`. Exact text and `*`
+match any name.
 """
 
 import re
@@ -16,26 +16,26 @@ _PLAIN = re.compile(
 
 
 def is_prefix(pattern: str) -> bool:
-    """Tell whether a pattern stands for all that begins like it."""
+    """Tell whether a pattern is a prefix."""
     return pattern.endswith(ALL)
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether every reader takes a name for what it says."""
+    """Tell whether every parser reads a name the same way."""
     return _PLAIN.fullmatch(name) is not None
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Tell whether a pattern takes a name, where taking it lets something happen."""
+    """Tell whether a pattern surely matches a name; use it to allow."""
     if not is_prefix(pattern):
         return name == pattern
     return pattern == ALL or (name.startswith(pattern[:-1]) and is_plain(name))
 
 
 def may_fit(pattern: str, name: str) -> bool:
-    """Tell whether a pattern may take a name, where taking it asks for more care.
+    """Tell whether a pattern may match a name; use it to be stricter.
 
-    A name that is not plain may be anywhere, so any prefix takes it.
+    An ambiguous name may be anywhere, so any prefix matches it.
     """
     if not is_prefix(pattern):
         return name == pattern

@@ -1,13 +1,12 @@
-"""Quarantine: what is not as a person approved it, so nothing goes to it.
+"""Quarantine: items that differ from what a person approved; calls to them are denied.
 
 | subject | written | stops |
 |---|---|---|
-| server | `server:NAME` | every call to it, its name being somebody else's by now |
+| server | `server:NAME` | every call to it, because its identity changed |
 | tool | `tool:mcp/SERVER/TOOL` | calls of it |
 | prompt | `prompt:mcp/SERVER/PROMPT` | getting it |
 
-Where a server's definitions have to be approved, what nobody approved is in quarantine
-without being named.
+If a server's definitions need approval, unapproved items are quarantined unnamed.
 """
 
 from collections.abc import Mapping
@@ -24,15 +23,13 @@ _NONE_CLOSED: Mapping[str, Declared] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """What of one server is in quarantine.
+    """Quarantined items of one server.
 
     Attributes:
-        server: The server itself is.
-        tools: Tools that are, by name.
-        prompts: Prompts that are, by name.
-        approved_tools: Tools that pass; None where what is not named above does.
+        server: Whether the whole server is quarantined.
+        approved_tools: Tools that pass; None if all others pass.
         approved_prompts: Prompts that pass, likewise.
-        closed: Tools whose arguments a person approved as closed: no others are taken.
+        closed: Tools whose approved schema allows no additional arguments.
     """
 
     server: bool = False
@@ -49,7 +46,7 @@ NO_QUARANTINE: Quarantine = MappingProxyType({})
 
 
 def quarantined_by(quarantine: Quarantine, request: Request) -> str:
-    """Name what is in quarantine of a request; empty where nothing is."""
+    """Return the quarantined subject of a request; empty if none."""
     found = quarantine.get(request.server)
     if found is None:
         return ""
@@ -68,10 +65,10 @@ def quarantined_by(quarantine: Quarantine, request: Request) -> str:
 
 
 def undeclared_in(quarantine: Quarantine, request: Request) -> str:
-    """Name the tool that a call has arguments for which its schema does not declare.
+    """Return the tool whose approved schema does not declare an argument of the call.
 
     Returns:
-        Empty where it has none, or no person approved that its schema is closed.
+        Empty if all arguments are declared or the schema is not closed.
     """
     found = quarantine.get(request.server)
     if found is None or request.target is not Target.TOOL:

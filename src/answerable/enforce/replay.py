@@ -1,7 +1,7 @@
-"""Replay: the decisions of two policies on the same calls, compared.
+"""Policy replay: decisions of two policies on the same calls, compared.
 
-Names of tools and arguments stay out of what comes of it: whoever reads of a reload
-needs to know whose calls turn, and by which rules.
+The result leaves out names of tools and arguments: it shows whose decisions change, and
+by which rules.
 """
 
 from collections import Counter
@@ -18,11 +18,11 @@ Redecided = tuple[Request, Decision, Decision]  # by the policy in force, by ano
 
 
 def replayed(decided: Iterable[Redecided], left_out: int) -> Replayed:
-    """Compare what two policies say.
+    """Compare the decisions of two policies.
 
     Args:
         decided: Each call with both decisions.
-        left_out: How many calls were not decided anew.
+        left_out: Number of calls that were not decided again.
     """
     calls, groups = 0, Counter[Turned]()
     for request, before, after in decided:
@@ -42,7 +42,7 @@ def replayed(decided: Iterable[Redecided], left_out: int) -> Replayed:
 
 
 def together(replays: Iterable[Replayed]) -> Replayed:
-    """Add up what several workers found."""
+    """Merge the replay results of several workers."""
     whole, groups = Replayed(), Counter[Turned]()
     for each in replays:
         for turned in each.turned:

@@ -1,7 +1,7 @@
-"""Which amendments stand: of all that was signed, what holds at a moment and why not.
+"""Validity of signed policy exceptions at a moment, with the reason if invalid.
 
-Signatures were verified before. What is asked here anew at every moment is whether the
-person still answers for the agent, and whether the amendment ended or was taken back.
+Signatures are verified before. This checks, at every moment, that the person still
+answers for the agent and that the exception is neither expired nor revoked.
 """
 
 from collections import defaultdict
@@ -26,12 +26,12 @@ _SECOND = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Answerers:
-    """Who answers for what, now.
+    """Current owners.
 
     Attributes:
-        owners: The attested owner of each agent that has one.
-        attested: Persons who are the attested owner of anything.
-        same: Gives the one id of a person.
+        owners: Attested owner of each agent that has one.
+        attested: Persons with at least one attestation in force.
+        same: Resolves aliases to one person id.
     """
 
     owners: Mapping[AgentId, PersonId]
@@ -45,12 +45,11 @@ class Answerers:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One amendment and whether it stands.
+    """One policy exception and its validity.
 
     Attributes:
-        amendment: What it allows.
-        said: What was signed, first.
-        fallen: Why it does not stand; None where it does.
+        said: The verified statement that opened it.
+        fallen: Why it is invalid; None if valid.
     """
 
     amendment: Amendment
@@ -59,11 +58,10 @@ class Judged:
 
 
 def judge(said: Sequence[Verified], who: Answerers, now: int) -> tuple[Judged, ...]:
-    """Judge every amendment, in the order in which they were recorded.
+    """Evaluate the validity of every exception.
 
     Args:
-        said: Statements that hold, in the order of the log.
-        who: Who answers for what.
+        said: Verified statements, in log order.
         now: UTC nanoseconds.
     """
     revoked = _revoked(said, who)
@@ -89,7 +87,7 @@ def judge(said: Sequence[Verified], who: Answerers, now: int) -> tuple[Judged, .
 
 
 def standing(amendments: Iterable[Amendment]) -> Amendments:
-    """Arrange amendments as decisions look them up."""
+    """Index exceptions by the key that decisions look up."""
     found: dict[Key, list[Amendment]] = defaultdict(list)
     for each in amendments:
         found[each.agent, each.server, each.target, each.name].append(each)
@@ -97,10 +95,9 @@ def standing(amendments: Iterable[Amendment]) -> Amendments:
 
 
 def unended(amendments: Iterable[Amendment], now: float) -> tuple[Amendment, ...]:
-    """Leave out those that have ended.
+    """Drop expired exceptions.
 
     Args:
-        amendments: Some.
         now: NumericDate.
     """
     return tuple(each for each in amendments if not each.until or now < each.until)
@@ -163,14 +160,14 @@ def _takes_back(
     each: Verified,
     who: Answerers,
 ) -> bool:
-    """Whoever signed it may take it back, and whoever answers for the agent."""
+    """Tell whether its signer or the agent's owner revoked it."""
     may = {who.same(person) for person in persons}
     owner = who.owners.get(AgentId(each.statement.subject))
     return any(person in may or person == owner for person in by)
 
 
 def _ended(said: Statement, now: int, *, is_open: bool) -> bool:
-    """Tell whether its time has passed, or that in which it could be confirmed."""
+    """Tell whether it expired, or its confirmation period passed."""
     if is_open and now > said.signed_at + CONFIRMED_WITHIN:
         return True
     until = said.claim("until")

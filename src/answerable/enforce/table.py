@@ -1,8 +1,9 @@
-"""The table: a configuration, compiled into what a decision looks up.
+"""Decision table: the configuration compiled for lookups.
 
-Every decision that follows from the configuration alone is made here, once; a call
-costs a lookup of the agent, of the server and of the name, and for a name that no rule
-spells out a walk over its patterns. `spec` says the same without any of this.
+Every decision that follows from the configuration alone is made here, once. A call
+costs a lookup of the agent, the server and the name, and a scan of patterns for a name
+that no rule spells out. The reference implementation in `tests/reference` gives the
+same results.
 """
 
 import hashlib
@@ -45,25 +46,25 @@ WITHOUT_POLICY = frozenset({Target.DISCOVERY, Target.SESSION, Target.PING})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One decision, in the class of the call that it is given for."""
+    """One decision in both durability classes."""
 
     buffered: Decision
     durable: Decision
 
     def of(self, durability: Durability) -> Decision:
-        """The decision in a class."""
+        """Return the decision in a durability class."""
         return self.durable if durability is Durability.DURABLE else self.buffered
 
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What one agent may do at one server.
+    """Decisions for one agent at one server.
 
     Attributes:
-        exact: (target, name) that a rule spells out -> the decision.
-        patterns: Target -> pattern and answer, in file order.
-        whole: Target without a name of its own -> the answer.
-        refused: The answer for everything else.
+        exact: (target, name) that a rule spells out -> decision.
+        patterns: Target -> patterns and decisions, in file order.
+        whole: Decision for targets without names.
+        refused: Decision for everything else.
     """
 
     exact: Mapping[tuple[Target, str], Decision]
@@ -72,7 +73,7 @@ class Grants:
     refused: Answer
 
     def answer(self, target: Target, name: str) -> Answer:
-        """Find the first rule that takes a name which none spells out."""
+        """Return the decision of the first pattern that matches a name."""
         for pattern, answer in self.patterns.get(target, ()):
             if fits(pattern, name):
                 return answer
@@ -81,12 +82,11 @@ class Grants:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of an agent.
+    """Compiled policy of one agent.
 
     Attributes:
-        mode: Its mode.
-        grants: Server -> what it may do there.
-        refused: The answer where it has no rule for a server.
+        grants: Server -> decisions there.
+        refused: Decision for servers without a rule.
     """
 
     mode: Mode
@@ -96,17 +96,16 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The policy in force.
+    """The compiled policy in force.
 
     Attributes:
-        policy: Its digest, empty where there is none.
+        policy: Its digest, empty without a policy.
         servers: Server -> classes of its calls.
-        agents: Agent of the file -> what is known of it.
-        undeclared: Of agents of the inventory that the file does not name.
-        unknown: Of all others.
-        no_server: The decision for a server that there is not.
-        failed: The decision where deciding failed.
-        slices: The Cedar policies that have a say beside the table.
+        agents: Profiles of the declared agents.
+        undeclared: Profile of inventory agents that the file does not name.
+        unknown: Profile of all others.
+        no_server: Decision for an unknown server.
+        failed: Decision after an internal error.
     """
 
     policy: str
@@ -125,9 +124,7 @@ def compile_table(
     """Compile a configuration and its Cedar policies.
 
     Args:
-        config: The configuration.
-        rules: The policies, of which nothing is wrong.
-        before: What was in force; what is the same in both is not compiled anew.
+        before: Previous table; unchanged parts are reused.
     """
     policy = policy_digest(config, rules)
     servers = {server.name: Classes.of(server) for server in config.servers}
@@ -144,19 +141,19 @@ def compile_table(
 
 
 def policy_digest(config: Config, rules: CedarRules) -> str:
-    """Digest of all that decides: of the file alone where it names no policies."""
+    """Return the digest of the configuration file and its Cedar policies."""
     if not rules.digest:
         return config.digest
     return hashlib.sha256(f"{config.digest} {rules.digest}".encode()).hexdigest()
 
 
 def without_policy(servers: Iterable[str]) -> Table:
-    """Make the table of a gateway that could not load any policy.
+    """Build the table of a gateway that could not load a policy.
 
-    It lets a client find out that a server is there, and refuses the rest.
+    Clients can connect; everything else is an error.
 
     Args:
-        servers: Names of the servers, as far as they are known.
+        servers: Names of the servers, as far as known.
     """
     allowed = _allowed("", Mode.ENFORCE, ())
     missing = _answer("", Mode.ENFORCE, Effect.ERROR, Reason.POLICY_MISSING, ())
@@ -182,7 +179,7 @@ def held(
     determining: tuple[str, ...] = (),
     layer: Layer = Layer.TABLE,
 ) -> Decision:
-    """Make a decision that holds whatever the mode."""
+    """Build a decision that holds in every mode."""
     return Decision(
         effect, False, mode, reason, determining, policy, Durability.BUFFERED, layer
     )
@@ -235,7 +232,7 @@ def _grants(
 
 
 def named_by(rule: Allow) -> tuple[tuple[Target, tuple[str, ...]], ...]:
-    """What a rule names, by what it acts on."""
+    """Return the names in a rule, by target."""
     return (
         (Target.TOOL, rule.tools),
         (Target.RESOURCE, rule.resources),

@@ -1,7 +1,7 @@
-"""Amendments: what owners sign about one act of an agent, and its one shape.
+"""Signed statements about policy exceptions, and their validation.
 
-Whether an amendment stands (its signer still answers for the agent, its time has not
-passed, nobody took it back) is for `enforce.signed`, which knows nothing of signatures.
+Checks the shape of a statement: its type, claims, times and signer. Whether an
+exception is in force now is decided by `enforce.signed`, which handles no signatures.
 """
 
 from collections.abc import Mapping
@@ -48,19 +48,18 @@ def statement(
     signing: Signing,
     key: OwnerKeyId,
 ) -> Statement:
-    """Make a statement about an agent's act or about another statement."""
+    """Build a statement about an agent's call or about another statement."""
     said = {**claims, "person": signing.person}
     listed = tuple(sorted(said.items()))
     return Statement(kind, agent, listed, signing.now, key, signing.store)
 
 
 def act_claims(wanted: Wanted, *, decision: str, any_arguments: bool) -> dict[str, str]:
-    """Say an act in claims.
+    """Encode a call as claims of a statement.
 
     Args:
-        wanted: What the agent wanted to do.
-        decision: Id of the decision that held it back, empty for none.
-        any_arguments: With whatever arguments, and not with those alone.
+        decision: Id of the decision that refused it, empty for none.
+        any_arguments: Cover every argument list instead of the one that was refused.
     """
     return {
         "arguments": ANY if any_arguments else wanted.arguments or NO_ARGUMENTS,
@@ -72,10 +71,10 @@ def act_claims(wanted: Wanted, *, decision: str, any_arguments: bool) -> dict[st
 
 
 def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
-    """Verify a statement about an amendment whole; whether it stands is not said.
+    """Verify the signature and shape of a policy exception statement.
 
     Raises:
-        StatementVoid: It does not count; it says why.
+        StatementVoid: The statement is invalid; the error carries the reason.
     """
     found = statements.verify(data, keys, placed, store)
     said = found.statement

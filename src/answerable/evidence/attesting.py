@@ -1,7 +1,7 @@
-"""Attestations of owners: what is signed, and what it is worth as evidence.
+"""Owner attestations: signed statements that a person answers for an identity.
 
-An attestation says: I answer for this. So its person is whose key signed it, and it
-ends by itself after 180 days at most.
+The signer is the person that the statement names. An attestation expires after at most
+180 days.
 """
 
 from answerable.evidence import statements
@@ -32,14 +32,12 @@ def attestation(
     previous: str,
     now: int,
 ) -> Statement:
-    """Make the statement that a person answers for a subject.
+    """Build the statement that a person answers for a subject.
 
     Args:
-        subject: Id of what is attested.
-        person: Who signs.
-        key: With which key.
+        subject: Id of the attested entity.
         store: Public key of the store.
-        previous: Digest of the attestation that stood until now, empty for the first.
+        previous: Digest of the attestation in force until now, empty for the first.
         now: UTC nanoseconds.
     """
     claims = {
@@ -52,16 +50,16 @@ def attestation(
 
 
 def expires(statement: Statement) -> int:
-    """Tell when an attestation ends, UTC nanoseconds; 0 where it does not say."""
+    """Return when an attestation expires, UTC nanoseconds; 0 if it names no time."""
     text = statement.claim("expires")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
 def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
-    """Verify an attestation whole; whether it has ended is for who asks.
+    """Verify an attestation's signature and claims; expiry is checked by the caller.
 
     Raises:
-        StatementVoid: It does not count; it says why.
+        StatementVoid: The statement is invalid; the error carries the reason.
     """
     found = statements.verify(data, keys, placed, store)
     said, key = found.statement, found.key
@@ -79,18 +77,18 @@ def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
 
 
 def _kind(said: Statement) -> tuple[str, tuple[str, ...]]:
-    """Name a statement's type and claims, as whoever signed wrote them."""
+    """Return a statement's type and claim names in the order of the signed text."""
     return said.type.value, tuple(name for name, _ in said.claims)
 
 
 def evidence(
     data: bytes, keys: Keys, placed: Placed, store: str
 ) -> OwnerEvidence | None:
-    """Give the evidence of ownership that a recorded attestation is.
+    """Convert a recorded attestation into evidence of ownership.
 
     Returns:
-        One that counts; or one that says why it does not; or None where nothing can be
-        read of whom it names.
+        Valid evidence, or evidence marked invalid with its reason, or None if the
+        statement names no readable person.
     """
     try:
         found = verify(data, keys, placed, store)

@@ -1,4 +1,4 @@
-"""Bundles: records with their proofs in one file, checked with a public key alone."""
+"""Proof bundles: records with inclusion proofs in one file, verified with a public key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SCHEMA = "answerable/bundle/v1"
 
 
 class ProvenSegment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A segment's manifest, and the proof that it is in the log.
+    """A segment manifest with its inclusion proof in the log.
 
     Attributes:
         index: Its leaf's place in the log.
@@ -31,7 +31,7 @@ class ProvenSegment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProvenEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An event, and the proof that it is in its segment.
+    """An event with its inclusion proof in its segment.
 
     Attributes:
         segment: Place in the bundle's list of segments.
@@ -47,12 +47,10 @@ class ProvenEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A bundle as it stands in its file.
+    """A proof bundle as encoded in its file.
 
     Attributes:
-        checkpoint: The signed checkpoint.
         segments: Segments of the events.
-        events: The events.
         schema: `answerable/bundle/v1`.
     """
 
@@ -64,12 +62,7 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A bundle that holds.
-
-    Attributes:
-        checkpoint: What was signed.
-        events: The records.
-    """
+    """The verified content of a proof bundle."""
 
     checkpoint: Checkpoint
     events: tuple[AuditEvent, ...]
@@ -84,7 +77,7 @@ def decode_bundle(data: bytes) -> Bundle:
     """Decode a bundle.
 
     Raises:
-        UsageError: The file is not a bundle, or of a later release.
+        UsageError: The file is no bundle, or a later release wrote it.
     """
     try:
         bundle = msgspec.json.decode(data, type=Bundle, strict=True)
@@ -103,10 +96,10 @@ def decode_bundle(data: bytes) -> Bundle:
 
 
 def open_bundle(bundle: Bundle, key: PublicKey) -> Opened:
-    """Verify everything in a bundle.
+    """Verify every signature and proof in a bundle.
 
     Raises:
-        VerificationError: It does not hold; the message names what.
+        VerificationError: A check failed; the message names it.
     """
     if not bundle.events:
         raise VerificationError("the bundle holds no event: nothing is proven")
@@ -152,7 +145,7 @@ def _event(
 
 
 def _refuse_repeated(bundle: Bundle, manifests: Sequence[Manifest]) -> None:
-    """Refuse a record that stands twice: a bundle says how many it holds."""
+    """Reject an event that occurs twice, so that the count of events is true."""
     first: dict[tuple[str, int], int] = {}
     for number, proven in enumerate(bundle.events):
         place = manifests[proven.segment].segment, proven.row

@@ -1,4 +1,4 @@
-"""The frozen canonical encoding of an audit event: what a leaf commits to.
+"""Frozen canonical encoding of an audit event: the bytes that a Merkle leaf commits to.
 
 RFC 8785 JSON of one flat object. Keys are the field names of `AuditEvent`, sorted; a
 field that equals its default is left out; integers above 2^53 are decimal strings,
@@ -59,7 +59,7 @@ FIELDS = (
 
 
 class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """The encoded shape. UNSET marks the fields that are always written."""
+    """Wire form of an event. UNSET marks the fields that are always written."""
 
     action: str | UnsetType = UNSET
     agent: str = ""
@@ -101,7 +101,7 @@ _decode = msgspec.json.Decoder(_Wire, strict=True).decode
 
 
 class Brief(msgspec.Struct, gc=False):
-    """What sealing needs of a record it does not change."""
+    """The fields of a record that sealing reads."""
 
     event_id: str
     event_time: int | str
@@ -114,7 +114,7 @@ decode_brief = msgspec.json.Decoder(Brief).decode
 
 
 def refuse_repeated_names(data: bytes) -> None:
-    """Refuse JSON in which an object has a member name twice: readers differ on it.
+    """Reject JSON with a duplicate member name; parsers disagree on its value.
 
     Raises:
         ValueError: It has one, or it is no JSON.
@@ -136,7 +136,7 @@ def _wide(number: int) -> int | str:
 
 
 def encode(event: AuditEvent) -> bytes:
-    """Encode an event as it stands, ingest time and salt included.
+    """Encode an event with its own ingest time and salt.
 
     Raises:
         ValueError: A text holds a lone surrogate, or an integer does not fit 64 bits.
@@ -145,7 +145,7 @@ def encode(event: AuditEvent) -> bytes:
 
 
 def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
-    """Encode an event with the ingest time and salt it gets when it is stored.
+    """Encode an event with the ingest time and salt assigned by the store.
 
     Raises:
         ValueError: A text holds a lone surrogate, or an integer does not fit 64 bits.
@@ -190,7 +190,7 @@ def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
 
 
 def decode(data: bytes) -> AuditEvent:
-    """Decode canonical bytes; the encoding of the answer is those bytes again.
+    """Decode canonical bytes and check that they re-encode to the same bytes.
 
     Raises:
         VerificationError: The bytes are not the canonical encoding of an event.

@@ -28,11 +28,10 @@ _DIGEST = 32
 
 @dataclass(frozen=True, slots=True)
 class JournalHead:
-    """The newest records of a journal that is not sealed yet.
+    """Head of a journal that is not sealed yet.
 
     Attributes:
         name: Name of the journal.
-        count: Acknowledged records.
         chain: Chain hash after them, 32 bytes.
     """
 
@@ -43,7 +42,7 @@ class JournalHead:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a checkpoint says.
+    """Content of a checkpoint: origin, tree size, root and extension lines.
 
     Attributes:
         origin: Name of the log.
@@ -60,7 +59,7 @@ class Checkpoint:
     journals: tuple[JournalHead, ...] = ()
 
     def sign(self, key: PublicKey, seed: bytes) -> bytes:
-        """Sign it as a note."""
+        """Sign the checkpoint as a note."""
         lines = [self.origin, str(self.size), _base64(self.root)]
         if self.fingerprint_key:
             lines.append(f"{_FINGERPRINT_KEY} {_base64(self.fingerprint_key)}")
@@ -72,12 +71,12 @@ class Checkpoint:
 
 
 def fingerprint_key_digest(secret: bytes) -> bytes:
-    """Give the digest by which a checkpoint names the key of fingerprints."""
+    """Return the digest that identifies the fingerprint key in a checkpoint."""
     return hashlib.sha256(b"answerable fingerprint key 1\n" + secret).digest()
 
 
 def read_checkpoint(note: bytes, key: PublicKey | None) -> Checkpoint:
-    """Read a checkpoint; with a key, its signature must hold.
+    """Parse a checkpoint and, if a key is given, verify its signature.
 
     Raises:
         VerificationError: It is malformed, or not signed by the key.
@@ -118,7 +117,7 @@ def _extended(checkpoint: Checkpoint, line: str) -> Checkpoint:
 
 
 def _number(text: str) -> int | None:
-    """Read ASCII digits with no leading zero (C2SP tlog-checkpoint)."""
+    """Parse ASCII digits without leading zeros (C2SP tlog-checkpoint)."""
     if not (text.isascii() and text.isdigit()) or str(int(text[:20])) != text:
         return None
     return int(text)

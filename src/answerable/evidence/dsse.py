@@ -1,9 +1,8 @@
-"""Signed envelopes: DSSE v1 with Ed25519 (https://github.com/secure-systems-lab/dsse).
+"""DSSE v1 envelopes with Ed25519 (https://github.com/secure-systems-lab/dsse).
 
-What is signed is the pre-authentication encoding of a payload and its type, so that no
-payload can be taken for one of another type. An envelope is read with one reading only:
-a member that stands twice, or base64 in another spelling than that of its bytes, is
-refused; members that we do not know are passed over (envelope.md, "Parsing rules").
+The signature covers the pre-authentication encoding of the payload and its type, so a
+payload cannot pass for one of another type. Decoding rejects duplicate members and
+non-canonical base64 and ignores unknown members (envelope.md, "Parsing rules").
 """
 
 import base64
@@ -22,7 +21,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature.
+    """A signature with the hint of the key that made it; the hint is unverified.
 
     Attributes:
         sig: Its bytes.
@@ -39,7 +38,6 @@ class Envelope:
 
     Attributes:
         payload_type: How the payload is to be read.
-        payload: What was signed.
         signatures: Of which some may be by keys that nobody here knows.
     """
 
@@ -49,7 +47,7 @@ class Envelope:
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """Give the bytes that are signed (protocol.md, "Signature Definition").
+    """Return the pre-authentication encoding (protocol.md, "Signature Definition").
 
     `DSSEv1 LEN(type) type LEN(body) body`, each length in bytes and in decimal.
     """
@@ -64,13 +62,12 @@ def sign(payload_type: str, payload: bytes, keyid: str, seed: bytes) -> Envelope
 
 
 def signers(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
-    """Name the keys that signed, each once however often it did.
+    """Return the ids of the keys that signed, each once.
 
-    A hint narrows which key is tried, and decides nothing (protocol.md).
+    The keyid hint only narrows which keys are tried (protocol.md).
 
     Args:
-        envelope: As it was read.
-        keys: 32 bytes by key id: those that may sign.
+        keys: Trusted public keys (32 bytes) by key id.
     """
     said = pae(envelope.payload_type, envelope.payload)
     found = set()
@@ -85,7 +82,7 @@ def signers(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
 
 
 def encode(envelope: Envelope) -> bytes:
-    """Write an envelope as JSON, always the same way."""
+    """Encode an envelope as JSON, deterministically."""
     signatures = [
         {"keyid": each.keyid, "sig": _base64(each.sig)} for each in envelope.signatures
     ]
@@ -98,7 +95,7 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def decode(data: bytes) -> Envelope:
-    """Read an envelope; its signatures are not checked yet.
+    """Decode an envelope; its signatures are not verified yet.
 
     Raises:
         VerificationError: The bytes are no envelope, or have more than one reading.
@@ -137,7 +134,7 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _whole(text: str) -> bool:
-    """Tell whether a text has bytes: half of a surrogate pair has none."""
+    """Tell whether a text has no lone surrogate."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
@@ -146,7 +143,7 @@ def _base64(data: bytes) -> str:
 
 
 def _unbase64(text: object, name: str) -> bytes:
-    """Decode base64 in either alphabet, padded, in the one spelling of its bytes."""
+    """Decode padded base64 in either alphabet; only the canonical form is accepted."""
     wrong = _wrong(f"expected {name} in base64, in its one spelling")
     if not isinstance(text, str):
         raise wrong

@@ -41,28 +41,23 @@ _MOST_TRIED = 1000
 
 
 def header(name: str) -> bytes:
-    """Give the first bytes of a journal."""
+    """Return the header of a journal in the current format."""
     return _MAGIC + name.encode("ascii") + b"\n"
 
 
 def headers(name: str) -> tuple[bytes, ...]:
-    """Give the first bytes of a journal in each format, the newest first."""
+    """Return the header of a journal in each supported format, newest first."""
     newest = header(name)
     return newest, _MAGIC_1 + newest.removeprefix(_MAGIC)
 
 
 def chain_start(head: bytes) -> bytes:
-    """Give the chain hash before the first record."""
+    """Return the chain hash before the first record."""
     return hashlib.sha256(head).digest()
 
 
 def chain_after(head: bytes, leaves: Iterable[bytes]) -> bytes:
-    """Give the chain hash after the records with these leaf hashes.
-
-    Args:
-        head: Header of the journal.
-        leaves: In order.
-    """
+    """Return the chain hash after records, given by their leaf hashes in order."""
     chain = chain_start(head)
     for leaf in leaves:
         chain = hashlib.sha256(chain + leaf).digest()
@@ -70,7 +65,7 @@ def chain_after(head: bytes, leaves: Iterable[bytes]) -> bytes:
 
 
 def pack(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
-    """Frame records.
+    """Frame records and extend the chain hash over them.
 
     Returns:
         The frames, and the chain hash after the last record.
@@ -85,11 +80,11 @@ def pack(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
 
 
 def signed_part(head: bytes, count: int, chain: bytes) -> bytes:
-    """Give what a head in the journal signs.
+    """Return the bytes that a head inside the journal signs.
 
     Args:
         head: Header of the journal.
-        count: Records until there.
+        count: Records before the head.
         chain: Chain hash after them.
     """
     domain = _SIGNED_1 if head.startswith(_MAGIC_1) else _SIGNED
@@ -97,11 +92,11 @@ def signed_part(head: bytes, count: int, chain: bytes) -> bytes:
 
 
 def signed_newest(head: bytes, count: int, chain: bytes) -> bytes:
-    """Give what the newest head signs, in the file beside the journal.
+    """Return the bytes that the newest head signs, in the head file of the journal.
 
     Args:
         head: Header of the journal.
-        count: Records in it.
+        count: Records in the journal.
         chain: Chain hash after them.
     """
     domain = _SIGNED_1 if head.startswith(_MAGIC_1) else _NEWEST
@@ -109,7 +104,7 @@ def signed_newest(head: bytes, count: int, chain: bytes) -> bytes:
 
 
 def head_body(count: int, chain: bytes, signature: bytes) -> bytes:
-    """Give the 104 bytes of a head, as in the journal and in the file beside it."""
+    """Encode the 104 bytes of a head."""
     return count.to_bytes(8, "big") + chain + signature
 
 
@@ -120,7 +115,7 @@ def head_frame(body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A head: so many records, ending in this chain hash."""
+    """Signed head of a journal: the record count and the chain hash after them."""
 
     count: int
     chain: bytes
@@ -128,7 +123,7 @@ class Head:
 
 
 def read_head(body: bytes) -> Head:
-    """Take the 104 bytes of a head apart.
+    """Parse the 104 bytes of a head.
 
     Raises:
         VerificationError: They are not 104 bytes.
@@ -140,12 +135,11 @@ def read_head(body: bytes) -> Head:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a journal holds.
+    """Parsed content of a journal file.
 
     Attributes:
         header: Its first bytes; they say the format.
         records: Acknowledged records, in order.
-        leaves: Their leaf hashes.
         head: The last head, None when nothing was acknowledged.
         end: Where the acknowledged bytes end.
         unsigned: Whole records after the last head.
@@ -167,12 +161,10 @@ class Journal:
 
 
 def read(data: bytes, name: str, verify: Callable[[bytes, bytes], bool]) -> Journal:
-    """Walk a journal as far as it holds.
+    """Read a journal up to the first fault.
 
     Args:
-        data: The file.
-        name: Its name.
-        verify: Tells whether (signature, data) holds; called once for each head.
+        verify: Verifies (signature, data); called once for each head.
     """
     first = next((each for each in headers(name) if data.startswith(each)), b"")
     if not first:
@@ -211,11 +203,10 @@ def read(data: bytes, name: str, verify: Callable[[bytes, bytes], bool]) -> Jour
 
 
 def _may_go_on(rest: bytes, number: int) -> bool:
-    """Tell whether bytes may be the beginning of a frame whose end was not written.
+    """Tell whether bytes may be the beginning of a frame that was cut short.
 
     Args:
         rest: Less than a frame.
-        number: Records before it.
     """
     frame = _HEAD_FRAME + number.to_bytes(8, "big")
     if rest[:1] == frame[:1]:
@@ -227,7 +218,7 @@ def _may_go_on(rest: bytes, number: int) -> bool:
 def _may_be_torn(
     data: bytes, end: int, head: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> bool:
-    """Tell whether what follows the last head is one group with sectors missing.
+    """Tell whether the bytes after the last head are one group with missing sectors.
 
     A group is written once the one before it is on disk, so a loss of power leaves
     holes in the last one alone.
@@ -244,7 +235,7 @@ def _may_be_torn(
 def _count_heads(
     data: bytes, start: int, head: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> int:
-    """Count the signed heads behind a place, whatever stands between them, up to 2."""
+    """Count up to two signed heads after an offset."""
     found, at = 0, data.find(_HEAD_FRAME, start)
     for _ in range(_MOST_TRIED):
         if at < 0 or found > 1:
@@ -259,7 +250,7 @@ def _count_heads(
 
 
 class _Walk:
-    """Where a reader stands in a journal."""
+    """Cursor over the frames of a journal."""
 
     def __init__(self, first: bytes) -> None:
         self.first = first
@@ -270,7 +261,7 @@ class _Walk:
         self.leaves: list[bytes] = []
 
     def head_holds(self, body: bytes, verify: Callable[[bytes, bytes], bool]) -> str:
-        """Step over a head; say what does not hold."""
+        """Verify a head and step over it; return the fault, empty for none."""
         head, number = read_head(body), len(self.records)
         text = signed_part(self.first, number, self.chain)
         if (
@@ -284,7 +275,7 @@ class _Walk:
         return ""
 
     def record_holds(self, record: bytes, chain: bytes) -> str:
-        """Step over a record; say what does not hold."""
+        """Verify a record and step over it; return the fault, empty for none."""
         leaf = leaf_hash(record)
         self.chain = hashlib.sha256(self.chain + leaf).digest()
         if chain != self.chain:

@@ -1,4 +1,4 @@
-"""Merkle trees as in RFC 6962 2.1: hashes, roots, proofs and their verification."""
+"""Merkle trees of RFC 6962 2.1: hashes, roots, proofs and their verification."""
 
 import hashlib
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 
 def _split(size: int) -> int:
-    """Give the largest power of two smaller than `size` (size > 1)."""
+    """Return the largest power of two smaller than `size` (size > 1)."""
     return 1 << (size - 1).bit_length() - 1
 
 
@@ -105,14 +105,14 @@ def root_from_inclusion(
 def includes(
     index: int, size: int, leaf: bytes, path: Sequence[bytes], tree_root: bytes
 ) -> bool:
-    """Tell whether the path proves the leaf at `index` of a tree of that root."""
+    """Verify that a path proves the leaf at `index` of a tree with that root."""
     return root_from_inclusion(index, size, leaf, path) == tree_root
 
 
 def consistent(
     old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]
 ) -> bool:
-    """Tell whether the path proves the old tree a prefix of the new, RFC 9162 2.1.4.2."""
+    """Verify that a path proves the old tree a prefix of the new, RFC 9162 2.1.4.2."""
     if not 0 < old < new:
         same = old == new and old_root == new_root
         grown = old == 0 < new and old_root == EMPTY_ROOT
@@ -145,11 +145,7 @@ def _climb(node: int, last: int, steps: Sequence[bytes]) -> tuple[bytes, bytes] 
 
 
 class Frontier:
-    """The right edge of a growing tree: enough to append and to know the root.
-
-    Attributes:
-        size: Leaves so far.
-    """
+    """Right edge of a growing Merkle tree, enough to append and to compute the root."""
 
     def __init__(self, leaves: Sequence[bytes] = ()) -> None:
         self.size = 0
@@ -167,7 +163,7 @@ class Frontier:
         self.size += 1
 
     def root(self) -> bytes:
-        """Give the root over everything appended."""
+        """Return the root over all appended leaves."""
         if not self._peaks:
             return EMPTY_ROOT
         here = self._peaks[-1]

@@ -1,8 +1,8 @@
-"""Signed notes (C2SP signed-note) with Ed25519 keys, and their key texts.
+"""Signed notes (C2SP signed-note) with Ed25519 keys, and verifier key texts.
 
-A note is text that ends in a newline, an empty line, and signature lines
-`— NAME BASE64(key hash || signature)`. The cryptography library is imported where it
-is used: a program that signs nothing never loads it.
+A note is text that ends in a newline, an empty line, and signature lines `— NAME
+BASE64(key hash || signature)`. The cryptography library is imported lazily, so a
+program that signs nothing never loads it.
 """
 
 import base64
@@ -31,7 +31,7 @@ class PublicKey:
 
     @property
     def hash(self) -> bytes:
-        """Give the key hash: SHA-256(name || 0x0A || 0x01 || key), first four bytes."""
+        """Return the key hash: SHA-256(name || 0x0A || 0x01 || key), first four bytes."""
         text = self.name.encode() + b"\n" + _ED25519 + self.raw
         return hashlib.sha256(text).digest()[:_HASH]
 
@@ -41,7 +41,7 @@ class PublicKey:
 
     @classmethod
     def parse(cls, text: str) -> "PublicKey":
-        """Read a verifier key, `NAME+HASH+BASE64`.
+        """Parse a verifier key, `NAME+HASH+BASE64`.
 
         Raises:
             UsageError: The text is not an Ed25519 verifier key.
@@ -63,9 +63,9 @@ class PublicKey:
 
 
 def unbase64(text: str) -> bytes | None:
-    """Decode base64, None where it is not the one spelling of its bytes.
+    """Decode base64; None unless it is the canonical encoding of its bytes.
 
-    The last letter has bits that decoders ignore: a flip there must not go unseen.
+    Decoders ignore unused bits in the last letter; a change there must be detected.
     """
     try:
         data = base64.b64decode(text, validate=True)
@@ -94,7 +94,7 @@ def sign_bytes(seed: bytes, data: bytes) -> bytes:
 
 
 def verify_bytes(key: PublicKey, signature: bytes, data: bytes) -> bool:
-    """Tell whether the signature over the data is the key's."""
+    """Tell whether a key made this signature over the data."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -119,7 +119,7 @@ def sign_note(text: str, key: PublicKey, seed: bytes) -> bytes:
 
 
 def open_note(note: bytes, key: PublicKey) -> str:
-    """Give the text of a note that the key signed; other signatures are ignored.
+    """Return the text of a note that the key signed; other signatures are ignored.
 
     Raises:
         VerificationError: The note is malformed, or the key did not sign it.
@@ -139,7 +139,7 @@ def open_note(note: bytes, key: PublicKey) -> str:
 
 
 def note_text(note: bytes) -> str:
-    """Give the text of a note without looking at its signatures.
+    """Return the text of a note without verifying its signatures.
 
     Raises:
         VerificationError: The note is malformed.

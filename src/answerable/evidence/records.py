@@ -1,8 +1,8 @@
-"""Entries of the log: what a leaf of the log says, as canonical JSON.
+"""Log entries: the canonical JSON that a leaf of the log commits to.
 
-A log entry is one of: a segment manifest, a stored object, a journal that was opened,
-a journal that was sealed whole. Unknown members are refused: an entry is read back
-only by a release that knows all of it.
+An entry is a segment manifest, a stored object, an opened journal or a journal sealed
+in full. Unknown members are rejected: only a release that knows all of an entry reads
+it back.
 """
 
 import msgspec
@@ -28,9 +28,7 @@ class Manifest(
         file_sha256: Digest of the Parquet file, hex.
         leaves_sha256: Digest of the leaves file, hex.
         event_root: RFC 6962 root over the events in row order, hex.
-        count: Rows.
         min_time: First event time, UTC nanoseconds as a decimal string.
-        max_time: Last event time.
         event_schema: Highest event schema in it.
         journal: Journal it was sealed from.
         previous: Segment sealed before it, empty for the first.
@@ -61,7 +59,7 @@ class ObjectEntry(
     kw_only=True,
     forbid_unknown_fields=True,
 ):
-    """An object that was stored, or a file of records that could not be parsed.
+    """A stored object, or a file of records that could not be parsed.
 
     Attributes:
         of: What it is: `sync`, `snapshot`, `attestation`, `conflict`, `quarantine`...
@@ -82,7 +80,7 @@ class JournalOpened(
     kw_only=True,
     forbid_unknown_fields=True,
 ):
-    """A journal that may hold acknowledged events until it is sealed."""
+    """Start of a journal; it may hold acknowledged events until it is sealed."""
 
     journal: str
     at: str
@@ -96,11 +94,9 @@ class JournalSealed(
     kw_only=True,
     forbid_unknown_fields=True,
 ):
-    """A journal all of whose events are in segments.
+    """End of a journal; all of its events are in segments.
 
     Attributes:
-        journal: Its name.
-        count: Records it held.
         duplicate: Records left out because another journal had sealed the same ones.
         chain: Its last chain hash, hex.
         at: UTC nanoseconds as a decimal string.

@@ -1,7 +1,7 @@
-"""Requests: what a person signs of what they asked an agent for, and its one shape.
+"""Signed statements of what a person asked an agent to do.
 
-The words are not in it: their digest and size are, and the values that they name.
-Whether a request counts in a run is for whoever knows for whom the run is.
+The statement holds the digest and size of the text and the values named in it, not the
+text. The caller checks that the run is for that person.
 """
 
 from dataclasses import dataclass
@@ -29,15 +29,14 @@ _decode = msgspec.json.Decoder(tuple[str, ...]).decode
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What is filed.
+    """A request that a person signs.
 
     Attributes:
-        agent: Whom the person asked.
-        run: The one run that it is for, or `any`.
-        sha256: Of the words, hex.
-        size: Bytes of them.
-        until: UTC nanoseconds from which it explains nothing.
-        values: What it names.
+        run: Run id, or `any`.
+        sha256: Digest of the text, hex.
+        size: Length of the text in bytes.
+        until: Expiry, UTC nanoseconds.
+        values: Values that the text names.
     """
 
     agent: AgentId
@@ -49,7 +48,7 @@ class Filed:
 
 
 def statement(filed: Filed, signing: Signing, key: OwnerKeyId) -> Statement:
-    """Make the statement of a request."""
+    """Build the statement of a request."""
     claims = {
         "person": signing.person,
         "run": filed.run,
@@ -69,10 +68,10 @@ def statement(filed: Filed, signing: Signing, key: OwnerKeyId) -> Statement:
 
 
 def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
-    """Verify the statement of a request whole.
+    """Verify the signature and shape of a request statement.
 
     Raises:
-        StatementVoid: It does not count; it says why.
+        StatementVoid: The statement is invalid; the error carries the reason.
     """
     found = statements.verify(data, keys, placed, store)
     said = found.statement
@@ -100,7 +99,7 @@ def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
 
 
 def values(said: Statement) -> tuple[str, ...]:
-    """Give what a request names.
+    """Return the values that a request names.
 
     Raises:
         msgspec.DecodeError: It is not the statement of a request.
@@ -109,7 +108,7 @@ def values(said: Statement) -> tuple[str, ...]:
 
 
 def until(said: Statement) -> int:
-    """Give when a verified request ends, UTC nanoseconds."""
+    """Return when a verified request expires, UTC nanoseconds."""
     return _number(said.claim("until"))
 
 

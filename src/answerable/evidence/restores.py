@@ -1,7 +1,7 @@
-"""Restore events: a record in the log that an older copy of the store was put back.
+"""Restore events: log entries that record the return to an older copy of the store.
 
-It is an object of kind `restore`. The entries and records that the copy lacks are lost;
-the event says how many, so that nobody takes the gap for a rewritten history.
+A restore event is an object of kind `restore`. It counts the entries and records that
+the copy lacks, so that the gap is not mistaken for a rewritten history.
 """
 
 import msgspec
@@ -13,10 +13,9 @@ SCHEMA = "answerable/restore/v1"
 
 
 class LostRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A journal of which the copy does not hold all.
+    """A journal that the restored copy holds only in part.
 
     Attributes:
-        journal: Its name.
         kept: Records that hold, and are sealed by the restore.
         known: Records that are known to have been acknowledged, at least.
         fault: What does not hold.
@@ -29,7 +28,7 @@ class LostRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Restore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A restore event.
+    """A return to an older copy of the store.
 
     Attributes:
         size: Entries in the log when it was recorded.

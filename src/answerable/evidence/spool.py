@@ -1,16 +1,15 @@
-r"""The spool's format: a recorder's records as JSON lines, each chained to the last.
+r"""Spool format: a recorder's records as JSON lines in a hash chain.
 
-    RECORDER/000001.jsonl ...   lines, in the order of their sequence numbers
-    line    record, its last brace replaced by `,"chain":"` HEX `"}` and a line end
+  RECORDER/000001.jsonl ...   lines, in the order of their sequence numbers
+  line    record, its last brace replaced by `,"chain":"` HEX `"}` and a line end
 
 The first chain hash is SHA-256 of `answerable spool 1\n`, the recorder's name and a
-line end; each next one SHA-256(chain before || bytes of the record as it was without
-the chain). A line without its end was cut by a crash and was never acknowledged.
+line end; each next one SHA-256(chain before || bytes of the record without the chain).
+A line without its end was cut by a crash and was never acknowledged.
 
-No line holds a zero byte. Those at the end of a file are room for lines to come. Whoever
-reads while a recorder writes takes nothing from the first of them on: lines take their
-place from one read to the next. Of a recorder that has ended, zero bytes before a line
-are what a power loss left of a group that was never acknowledged.
+No line holds a zero byte. Zero bytes at the end of a file are preallocated space, and a
+reader of a live spool stops at the first. In the spool of a finished recorder, zero
+bytes before a line are the remains of an unacknowledged group after a power loss.
 """
 
 import hashlib
@@ -31,7 +30,7 @@ encode = msgspec.json.Encoder().encode
 
 
 class _Decided(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="decided"):
-    """A `Decided`, of which two parts are spelled already."""
+    """Decision record whose caller and decision are already encoded."""
 
     sequence: int
     at: int
@@ -52,26 +51,23 @@ def encode_decided(
     act: Act,
     decision: msgspec.Raw,
 ) -> bytes:
-    """Encode a `Decided`, of whose caller and decision many records say the same.
+    """Encode a decision record from a cached caller and decision.
 
     Args:
-        sequence: Its number.
         at: UTC nanoseconds.
-        id: Decision id.
-        caller: Encoded.
-        act: What was asked.
-        decision: Encoded.
+        caller: Encoded JSON, shared by many records.
+        decision: Encoded JSON, shared by many records.
     """
     return encode(_Decided(sequence, at, id, caller, act, decision))
 
 
 def chain_start(recorder: str) -> bytes:
-    """Give the chain hash before the first record."""
+    """Return the chain hash before the first record."""
     return hashlib.sha256(_MAGIC + recorder.encode() + b"\n").digest()
 
 
 def lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
-    """Make lines of encoded records.
+    """Encode records as spool lines and extend the chain hash.
 
     Returns:
         The lines, and the chain hash after the last.
@@ -85,14 +81,14 @@ def lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
 
 
 def read_line(line: bytes) -> tuple[Record, bytes, bytes]:
-    """Take a line apart.
+    """Parse a line into its record, raw bytes and chain hash.
 
     Args:
-        line: With its end.
+        line: Including the line end.
 
     Returns:
-        The record, its bytes as they were chained, and the chain hash after it. Whether
-        that is so, `follows` tells.
+        The record, its chained bytes, and the chain hash after it, which `follows`
+            verifies.
 
     Raises:
         ParseError: It is no line of a spool.
@@ -113,5 +109,5 @@ def read_line(line: bytes) -> tuple[Record, bytes, bytes]:
 
 
 def follows(raw: bytes, chain: bytes, before: bytes) -> bool:
-    """Tell whether a record stands where it was written."""
+    """Tell whether a record's chain hash follows from the one before it."""
     return hashlib.sha256(before + raw).digest() == chain

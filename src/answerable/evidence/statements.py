@@ -1,8 +1,8 @@
-"""Statements that persons sign: their one spelling, and whether one counts.
+"""Statements signed by persons: canonical form and verification.
 
-A statement counts where a key that its own text names has signed it, that key was
-enrolled and not revoked both when it was signed and when it was recorded, and it was
-made for this store. Who reads a statement for a purpose checks its type and its person.
+A statement is valid if a key named in its text signed it, that key was enrolled and not
+revoked both at signing and at recording, and the statement names this store. The caller
+checks the type and the person.
 """
 
 import hashlib
@@ -48,11 +48,10 @@ _SMALL_ORDER = frozenset(
 
 
 class StatementVoid(VerificationError):  # noqa: N818 - says what the statement is
-    """A statement does not count.
+    """A statement is not valid.
 
     Attributes:
-        void: Why.
-        statement: What it says, where that could be read; nothing vouches for it.
+        statement: The unverified statement, if it could be parsed.
     """
 
     def __init__(self, void: Void, message: str, said: Statement | None = None) -> None:
@@ -62,7 +61,7 @@ class StatementVoid(VerificationError):  # noqa: N818 - says what the statement 
 
 
 class _Wire(msgspec.Struct, forbid_unknown_fields=True):
-    """The payload as it is signed."""
+    """The signed payload."""
 
     claims: dict[str, str]
     key: str
@@ -77,13 +76,13 @@ _decoder = msgspec.json.Decoder(_Wire, strict=True)
 
 
 def usable(public: bytes) -> bool:
-    """Tell whether 32 bytes can be a key: no point of small order, canonical."""
+    """Tell whether 32 bytes are a canonical Ed25519 key that is no small-order point."""
     y = int.from_bytes(public, "little") & (1 << 255) - 1
     return len(public) == SIZE and y < _FIELD and y not in _SMALL_ORDER
 
 
 def payload(statement: Statement) -> bytes:
-    """Write a statement as the bytes that are signed."""
+    """Encode a statement as the bytes that are signed."""
     return _encoder.encode(
         _Wire(
             claims=dict(statement.claims),
@@ -97,11 +96,11 @@ def payload(statement: Statement) -> bytes:
 
 
 def read(data: bytes) -> tuple[dsse.Envelope, Statement]:
-    """Read an envelope and the statement in it; nothing is verified yet.
+    """Decode an envelope and its statement; nothing is verified yet.
 
     Raises:
-        StatementVoid: It is no envelope, or its payload no statement that we know in
-            its one spelling.
+        StatementVoid: The bytes are no envelope, or the payload is no known statement
+            in canonical form.
     """
     try:
         envelope = dsse.decode(data)
@@ -136,10 +135,10 @@ def keys_of(
     enrolments: Iterable[tuple[Placed, Enrolment]],
     revocations: Iterable[tuple[Placed, Revocation]],
 ) -> Keys:
-    """Gather what the log says of each key, in any order.
+    """Index enrolments and revocations by key, in any order.
 
-    A key is one person's: what names another one later is passed over, so that nobody
-    can be given a key that somebody else holds.
+    A key belongs to the first person enrolled with it; later enrolments for another
+    person are ignored, so a person cannot claim a key held by another.
     """
     enrolled: dict[OwnerKeyId, list[tuple[Placed, Enrolment]]] = defaultdict(list)
     for placed, enrolment in enrolments:
@@ -163,16 +162,15 @@ def keys_of(
 
 
 def why_not(key: OwnerKey, signed_at: int, placed: Placed) -> Void | None:
-    """Say why a key's signature does not count, None where it does.
+    """Return why a key's signature is invalid, None if it is valid.
 
-    It has to count at both times, that of signing and that of recording: whoever found
-    a key can write any time into what it signs. What is recorded after a revocation
-    that reaches back to it does not count, whatever times it names.
+    The key must be valid at signing and at recording, because a thief can backdate a
+    signature. A statement recorded after a revocation that reaches back to it is
+    invalid, whatever times it names.
 
     Args:
-        key: The key.
-        signed_at: UTC nanoseconds, as the statement says.
-        placed: Where the statement stands in the log.
+        signed_at: UTC nanoseconds, taken from the statement.
+        placed: Position of the statement in the log.
     """
     times = (signed_at, max(signed_at, placed.at))
     for where, revocation in key.revoked:
@@ -201,16 +199,14 @@ _SAID: Mapping[Void, str] = {
 
 
 def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
-    """Verify an envelope whole.
+    """Verify the signature, key and store of an envelope.
 
     Args:
-        data: The envelope.
-        keys: Enrolled keys.
         placed: Where it stands in the log.
         store: Public key of this store.
 
     Raises:
-        StatementVoid: It does not count; it says why.
+        StatementVoid: The statement is invalid; the error carries the reason.
     """
     envelope, said = read(data)
     key = keys.get(said.key)
@@ -233,5 +229,5 @@ def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
 
 
 def digest_of(envelope: dsse.Envelope) -> str:
-    """Name what was signed, however it is wrapped: SHA-256 of the payload, hex."""
+    """Return the SHA-256 of the signed payload, hex; independent of the envelope."""
     return hashlib.sha256(envelope.payload).hexdigest()

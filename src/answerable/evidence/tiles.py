@@ -17,13 +17,13 @@ def _number(index: int) -> str:
 
 
 def tile_path(level: int, index: int, width: int = WIDTH) -> str:
-    """Spell `tile/L/N[.p/W]`."""
+    """Format the path `tile/L/N[.p/W]`."""
     partial = f".p/{width}" if width < WIDTH else ""
     return f"tile/{level}/{_number(index)}{partial}"
 
 
 def entries_path(index: int, width: int = WIDTH) -> str:
-    """Spell `tile/entries/N[.p/W]`."""
+    """Format the path `tile/entries/N[.p/W]`."""
     partial = f".p/{width}" if width < WIDTH else ""
     return f"tile/entries/{_number(index)}{partial}"
 
@@ -37,7 +37,7 @@ def widths(count: int) -> Iterator[tuple[int, int]]:
 
 
 def pack_entries(entries: Sequence[bytes]) -> bytes:
-    """Join entries, each after its length in two bytes, big endian.
+    """Concatenate entries, each after its length in two bytes, big endian.
 
     Raises:
         ValueError: An entry is longer than 65,535 bytes.
@@ -48,7 +48,7 @@ def pack_entries(entries: Sequence[bytes]) -> bytes:
 
 
 def unpack_entries(data: bytes, count: int) -> list[bytes]:
-    """Take an entry bundle apart.
+    """Split an entry bundle.
 
     Raises:
         VerificationError: It does not hold exactly `count` entries.
@@ -66,10 +66,10 @@ def unpack_entries(data: bytes, count: int) -> list[bytes]:
 
 
 def tiles_after(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
-    """Give every hash tile that changes when a tree grows from `old` leaves.
+    """Compute every hash tile that changes when a tree grows.
 
     Args:
-        old: Leaves before.
+        old: Number of leaves before.
         leaves: All leaf hashes after.
 
     Returns:

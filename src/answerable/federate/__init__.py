@@ -1,1 +1,1 @@
-"""Signed claims: a token of a pinned issuer becomes something to decide by. Pure."""
+"""Federation: verified tokens of pinned issuers, trust rules, and token exchange. Pure."""

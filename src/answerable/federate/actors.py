@@ -1,8 +1,8 @@
-"""The `act` claim (RFC 8693 4.1): who acts now, on whose behalf before, and so on.
+"""The `act` claim (RFC 8693 4.1): the chain of actors in a token.
 
-Only our own token service builds one that means anything here, and even that is only
-shown: what an actor may do is read from the delegation's record. A chain of somebody
-else is marked as their word.
+Only our token service builds a chain that we trust, and even that is informative: an
+actor's rights come from the delegation record. A foreign chain is marked as its
+issuer's claim.
 """
 
 from answerable.federate.admission import is_name
@@ -17,14 +17,13 @@ _NAMES = ("sub", "iss", "entity")
 
 
 def read_actors(payload: JsonObject, ours: bool) -> ActChain:
-    """Read the `act` claim of a token, if it has one.
+    """Parse the `act` claim of a token, if it has one.
 
     Args:
-        payload: The token's claims.
         ours: We issued the token.
 
     Raises:
-        TokenRefused: An actor has no subject, there are too many, or one comes twice.
+        TokenRefused: An actor has no subject or is repeated, or there are too many.
     """
     actors: list[Actor] = []
     outer = payload
@@ -46,7 +45,7 @@ def read_actors(payload: JsonObject, ours: bool) -> ActChain:
 
 
 def _read_actor(members: JsonObject) -> Actor:
-    """Read one actor; `exp` and the like mean nothing inside it (RFC 8693 4.1)."""
+    """Parse one actor; `exp` and the like mean nothing inside it (RFC 8693 4.1)."""
     names = {name: members[name] for name in _NAMES if name in members}
     if "sub" not in names:
         raise TokenRefused(Reason.ACT_SHAPE, "expected a subject of each actor")

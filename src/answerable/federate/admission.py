@@ -1,8 +1,7 @@
-"""Admission: what a token has to be before any key is looked for (RFC 7515, 8725).
+"""Parsing of a compact JWS before any key is used (RFC 7515, 8725).
 
-Nothing here believes the token. The header chooses no algorithm: it says one, and the
-key that it names has its own, which has to be the same. `jwk`, `jku`, `x5u` and `x5c`
-are never looked at.
+The result is unverified. The header does not choose the algorithm: it must equal the
+one pinned to the key. `jwk`, `jku`, `x5u` and `x5c` are ignored.
 """
 
 import hashlib
@@ -23,14 +22,11 @@ _KEPT = 1024  # headers that are kept, of as many characters each at most
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """A JOSE header. Those that many tokens share are read once, and are one object.
+    """A JOSE header; short headers are cached and shared between tokens.
 
     Attributes:
-        header: The JSON object.
-        alg: One of the algorithms we know.
-        kid: Empty where it does not say.
-        typ: Lower case, without `application/`; empty where it does not say.
-        kept: It is short enough to be kept for the next token.
+        typ: Lower case, without `application/`; empty if absent.
+        kept: Whether it is short enough to be cached.
     """
 
     header: JsonObject
@@ -41,13 +37,10 @@ class Head:
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
-    """A token that is well formed; nothing in it is believed.
+    """A well-formed token; nothing in it is verified.
 
     Attributes:
-        head: Its header.
-        payload: The JSON object it carries.
-        signing_input: What was signed.
-        signature: Decoded.
+        payload: The JSON claims.
         sha256: Digest of the whole text.
     """
 
@@ -59,11 +52,11 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
 
 
 def admit(unverified_token: str) -> Admitted:
-    """Take a compact JWS apart.
+    """Parse a compact JWS.
 
     Raises:
         TokenMalformed: The text is no compact JWS of a JSON object.
-        TokenRefused: It is one that asks for what we do not do.
+        TokenRefused: It needs an unsupported algorithm or extension.
     """
     if not 0 < len(unverified_token) <= MAX_TOKEN:
         raise TokenMalformed(
@@ -90,17 +83,17 @@ def admit(unverified_token: str) -> Admitted:
 
 
 def _read_head(segment: str) -> Head:
-    """Read the first segment.
+    """Parse the header segment.
 
     Raises:
-        Unread: It is no JSON object.
-        TokenRefused: A member is not what it has to be, or asks for an extension.
+        Unread: It is not a JSON object.
+        TokenRefused: A member is invalid, or names an extension.
     """
     header = strict_object(unbase64url(segment))
     alg = header.get("alg")
     if not isinstance(alg, str) or alg not in KINDS:
         raise TokenRefused(Reason.ALG, "expected a signature algorithm we accept")
-    # RFC 7515 4.1.11: whoever does not understand an extension refuses. We know none.
+    # RFC 7515 4.1.11: an unknown extension is rejected; none are supported.
     if "crit" in header:
         raise TokenRefused(Reason.CRIT, "expected no critical header parameters")
     if "b64" in header:

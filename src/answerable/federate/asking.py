@@ -1,8 +1,7 @@
-"""A form of the token endpoint -> what is asked, strictly (RFC 8693 2.1, 7523, 8707).
+"""Strict parsing of token endpoint requests (RFC 8693 2.1, 7523, 8707).
 
-A request carries what its sender likes. Read is what bounds the answer; everything else
-(reasons, purposes, client secrets, claims about the client) is left where it is, and
-nobody sees it.
+Only parameters that bound the answer are read. Reasons, purposes, client secrets and
+claims about the client are ignored.
 """
 
 from urllib.parse import urlsplit
@@ -31,10 +30,10 @@ REQUESTED_TYPES = frozenset({TokenType.ACCESS_TOKEN, TokenType.JWT, TokenType.ID
 
 
 def read_request(body: bytes) -> TokenRequest | Refusal:
-    """Read a request of the token endpoint.
+    """Parse a request of the token endpoint.
 
     Args:
-        body: As it came, `application/x-www-form-urlencoded`.
+        body: Raw body, `application/x-www-form-urlencoded`.
     """
     try:
         form = read_form(body)
@@ -54,7 +53,7 @@ def read_request(body: bytes) -> TokenRequest | Refusal:
 
 
 def _exchange(form: Form) -> TokenRequest:
-    """RFC 8693 2.1."""
+    """Parse a token exchange, RFC 8693 2.1."""
     subject_type = _type(form, "subject_token_type", SUBJECT_TYPES)
     actor_type = ""
     if "actor_token" in form or "actor_token_type" in form:
@@ -76,7 +75,7 @@ def _exchange(form: Form) -> TokenRequest:
 
 
 def _assertion(form: Form) -> TokenRequest:
-    """RFC 7523 2.1; an ID-JAG comes this way, too."""
+    """Parse a JWT bearer grant, RFC 7523 2.1; an ID-JAG is one, too."""
     assertion = _token(form, "assertion")
     return TokenRequest(
         grant_type=GrantType.JWT_BEARER,
@@ -92,9 +91,10 @@ def _assertion(form: Form) -> TokenRequest:
 
 
 def _client(form: Form) -> TokenRequest:
-    """RFC 7523 2.2: a client that authenticates with what its platform says of it.
+    """Parse client credentials with a client assertion (RFC 7523 2.2).
 
-    That assertion is the subject; there is no other way to be a client here.
+    The assertion of the workload's platform is the subject; no other client
+    authentication is supported.
     """
     if "client_assertion_type" not in form:
         raise Refused(Why.PARAMETER, "client_assertion_type")
@@ -117,7 +117,7 @@ def _client(form: Form) -> TokenRequest:
 
 
 def _all_of(scopes: tuple[str, ...], audience: str) -> str:
-    """Read an audience that is said as a scope: alone, and in no other way too."""
+    """Return the audience in an Azure-style scope `AUDIENCE/.default`."""
     named = scopes[0].removesuffix(ALL_SCOPES)
     if len(scopes) > 1 or not named or len(named) > MAX_NAME:
         raise Refused(Why.SCOPE)
@@ -127,9 +127,9 @@ def _all_of(scopes: tuple[str, ...], audience: str) -> str:
 
 
 def _asserted(unverified_assertion: str) -> TokenType:
-    """Tell an ID-JAG from another assertion, by its header.
+    """Tell an ID-JAG from another assertion by its header.
 
-    That is no trust in it: each is verified as one type, whose `typ` the other lacks.
+    The header is unverified; each type is verified later by its own `typ`.
     """
     header = unverified_assertion.partition(".")[0]
     if len(header) > MAX_HEADER:
@@ -151,7 +151,7 @@ def _type(form: Form, name: str, types: frozenset[str]) -> str:
 
 
 def _shown(form: Form, name: str, token_type: str) -> str:
-    """Read a token; the peer of a connection shows none."""
+    """Read a token parameter; a socket peer sends none."""
     if token_type != PEER:
         return _token(form, name)
     if name in form:
@@ -195,7 +195,7 @@ def _is_resource(text: str) -> bool:
 
 
 def _scopes(form: Form) -> tuple[str, ...]:
-    """Read scope tokens, one space between (RFC 6749 3.3); each counts once."""
+    """Read scope tokens, separated by single spaces (RFC 6749 3.3), each once."""
     if "scope" not in form:
         return ()
     scopes = form["scope"].split(" ")

@@ -1,11 +1,11 @@
-"""On which delegation a request rests: one that is opened for it, or one on record.
+"""Source of the delegation behind a token request: a new one, or one on record.
 
 | subject | actor | delegation |
 |---|---|---|
-| token of a workload, ID-JAG | | a new root, as the rule says that fits |
+| token of a workload, ID-JAG | | a new root, by the matching rule |
 | peer of the socket | | likewise |
 | our own token | | the one on record |
-| our own token, shown by our gateway | | likewise |
+| our own token, sent by our gateway | | likewise |
 | ticket | | a part of its parent, for the agent it names |
 | id token of a person | our own token | a part of the agent's own, for that person |
 | id token of a person | peer of the socket | a new root, for that person |
@@ -42,11 +42,10 @@ from answerable.model.rule import Bind, LaunchedSubject, TrustRule
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Our own token, and what is on record of its delegation.
+    """Our own token with its delegation chain from the record.
 
     Attributes:
-        claims: Verified.
-        chain: The delegation that it names, to the root.
+        chain: Delegations from the token's up to the root.
     """
 
     claims: SignedClaims
@@ -55,11 +54,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A ticket, and what is on record of what it is a part of.
+    """An unused ticket with the delegation chain of its parent.
 
     Attributes:
-        ticket: Not yet used.
-        chain: Its parent, to the root.
+        chain: Delegations from the parent up to the root.
     """
 
     ticket: Ticket
@@ -72,15 +70,13 @@ Acting = Held | Attestation
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request of which everything that can be verified was.
+    """A token request whose tokens and proofs are verified.
 
     Attributes:
-        request: What is asked for.
-        subject: What the subject token, or the connection, turned out to be.
-        actor: Likewise the actor token, None without one.
-        shown: Keys that the requester showed: that of its DPoP proof, that of its
-            certificate.
-        gateway: Our gateway asks, with the token of a call that it passes.
+        subject: The verified subject token, or the attested peer.
+        actor: The verified actor, None without one.
+        shown: Keys proven by DPoP or by the client certificate.
+        gateway: Whether our gateway asks, with the token of a call that it forwards.
     """
 
     request: TokenRequest
@@ -91,13 +87,12 @@ class Asked:
 
 
 class Basis(msgspec.Struct, frozen=True, gc=False):
-    """What a request rests on.
+    """The delegation and the rule that a request is granted under.
 
     Attributes:
-        chain: The delegation, and what it is a part of.
-        rule: The rule.
-        opens: The first link is opened now.
-        used: What the rule looked at, for the evidence.
+        chain: The delegation and its parents.
+        opens: Whether the first link is new.
+        used: Claims and facts that the rule used, for evidence.
         ticket: Digest of the ticket, hex, empty without one.
     """
 
@@ -109,26 +104,25 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def delegation(self) -> Delegation:
-        """The one that is renewed, or opened."""
+        """Return the delegation that is opened or renewed."""
         return self.chain[0]
 
     @property
     def under(self) -> str:
-        """The one that has to be live."""
+        """Return the id of the delegation that must be live."""
         return self.delegation.parent if self.opens else self.delegation.id
 
 
 def find_basis(asked: Asked, standing: Standing, id: str, now: int) -> Basis:
-    """Find what a request rests on.
+    """Find the delegation behind a request.
 
     Args:
-        asked: See there.
-        standing: What is in force.
-        id: For a delegation that is opened.
+        standing: Rules, issuers and owners in force.
+        id: Id for a new delegation.
         now: NumericDate.
 
     Raises:
-        Refused: It rests on nothing that counts.
+        Refused: No rule or record grants it.
     """
     finding = _Finding(asked, standing, id, now)
     is_client = asked.request.grant_type is GrantType.CLIENT_CREDENTIALS
@@ -157,13 +151,15 @@ def find_basis(asked: Asked, standing: Standing, id: str, now: int) -> Basis:
 
 
 class _Finding(msgspec.Struct, frozen=True, gc=False):
+    """Search for the delegation source of one request."""
+
     asked: Asked
     standing: Standing
     id: str
     now: int
 
     def of_token(self, claims: SignedClaims) -> Basis:
-        """A workload's token, or an ID-JAG."""
+        """Open a root for a workload's token or an ID-JAG."""
         if claims.token_type is TokenType.ID_TOKEN:
             # Somebody signed in; which agent asks, it does not say.
             raise Refused(Why.PERSON_ALONE)
@@ -177,7 +173,7 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         return self._root(found, sub, f"token:{claims.token_sha256.hex()}", claims.exp)
 
     def of_peer(self, attestation: Attestation) -> Basis:
-        """A local workload."""
+        """Open a root for an attested local workload."""
         found = self._match(attestation)
         subject = found.rule.subject
         person = subject.person if isinstance(subject, LaunchedSubject) else ""
@@ -185,7 +181,7 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         return self._root(found, person or found.rule.agent, attestation.run, until)
 
     def of_person(self, claims: SignedClaims, actor: Acting | None) -> Basis:
-        """A person's id token, and the agent that is to act for them."""
+        """Open or narrow a delegation so that an agent acts for a person."""
         if claims.token_type is not TokenType.ID_TOKEN:
             raise Refused(Why.ACTOR, "no person's token")
         self._check_issuer(claims)
@@ -204,17 +200,17 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         return Basis((link, *actor.chain), rule, opens=True)
 
     def of_held(self, held: Held) -> Basis:
-        """Our own token: another one under the same delegation."""
+        """Renew the delegation of our own token."""
         return Basis(held.chain, self._held(held), opens=False)
 
     def of_call(self, held: Held) -> Basis:
-        """Our own token, shown to our gateway, which saw its holder's key."""
+        """Use the delegation of a token that our gateway received with a call."""
         if held.claims.aud not in self.standing.gateways:
             raise Refused(Why.NOT_A_CALL, "aud")
         return self.of_held(held)
 
     def of_holder(self, held: Held, actor: Acting | None) -> Basis:
-        """Our own token in the hands of another agent, which shows who it is."""
+        """Open a part for an actor that shows another agent's unbound token."""
         rule, parent = self._held(held), held.chain[0]
         if parent.cnf.bound:
             # Its holder hands it on by a ticket, for which it shows its key.
@@ -235,7 +231,7 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         return self._part(held.chain, rule, portion, run, key)
 
     def of_ticket(self, handed: Handed) -> Basis:
-        """A ticket: a part of its parent, for the agent and the key that it names."""
+        """Open a part of the ticket's parent for the agent and key that it names."""
         ticket, chain = handed.ticket, handed.chain
         check_chain(chain, self.now)
         if ticket.parent != chain[0].id:
@@ -295,7 +291,7 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         return found
 
     def _held(self, held: Held) -> TrustRule:
-        """Hold our own token against the record; the record is what counts."""
+        """Check our own token against the record, which is authoritative."""
         claims, chain = held.claims, held.chain
         check_chain(chain, self.now)
         link = chain[0]
@@ -314,7 +310,7 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         return self._rule(link)
 
     def _rule(self, link: Delegation) -> TrustRule:
-        """Find the rule of a delegation, as it stood when that was opened."""
+        """Return the rule of a delegation if it is unchanged."""
         rule = self.standing.rules.get(link.rule)
         if rule is None or rule.digest != link.rule_digest:
             raise Refused(Why.RULE_CHANGED, link.rule)
@@ -327,7 +323,7 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         return owner
 
     def _person(self, claims: SignedClaims, rule: TrustRule) -> PersonId:
-        """Name the person that an issuer vouches for, where the rule lets it."""
+        """Return the person that an issuer vouches for, if the rule permits it."""
         issuer = self.standing.issuers[claims.issuer]
         if claims.issuer not in rule.on_behalf_of:
             raise Refused(Why.NOT_ON_BEHALF, claims.issuer)
@@ -347,7 +343,7 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         self._check_key(claims.cnf)
 
     def _check_key(self, cnf: Confirmation) -> None:
-        """Have the requester show the key that a token of its is bound to."""
+        """Check that the requester proved the key of its token."""
         shown = self.asked.shown
         if cnf.jkt and shown.jkt != cnf.jkt:
             raise Refused(Why.OTHER_KEY, "jkt")
@@ -356,10 +352,10 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 def _check_client(claims: SignedClaims, rule: TrustRule, request: TokenRequest) -> None:
-    """A client that names itself is the one its assertion is of, or that this may be.
+    """Check that a client id names the assertion's client or the rule's agent.
 
-    RFC 7521 4.2 and 7523 3: `sub` is the client. To the SDKs of Azure, which let others
-    vouch for a client, it is the one that a rule makes of that: the agent.
+    RFC 7521 4.2 and 7523 3: `sub` is the client. The Azure SDKs, where another party
+    vouches for a client, send the client that the rule grants: the agent.
     """
     if claims.token_type is TokenType.ID_JAG:
         names = {claims.client_id}
@@ -372,7 +368,7 @@ def _check_client(claims: SignedClaims, rule: TrustRule, request: TokenRequest) 
 
 
 def _key(shown: Confirmation, *, mtls: bool) -> Confirmation:
-    """What a delegation is bound to: a certificate counts where one is asked for."""
+    """Return the key that a delegation is bound to; a certificate only for mTLS rules."""
     if shown.jkt and not mtls:
         return Confirmation(jkt=shown.jkt)
     return shown

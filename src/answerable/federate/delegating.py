@@ -1,8 +1,7 @@
-"""Delegations: what is opened for a workload, and parts of it for others.
+"""Delegations: roots opened for workloads, and parts of them for other agents.
 
-A part is never more than what it is a part of: audiences, scopes, lives and the end are
-cut to both. `act` and every bound of a token come from these records, and from nothing
-that anybody showed.
+A part never exceeds its parent: audiences, scopes, lifetimes and expiry are
+intersected. `act` and every bound of a token come from these records only.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from answerable.model.delegation import Delegation, Ticket
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.rule import DELEGATION_DEPTH, TrustRule
 
-# What nobody vouches for again is asked for again: how long an attested start counts.
+# An attestation is not renewed by an issuer, so it expires.
 ATTESTED_LIFE = 3600  # seconds
 TICKET_LIFE = 120  # seconds until a ticket has to be used
 
@@ -22,14 +21,14 @@ Chain = tuple[Delegation, ...]  # a delegation, and what it is a part of, to the
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """A part of a delegation that its holder asks to hand on.
+    """A part of a delegation that its holder asks to delegate.
 
     Attributes:
-        agent: To whom.
-        jkt: Thumbprint of that agent's key; empty binds to what it shows.
-        audiences: As asked; None for all of the parent's.
-        scopes: As asked, pairs (audience, scope); None for all at these audiences.
-        ttl: Longest life, seconds.
+        agent: The agent that receives it.
+        jkt: Thumbprint of that agent's key; empty binds to the key it proves.
+        audiences: None for all of the parent's.
+        scopes: Pairs (audience, scope); None for all at these audiences.
+        ttl: Longest lifetime, seconds.
     """
 
     agent: AgentId
@@ -50,17 +49,13 @@ def root_of(
     now: int,
     expires: int,
 ) -> Delegation:
-    """Make the first delegation of a chain: all that a rule gives.
+    """Build the first delegation of a chain: everything that a rule grants.
 
     Args:
-        rule: The rule that fits.
-        id: Of the delegation.
         sub: The agent, or the person it acts for.
-        owner: Who answers for the agent.
-        run: Name of the attested start.
-        cnf: The key shown.
+        run: Run id of the attested start.
         now: NumericDate.
-        expires: NumericDate at which that which it rests on ends.
+        expires: NumericDate at which the underlying token or attestation ends.
     """
     bounds = rule.bounds
     return Delegation(
@@ -88,17 +83,16 @@ def root_of(
 def for_person(
     parent: Delegation, id: str, person: PersonId, now: int, until: int
 ) -> Delegation:
-    """Make the part of an agent's own delegation in which it acts for somebody.
+    """Build the part of an agent's delegation in which it acts for a person.
 
     Args:
-        parent: The agent's own.
-        id: Of the part.
-        person: For whom.
+        parent: The agent's own delegation.
+        id: Id of the part.
         now: NumericDate.
-        until: NumericDate at which the person's word ends.
+        until: NumericDate at which the person's token ends.
 
     Raises:
-        Refused: The agent acts for somebody already, or the chain is too long.
+        Refused: The agent acts for a person already, or the chain is too long.
     """
     if parent.actors:
         raise Refused(Why.ACTOR, "acts for somebody already")
@@ -126,10 +120,10 @@ def for_person(
 
 
 def check_pair(parent: Delegation, agent: AgentId, rule: TrustRule) -> None:
-    """Refuse to hand on where the rule, the chain or its length says no.
+    """Check rule, cycles and depth before a delegation to an agent.
 
     Raises:
-        Refused: See above.
+        Refused: A check failed.
     """
     _check_depth(parent)
     if agent in (parent.sub, parent.agent, *parent.actors):
@@ -148,10 +142,10 @@ def part_of(
     cnf: Confirmation,
     now: int,
 ) -> Delegation:
-    """Make a child: what is asked, cut to what the parent has.
+    """Build a child delegation: the request intersected with the parent.
 
     Raises:
-        Refused: It asks for what the parent has not, or nothing is left.
+        Refused: It exceeds the parent, or nothing remains.
     """
     audiences, scopes = _within(parent, portion)
     if parent.cnf.bound and not cnf.bound:
@@ -188,17 +182,17 @@ def part_of(
 def ticket_of(
     parent: Delegation, portion: Portion, sha256: str, rule: TrustRule, now: int
 ) -> Ticket:
-    """Make a ticket for a sub-agent.
+    """Build a single-use ticket for a sub-agent.
 
     Args:
-        parent: Of whoever asks; live, and its key was shown.
-        portion: What is handed on; it names the sub-agent's key.
+        parent: The requester's live delegation; its key was proven.
+        portion: The part; it names the sub-agent's key.
         sha256: Digest of the ticket's secret, hex.
-        rule: The parent's rule as it stands.
+        rule: The current rule of the parent.
         now: NumericDate.
 
     Raises:
-        Refused: The pair is not allowed, or it would be more than the parent has.
+        Refused: The rule does not allow it, or it exceeds the parent.
     """
     check_pair(parent, portion.agent, rule)
     if not portion.jkt:
@@ -221,17 +215,17 @@ def ticket_of(
 
 
 def portion_of(ticket: Ticket) -> Portion:
-    """What a ticket hands on."""
+    """Return the delegation request in a ticket."""
     return Portion(
         ticket.agent, ticket.jkt, ticket.audiences, ticket.scopes, ticket.ttl
     )
 
 
 def check_chain(chain: Chain, now: int) -> None:
-    """Refuse links that are not one chain, or of which one has ended.
+    """Check that links form one chain and that none has expired.
 
     Raises:
-        Refused: See above.
+        Refused: A check failed.
     """
     if not 1 <= len(chain) <= DELEGATION_DEPTH:
         raise Refused(Why.DEPTH)
@@ -254,7 +248,7 @@ def _check_depth(parent: Delegation) -> None:
 def _within(
     parent: Delegation, portion: Portion
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Give audiences and scopes of a part, which the parent has to have."""
+    """Return the requested audiences and scopes, if the parent has them."""
     audiences = parent.audiences if portion.audiences is None else portion.audiences
     if not audiences or not set(audiences) <= set(parent.audiences):
         raise Refused(Why.AUDIENCE)
@@ -266,11 +260,11 @@ def _within(
 
 
 def scopes_at(delegation: Delegation, audience: str) -> tuple[str, ...]:
-    """Scopes of a delegation at one audience."""
+    """Return the scopes of a delegation at one audience."""
     return tuple(scope for at, scope in delegation.scopes if at == audience)
 
 
 def ttl_at(delegation: Delegation, audience: str) -> int:
-    """Longest life of a token of a delegation at one audience, 0 where it has none."""
+    """Return the longest token lifetime at one audience, 0 if it is not granted."""
     lives = (life for at, life in delegation.ttls if at == audience)
     return min(lives, default=0)  # several only where an audience has several kinds

@@ -1,7 +1,6 @@
-"""DPoP proofs (RFC 9449): the presenter signs the request with the token's key.
+"""DPoP proof verification (RFC 9449).
 
-A proof that holds is half the answer. The other half is the caller's: that the pair
-(jkt, jti) was not seen before, which needs a store.
+The caller must also check in a replay cache that the pair (jkt, jti) is new.
 """
 
 import hashlib
@@ -33,12 +32,7 @@ _PROVERS = 1024  # keys of clients that are kept ready
 
 @dataclass(frozen=True, slots=True)
 class _Prover:
-    """A client's key.
-
-    Attributes:
-        key: To verify with.
-        thumbprint: Of it.
-    """
+    """Public key of a DPoP client, ready to verify."""
 
     key: VerificationKey
     thumbprint: str
@@ -55,22 +49,18 @@ def read_proof(
     nonce_holds: Callable[[str], bool] | None = None,
     algs: tuple[str, ...] = ALGS,
 ) -> Proof:
-    """Check a proof (RFC 9449 4.3), replay apart.
+    """Verify a proof, except for replay (RFC 9449 4.3).
 
     Args:
-        unverified_proof: The DPoP field of the request.
-        method: Method of the request.
-        url: URL of the request.
+        unverified_proof: The DPoP header field of the request.
         now: NumericDate.
-        access_token: The token that comes with it, empty at a token endpoint.
-        jkt: Thumbprint the token is bound to, empty where it is yet to be bound.
-        nonce_holds: Tells whether a nonce is ours and good now; None where we ask for
-            none.
-        algs: Algorithms taken.
+        access_token: The token sent with it, empty at a token endpoint.
+        jkt: Thumbprint that the token is bound to, empty if not bound yet.
+        nonce_holds: Checks a nonce; None if nonces are off.
 
     Raises:
-        NonceRequired: The proof holds, but for the nonce.
-        ProofRefused: It does not hold.
+        NonceRequired: Only the nonce is missing or stale.
+        ProofRefused: The proof is invalid.
     """
     try:
         admitted = admit(unverified_proof)
@@ -91,7 +81,7 @@ def read_proof(
 
 
 def _check_signature(admitted: Admitted, algs: tuple[str, ...]) -> str:
-    """Check the signature with the key in the header: here the key is the claim.
+    """Verify the signature with the key in the header.
 
     Returns:
         Thumbprint of that key.
@@ -104,7 +94,7 @@ def _check_signature(admitted: Admitted, algs: tuple[str, ...]) -> str:
 
 
 def _prover(head: Head, algs: tuple[str, ...]) -> _Prover:
-    """Read the key in a proof's header."""
+    """Load the key in a proof's header."""
     members = head.header.get("jwk")
     if not isinstance(members, dict):
         raise ProofRefused(Reason.PROOF_KEY, "expected a public key in the proof")

@@ -1,15 +1,15 @@
-"""Why a token is refused: a class for each thing a caller can do about it.
+"""Errors of token verification: one class per reaction of the caller.
 
-    TokenRefused              do not serve; the wire says `invalid_token`
-    ├── TokenMalformed        this is no token; a door may answer 400
-    ├── TokenExpired          the client may fetch another
-    ├── KeyUnknown            read the issuer's keys again, then try once more
-    ├── ProofRefused          the token may be good, its presenter did not show so
-    └── NonceRequired         the client may sign again, with our nonce
-    KeySetRefused             keep the last good key set
+  TokenRefused              reject; on the wire `invalid_token`
+  ├── TokenMalformed        not a token; a server may answer 400
+  ├── TokenExpired          the client may get a new token
+  ├── KeyUnknown            refresh the issuer's keys, then retry once
+  ├── ProofRefused          the presenter did not prove possession
+  └── NonceRequired         the client may retry with our nonce
+  KeySetRefused             keep the last good key set
 
-A reason is a code for evidence and for the owner's eyes. The wire gets `wire`, the same
-for every reason of a class, and no message holds a part of a token.
+A reason is a code for evidence and for owners. The wire gets `wire`, the same for every
+reason of a class, and no message contains a part of a token.
 """
 
 from enum import StrEnum
@@ -19,7 +19,7 @@ from answerable.model.errors import AnswerableError
 
 
 class Reason(StrEnum):
-    """What did not hold."""
+    """Reason code of a rejected token, proof or key set."""
 
     # The text
     SIZE = "size"
@@ -35,7 +35,7 @@ class Reason(StrEnum):
     B64 = "b64"
     TYP = "typ"
     KID = "kid"
-    # Who and whose
+    # Issuer and key
     ISSUER = "issuer"
     TOKEN_TYPE = "token-type"  # noqa: S105 - a name
     KEY_UNKNOWN = "key-unknown"
@@ -82,11 +82,10 @@ class Reason(StrEnum):
 
 
 class FederateError(AnswerableError):
-    """What this room refuses.
+    """Base of the errors in this package.
 
     Args:
-        reason: The code.
-        message: What was expected; never a value of the token.
+        message: The expectation; never a value of the token.
     """
 
     def __init__(self, reason: Reason, message: str) -> None:
@@ -95,21 +94,21 @@ class FederateError(AnswerableError):
 
 
 class TokenRefused(FederateError):  # noqa: N818 - reads as the refusal it is
-    """The token is not to be served."""
+    """The token is rejected."""
 
     wire: ClassVar[str] = "invalid_token"  # RFC 6750 3.1
 
 
 class TokenMalformed(TokenRefused):
-    """The text is no token."""
+    """The text is not a token."""
 
 
 class TokenExpired(TokenRefused):
-    """The token was good, and is no more."""
+    """The token has expired."""
 
 
 class KeyUnknown(TokenRefused):
-    """The issuer is pinned, and its keys as we know them lack this one.
+    """The known keys of a pinned issuer lack this kid.
 
     Args:
         issuer: Its name in the configuration.
@@ -121,14 +120,14 @@ class KeyUnknown(TokenRefused):
 
 
 class ProofRefused(TokenRefused):
-    """The presenter did not show that the token is its own."""
+    """The presenter did not prove possession of the token's key."""
 
 
 class NonceRequired(ProofRefused):
-    """The proof carries no nonce of ours, or an old one."""
+    """The proof has no nonce of ours, or a stale one."""
 
     wire: ClassVar[str] = "use_dpop_nonce"  # RFC 9449 8
 
 
 class KeySetRefused(FederateError):  # noqa: N818 - reads as the refusal it is
-    """A key set is not to be used; none of its keys is."""
+    """The whole key set is rejected."""

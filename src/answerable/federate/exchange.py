@@ -1,8 +1,8 @@
-"""The exchange: what was verified, and the rules in force -> what to mint, or a refusal.
+"""Token exchange decision: a verified request and the rules give a token or a denial.
 
-Whatever is not allowed here is refused, and so is whatever goes wrong. What was shown
-is verified before; what is given is recorded after. Nothing that a requester says of
-itself comes in: `Asked` has no place for it.
+Everything that is not allowed is denied, errors included. Inputs are verified before,
+and results are recorded after. Self-reported facts are no input: `Asked` has no field
+for them.
 """
 
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ _TYP = {Granted.ACCESS_TOKEN: ACCESS_TOKEN_TYP, Granted.ID_JAG: ID_JAG_TYP}
 
 
 class Ids(msgspec.Struct, frozen=True, gc=False):
-    """Fresh ids from a random source.
+    """Fresh random ids.
 
     Attributes:
-        delegation: For the one that may be opened.
-        token: `jti` of what is minted.
+        delegation: For a new delegation.
+        token: `jti` of the new token.
     """
 
     delegation: str
@@ -43,24 +43,17 @@ class Ids(msgspec.Struct, frozen=True, gc=False):
 
 
 class Minting(msgspec.Struct, frozen=True, gc=False):
-    """What to give, once it is on record.
+    """A granted token, to be recorded and then signed.
 
     Attributes:
-        delegation: Under which one.
-        opens: It is opened now.
-        under: Id of the delegation that has to be live up to its root when this is
+        opens: Whether the delegation is new.
+        under: Id of the delegation that must be live up to its root when this is
             recorded; empty for a new root.
-        ticket: Digest of the ticket that is used up, hex, empty without one.
-        rule: The rule.
-        gives: What kind of token.
+        ticket: Digest of the consumed ticket, hex, empty without one.
         typ: Its `typ`.
-        claims: What to sign.
-        cnf: Key it is bound to.
-        audience: Its audience.
-        scopes: Its scopes.
         issued: Its `iat`.
         expires: Its `exp`.
-        used: What the rule looked at, pairs (claim or fact, value): for the evidence.
+        used: Pairs (claim or fact, value) that the rule used, for evidence.
     """
 
     delegation: Delegation
@@ -80,12 +73,9 @@ class Minting(msgspec.Struct, frozen=True, gc=False):
 
 
 def decide(asked: Asked, standing: Standing, ids: Ids, now: int) -> Minting | Refusal:
-    """Decide on one exchange. Never raises: an error is a refusal.
+    """Decide one exchange; an error is a denial, never an exception.
 
     Args:
-        asked: The request, and what was verified of it.
-        standing: What is in force now.
-        ids: For what is given.
         now: NumericDate.
     """
     try:
@@ -129,7 +119,7 @@ def _mint(asked: Asked, basis: Basis, iss: str, jti: str, now: int) -> Minting:
 
 
 def _grant(asked: Asked, rule: TrustRule, delegation: Delegation) -> TokenGrant:
-    """Find the one grant that is asked for; it may go unsaid where there is but one."""
+    """Select the requested grant; it may be left out if there is only one."""
     request = asked.request
     is_jag = request.requested_type is TokenType.ID_JAG
     gives = Granted.ID_JAG if is_jag else Granted.ACCESS_TOKEN
@@ -148,9 +138,9 @@ def _grant(asked: Asked, rule: TrustRule, delegation: Delegation) -> TokenGrant:
 
 
 def _binding(shown: Confirmation, holder: Confirmation, bind: Bind) -> Confirmation:
-    """Check that the holder shows its key, and that it is of the kind that is asked.
+    """Check that the holder proved its key, of the kind that the grant requires.
 
-    A token is bound to what its delegation is: no later request chooses another key.
+    A token is bound to the key of its delegation; no later request chooses another key.
     """
     if holder.jkt and shown.jkt != holder.jkt:
         raise Refused(Why.OTHER_KEY, "jkt")
@@ -163,7 +153,7 @@ def _binding(shown: Confirmation, holder: Confirmation, bind: Bind) -> Confirmat
 
 
 def _own_key(shown: Confirmation, bind: Bind) -> Confirmation:
-    """Give what a token of a gateway is bound to: the key that it shows, if any."""
+    """Return the key that a gateway's token is bound to: the one it proves, if any."""
     match bind:
         case Bind.DPOP:
             return Confirmation(jkt=shown.jkt)
@@ -176,7 +166,7 @@ def _own_key(shown: Confirmation, bind: Bind) -> Confirmation:
 def _scopes(
     request: TokenRequest, grant: TokenGrant, delegation: Delegation
 ) -> tuple[str, ...]:
-    """Give what is asked, or all there is; more is refused, never cut silently."""
+    """Return the requested scopes, or all; an excess is denied, not cut."""
     held = scopes_at(delegation, grant.audience)
     granted = tuple(scope for scope in grant.scopes if scope in held)
     if not set(request.scopes) <= set(granted):

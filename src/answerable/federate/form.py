@@ -1,7 +1,7 @@
-"""Bodies of `application/x-www-form-urlencoded` that have one reading.
+"""Strict parser for `application/x-www-form-urlencoded` bodies.
 
-RFC 6749 3.2 and appendix B: each parameter once, UTF-8, and one without a value is one
-that is not there.
+RFC 6749 3.2 and appendix B: each parameter once, UTF-8, and an empty value counts as
+absent.
 """
 
 import re
@@ -23,7 +23,7 @@ _SPELLED = re.compile(rb"(?:[!#$&'()*,./0-9:;=?@A-Z\[\]_a-z~+-]++|%[0-9A-Fa-f]{2
 
 
 def read_form(body: bytes) -> Form:
-    """Read a form.
+    """Parse a form.
 
     Raises:
         Refused: It is too large, malformed, not UTF-8, or names a parameter twice.
@@ -48,7 +48,7 @@ def read_form(body: bytes) -> Form:
 
 
 def _decode(text: bytes) -> str:
-    """Decode one name or value, spelled as it may be."""
+    """Decode one name or value."""
     if b"%" not in text and b"+" not in text:
         return text.decode("ascii")
     return (_kept if len(text) <= _KEPT else _unescape)(text)

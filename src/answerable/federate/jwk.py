@@ -1,4 +1,4 @@
-"""One public key as a JWK (RFC 7517, 7518 6, 8037 2), read strictly, and its use."""
+"""Public keys as JWKs (RFC 7517, 7518 6, 8037 2), parsed strictly."""
 
 import hashlib
 import json
@@ -18,12 +18,12 @@ _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 @dataclass(frozen=True, slots=True)
 class PublicJwk:
-    """A public key, each of its members in the one spelling it can have.
+    """A public key, each member in canonical form.
 
     Attributes:
         kty: `EC`, `OKP` or `RSA`.
         crv: Curve, empty for RSA.
-        members: What RFC 7638 3.2 requires of its type, sorted by name.
+        members: The members of its RFC 7638 3.2 thumbprint, sorted by name.
     """
 
     kty: str
@@ -32,19 +32,14 @@ class PublicJwk:
 
     @property
     def thumbprint(self) -> str:
-        """Give the SHA-256 thumbprint (RFC 7638 3), base64url."""
+        """Return the SHA-256 thumbprint (RFC 7638 3), base64url."""
         text = json.dumps(dict(self.members), separators=(",", ":"))
         return base64url(hashlib.sha256(text.encode("utf-8")).digest())
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A key that verifies with one algorithm, whatever a token says.
-
-    Attributes:
-        alg: That algorithm.
-        jwk: The key.
-    """
+    """A public key pinned to one algorithm."""
 
     alg: str
     jwk: PublicJwk
@@ -52,7 +47,7 @@ class VerificationKey:
 
     @classmethod
     def of(cls, jwk: PublicJwk, alg: str) -> "VerificationKey":
-        """Make the key usable.
+        """Load the key for verification.
 
         Raises:
             Unread: Its point is not on its curve.
@@ -60,16 +55,16 @@ class VerificationKey:
         return cls(alg, jwk, verifier(jwk.crv, dict(jwk.members), alg))
 
     def holds(self, signing_input: bytes, signature: bytes) -> bool:
-        """Tell whether the signature over the input is this key's."""
+        """Tell whether a signature over the input verifies."""
         return self._holds(signing_input, signature)
 
 
 def read_public_jwk(members: JsonObject) -> PublicJwk:
-    """Read a JWK that must be public and strong.
+    """Parse a JWK, which must be public and strong.
 
     Raises:
-        Unread: It is private or symmetric, of a type or curve we do not use, not in
-            its one spelling, or weak.
+        Unread: It is private or symmetric, of an unsupported type or curve, not
+            canonical, or weak.
     """
     kty = members.get("kty")
     if kty == "oct":
@@ -129,7 +124,7 @@ def _text(members: JsonObject, name: str) -> str:
 
 
 def _number(members: JsonObject, name: str) -> int:
-    """Read Base64urlUInt: as few octets as hold it (RFC 7518 2)."""
+    """Read a Base64urlUInt in the fewest octets (RFC 7518 2)."""
     data = unbase64url(_text(members, name))
     if data[0] == 0:
         raise Unread(Reason.KEY_SHAPE, f"expected {name} without leading zeros")

@@ -1,8 +1,7 @@
-"""JWK sets of issuers (RFC 7517 5): bounded, public, one key for each kid.
+"""JWK sets of issuers (RFC 7517 5): bounded, public, one key per kid.
 
-What shows that an issuer lost control of its set refuses the whole set: a symmetric
-key, a private one, one kid twice. A single key that we cannot or will not use is set
-aside, with the reason, and the others serve.
+A sign that the issuer lost control rejects the whole set: a symmetric key, a private
+key, a duplicate kid. A single unusable key is skipped with its reason.
 """
 
 from collections.abc import Mapping
@@ -26,8 +25,7 @@ class KeySet:
     """The keys of one issuer.
 
     Attributes:
-        keys: By kid.
-        set_aside: Keys of the set that are not used: (position, reason).
+        set_aside: Skipped keys: (position, reason).
     """
 
     keys: Mapping[str, VerificationKey]
@@ -35,15 +33,15 @@ class KeySet:
 
 
 def read_key_set(document: bytes, algs: tuple[str, ...]) -> KeySet:
-    """Read a JWK set.
+    """Parse a JWK set.
 
     Args:
-        document: The JSON text, as fetched or as written in the configuration.
+        document: The JSON text, fetched or from the configuration.
         algs: Algorithms pinned for the issuer.
 
     Raises:
-        KeySetRefused: The set is too large, malformed, holds a secret or one kid
-            twice, or leaves no key to verify with.
+        KeySetRefused: The set is too large or malformed, holds a secret or a duplicate
+            kid, or has no usable key.
     """
     keys: dict[str, VerificationKey] = {}
     set_aside: list[tuple[int, Reason]] = []
@@ -91,7 +89,7 @@ def _read_key(
 
 
 def _check_use(members: JsonObject) -> None:
-    """Refuse a key that is there for something else (RFC 7517 4.2, 4.3)."""
+    """Reject a key for another use (RFC 7517 4.2, 4.3)."""
     if members.get("use", "sig") != "sig":
         raise Unread(Reason.KEY_USE, "expected a key for signatures")
     if members.get("key_ops", ["verify"]) != ["verify"]:
@@ -99,7 +97,7 @@ def _check_use(members: JsonObject) -> None:
 
 
 def _algorithm(members: JsonObject, jwk: PublicJwk, algs: tuple[str, ...]) -> str:
-    """Choose the one algorithm of a key: what it says, else the only one that fits."""
+    """Select the algorithm of a key: its `alg`, else the only compatible one."""
     fit = fitting(algs, jwk.kty, jwk.crv)
     said = members.get("alg")
     if "alg" not in members and len(fit) == 1:

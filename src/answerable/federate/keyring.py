@@ -1,16 +1,15 @@
-"""The life of signing keys: prepared, active for a day, retired, removed.
+"""Signing key rotation: prepared, active for a day, retired, removed.
 
-Each replica has its own keys, and every replica publishes those of all. Each of a key's
-times is written down when it is prepared, so what a key is at a moment follows from the
-moment and the record alone: every process of every replica finds the same, and nothing
-has to happen at the right time.
+Each replica has its own keys, and every replica publishes all of them. The times of a
+key are fixed when it is prepared, so its state follows from the record and the clock:
+all processes agree, and nothing must happen at an exact time.
 
-    published ......... signs_from ........... the next one signs ....... gone
-        |   prepared        |       active            |      retired       |
-        at least LEAD            LIFE, at most OVERRUN     TOKEN_LIFE + SLACK
+  published ......... signs_from ........... the next one signs ....... gone
+    |   prepared        |       active            |      retired       |
+    at least LEAD            LIFE, at most OVERRUN     TOKEN_LIFE + SLACK
 
-One key is prepared ahead, always. So a key that is killed has a successor which every
-verifier has had the time to read.
+One key is always prepared ahead, so a revoked key has a successor that verifiers have
+had time to fetch.
 """
 
 from collections.abc import Iterable
@@ -29,7 +28,7 @@ MAX_PUBLISHED = 100  # keys of all replicas; verifiers read no more of a set
 
 
 class State(StrEnum):
-    """What a key is at a moment."""
+    """State of a signing key at a moment."""
 
     PREPARED = "prepared"
     ACTIVE = "active"
@@ -39,15 +38,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a replica has to do now.
+    """Actions of a replica that are due now.
 
     Attributes:
-        prepare: Times of a key to be made, without its point and kid; None for none.
-        changed: Keys whose times change, to be published again before they sign.
-        remove: kids of keys to be forgotten, private half and public.
-        early: The key that signs may be unknown to a verifier that read our keys a
-            moment ago; one that asks again will find it. So it is for LEAD seconds
-            after a replica joins others, or after two kills in a row.
+        prepare: Times of a key to generate; None for none.
+        changed: Keys with new times, to be published before they sign.
+        remove: kids of keys to delete, private and public.
+        early: Whether verifiers with a cached key set may lack the active key: for LEAD
+            seconds after a replica joins others, or after two revocations in a row.
     """
 
     prepare: SigningKey | None = None
@@ -57,7 +55,7 @@ class Step:
 
 
 def signing_key(keys: Iterable[SigningKey], replica: str, now: float) -> str:
-    """Give the kid of the one key that a replica signs with; empty where none may."""
+    """Return the kid of the key that a replica signs with; empty for none."""
     begun = (
         key
         for key in keys
@@ -70,7 +68,7 @@ def signing_key(keys: Iterable[SigningKey], replica: str, now: float) -> str:
 
 
 def state(key: SigningKey, keys: Iterable[SigningKey], now: float) -> State:
-    """Tell what a key is."""
+    """Return the state of a key."""
     if key.killed:
         return State.REMOVED
     if now < key.signs_from:
@@ -82,10 +80,10 @@ def state(key: SigningKey, keys: Iterable[SigningKey], now: float) -> State:
 
 
 def published(keys: Iterable[SigningKey], now: float) -> tuple[SigningKey, ...]:
-    """Choose what the key set holds: whatever any replica signs with, did or will.
+    """Select the keys of the key set: prepared, active and retired, of all replicas.
 
     Returns:
-        At most `MAX_PUBLISHED`, those that sign or signed first, ordered by kid.
+        At most `MAX_PUBLISHED` by kid; prepared keys are cut first.
     """
     known = tuple(keys)
     states = {key.kid: state(key, known, now) for key in known}
@@ -96,11 +94,10 @@ def published(keys: Iterable[SigningKey], now: float) -> tuple[SigningKey, ...]:
 
 
 def plan(keys: Iterable[SigningKey], replica: str, now: float) -> Step:
-    """Say what a replica has to do so that it signs now and goes on to.
+    """Plan the next rotation step of a replica.
 
     Args:
-        keys: Of all replicas.
-        replica: The one that asks.
+        keys: Keys of all replicas.
         now: NumericDate.
     """
     known = tuple(keys)
@@ -131,7 +128,7 @@ def plan(keys: Iterable[SigningKey], replica: str, now: float) -> Step:
 
 
 def next_turn(keys: Iterable[SigningKey], now: float) -> float:
-    """Give when something about these keys changes next, at the latest in LIFE."""
+    """Return when the state of a key changes next, at the latest in LIFE."""
     known = tuple(keys)
     turns = [now + LIFE]
     for key in known:
@@ -146,7 +143,7 @@ def _order(key: SigningKey) -> tuple[int, bool, int, str]:
 
 
 def _counts(key: SigningKey) -> bool:
-    """Tell whether a key takes its turn; one that was killed before it began does not.
+    """Tell whether a key ends its predecessor; not if revoked before it was active.
 
     One that was killed later still ends the one before it: that does not come back.
     """
@@ -154,7 +151,7 @@ def _counts(key: SigningKey) -> bool:
 
 
 def _ended(key: SigningKey, keys: Iterable[SigningKey]) -> int:
-    """Give when a key signs no more: when the next one of its replica does."""
+    """Return when a key stops signing: when the next key of its replica starts."""
     later = (
         other.signs_from
         for other in keys
@@ -166,7 +163,7 @@ def _ended(key: SigningKey, keys: Iterable[SigningKey]) -> int:
 
 
 def _is_recent(key: SigningKey, now: float) -> bool:
-    """Tell whether a killed key is to be remembered: its tokens may still live."""
+    """Tell whether tokens of a revoked key may still be alive."""
     return bool(key.killed) and now < key.killed + TOKEN_LIFE + SLACK
 
 
@@ -181,7 +178,7 @@ def _prepared(
     now: float,
     signs: str,
 ) -> SigningKey | None:
-    """Give the times of the key that is missing, None where none is."""
+    """Return the times of the missing key, None if none is missing."""
     if not signs:
         begins = int(now)
     elif mine[-1].kid == signs:

@@ -1,7 +1,7 @@
-"""The claims of what is given: our access tokens, and ID-JAGs for other services.
+"""Claims of issued tokens: our access tokens, and ID-JAGs for other services.
 
-`act` is built here and nowhere else, from the delegation's record. RFC 8693 4.1: the
-newest actor stands outermost.
+`act` is built only here, from the delegation record, newest actor outermost (RFC 8693
+4.1).
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,9 @@ _ATTESTED = {"process": "unix-peer", "run": "launcher", "ticket": "parent"}
 
 
 class Term(msgspec.Struct, frozen=True, gc=False):
-    """What one token is good for.
+    """Issuer, audience, binding and lifetime of one token.
 
     Attributes:
-        iss: Our own.
-        jti: Its id.
-        audience: Its one audience.
-        scopes: What of it.
         cnf: Key it is bound to.
         issued: NumericDate.
         expires: NumericDate.
@@ -48,10 +44,10 @@ class Term(msgspec.Struct, frozen=True, gc=False):
 
 
 def claims_of(delegation: Delegation, term: Term, gives: Granted) -> Payload:
-    """Make the claims to sign.
+    """Build the claims to sign.
 
     Raises:
-        Refused: They would be too long for a token.
+        Refused: They exceed the size limit of a token.
     """
     claims: dict[str, object] = {
         "iss": term.iss,
@@ -77,12 +73,12 @@ def claims_of(delegation: Delegation, term: Term, gives: Granted) -> Payload:
 
 
 def attested_by(run: str) -> str:
-    """By whom a start was attested, as its name says; `issuer` for a token's."""
+    """Return the attestor that a run id names; `issuer` for a token's."""
     return _ATTESTED.get(run.partition(":")[0], "issuer")
 
 
 def _act(actors: tuple[str, ...], iss: str) -> dict[str, object]:
-    """Nest the actors, given newest first."""
+    """Nest actors, given newest first."""
     inner: dict[str, object] = {}
     for actor in reversed(actors):
         outer: dict[str, object] = {"sub": actor, "iss": iss, "entity": actor}

@@ -1,9 +1,9 @@
-"""The person that a verified token names: one reading for page, API and token service.
+"""The person named by a verified token; shared by web pages, API and token service.
 
-An address counts only where its issuer says `"email_verified": true` (OpenID Connect
-Core 5.1), as a JSON boolean: anybody may type an address into an account. A name has to
-be ASCII: one that looks like another, or becomes another by NFKC and case folding
-(`\u212aim@...`), names nobody.
+An email counts only with `"email_verified": true` as a JSON boolean (OpenID Connect
+Core 5.1), because anyone may type an address into an account. A name must be ASCII:
+lookalikes and names that change by NFKC and case folding (`\u212aim@...`) are
+rejected.
 """
 
 from collections.abc import Callable
@@ -22,16 +22,15 @@ Binding: TypeAlias = Callable[[SignedClaims, PersonId], bool]
 
 
 def any_account(claims: SignedClaims, person: PersonId) -> bool:
-    """Bind no person to an account."""
+    """Accept every account for a person (no account binding)."""
     return True
 
 
 class PersonRefused(AnswerableError):  # noqa: N818 - an outcome
-    """A token names no person.
+    """A token names no acceptable person.
 
     Args:
-        claim: The claim that does not hold.
-        message: One line.
+        claim: The claim that failed.
     """
 
     def __init__(self, claim: str, message: str) -> None:
@@ -43,11 +42,10 @@ def person_named(claims: SignedClaims, claim: str) -> PersonId:
     """Read the person that a token names.
 
     Args:
-        claims: Verified.
         claim: The claim that names people in tokens of this issuer.
 
     Raises:
-        PersonRefused: It names none, or an address that was not verified.
+        PersonRefused: The claim is missing or malformed, or its email is unverified.
     """
     named = claims.leaf(claim)
     if claim == EMAIL and claims.leaf(VERIFIED) is not True:  # 1 == True to Python

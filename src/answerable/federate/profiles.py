@@ -1,8 +1,7 @@
-"""What a token of each type has to look like; a token is verified as one type.
+"""Validation profiles by token type.
 
-The caller says which type it takes at this door, the issuer's pin whether that issuer
-may send it. The token itself chooses nothing: where types look alike, the claims that
-only another type carries are forbidden (RFC 8725 3.12).
+The endpoint decides the type, and the issuer's pin whether that issuer may send it; the
+token has no say. Claims that only another type carries are forbidden (RFC 8725 3.12).
 """
 
 from dataclasses import dataclass, field
@@ -14,16 +13,15 @@ _ALWAYS = frozenset({"iss", "sub", "aud", "exp", "iat"})
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The rules of one token type.
+    """Validation rules of one token type.
 
     Attributes:
-        types: Values of `typ` it may have, lower case; empty where it may have none.
-        required: Claims it must carry.
-        optional: Claims that are checked if it carries them. What is neither is
-            unchecked, and named so.
-        forbidden: Claims that mark it as something else.
-        azp_is_audience: `azp` has to name the audience too.
-        known: Claims that are required or optional.
+        types: Accepted values of `typ`, lower case.
+        required: Claims that must be present.
+        optional: Claims that are checked if present; others are reported as unchecked.
+        forbidden: Claims of other token types.
+        azp_is_audience: `azp` must equal the audience.
+        known: Required and optional claims.
     """
 
     types: frozenset[str]

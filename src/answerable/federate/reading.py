@@ -1,7 +1,6 @@
-"""Claims read by their profile: types first, then meaning (RFC 7519 4.1).
+"""Parsing of claims by token profile: types first, then meaning (RFC 7519 4.1).
 
-A number is an integer and nothing else: no text, no fraction, no truth value, which
-Python counts among the integers.
+A number must be a JSON integer: no text, fraction or boolean.
 """
 
 from answerable.federate.admission import is_name
@@ -20,10 +19,10 @@ Leaf = tuple[ClaimPath, Scalar | tuple[Scalar, ...]]
 
 
 def check_presence(payload: JsonObject, profile: Profile) -> tuple[str, ...]:
-    """Account for every claim; give the names that the profile does not ask for.
+    """Check required and forbidden claims; return the claims without a rule.
 
     Raises:
-        TokenRefused: A required claim is missing, or a forbidden one is there.
+        TokenRefused: A required claim is missing, or a forbidden one is present.
     """
     names = payload.keys()
     if not profile.required <= names:
@@ -38,10 +37,10 @@ def check_presence(payload: JsonObject, profile: Profile) -> tuple[str, ...]:
 
 
 def read_text(payload: JsonObject, name: str) -> str:
-    """Read a claim that is an id, empty where there is none.
+    """Parse a claim that is an id; empty if absent.
 
     Raises:
-        TokenRefused: It is no text, empty, too long, or not printable.
+        TokenRefused: It is not a text, empty, too long, or not printable.
     """
     if name not in payload:
         return ""
@@ -52,10 +51,10 @@ def read_text(payload: JsonObject, name: str) -> str:
 
 
 def read_time(payload: JsonObject, name: str) -> int:
-    """Read a NumericDate that has to be there, in whole seconds.
+    """Parse a required NumericDate in whole seconds.
 
     Raises:
-        TokenRefused: It is no integer, or outside the years 1970 to 9999.
+        TokenRefused: It is not an integer, or outside the years 1970 to 9999.
     """
     value = payload.get(name)
     if type(value) is not int or not 0 <= value <= _LAST:
@@ -66,11 +65,11 @@ def read_time(payload: JsonObject, name: str) -> int:
 def read_times(
     payload: JsonObject, now: int, max_ttl: int
 ) -> tuple[int, int, int | None]:
-    """Read exp, iat and nbf, and hold them against the clock.
+    """Parse exp, iat and nbf, and check them against the clock.
 
     Raises:
         TokenExpired: `exp` was `SKEW` seconds ago, or longer.
-        TokenRefused: The token begins later than now, or lives too long.
+        TokenRefused: The token is not valid yet, or lives too long.
     """
     exp, iat = read_time(payload, "exp"), read_time(payload, "iat")
     nbf = read_time(payload, "nbf") if "nbf" in payload else None
@@ -89,14 +88,14 @@ def read_times(
 def read_svid_times(
     payload: JsonObject, now: int, max_ttl: int
 ) -> tuple[int, int, int | None]:
-    """Read the times of a JWT-SVID, which need not say when it was made.
+    """Parse the times of a JWT-SVID, in which `iat` is optional.
 
-    Its life is judged by its end alone: no more than `max_ttl` may be left of it. So
-    the earliest moment it could have been taken is known without its `iat`.
+    Its remaining life must not exceed `max_ttl`, which bounds the issue time without
+    `iat`.
 
     Raises:
         TokenExpired: `exp` was `SKEW` seconds ago, or longer.
-        TokenRefused: It begins later than now, or too much of its life is left.
+        TokenRefused: It is not valid yet, or its remaining life is too long.
     """
     exp = read_time(payload, "exp")
     if exp > now + max_ttl + SKEW:
@@ -108,12 +107,12 @@ def read_svid_times(
 
 
 def read_audience(payload: JsonObject, audience: str) -> str:
-    """Read `aud`, which has to be this audience and no other.
+    """Parse `aud`, which must be exactly this audience.
 
-    A token for several audiences can be carried by one of them to the next.
+    A token for several audiences could be replayed by one of them at another.
 
     Raises:
-        TokenRefused: It is another, or one of several, or no text.
+        TokenRefused: It is another audience, one of several, or not a text.
     """
     value = payload.get("aud")
     if isinstance(value, list) and len(value) == 1:
@@ -124,10 +123,10 @@ def read_audience(payload: JsonObject, audience: str) -> str:
 
 
 def read_scope(payload: JsonObject) -> tuple[str, ...]:
-    """Read `scope`: scope tokens with one space between (RFC 6749 3.3).
+    """Parse `scope`: scope tokens separated by single spaces (RFC 6749 3.3).
 
     Raises:
-        TokenRefused: It is not that.
+        TokenRefused: It is malformed.
     """
     if "scope" not in payload:
         return ()
@@ -141,13 +140,12 @@ def read_scope(payload: JsonObject) -> tuple[str, ...]:
 
 
 def read_confirmation(payload: JsonObject) -> Confirmation:
-    """Read `cnf` (RFC 7800 3.1).
+    """Parse `cnf` (RFC 7800 3.1).
 
-    A method that we cannot check binds the token all the same: to take it for an
-    unbound one would be to lift the constraint.
+    An unsupported method is an error: ignoring it would remove the constraint.
 
     Raises:
-        TokenRefused: It names no key, or one in a way we do not know.
+        TokenRefused: It names no key, or uses an unsupported method.
     """
     if "cnf" not in payload:
         return Confirmation()
@@ -164,10 +162,10 @@ def read_confirmation(payload: JsonObject) -> Confirmation:
 
 
 def check_party(payload: JsonObject, profile: Profile, audience: str) -> None:
-    """Hold `azp` against the audience where the profile says so (OIDC Core 3.1.3.7).
+    """Check `azp` against the audience if the profile requires it (OIDC Core 3.1.3.7).
 
     Raises:
-        TokenRefused: The token was made for somebody else.
+        TokenRefused: The token was issued for another party.
     """
     if not profile.azp_is_audience or "azp" not in payload:
         return
@@ -176,7 +174,7 @@ def check_party(payload: JsonObject, profile: Profile, audience: str) -> None:
 
 
 def read_leaves(payload: JsonObject) -> tuple[Leaf, ...]:
-    """List every scalar of every claim with its path, in the order of the token."""
+    """List every scalar of every claim with its path, in token order."""
     leaves: list[Leaf] = []
     _list_leaves((), payload, leaves)
     return tuple(leaves)

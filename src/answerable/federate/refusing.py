@@ -1,7 +1,6 @@
-"""Why an exchange gives nothing: a word for the evidence, and one for the wire.
+"""Denials of an exchange: a detailed reason for evidence, an OAuth error on the wire.
 
-The wire hears RFC 6749's words alone. A requester that learns which claim or bound it
-was learns how to get past it.
+The wire gets only RFC 6749 codes, so that a requester cannot probe claims and bounds.
 """
 
 from enum import StrEnum
@@ -10,7 +9,7 @@ from answerable.model.exchange import OAuthError, Refusal
 
 
 class Why(StrEnum):
-    """What did not hold."""
+    """Reason of a denied exchange."""
 
     # The request
     SIZE = "size"
@@ -21,7 +20,7 @@ class Why(StrEnum):
     TOKEN_TYPE = "token-type"  # noqa: S105 - a name
     TARGET = "target"
     SCOPE = "scope"
-    # Who asks
+    # Requester
     ISSUER_DISABLED = "issuer-disabled"
     NO_RULE = "no-rule"
     AMBIGUOUS = "ambiguous"
@@ -34,10 +33,10 @@ class Why(StrEnum):
     NO_OWNER = "no-attested-owner"
     OWNER_CHANGED = "owner-changed"
     KILLED = "killed"
-    # What it shows
+    # Proof of possession
     BINDING = "binding"
     OTHER_KEY = "other-key"
-    # What it rests on
+    # Delegation
     NOT_THE_RECORD = "not-the-record"
     RULE_CHANGED = "rule-changed"
     EXPIRED = "expired"
@@ -46,7 +45,7 @@ class Why(StrEnum):
     PAIR = "pair"
     CYCLE = "cycle"
     DEPTH = "depth"
-    # What it would get
+    # Granted token
     AUDIENCE = "audience"
     SCOPE_BEYOND = "scope-beyond"
     TTL = "ttl"
@@ -71,17 +70,16 @@ _WIRE = {
 
 
 def refusal(why: Why, detail: str = "") -> Refusal:
-    """Make a refusal.
+    """Build a refusal.
 
     Args:
-        why: What did not hold.
-        detail: Which claim, parameter, rule or agent; never a value of a token.
+        detail: The claim, parameter, rule or agent; never a value of a token.
     """
     return Refusal(_WIRE.get(why, OAuthError.INVALID_GRANT), why.value, detail)
 
 
 class Refused(Exception):  # noqa: N818 - an answer between modules, not an outcome
-    """Carries a refusal to the one place that gives it."""
+    """Control-flow exception that carries a refusal."""
 
     def __init__(self, why: Why, detail: str = "") -> None:
         super().__init__(why.value)

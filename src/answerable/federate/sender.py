@@ -1,8 +1,7 @@
-"""Sender constraint: a token is worth something to whoever holds its key, alone.
+"""Sender constraint: only the holder of the bound key may use a token.
 
-RFC 9449 7.1 and 8705 3: what the token is bound to decides what has to be shown. Both
-ways of losing the constraint are refused: a bound token shown as a bearer token, and an
-unbound one shown as if it were bound.
+RFC 9449 7.1 and 8705 3: the token's binding decides the required proof. Downgrades are
+rejected both ways: a bound token sent as bearer, and an unbound token sent as bound.
 """
 
 import hashlib
@@ -31,23 +30,22 @@ def check_sender(
     nonce_holds: Callable[[str], bool] | None = None,
     bearer: bool = False,
 ) -> SenderConstrained:
-    """Check that the presenter of a token holds the key it is bound to.
+    """Check that the presenter holds the key that a token is bound to.
 
     Args:
-        unverified_token: The token that `claims` were made of.
-        claims: What `verify` made of it.
-        presented: What came with it.
+        unverified_token: The text that `claims` were verified from.
+        claims: Result of `verify`.
+        presented: Proofs and certificate of the request.
         now: NumericDate.
-        nonce_holds: Tells whether a DPoP nonce is ours and good now; None where we
-            ask for none.
-        bearer: Take a token that is bound to nothing.
+        nonce_holds: Checks a DPoP nonce; None if nonces are off.
+        bearer: Accept an unbound token.
 
     Returns:
-        How it is bound. A DPoP proof among it is yet to be checked for replay.
+        Its binding. A DPoP proof in it still needs the replay check.
 
     Raises:
         NonceRequired: The proof needs a nonce of ours.
-        ProofRefused: The presenter did not show that the token is its own.
+        ProofRefused: The presenter did not prove possession.
     """
     octets = unverified_token.encode("utf-8", "surrogatepass")
     if hashlib.sha256(octets).digest() != claims.token_sha256:
@@ -73,15 +71,14 @@ def check_sender(
 
 
 def check_certificate(x5t_s256: str, certificate: bytes) -> None:
-    """Hold a certificate against `x5t#S256` (RFC 8705 3.1).
+    """Check a certificate against `x5t#S256` (RFC 8705 3.1).
 
     Args:
-        x5t_s256: The claim.
-        certificate: DER, as the TLS connection was made with; empty where there was
-            none. Whether it is in force is the affair of whoever ended the connection.
+        certificate: DER of the TLS client certificate; empty for none. Its validity is
+            checked by the TLS terminator.
 
     Raises:
-        ProofRefused: There is none, or it is another.
+        ProofRefused: It is missing, or another one.
     """
     shown = base64url(hashlib.sha256(certificate).digest())
     same = hmac.compare_digest(shown.encode(), x5t_s256.encode())

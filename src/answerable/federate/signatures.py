@@ -1,9 +1,7 @@
-"""Signatures of JWS (RFC 7518 3.3 to 3.5, RFC 8037 3.1), verified by `cryptography`.
+"""JWS signature verification (RFC 7518 3.3 to 3.5, RFC 8037 3.1) with `cryptography`.
 
-It checks one signature with one key, and parses nothing of a token. What a JOSE library
-says of the same octets is a law among the tests; it would take a third longer.
-
-`cryptography` is imported where a key is made.
+Verifies one signature with one key and parses no token. A test compares the results
+with a JOSE library, which would take a third longer. `cryptography` is imported lazily.
 """
 
 from collections.abc import Callable
@@ -24,18 +22,18 @@ Holds = Callable[[bytes, bytes], bool]
 
 
 def verifier(crv: str, members: "Mapping[str, str]", alg: str) -> Holds:
-    """Make a public key usable with one algorithm that fits it.
+    """Build a verifier for a public key and one algorithm.
 
     Args:
         crv: Its curve, empty for RSA.
-        members: Of its JWK, each checked.
+        members: Validated members of its JWK.
         alg: One of `algorithms.KINDS`.
 
     Returns:
-        Tells whether an input and a signature over it are that key's.
+        Function of (input, signature).
 
     Raises:
-        Unread: The key is none, e.g. off its curve.
+        Unread: The key is invalid, e.g. off its curve.
     """
     try:
         if crv in COORDINATES:
@@ -77,7 +75,7 @@ def _modulus(members: "Mapping[str, str]") -> "RSAPublicKey":
 
 
 def _ecdsa(key: "EllipticCurvePublicKey", size: int, digest: "HashAlgorithm") -> Holds:
-    """RFC 7518 3.4: r and s, each of the curve's full size, one after the other."""
+    """Build an ECDSA verifier; RFC 7518 3.4: r and s in the curve's full size."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
     from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -98,7 +96,7 @@ def _ecdsa(key: "EllipticCurvePublicKey", size: int, digest: "HashAlgorithm") ->
 
 
 def _rsa(key: "RSAPublicKey", digest: "HashAlgorithm", *, salted: bool) -> Holds:
-    """RFC 7518 3.3 and 3.5: the salt is as long as the digest."""
+    """Build an RSA verifier; RFC 7518 3.3 and 3.5: the salt is as long as the digest."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import padding
 

@@ -1,4 +1,4 @@
-"""SPIFFE IDs (SPIFFE-ID 2): which trust domain a workload is of, and which workload."""
+"""SPIFFE IDs (SPIFFE-ID 2): trust domain and workload path."""
 
 _DOMAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 _PATH = _DOMAIN | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -8,17 +8,17 @@ _MAX_DOMAIN = 255
 
 
 def is_trust_domain(text: str) -> bool:
-    """Tell whether a text is `spiffe://DOMAIN`, and no more."""
+    """Tell whether a text is exactly `spiffe://DOMAIN`."""
     domain = text.removeprefix(_SCHEME)
     whole = text.startswith(_SCHEME) and 0 < len(domain) <= _MAX_DOMAIN
     return whole and _DOMAIN.issuperset(domain)
 
 
 def trust_domain(text: object) -> str:
-    """Give `spiffe://DOMAIN` of a workload's SPIFFE ID; empty where it is none.
+    """Return `spiffe://DOMAIN` of a workload's SPIFFE ID; empty if it is not one.
 
-    A path has no empty segment, no dots alone, and no escapes (SPIFFE-ID 2.2); an id
-    without a path names the trust domain itself, which is no workload.
+    A path has no empty segments, dot segments or escapes (SPIFFE-ID 2.2); an id without
+    a path names the trust domain itself, which is no workload.
     """
     if not isinstance(text, str) or not text.startswith(_SCHEME) or len(text) > _MAX:
         return ""

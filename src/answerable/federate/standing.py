@@ -1,4 +1,4 @@
-"""What is in force when an exchange is decided; whoever asks reads it anew each time."""
+"""Trust state that an exchange is decided on, read fresh for each request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,16 @@ from answerable.model.ids import AgentId, PersonId
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The rules, and who stands behind them.
+    """Rules, issuers, owners and revocations in force.
 
     Attributes:
         url: Our `iss`.
-        rules: The rules.
-        issuers: Pinned issuers, by name.
-        owners: Agents that have an attested owner now, and who that is.
-        kills: Subjects that get nothing: `agent:...`, `person:...`, `rule:ID`,
-            `issuer:NAME`, `run:DLG`.
-        gateways: Audiences of our gateways: tokens for one are shown to it.
-        is_bound: Tells whether a person's token is of the account they are bound to.
+        issuers: Pinned issuers by name.
+        owners: Attested owner of each agent that has one.
+        kills: Revoked subjects: `agent:...`, `person:...`, `rule:ID`, `issuer:NAME`,
+            `run:DLG`.
+        gateways: Audiences of our gateways.
+        is_bound: Checks that a person's token comes from their bound account.
     """
 
     url: str
@@ -36,10 +35,10 @@ class Standing:
 
 
 def check_standing(chain: Chain, standing: Standing) -> None:
-    """Refuse a chain in which somebody was killed, or answers no more.
+    """Check that no link is revoked and that each owner is unchanged.
 
     Raises:
-        Refused: See above.
+        Refused: A check failed.
     """
     for link in chain:
         names = (

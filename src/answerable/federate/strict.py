@@ -1,7 +1,7 @@
-"""Bytes to values with one reading only: base64url, and JSON without surprises.
+"""Strict decoders for base64url and JSON.
 
-Parsers differ on duplicate members, padding, spare bits, huge numbers and depth. What
-two parsers could read in two ways is refused here, before any library sees it.
+Parsers differ on duplicate members, padding, spare bits, huge numbers and depth. Input
+with more than one reading is rejected before any library parses it.
 """
 
 import binascii
@@ -26,8 +26,7 @@ class Unread(ValueError):  # noqa: N818 - an answer between modules, not an outc
     """The bytes have no single reading.
 
     Args:
-        reason: What did not hold.
-        message: What was expected; never a part of the bytes.
+        message: The expectation; never a part of the bytes.
     """
 
     def __init__(self, reason: Reason, message: str) -> None:
@@ -37,7 +36,7 @@ class Unread(ValueError):  # noqa: N818 - an answer between modules, not an outc
 
 
 def unbase64url(text: str) -> bytes:
-    """Decode unpadded base64url (RFC 7515 2) that is the one spelling of its bytes.
+    """Decode canonical unpadded base64url (RFC 7515 2).
 
     Raises:
         Unread: A letter, the length, padding or a spare bit is wrong, or it is empty.
@@ -64,11 +63,11 @@ def base64url(data: bytes) -> str:
 def strict_object(data: bytes) -> JsonObject:
     """Decode a JSON object.
 
-    Numbers that are no integers become `FRACTION`; lone surrogates, duplicate members
-    at any depth, NaN, and integers beyond 19 digits are refused.
+    Non-integers become `FRACTION`. Lone surrogates, duplicate members at any depth,
+    NaN, and integers beyond 19 digits are rejected.
 
     Raises:
-        Unread: The bytes are no such object.
+        Unread: The bytes are not such an object.
     """
     try:
         text = data.decode("utf-8")
@@ -112,7 +111,7 @@ def _check_depth(text: str) -> None:
 
 
 def _check_surrogates(value: object) -> None:
-    """Refuse half of a pair: it has no bytes, so nothing can be said about it later."""
+    """Reject lone surrogates, which cannot be encoded later."""
     try:
         json.dumps(value, ensure_ascii=False, default=repr).encode("utf-8")
     except UnicodeEncodeError:

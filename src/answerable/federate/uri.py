@@ -1,4 +1,4 @@
-"""URIs compared by what they name: syntax and scheme (RFC 3986 6.2.2, 6.2.3)."""
+"""URI normalisation by syntax and scheme (RFC 3986 6.2.2, 6.2.3)."""
 
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -14,11 +14,11 @@ _MAX = 4096
 # The same few are named by every proof.
 @lru_cache(maxsize=256)
 def normalise(text: str) -> str | None:
-    """Give the normal form of an http(s) URI without query and fragment, None if none.
+    """Normalise an http(s) URI without query and fragment; None if it is none.
 
-    The case of scheme and host, a default port, escapes of letters that need none,
-    the case of escapes, dot segments and an empty path make no difference. A user
-    part, a backslash, a space or a letter outside ASCII is no part of such a URI.
+    Normalised are the case of scheme and host, the default port, escapes of unreserved
+    characters, the case of escapes, dot segments and an empty path. User info,
+    backslashes, spaces and non-ASCII are rejected.
     """
     if not 0 < len(text) <= _MAX or not text.isascii() or not text.isprintable():
         return None
@@ -42,7 +42,7 @@ def normalise(text: str) -> str | None:
 
 
 def _unescape(path: str) -> str | None:
-    """Decode escapes of unreserved letters, and write the others in upper case."""
+    """Decode escapes of unreserved characters, upper-case the others."""
     first, *rest = path.split("%")
     whole = [first]
     for piece in rest:

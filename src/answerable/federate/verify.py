@@ -1,7 +1,7 @@
-"""The one place where a token becomes claims: the gateway and the STS share it.
+"""Token verification, shared by the gateway and the token service.
 
-Text in, `SignedClaims` out, or a refusal. Nothing outside `verify` makes claims of a
-token, and nothing is read from a token that `verify` refused. docs/decisions/0010.
+Unverified text in, `SignedClaims` out, or an error. No other code makes claims of a
+token, and nothing is read from a rejected token. docs/decisions/0010.
 """
 
 import hashlib
@@ -36,12 +36,11 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 @dataclass(frozen=True, slots=True)
 class KnownIssuer:
-    """A pinned issuer as known now.
+    """A pinned issuer with its current keys.
 
     Attributes:
-        issuer: The pin.
-        audience: Who we are to it at this door: the one audience of its tokens.
-        keys: Its keys as last read; a key belongs to one issuer alone.
+        audience: The one audience of its tokens at this server.
+        keys: Keys as last fetched; a key belongs to one issuer only.
     """
 
     issuer: Issuer
@@ -50,10 +49,10 @@ class KnownIssuer:
 
 
 class Issuers:
-    """The pinned issuers, by `iss`.
+    """Index of the pinned issuers by `iss`.
 
     Raises:
-        UsageError: Two have one `iss` or one name, or a pin could not hold.
+        UsageError: Two have one `iss` or one name, or a pin is invalid.
     """
 
     def __init__(self, *pinned: KnownIssuer) -> None:
@@ -65,7 +64,7 @@ class Issuers:
             check_issuer(one.issuer)
 
     def find(self, iss: object) -> KnownIssuer | None:
-        """Find the issuer whose `iss` this is, byte for byte; None where none is."""
+        """Return the issuer with exactly this `iss`; None if there is none."""
         return self._by_iss.get(iss) if isinstance(iss, str) else None
 
     def __iter__(self) -> Iterator[KnownIssuer]:
@@ -73,7 +72,7 @@ class Issuers:
 
 
 def check_issuer(issuer: Issuer) -> None:
-    """Refuse a pin that could not hold (RFC 8414 2: https, no query, no fragment).
+    """Validate a pinned issuer (RFC 8414 2: https, no query, no fragment).
 
     Raises:
         UsageError: The address, an algorithm, or the life of its tokens is wrong.
@@ -116,19 +115,18 @@ def verify(
     now: int,
     token_type: TokenType = TokenType.ACCESS_TOKEN,
 ) -> SignedClaims:
-    """Make claims of a token, or refuse it.
+    """Verify a token and return its claims.
 
     Args:
-        unverified_token: The token as it came; anybody could have written it.
-        issuers: Whom we take tokens of, and their keys.
+        issuers: Accepted issuers and their keys.
         now: NumericDate.
-        token_type: What this door takes. The token has no say in it.
+        token_type: The type that this endpoint accepts; the token has no say in it.
 
     Raises:
-        TokenMalformed: The text is no token.
-        KeyUnknown: A pinned issuer's, signed with a key we have not read.
-        TokenExpired: It was good, and is no more.
-        TokenRefused: Anything else that does not hold.
+        TokenMalformed: The text is not a token.
+        KeyUnknown: The key of a pinned issuer is not known yet.
+        TokenExpired: It has expired.
+        TokenRefused: Any other check failed.
     """
     return verify_admitted(admit(unverified_token), issuers, now, token_type)
 
@@ -136,7 +134,7 @@ def verify(
 def verify_admitted(
     admitted: Admitted, issuers: Issuers, now: int, token_type: TokenType
 ) -> SignedClaims:
-    """Make claims of a token that was taken apart already, or refuse it; see `verify`.
+    """Verify a parsed token and return its claims; see `verify`.
 
     Raises:
         TokenRefused: As there.
@@ -162,7 +160,7 @@ def verify_admitted(
 
 
 def _key(admitted: Admitted, pinned: KnownIssuer) -> VerificationKey:
-    """Find the key by (issuer, kid), and hold the header's algorithm against it."""
+    """Return the key by (issuer, kid), and check the header's algorithm."""
     if not admitted.head.kid:
         raise TokenRefused(Reason.KID, "expected a key id")
     key = pinned.keys.keys.get(admitted.head.kid)
@@ -180,7 +178,7 @@ def _claims(
     now: int,
     token_type: TokenType,
 ) -> SignedClaims:
-    """Read what is signed by now."""
+    """Parse the claims of a token whose signature is verified."""
     payload, issuer = admitted.payload, pinned.issuer
     unchecked = check_presence(payload, profile)
     if issuer.jti_required and "jti" not in payload:

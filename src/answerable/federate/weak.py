@@ -1,4 +1,4 @@
-"""Keys that are no keys: moduli of the ROCA generator, points of small order."""
+"""Weak keys: ROCA moduli and small-order points."""
 
 # Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, section 2: the primes of
 # Infineon's library are powers of 65537 modulo every one of these, so that its moduli
@@ -38,7 +38,7 @@ _SMALL_ORDER = frozenset(
 
 
 def is_small_order(key: bytes) -> bool:
-    """Tell whether an Ed25519 key is a point of small order, or no canonical one.
+    """Tell whether an Ed25519 key is a small-order point or not canonical.
 
     Args:
         key: 32 bytes, RFC 8032 5.1.2.

@@ -1,1 +1,1 @@
-"""The token service: OAuth in, one exchange under a rule, a short-lived token out."""
+"""Security token service: OAuth token exchange under trust rules, short-lived tokens."""

@@ -1,8 +1,8 @@
-"""Sessions that ended, told to whoever wants to know: CAEP 1.0, pushed (RFC 8935).
+"""Security event push: CAEP 1.0 session-revoked events (RFC 8417, RFC 8935).
 
-One security event token (RFC 8417) for each delegation that ended, to each receiver.
-A receiver that does not take it is asked a few times more, then it is dropped and
-counted: whoever must not miss one asks at `/introspect`.
+Each ended delegation gives one security event token per receiver. After a few failed
+tries an event is dropped and counted; a receiver that must miss none polls
+`/introspect`.
 """
 
 import asyncio
@@ -32,12 +32,10 @@ _FIELDS = (("Content-Type", f"application/{TYP}"), ("Accept", "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A delegation that ended.
+    """An ended delegation.
 
     Attributes:
-        link: The delegation.
-        by: `admin` where an operator killed something, `user` where a token was
-            revoked.
+        by: `admin` for a revocation by an operator, `user` for a revoked token.
         at: NumericDate.
     """
 
@@ -47,20 +45,18 @@ class Ended:
 
 
 class Events:
-    """Tells receivers.
+    """Delivery of events to the configured receivers.
 
     Args:
-        service: Names them.
-        signing: Signs the events.
-        log: Of the process.
-        clock: Gives the time as a NumericDate.
-        pauses: Seconds before each further try.
+        service: Configuration with the receivers.
+        clock: Returns the time as a NumericDate.
+        pauses: Seconds before each retry.
 
     Attributes:
         counted: Events by outcome: `sent`, `dropped`.
 
     Raises:
-        EnvironmentRefused: The file of authorities cannot be used.
+        EnvironmentRefused: The CA file cannot be used.
     """
 
     def __init__(
@@ -82,7 +78,7 @@ class Events:
         ]
 
     def tell(self, ended: Iterable[Ended]) -> None:
-        """Have every receiver told."""
+        """Queue events for every receiver."""
         for each in ended:
             for queue in self._queues.values():
                 try:
@@ -91,7 +87,7 @@ class Events:
                     self.counted["dropped"] += 1
 
     async def close(self) -> None:
-        """Tell nobody any more."""
+        """Stop all deliveries."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -103,7 +99,7 @@ class Events:
             self.counted["sent" if sent else "dropped"] += 1
 
     async def _push(self, place: Place, ended: Ended) -> bool:
-        """Push one event, and say whether it was taken."""
+        """Push one event with retries; return whether it was accepted."""
         why = ""
         for pause in (0.0, *self._pauses):
             await asyncio.sleep(pause)

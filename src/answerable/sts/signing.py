@@ -1,4 +1,4 @@
-"""The signing keys as the endpoints use them: one to sign with, a set to verify with."""
+"""Token signing for the endpoints: the active key, and the set to verify with."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,7 @@ ALGS = ("ES256",)
 
 
 class Signing:
-    """The keys of the service.
-
-    Args:
-        ring: Holds them.
-    """
+    """Signing and verification keys of the service."""
 
     def __init__(self, ring: Ring) -> None:
         self.ring = ring
@@ -21,19 +17,19 @@ class Signing:
         self._set = KeySet({}, ())
 
     def sign(self, claims: Mapping[str, object], typ: str, now: float) -> str:
-        """Sign claims: a compact JWS.
+        """Sign claims as a compact JWS.
 
         Raises:
-            NoSigningKey: No key may sign now.
+            NoSigningKey: No key is active.
         """
         return self.ring.sign(claims, typ, now).decode("ascii")
 
     def jwks(self) -> bytes:
-        """Give the public keys of all replicas (RFC 7517 5)."""
+        """Return the public keys of all replicas (RFC 7517 5)."""
         return self.ring.jwks()
 
     def key_set(self) -> KeySet:
-        """Give the same keys to verify with."""
+        """Return the same keys, parsed for verification."""
         jwks = self.ring.jwks()
         if jwks != self._jwks:
             self._set, self._jwks = read_key_set(jwks, ALGS), jwks

@@ -1,6 +1,6 @@
-"""The web page and `/api/v1`: what the command line answers, for whoever rather looks.
+"""Web interface: HTML pages and `/api/v1`, with the answers of the command line.
 
-A route names what it takes, who may ask it, and the function that answers. The function
-gets a desk (what there is to answer from), a visit (who asks) and what was asked; it
-knows no HTTP. `routes.py` holds these words, `table.py` the one list of all routes.
+A route names its parameters, the required permissions and its handler. A handler gets
+the cache over the store, the visitor and the parsed request; it knows no HTTP.
+`routes.py` defines these types, `table.py` lists all routes.
 """

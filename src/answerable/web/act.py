@@ -1,4 +1,4 @@
-"""Something that a person may sign on a page, in words and with its flow."""
+"""Signing action: a statement that a person may sign on a page."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,18 +15,17 @@ Fields = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something that a person may sign.
+    """A statement that a person may sign.
 
     Attributes:
-        title: What they say by it, in one sentence.
-        follows: What follows from it, a sentence each.
-        subject: What it is about.
-        tell: Tells the flow, with whoever signs and the time.
+        title: What the person states, in one sentence.
+        follows: Consequences, a sentence each.
+        subject: Id of its subject.
+        tell: Runs the use case with the signer and the time.
         command: The same on the command line.
-        back: Where to go on.
-        said: What was done, shown there.
-        second_step: Page on which it can be signed, where this one only says what it
-            ends; empty where it can be signed here.
+        back: Page to return to.
+        second_step: Page on which it can be signed, if this page only shows that
+            enforcement ends; empty if it can be signed here.
     """
 
     title: str
@@ -48,7 +47,7 @@ def word(
     """Read one of a few words.
 
     Raises:
-        UsageError: It is none of them.
+        UsageError: It is another word.
     """
     said = fields.get(name, usual)
     if said not in known:

@@ -1,7 +1,7 @@
-"""What a person may sign on a page: each act with its words, its flow and its command.
+"""Signing actions by name, each with its text, use case and command.
 
-A flow is told here as the command line tells it. Who may is asked twice: of the visit,
-so that nobody learns of what is not theirs, and of the key, by the flow.
+Permission is checked twice: for the visitor, so that other agents' data stays hidden,
+and for the key, by the use case.
 """
 
 from collections.abc import Callable, Mapping
@@ -48,11 +48,11 @@ _HEX = frozenset("0123456789abcdef")
 
 
 def act_of(desk: "Desk", visit: Visit, fields: Fields) -> Act:
-    """Give the act that is asked for.
+    """Build the requested action.
 
     Raises:
-        Forbidden: It is not this visitor's to sign, or is about nothing.
-        UsageError: A word of it is none.
+        Forbidden: The visitor may not sign it, or its subject does not exist.
+        UsageError: A field has an unknown value.
     """
     make = _ACTS.get(fields.get("act", ""))
     if make is None:
@@ -65,12 +65,12 @@ def act_of(desk: "Desk", visit: Visit, fields: Fields) -> Act:
 
 
 def find_ask(desk: "Desk", visit: Visit, name: str) -> Ask:
-    """Find an ask by the whole id of one of its decisions.
+    """Find an approval request by the full id of one of its decisions.
 
     Raises:
-        Forbidden: There is none, or none that this visitor may see.
+        Forbidden: It does not exist, or the visitor may not see it.
     """
-    if not _is_hex(name, _DECISION):  # of a part of it, one could try them all
+    if not _is_hex(name, _DECISION):  # prefixes could be enumerated
         raise Forbidden
     with desk.store() as store:
         try:
@@ -116,7 +116,7 @@ def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
 
 
 def _facts(desk: "Desk", ask: Ask) -> tuple[str, ...]:
-    """Say what the agent wants to act with, who wrote it, and how it was answered."""
+    """Describe the arguments, their writers, and existing answers."""
     with desk.store() as store:
         lines = provenance(store, decided.spooled(desk.spools), ask).lines
         known = asks.item(ask, signed.held(store, desk.now), desk.now)
@@ -241,9 +241,9 @@ def _hold(desk: "Desk", visit: Visit, fields: Fields) -> Act:
 
 
 def _attest(desk: "Desk", visit: Visit, fields: Fields) -> Act:
-    """Sign that one answers for something: again, or for what nobody answers for.
+    """Build an attestation of ownership: a renewal, or a first one.
 
-    Taking over from somebody who does is left to the command line.
+    Taking over from another owner is only possible on the command line.
     """
     inventory, person = desk.standing().inventory, visit.person
     subject = fields.get("id", "")

@@ -1,4 +1,4 @@
-"""Approving what a server says of itself: its tools, its prompts, who it is."""
+"""Approval of pins: what a server declares about its tools, prompts and identity."""
 
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,14 @@ _AGAIN = "look again: /tools/diff"
 
 
 def pin_files(desk: "Desk") -> PinFiles:
-    """Give the files of pins of the gateway."""
+    """Return the pin files of the gateway."""
     usual = desk.root / "gateway"
     state = usual if desk.config is None else gateway_state(desk.config, desk.root)
     return PinFiles(state)
 
 
 def may_approve(desk: "Desk", visit: Visit, server: str) -> bool:
-    """Whether a visitor answers for an agent that uses a server, or nobody is named."""
+    """Tell whether the visitor may approve for a server."""
     if visit.person is None or May.OWN not in visit.may or desk.config is None:
         return False
     allowed = flow.approvers(desk.config, server)
@@ -44,15 +44,15 @@ def may_approve(desk: "Desk", visit: Visit, server: str) -> bool:
 
 
 def approve(desk: "Desk", visit: Visit, fields: Fields) -> Act:
-    """Approve what waits of a server, or one item of it.
+    """Build the approval of a server's pending definitions, or of one item.
 
     Raises:
-        Forbidden: It is not this visitor's to approve, or there is no such server.
-        UsageError: Nothing of it waits.
+        Forbidden: The visitor may not approve, or the server is unknown.
+        UsageError: Nothing is pending.
     """
     server, item = fields.get("id", ""), fields.get("item", "")
     files, config = pin_files(desk), desk.config
-    # The name of a server names a file: only one that is there is looked for.
+    # The server's name is a file name, so it must be a known one.
     known = config is not None and server in files.servers()
     if config is None or not known or not may_approve(desk, visit, server):
         raise Forbidden
@@ -91,7 +91,7 @@ def _approved(
     what: tuple[str, Choice, frozenset[PersonId]],
     now: int,
 ) -> Approval:
-    """Record first, and pin what is recorded; nobody else writes meanwhile."""
+    """Record the approval, then pin it, under the lock of the pin file."""
     server, chosen, allowed = what
     inventory, said = desk.standing().inventory, list[Approval]()
 

@@ -1,4 +1,4 @@
-"""Break-glass on a page: two persons sign, each with a key in a browser of their own."""
+"""Break-glass on a page: two persons sign, each with a key in their own browser."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
@@ -34,12 +34,11 @@ SPANS: Mapping[str, int] = {
 
 
 def break_glass(desk: "Desk", visit: Visit, fields: Fields) -> Act:
-    """Sign the first half, for what a policy forbade in one decision.
+    """Build the first signature of a break-glass for one denied decision.
 
     Raises:
-        Forbidden: There is no such decision that this visitor may see, or they answer
-            for nothing here.
-        UsageError: It is nothing that two persons lift, or a word of it is none.
+        Forbidden: The decision is unknown or not visible, or the visitor owns nothing.
+        UsageError: Two persons cannot lift it, or a field has an unknown value.
     """
     name = fields.get("id", "")
     item = _decision(desk, visit, name)
@@ -77,12 +76,12 @@ def break_glass(desk: "Desk", visit: Visit, fields: Fields) -> Act:
 
 
 def confirm(desk: "Desk", visit: Visit, fields: Fields) -> Act:
-    """Sign the second half of a break-glass that waits for it.
+    """Build the second signature of a pending break-glass.
 
-    Whoever has its whole id was told it by the first person, and is told what it is.
+    The full id is a capability: the first person passes it on.
 
     Raises:
-        Forbidden: None of that id waits, or the visitor answers for nothing here.
+        Forbidden: No break-glass with this id is pending, or the visitor owns nothing.
     """
     name = fields.get("id", "")
     _answers_for_something(visit)
@@ -116,11 +115,11 @@ def _answers_for_something(visit: Visit) -> None:
 
 
 def _decision(desk: "Desk", visit: Visit, name: str) -> DecisionItem:
-    """Find a decision by its whole id: of a part of it, one could try them all."""
+    """Find a decision by its full id; prefixes could be enumerated."""
     _answers_for_something(visit)
     if number_of(name) is None:
         raise Forbidden
-    waiting = decided.spooled(desk.spools)  # before the store: nothing falls between
+    waiting = decided.spooled(desk.spools)  # before the store, so that none is missed
     with desk.store() as store:
         try:
             document = decision.decision(store, waiting, name, now=desk.now)

@@ -1,4 +1,4 @@
-"""Whose deeds a visitor may be told of."""
+"""Scope of activity that a visitor may see."""
 
 from answerable.flows.investigate import Scene
 from answerable.web.desk import Desk
@@ -8,11 +8,11 @@ DEEDS = frozenset({May.INVESTIGATE, May.OWN})
 
 
 def only(visit: Visit) -> frozenset[str] | None:
-    """Give the agents and identities of which deeds may be told; None for all."""
+    """Return the agents and identities whose activity is visible; None for all."""
     return None if May.INVESTIGATE in visit.may else visit.owns
 
 
 def scene(desk: Desk, visit: Visit) -> Scene:
-    """Give what an answer about deeds is made of, for this visitor."""
+    """Build the scope of an activity query for a visitor."""
     standing = desk.standing()
     return Scene(standing.inventory, standing.chains, only(visit))

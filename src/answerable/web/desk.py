@@ -1,8 +1,8 @@
-"""What pages are answered from: the store, and what of it is kept in memory.
+"""Cache over one store: connections per thread, and derived data.
 
-What is kept is made anew when the store has changed, and now and then, for evidence
-ages. Where making it takes long, that happens beside: the last one answers meanwhile, so
-nobody but the very first waits.
+Derived data is rebuilt when the store changes, and periodically because evidence
+expires. A slow rebuild runs in the background while the previous data is served; only
+the very first request waits.
 """
 
 import hashlib
@@ -33,16 +33,16 @@ _logger = logging.getLogger(__name__)
 
 
 class Desk:
-    """Answers from one store.
+    """Cache over one store.
 
     Args:
         root: Folder of the store.
-        config: The configuration, None where none was named.
-        spools: Folders where decisions wait that are not in the store yet.
+        config: The configuration, None without one.
+        spools: Folders of decisions that are not in the store yet.
 
     Attributes:
-        is_ready: Whether what was begun is made, or could not be.
-        totals: Sizes of answers that were given in parts.
+        is_ready: Whether the first load has finished, or failed.
+        totals: Sizes of paginated answers.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Desk:
 
     @property
     def now(self) -> int:
-        """UTC nanoseconds."""
+        """Return the time, UTC nanoseconds."""
         return time.time_ns()
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """Lend the store, as this thread has it open."""
+        """Return this thread's connection to the store."""
         held: Store | None = getattr(self._own, "store", None)
         if held is None:
             held = self._own.store = Store.open(
@@ -77,10 +77,10 @@ class Desk:
         yield held
 
     def close(self) -> bool:
-        """Let go of the store, in every thread; nobody asks any more.
+        """Close the store in every thread.
 
         Returns:
-            Whether that was done: not where a thread goes on to read for long.
+            False if a thread still reads.
         """
         until = time.monotonic() + _PATIENCE
         for each in self._threads:
@@ -94,17 +94,17 @@ class Desk:
         return True
 
     def version(self) -> str:
-        """Name what answers rest on now: the store, and what is kept of it."""
+        """Return the version of the store and its derived data."""
         standing = self.standing()
         with self.store() as store:
             said = stamp(store) + standing.version.encode()
         return hashlib.sha256(said).hexdigest()[:24]
 
     def begin(self, warm: Callable[["Desk"], None]) -> None:
-        """Begin to read what stands, so that the first who asks waits less.
+        """Start the first load in the background.
 
         Args:
-            warm: Makes the rest of what somebody would wait for.
+            warm: Builds the other cached data.
         """
         work = threading.Thread(target=self._begun, args=(warm,), daemon=True)
         self._threads.append(work)
@@ -121,7 +121,7 @@ class Desk:
             self.is_ready = True  # whoever asks is told what is wrong
 
     def standing(self) -> Standing:
-        """Give what stands in the store; where that takes long, what stood lately."""
+        """Return the current view; a slightly older one during a slow rebuild."""
         making: Standing | None = getattr(self._own, "making", None)
         if making is not None:
             return making
@@ -139,7 +139,7 @@ class Desk:
                 return self._make(store, state)
 
     def kept(self, name: str, make: Callable[[Standing], Kept]) -> Kept:
-        """Give what is made of what stands: made once, and anew before that changes."""
+        """Return data derived from the current view, built once per view."""
         return self.standing().kept(name, make)
 
     def _is_due(self, known: Standing, state: bytes, now: int) -> bool:
@@ -163,7 +163,7 @@ class Desk:
         return made
 
     def _make_beside(self, known: Standing) -> None:
-        """Let a thread of its own make what stands, one at a time and not too often."""
+        """Start a background rebuild, one at a time and rate-limited."""
         if time.monotonic() - self._looked < _SHARE * known.took:
             return
         if self._lock.acquire(blocking=False):

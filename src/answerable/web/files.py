@@ -1,6 +1,6 @@
-"""What lies in `assets/`: a list made once, so that no path of a request is opened.
+"""Static files of `assets/`, listed once, so that no request path is ever opened.
 
-`built/` in there is made with npm; where it was not, pages do without.
+`built/` is made with npm; pages work without it.
 """
 
 import hashlib
@@ -28,13 +28,11 @@ _SHOWN = 16  # letters of a digest that tell one version from another
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file.
+    """One static file.
 
     Attributes:
-        name: Below `assets/`.
-        media: Its type.
-        body: Its bytes.
-        version: Of these bytes.
+        name: Path below `assets/`.
+        version: Digest of its content.
     """
 
     name: str
@@ -44,12 +42,12 @@ class Asset:
 
     @property
     def url(self) -> str:
-        """Where it is served; another version has another address."""
+        """Return its URL, which contains the version."""
         return f"{BASE}{self.name}?v={self.version}"
 
 
 def read_assets(folder: Path) -> Mapping[str, Asset]:
-    """Read every file of a kind that we serve, by its name below the folder."""
+    """Read every servable file of a folder, by relative name."""
     found = {}
     for path in sorted(folder.rglob("*")):
         media = _MEDIA.get(path.suffix)
@@ -63,20 +61,20 @@ def read_assets(folder: Path) -> Mapping[str, Asset]:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Give the files of this package."""
+    """Return the files of this package."""
     return read_assets(_FOLDER)
 
 
 def asset(name: str) -> str:
-    """Give the address of a file of ours.
+    """Return the URL of a file.
 
     Raises:
-        KeyError: There is none of that name: a fault of a template.
+        KeyError: There is no such file; a template is wrong.
     """
     return assets()[name].url
 
 
 def built(name: str) -> str:
-    """Give the address of a file that npm made, empty where it did not."""
+    """Return the URL of a file made by npm, empty if it was not built."""
     found = assets().get(BUILT + name)
     return found.url if found else ""

@@ -1,4 +1,4 @@
-"""What templates say of a value: its link, its age, its shortened form."""
+"""Template filters: links, ages, shortened ids."""
 
 import time
 from datetime import UTC, datetime
@@ -20,14 +20,10 @@ _NANOSECOND = 1_000_000_000
 
 
 class Middle(NamedTuple):
-    """A text in parts; put together they are the text.
+    """A text in parts; joined they are the whole text.
 
     Attributes:
-        kind: What kind of thing it is, left out where a column says so.
-        front: Left out in front.
-        head: Shown.
-        cut: Left out of the middle.
-        tail: Shown.
+        kind: Kind prefix, hidden if the column shows it.
     """
 
     kind: str
@@ -38,20 +34,20 @@ class Middle(NamedTuple):
 
 
 def middle(value: str, cells: int) -> Middle:
-    """Part an id so that its middle can be left out."""
+    """Split an id so that its middle can be hidden."""
     whole = text.safe(value)
     kind = next((each for each in _KINDS if whole.startswith(each)), "")
     return Middle(kind, *text.middle(whole.removeprefix(kind), cells))
 
 
 def url(path: str, **query: object) -> str:
-    """Spell a link of ours; a parameter that is empty or None is left out."""
+    """Build a local URL; empty parameters are left out."""
     said = {name: each for name, each in query.items() if each not in ("", None)}
     return f"{path}?{urlencode(said)}" if said else path
 
 
 def page_of(key: str) -> str:
-    """Give the link of an agent, a person, a credential, a tool or an identity."""
+    """Return the page of an agent, person, credential, tool or identity."""
     if key.startswith("tool:"):
         return url("/tools", q=key)
     page = next((page for kind, page in _PAGES if key.startswith(kind)), "/identity")
@@ -59,7 +55,7 @@ def page_of(key: str) -> str:
 
 
 def at(value: object) -> str:
-    """Spell a time, given as RFC 3339 or in UTC nanoseconds, as RFC 3339."""
+    """Format a time, RFC 3339 text or UTC nanoseconds, as RFC 3339."""
     if not isinstance(value, int) or isinstance(value, bool):
         return str(value or "")
     moment = datetime.fromtimestamp(value // _NANOSECOND, tz=UTC)
@@ -67,36 +63,36 @@ def at(value: object) -> str:
 
 
 def ago(value: object) -> str:
-    """Write a time as a distance from now."""
+    """Format a time as its age."""
     return ages.ago(at(value), time.time_ns())
 
 
 def covered(value: Coverage) -> list[str]:
-    """Say what an answer rests on, piece by piece."""
+    """Describe the coverage of an answer."""
     return coverage.parts(value)
 
 
 def gaps(value: Coverage) -> str:
-    """Name what was not collected and could change an answer."""
+    """Name the sources that are missing and could change an answer."""
     return coverage.missing(value)
 
 
 def number(value: int | None) -> str:
-    """Write a count with its thousands apart; None is a count that is not known."""
+    """Format a count with thousands separators; None is unknown."""
     return "not known" if value is None else f"{value:,}"
 
 
 def bare(value: str) -> str:
-    """Leave out the kind that an id begins with."""
+    """Remove the kind prefix of an id."""
     kind = next((each for each in _KINDS if value.startswith(each)), "")
     return value.removeprefix(kind)
 
 
 def shown(value: object) -> object:
-    """Make foreign text harmless to the eye, as the terminal does.
+    """Make foreign text visually harmless, as the terminal does.
 
-    A mark that reverses a line, or a character without width, is written as its escape;
-    what HTML would take for markup is escaped after this, by the template.
+    Bidirectional marks and zero-width characters become escapes; the template escapes
+    HTML afterwards.
     """
     if type(value) is not str or (value.isascii() and value.isprintable()):
         return value
@@ -104,7 +100,7 @@ def shown(value: object) -> object:
 
 
 def why(reason: str) -> str:
-    """Say a reason in words; a word that is none of ours stays as it is."""
+    """Describe a reason code; an unknown code stays."""
     return REASONS.get(reason, reason)
 
 

@@ -1,4 +1,4 @@
-"""Pages as HTML: every value is escaped, and one that is missing is a fault."""
+"""Template rendering: values are escaped, and a missing value is an error."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ PART = "part"
 
 @cache
 def environment() -> Environment:
-    """Give the templates of this package; `asset` and `built` give addresses."""
+    """Return the template environment with `asset` and `built`."""
     made = Environment(
         loader=PackageLoader("answerable.web"),
         autoescape=True,
@@ -32,14 +32,14 @@ def environment() -> Environment:
 
 
 def prepare() -> None:
-    """Compile every template, so that no page waits for its own."""
+    """Compile every template at start."""
     made = environment()
     for name in made.list_templates(extensions=["html"]):
         made.get_template(name)
 
 
 def render(page: Page, visit: Visit, asked: Asked) -> str:
-    """Render a page; its block `part` alone, where a part was asked for."""
+    """Render a page, or only its block `part` for an htmx request."""
     template = environment().get_template(page.template)
     values = {**page.values, "title": page.title, "visit": visit, "asked": asked}
     if asked.part and PART in template.blocks:

@@ -1,7 +1,7 @@
-"""A list that is filtered, ordered and paged: kept whole, shown fifty at a time.
+"""Paged list with filters, sorting and search, fifty rows per page.
 
-A cursor is the place of a row in the order (its key and its id), not a number: a page
-neither repeats nor omits what was there all along when the list has changed meanwhile.
+A cursor is the sort key and id of a row, not an offset, so pages neither repeat nor
+omit rows when the list changes.
 """
 
 import base64
@@ -25,12 +25,10 @@ _KEPT = 16  # answers that are kept: whoever pages on asks for one again
 
 @dataclass(frozen=True, slots=True)
 class Facet(Generic[Item]):
-    """Something by which a list is narrowed.
+    """A filter of a list.
 
     Attributes:
-        name: Of the parameter.
-        label: Before the choice.
-        of: What an item is in this regard.
+        of: Returns the value of an item.
     """
 
     name: str
@@ -40,14 +38,13 @@ class Facet(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Shape(Generic[Item]):
-    """What a list is made of.
+    """Definition of a list.
 
     Attributes:
-        key: The id of an item, unique.
-        facets: How it is narrowed.
-        orders: What it is ordered by, the first where nothing is said; all of one
-            order give text or all give numbers.
-        words: What a search looks in.
+        key: Returns the unique id of an item.
+        orders: Sort keys by name, the first is the default; each returns only text or
+            only numbers.
+        words: Returns the searchable texts.
     """
 
     key: Callable[[Item], str]
@@ -58,14 +55,13 @@ class Shape(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What of a list is asked for.
+    """Query of a list.
 
     Attributes:
-        search: Words; an item holds each of them.
-        only: Values by facet.
-        order: A name of an order, with `-` before it for the other way round.
-        after: Cursor: rows behind it.
-        before: Cursor: rows in front of it.
+        search: Words; an item must contain each.
+        order: Name of a sort key, with `-` for descending.
+        after: Cursor of the row before the page.
+        before: Cursor of the row behind the page.
     """
 
     search: str = ""
@@ -80,10 +76,9 @@ class Shown(Generic[Item]):
     """One page of a list.
 
     Attributes:
-        rows: In order.
-        total: How many rows fit what was asked for.
-        older: Cursor of the page behind, empty for none.
-        newer: Cursor of the page in front, empty for none.
+        total: Number of matching rows.
+        older: Cursor of the next page, empty for none.
+        newer: Cursor of the previous page, empty for none.
     """
 
     rows: Sequence[Item]
@@ -93,12 +88,7 @@ class Shown(Generic[Item]):
 
 
 class Listing(Generic[Item]):
-    """All items of one kind.
-
-    Args:
-        shape: What they are.
-        items: They.
-    """
+    """A list of items of one kind."""
 
     def __init__(self, shape: Shape[Item], items: Iterable[Item]) -> None:
         self.shape = shape
@@ -117,22 +107,22 @@ class Listing(Generic[Item]):
         self._found: OrderedDict[tuple[str, _Only, str], list[_Entry]] = OrderedDict()
 
     def joint(self, only: Mapping[str, str]) -> int:
-        """Count the items that are all of this."""
+        """Count the items with all of these facet values."""
         key = tuple(sorted(only.items()))
         if key not in self._joint:
             self._joint[key] = len(self._numbers(key, ()))
         return self._joint[key]
 
     def every(self, wanted: Wanted) -> list[Item]:
-        """Give all rows that fit, in order."""
+        """Return all matching rows, sorted."""
         fitting = [self.items[at] for _, _, at in self._fitting(wanted)]
         return fitting[::-1] if wanted.order.startswith("-") else fitting
 
     def page(self, wanted: Wanted, rows: int = ROWS) -> Shown[Item]:
-        """Give one page.
+        """Return one page.
 
         Raises:
-            UsageError: The order is none, or the cursor is not of this list.
+            UsageError: The sort key is unknown, or the cursor is of another list.
         """
         entries = self._fitting(wanted)
         down = wanted.order.startswith("-")
@@ -176,7 +166,7 @@ class Listing(Generic[Item]):
         return found
 
     def _numbers(self, only: _Only, words: Sequence[str]) -> set[int]:
-        """Give the numbers of the items that fit."""
+        """Return the indexes of matching items."""
         sets = (set(self._texts.holding(word)) for word in words)
         fits = set.intersection(*sets) if words else set(range(len(self.items)))
         for name, value in only:
@@ -201,7 +191,7 @@ class Listing(Generic[Item]):
 
 
 def _beside(entries: list[_Entry], key: Key, *, greater: bool) -> tuple[int, int]:
-    """Give the span of what is greater, or less, than a row."""
+    """Return the range of entries after, or before, a row."""
     try:
         if greater:
             return bisect_right(entries, (*key, len(entries))), len(entries)

@@ -1,8 +1,8 @@
-"""Decisions as they are made: one reader for all who listen, each hears what is theirs.
+"""Live stream of decisions: one spool reader for all listeners, filtered per visitor.
 
-While anybody listens the spools are looked at twice a second. What came is kept for a
-while, so that a page that lost its connection goes on where it was. What is passed over
-(too much at once, a place that is not known any more) is said by an event `gap`.
+The spools are polled twice a second while there are listeners. Recent decisions are
+kept, so a page that lost its connection can resume. An event `gap` reports dropped
+decisions.
 """
 
 import asyncio
@@ -38,11 +38,7 @@ class _Came(NamedTuple):
 
 
 class Live:
-    """The decisions of some spools.
-
-    Args:
-        spools: Their folders.
-    """
+    """Live decisions of some spools."""
 
     def __init__(self, spools: tuple[Path, ...]) -> None:
         self.spools = spools
@@ -57,11 +53,10 @@ class Live:
         self._reading: asyncio.Task[None] | None = None
 
     async def listen(self, wanted: Wanted, heard: str) -> AsyncIterator[Happened]:
-        """Give what comes from now on, or from where a page was.
+        """Yield decisions from now on, or from the last event of a page.
 
         Args:
-            wanted: Which decisions.
-            heard: The last event that the page has had; empty for none.
+            heard: Id of the last received event; empty for none.
         """
         self._listening += 1
         try:
@@ -83,7 +78,7 @@ class Live:
             self._listening -= 1
 
     async def _begin(self) -> None:
-        """Have the spools looked at, where they are not; what is there is no news."""
+        """Start the reader if it does not run; existing decisions are skipped."""
         async with self._beginning:
             if self._reading is None or self._reading.done():
                 await asyncio.to_thread(self._look)
@@ -113,7 +108,7 @@ class Live:
         return told
 
     async def _read(self) -> None:
-        """Look at the spools, as long as anybody listens."""
+        """Poll the spools while there are listeners."""
         while self._listening:
             await asyncio.sleep(EVERY)
             if await asyncio.to_thread(self._look):
@@ -132,7 +127,7 @@ class Live:
 
 
 def shown(event: AuditEvent) -> dict[str, object]:
-    """Give a decision as a page shows it in a row."""
+    """Return a decision as a table row."""
     found: DecisionItem = item(Found(event, False))
     wanted = found["amendment"]
     held_back = found["effect"] in (Effect.ASK, Effect.DENY) and not found["passed"]
@@ -158,7 +153,7 @@ _LIVE: WeakKeyDictionary[Desk, Live] = WeakKeyDictionary()
 
 
 def tell(desk: Desk, visit: Visit, asked: Asked) -> AsyncIterator[Happened]:
-    """Give the decisions that a visitor may see, as they are made."""
+    """Stream the decisions that a visitor may see."""
     live = _LIVE.get(desk)
     if live is None or live.spools != desk.spools:
         live = _LIVE[desk] = Live(desk.spools)

@@ -1,4 +1,4 @@
-"""The words between HTTP and what answers: routes, what is asked, answers."""
+"""Types between HTTP and handlers: routes, requests, answers."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, checked.
+    """A checked request.
 
     Attributes:
-        query: Parameters; a route takes the ones that it names, each once.
-        form: Fields of a POST, likewise; its CSRF token was checked and is not here.
-        url: Path and query, a permalink of what is shown.
-        part: Whether only a part of the page is asked for (htmx).
-        said: What was done just before, shown once; empty where nothing was.
-        heard: The last event that a stream has had already; empty for none.
-        held: Versions of the answer that are held already (`If-None-Match`).
+        query: Query parameters, each once.
+        form: Fields of a POST, without the checked CSRF token.
+        url: Path and query, a permalink.
+        part: Whether only a part of the page is requested (htmx).
+        said: Confirmation to show once; empty for none.
+        heard: Last received event of a stream; empty for none.
+        held: ETags that the client holds (`If-None-Match`).
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -36,13 +36,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page to be rendered.
+    """A page to render.
 
     Attributes:
-        template: Its template; where `part` was asked for, its block `part` alone.
-        title: Of the window.
-        values: What the template is given, beside `visit`, `asked` and `title`.
-        status: Of HTTP.
+        template: Its template; for `part`, only its block `part`.
+        values: Template values, besides `visit`, `asked` and `title`.
     """
 
     template: str
@@ -56,10 +54,8 @@ class Told:
     """A document as JSON.
 
     Attributes:
-        document: It.
         after: Cursor of the next page, empty for none.
-        status: Of HTTP.
-        version: Of what this visitor is told; empty where it may have changed by then.
+        version: ETag for this visitor; empty if not cacheable.
         next: Path and query of the next page, empty for none.
     """
 
@@ -72,12 +68,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """What is JSON, and no document.
-
-    Attributes:
-        body: It.
-        version: Of it.
-    """
+    """JSON that is no document, with its ETag."""
 
     body: bytes
     version: str
@@ -85,22 +76,18 @@ class Json:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """What is held already is what would be told.
-
-    Attributes:
-        version: Of it.
-    """
+    """The client already holds this version (304)."""
 
     version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Done; go on there (303).
+    """A redirect after a change (303).
 
     Attributes:
-        to: Path and query of ours.
-        said: What was done, shown there once.
+        to: Local path and query.
+        said: Confirmation shown there once.
     """
 
     to: str
@@ -109,13 +96,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to be kept.
-
-    Attributes:
-        name: Proposed for it.
-        media: Its type.
-        body: Its bytes.
-    """
+    """A file download."""
 
     name: str
     media: str
@@ -128,15 +109,14 @@ Handler: TypeAlias = "Callable[[Desk, Visit, Asked], Answer]"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One thing that can be asked.
+    """One route.
 
     Attributes:
-        path: Exact; what is meant stands in parameters, never in the path.
-        handler: Answers; runs in a thread of a pool.
-        may: Any one of these lets a visitor ask; what they see of it is for the handler.
-        takes: Names of parameters (GET) or fields (POST); any other is refused.
-        method: GET or POST.
-        blanks: Whether a field that is sent empty is not as one that is not sent.
+        path: Exact path; ids are in parameters, never in the path.
+        handler: Runs in a worker thread.
+        may: Permissions, any of which suffices; the handler filters further.
+        takes: Accepted parameters (GET) or fields (POST).
+        blanks: Whether an empty field differs from an absent one.
     """
 
     path: str
@@ -149,12 +129,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One event for a page that listens.
+    """One server-sent event.
 
     Attributes:
-        event: Its name, a word of ours.
         data: Encoded as JSON.
-        id: Where to go on after it, as `Asked.heard`; empty for none.
+        id: Resume position (`Asked.heard`); empty for none.
     """
 
     event: str
@@ -167,14 +146,11 @@ Teller: TypeAlias = "Callable[[Desk, Visit, Asked], AsyncIterator[Happened]]"
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Something that a page can listen to (server-sent events).
+    """A route with server-sent events.
 
     Attributes:
-        path: Exact.
-        tell: Gives the events of one visitor, in the event loop: what waits for a disk
-            goes into a thread of its own.
-        may: Any one of these lets a visitor listen; what they hear is for `tell`.
-        takes: Names of parameters.
+        tell: Yields the events of one visitor in the event loop; must not block.
+        may: Permissions, any of which suffices; `tell` filters further.
     """
 
     path: str
@@ -184,4 +160,4 @@ class Stream:
 
 
 class Forbidden(Exception):  # noqa: N818 - what becomes of a request, no fault
-    """The visitor may not see or do this; told as if there were nothing."""
+    """The visitor may not see or do this; answered as not found."""

@@ -1,4 +1,4 @@
-"""What stands in a store at one moment, and what pages make of it."""
+"""View of a store at one moment, with data derived from it."""
 
 import hashlib
 import time
@@ -22,16 +22,15 @@ _NEVER = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stood in the store when it was last looked at.
+    """View of a store at one moment.
 
     Attributes:
-        version: Changes whenever anything here does.
-        generation: Names what it was derived from.
-        at: Moment at which ownership was judged, UTC nanoseconds.
-        until: When a statement about an owner ends that counts now.
-        took: Seconds of a processor that making it took.
-        inventory: The newest snapshot, completed by trails.
-        chains: Chains behind events.
+        version: Changes with any content.
+        generation: Version of its inputs.
+        at: Time at which ownership was evaluated, UTC nanoseconds.
+        until: Expiry of the first attestation in force.
+        took: CPU seconds of the build.
+        inventory: The newest snapshot, completed by logs.
     """
 
     version: str
@@ -46,17 +45,17 @@ class Standing:
     )
 
     def kept(self, name: str, make: Callable[["Standing"], Kept]) -> Kept:
-        """Give what is made of this alone, made when first asked for."""
+        """Return data derived from this view, built on first use."""
         if name not in self._kept:
             self._kept.setdefault(name, (make, make(self)))
         return cast("Kept", self._kept[name][1])
 
     def has(self, name: str) -> bool:
-        """Tell whether something is made already."""
+        """Tell whether derived data is built already."""
         return name in self._kept
 
     def follow(self, before: "Standing") -> None:
-        """Make what was kept of the one before, so that nobody waits for it."""
+        """Rebuild the derived data of the previous view, so that no request waits."""
         if before.inventory is not self.inventory:
             self.inventory.follow(before.inventory)
         if before.chains is not self.chains:
@@ -66,7 +65,7 @@ class Standing:
 
 
 def stamp(store: Store) -> bytes:
-    """Name the state of a store: it changes with every entry and every record."""
+    """Return a stamp that changes with every entry and record of a store."""
     named = [store.log.checkpoint()]
     for name in journals.names(store.layout):
         try:
@@ -78,12 +77,10 @@ def stamp(store: Store) -> bytes:
 
 
 def stand(store: Store, now: int, before: Standing | None = None) -> Standing:
-    """Read what stands now; what did not change is taken over.
+    """Build the view, reusing unchanged parts.
 
     Args:
-        store: The store.
         now: UTC nanoseconds.
-        before: What stood last.
     """
     started = time.thread_time()
     generation = lineage.chains_generation(store)
@@ -105,6 +102,6 @@ def stand(store: Store, now: int, before: Standing | None = None) -> Standing:
 
 
 def _until(inventory: Inventory, now: int) -> int:
-    """Tell when the first attestation ends that holds now."""
+    """Return the expiry of the first attestation in force."""
     ends = (end_of(e) for e in inventory.facts.evidence if attests(e, now))
     return min(ends, default=_NEVER)

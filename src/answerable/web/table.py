@@ -1,4 +1,4 @@
-"""The one list of everything that can be asked by a page or over `/api/v1`."""
+"""Table of all routes of pages and `/api/v1`."""
 
 from answerable.web import live
 from answerable.web.api import table as api

@@ -1,4 +1,4 @@
-"""Cache of totals: who pages through an answer has it counted once."""
+"""Cache of totals, so that paging counts an answer once."""
 
 import threading
 from collections import OrderedDict
@@ -8,18 +8,18 @@ _MOST = 64
 
 
 class TotalCache:
-    """The newest 64 totals by question; a key names the version of the store."""
+    """LRU cache of 64 totals; keys include the version of the store."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._totals: OrderedDict[Hashable, int] = OrderedDict()
 
     def get(self, key: Hashable, count: Callable[[], int]) -> int:
-        """Give the total of a question, counted where it was not before.
+        """Return a total, counted on a miss.
 
         Args:
-            key: Names the question, whose it is, and the version of the store.
-            count: Counts.
+            key: Query, visitor scope and version of the store.
+            count: Counts on a miss.
         """
         with self._lock:
             known = self._totals.get(key)

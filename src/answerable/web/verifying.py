@@ -1,7 +1,6 @@
-"""Verification of the whole log, in a process of its own, one at a time.
+"""Verification of the whole log in a subprocess, one at a time.
 
-It reads every byte of the evidence and takes as long as that takes; pages go on, and
-show the last answer beside the moment and the size of the log that it was about.
+It reads all evidence. Pages show the last result with its time and log size.
 """
 
 import atexit
@@ -29,14 +28,13 @@ class _Document(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A verification.
+    """One verification.
 
     Attributes:
         started: UTC nanoseconds.
-        size: Of the log when it started.
+        size: Size of the log at the start.
         ended: UTC nanoseconds, 0 while it runs.
-        checks: What was checked.
-        failed: Why it gave no answer, empty where it did.
+        failed: Why it gave no result, empty otherwise.
     """
 
     started: int
@@ -47,12 +45,12 @@ class Verified:
 
     @property
     def holds(self) -> bool:
-        """Tell whether everything holds."""
+        """Tell whether every check passed."""
         return bool(self.checks) and all(check["ok"] for check in self.checks)
 
 
 class Verifying:
-    """The verifications of one store.
+    """Verifications of one store.
 
     Args:
         root: Folder of the store.
@@ -66,10 +64,10 @@ class Verifying:
         self.last: Verified | None = None
 
     def start(self, size: int) -> bool:
-        """Start one; False where one runs.
+        """Start a verification; False if one runs.
 
         Args:
-            size: Of the log now.
+            size: Current size of the log.
         """
         with self._lock:
             if self.running is not None:
@@ -80,7 +78,7 @@ class Verifying:
         return True
 
     def wait(self) -> None:
-        """Wait for the one that runs."""
+        """Wait for the running verification."""
         if self._thread is not None:
             self._thread.join()
 

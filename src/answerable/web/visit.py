@@ -1,4 +1,4 @@
-"""Who visits, and what they may see: roles, and what is somebody's own."""
+"""Visitor of one request: roles, permissions and owned subjects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ __all__ = ["May", "Role", "Visit", "may_of", "roles"]
 
 
 class May(StrEnum):
-    """What a route lets a visitor do.
+    """Permission of a route.
 
-    `LOOK` is to see what there is: agents, identities, credentials, owners, reach.
-    `INVESTIGATE` is to see what was done by whomever: events, decisions, evidence.
-    `OWN` is to see that of what one answers for, and to sign for it.
-    `ADMINISTER` is to kill and revive, and to enrol the keys of owners.
+    `LOOK` is to see agents, identities, credentials, owners and reach.
+    `INVESTIGATE` is to see the activity of everyone: events, decisions, evidence.
+    `OWN` is to see the activity of owned subjects, and to sign for them.
+    `ADMINISTER` is to revoke and revive, and to enrol owner keys.
     """
 
     LOOK = "look"
@@ -35,15 +35,14 @@ _MAY = {
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One visitor, as known for one request.
+    """The visitor of one request.
 
     Attributes:
-        person: Who it is; None for a visitor that nobody vouches for by name.
-        roles: What they are here.
-        owns: Ids of agents and identities that they answer for, attested.
-        csrf: What a form of this session has to carry; empty where no session is.
-        fresh: They signed in within the last minutes.
-        by: How they did: `local`, or the issuer that vouched for them.
+        person: None if anonymous.
+        owns: Ids of agents and identities with an attestation by this person.
+        csrf: CSRF token for forms; empty without a session.
+        fresh: Whether the sign-in was within the last minutes.
+        by: `local`, or the issuer.
     """
 
     person: PersonId | None
@@ -55,26 +54,26 @@ class Visit:
 
     @property
     def may(self) -> frozenset[May]:
-        """All that the roles let them do."""
+        """Return the permissions of the roles."""
         return may_of(self.roles)
 
     def sees_deeds_of(self, *subjects: str) -> bool:
-        """Whether what any of these agents or identities did may be shown."""
+        """Tell whether the activity of any of these subjects is visible."""
         if May.INVESTIGATE in self.may:
             return True
         return May.OWN in self.may and not self.owns.isdisjoint(subjects)
 
     def answers_for(self, subject: str) -> bool:
-        """Whether they may sign for this agent or identity: its attested owner."""
+        """Tell whether the visitor is the attested owner of a subject."""
         return May.OWN in self.may and subject in self.owns
 
 
 def may_of(roles: Iterable[Role]) -> frozenset[May]:
-    """Give all that some roles let their bearer do."""
+    """Return the permissions of some roles."""
     return frozenset().union(*(_MAY[role] for role in roles))
 
 
 def roles(names: Iterable[str]) -> frozenset[Role]:
-    """Read roles; what is none is left out."""
+    """Parse roles; unknown ones are left out."""
     known = {role.value: role for role in Role}
     return frozenset(known[name] for name in names if name in known)

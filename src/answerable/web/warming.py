@@ -1,6 +1,6 @@
-"""What is made before anybody asks: the first of each kind would wait long for it.
+"""Cache warm-up at start, so that the first request of each kind is fast.
 
-The pages themselves are asked, as nobody's visit, and their answers are told to nobody.
+It calls the page handlers for an internal visitor and discards the answers.
 """
 
 import logging
@@ -28,7 +28,7 @@ _logger = logging.getLogger(__name__)
 
 
 def warm(desk: Desk) -> None:
-    """Make what pages are answered from, and have each kind of page asked once.
+    """Build the cached data and call each kind of page once.
 
     Raises:
         AnswerableError: The store cannot be read.

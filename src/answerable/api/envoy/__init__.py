@@ -1,1 +1,1 @@
-"""Envoy's external authorisation (envoy.service.auth.v3), over gRPC, on its own port."""
+"""Envoy external authorization (envoy.service.auth.v3) over gRPC, on its own port."""

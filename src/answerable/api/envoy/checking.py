@@ -1,8 +1,8 @@
-"""One request that Envoy holds: who calls, what it says, and whether it goes on.
+"""Evaluation of one ext_authz check: authenticate the caller, parse, decide.
 
-It is read, identified and decided as at the gateway. What the gateway knows because it
-passed things on, nobody knows here: whose a task, a retry's state, a question of a
-server or a request under way is. Where the agent's mode enforces, these are denied.
+The request is handled as at the gateway. State that only the gateway has is missing
+here: owners of tasks, retry state, server requests, requests in flight. If the agent's
+mode enforces, calls that need this state are denied.
 """
 
 import hashlib
@@ -42,14 +42,12 @@ _CANCELLED = "notifications/cancelled"
 
 
 class Checking:
-    """Answers Envoy.
+    """Handler of ext_authz checks.
 
     Args:
-        evaluating: Decides and records.
-        callers: Identify whoever calls through Envoy.
-        recorder: Counts what is turned away.
-        clock: Gives NumericDates.
-        origins: Values of Origin that may call; pages from elsewhere are refused.
+        callers: Authenticates the clients of Envoy.
+        clock: Returns NumericDates.
+        origins: Accepted values of Origin.
     """
 
     def __init__(
@@ -104,7 +102,7 @@ class Checking:
 def decide(
     evaluating: Evaluating, caller: Caller, call: Call, asked_by: Enforcer
 ) -> Decision:
-    """Decide on a call that goes through Envoy."""
+    """Decide one call that goes through Envoy."""
     if asked_by.servers and call.server not in asked_by.servers:
         policy = evaluating.authority.policy
         return holding(policy, Effect.DENY, Reason.UNKNOWN_SERVER)
@@ -128,9 +126,9 @@ def decide(
 
 
 def _has_an_owner(call: Call) -> bool:
-    """Say whether a call brings back what was handed out to somebody.
+    """Tell whether a call refers to state that only the gateway has.
 
-    A session is the server's own here, and the answer that opened it was not seen.
+    A session belongs to the server here, and its opening was not seen.
     """
     cancels = call.method == _CANCELLED and call.about is not None
     watches = any(each.target is Target.TASK for each in call.watched)

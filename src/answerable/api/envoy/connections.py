@@ -109,9 +109,7 @@ class EnvoyServer(Server):
     """Speaks gRPC on connections that are admitted.
 
     Args:
-        service: What answers.
         admission: Decides which connections stay open.
-        loop: The event loop.
     """
 
     def __init__(

@@ -137,7 +137,7 @@ _POOL.Add(file_descriptor())
 
 
 def message_class(name: str) -> Any:
-    """Return the class of one message."""
+    """Return the class of a message."""
     found = _POOL.FindMessageTypeByName(f"{PACKAGE}.{name}")
     return message_factory.GetMessageClass(found)
 

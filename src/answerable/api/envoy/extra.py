@@ -1,4 +1,4 @@
-"""The extra `ext-authz`: grpclib and protobuf, needed only to serve Envoy."""
+"""Optional dependencies of the extra `ext-authz`: grpclib and protobuf."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ _NEEDED = ("grpclib", "google", "h2", "multidict")
 
 @contextmanager
 def extra() -> Iterator[None]:
-    """Import what needs it, and say what to do where it is not installed.
+    """Import optional packages, with an install hint if they are missing.
 
     Raises:
-        EnvironmentRefused: It is not installed.
+        EnvironmentRefused: They are not installed.
     """
     try:
         yield

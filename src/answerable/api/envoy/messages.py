@@ -1,7 +1,7 @@
-"""Envoy's messages: a request that it holds, and what it is to do with it.
+"""Conversion of ext_authz messages: CheckRequest to request, decision to response.
 
-Envoy gives a field that came twice once, its values joined by a comma: a second token
-or content type is no value that anybody takes.
+Envoy joins repeated header fields with a comma: a second token or content type makes
+the value invalid.
 """
 
 import re
@@ -31,7 +31,7 @@ CheckResponse = proto.CheckResponse
 # What a route's `context_extensions` names our server by; an operator writes them.
 SERVER = "server"
 DECISION_ID = "x-answerable-decision-id"
-# The caller's token stops here, as it does at the gateway.
+# The caller's token is removed, as at the gateway.
 REMOVED = ("authorization", "dpop")
 _PARTIAL = "x-envoy-auth-partial-body"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -43,14 +43,12 @@ _OVERWRITE = proto.OVERWRITE_IF_EXISTS_OR_ADD
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A request that Envoy holds until it hears.
+    """An HTTP request that Envoy holds for a decision.
 
     Attributes:
-        head: Its head; its target is `/mcp/SERVER`.
-        body: Its body.
-        link: What Envoy knows of its client.
-        principal: Name in the client's certificate, as Envoy verified it; empty for
-            none.
+        head: Its target is `/mcp/SERVER`.
+        link: Envoy's facts about its client.
+        principal: Name in the client certificate verified by Envoy; empty for none.
     """
 
     head: Head
@@ -60,10 +58,10 @@ class Held:
 
 
 def read_check(request: Any) -> Held:
-    """Read what Envoy asks about.
+    """Parse a check.
 
     Raises:
-        Refused: It is no request of MCP, or its body is not all there.
+        Refused: It is no MCP request, or its body is incomplete.
     """
     attributes = request.attributes
     http, source = attributes.request.http, attributes.source
@@ -80,10 +78,10 @@ def read_check(request: Any) -> Held:
 
 
 def _pairs(http: Any) -> list[tuple[bytes, bytes]]:
-    """Return the fields of the head as names and values; Envoy has two places for them.
+    """Return the header fields as pairs; Envoy has two places for them.
 
     Raises:
-        Refused: The body is not whole, or they could be read in more than one way.
+        Refused: The body is incomplete, or the fields are ambiguous.
     """
     raw = [(e.key, e.raw_value or e.value.encode()) for e in http.header_map.headers]
     merged = [(name, value.encode()) for name, value in http.headers.items()]
@@ -110,7 +108,7 @@ def _pairs(http: Any) -> list[tuple[bytes, bytes]]:
 
 
 def _body(http: Any) -> bytes:
-    """Return the body as the bytes that go on.
+    """Return the body.
 
     Raises:
         Refused: It is too large, or a text in which Envoy may have replaced bytes.
@@ -124,15 +122,13 @@ def _body(http: Any) -> bytes:
 
 
 def _check_length(head: Head, size: int, body: bytes) -> None:
-    """Refuse a body where there is none, and one that is not all that was sent.
+    """Check that the body is complete and allowed.
 
     Args:
-        head: The head.
-        size: Bytes that Envoy has seen of the body; 0 or -1 where it does not say.
-        body: The body.
+        size: Bytes of the body that Envoy has seen; 0 or -1 if unknown.
 
     Raises:
-        Refused: See above.
+        Refused: A check failed.
     """
     if body and head.method != "POST":
         raise Refused(Why.BODY_NOT_EXPECTED)
@@ -151,7 +147,7 @@ def _link(http: Any, source: Any) -> Link:
 
 
 def _der(spelled: str) -> bytes:
-    """Give a certificate that is spelled as PEM in a URL's escapes; empty for none."""
+    """Decode a URL-escaped PEM certificate to DER; empty for none."""
     if not spelled:
         return b""
     try:
@@ -162,7 +158,7 @@ def _der(spelled: str) -> bytes:
 
 
 def passed(decision_id: str) -> Any:
-    """Let it go on, without the caller's token, and with the id of the decision."""
+    """Build the response that lets the call proceed, without the caller's token."""
     return CheckResponse(
         status=proto.Status(code=proto.OK),
         ok_response=proto.OkHttpResponse(
@@ -174,12 +170,10 @@ def passed(decision_id: str) -> Any:
 def stopped(
     status: int, body: bytes = b"", fields: dict[str, str] | None = None
 ) -> Any:
-    """Answer it in the server's place.
+    """Build the response that answers in place of the server.
 
     Args:
-        status: HTTP status.
-        body: JSON, or nothing.
-        fields: Further fields.
+        body: JSON, or empty.
     """
     named = ({"content-type": "application/json"} if body else {}) | (fields or {})
     return CheckResponse(

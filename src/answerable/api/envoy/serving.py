@@ -1,7 +1,7 @@
-"""The gRPC service: Envoys that may ask, and nothing but a yes lets a call go on.
+"""gRPC service of Envoy's external authorization.
 
-Where Envoy may not ask, or something fails in here, the answer is a denial and no error
-of gRPC: what Envoy makes of an error is set elsewhere (`failure_mode_allow`).
+An unauthorised Envoy or an internal error gives a denial, not a gRPC error: Envoy's
+handling of errors is configurable (`failure_mode_allow`).
 """
 
 import asyncio
@@ -34,15 +34,12 @@ MAX_MESSAGE = MAX_BODY + 2 * MAX_HEAD + 64 * 1024
 
 
 class Authorization:
-    """The service `envoy.service.auth.v3.Authorization`, of one listener.
+    """The service `envoy.service.auth.v3.Authorization` on one listener.
 
     Args:
-        enforcers: Find out which Envoy asks.
-        checking: Answers it.
-        recorder: Counts what is turned away.
-        url: The listener's, as configured.
-        door: Counts what each has under way.
-        failed: Told of what went wrong in here.
+        url: Configured URL of the listener.
+        door: Counts requests in progress.
+        failed: Called with unexpected errors.
     """
 
     def __init__(
@@ -59,7 +56,7 @@ class Authorization:
         self._door, self._failed = door, failed
 
     def __mapping__(self) -> dict[str, Handler]:
-        """The methods, as grpclib asks for them."""
+        """Return the methods for grpclib."""
         handler = Handler(
             self._check, Cardinality.UNARY_UNARY, CheckRequest, CheckResponse
         )
@@ -92,9 +89,9 @@ class Authorization:
 
 
 async def _received(stream: "Stream[Any, Any]") -> Any:
-    """Receive the one message; a larger one than a call may be is not taken in.
+    """Receive the one message, with a size limit.
 
-    grpclib itself would take in whatever length the first bytes announce.
+    grpclib itself accepts any announced length.
 
     Raises:
         Problem: It is too large, or compressed.
@@ -107,7 +104,7 @@ async def _received(stream: "Stream[Any, Any]") -> Any:
 
 
 def _head(stream: "Stream[Any, Any]") -> Head:
-    """Give what is known of Envoy the form that callers are identified by."""
+    """Build the request head that authenticates Envoy."""
     said: Mapping[str, object] = stream.metadata or {}
     fields = {name: str(said[name]) for name in _FIELDS if name in said}
     fields["host"] = ""
@@ -124,7 +121,7 @@ def grpc_server(
     admission: AdmissionControl,
     loop: asyncio.AbstractEventLoop,
 ) -> EnvoyServer:
-    """Make what speaks gRPC for a listener.
+    """Build the gRPC server of a listener, without grpclib's logging of peer data.
 
     What it would print is of whoever sent it.
     """

@@ -1,1 +1,1 @@
-"""Connections of enforcement points, and which endpoint takes what."""
+"""HTTP server for enforcement points."""

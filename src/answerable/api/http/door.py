@@ -1,7 +1,7 @@
-"""Requests of enforcement points: who asks, what, and what goes back.
+"""HTTP server for enforcement points: authentication, limits, error documents.
 
-Every answer carries the request's own `X-Request-ID` (AuthZEN 1.0, 10.1.3). An error
-is a problem document; a denial is none.
+Every response repeats the request's `X-Request-ID` (AuthZEN 1.0, 10.1.3). Errors are
+problem documents; a denial is not an error.
 """
 
 from collections import Counter
@@ -37,17 +37,13 @@ Page: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Door:
-    """Answers requests.
+    """HTTP server of the decision point.
 
     Args:
-        enforcers: Find out who asks.
-        recorder: Counts what is turned away.
-        limits: Bounds.
-        failed: Told of what went wrong in here.
+        failed: Called with unexpected errors.
 
     Attributes:
-        limits: Bounds, as of now.
-        in_flight: Evaluations and searches under way, by who asks.
+        in_flight: Requests in progress by enforcement point.
     """
 
     def __init__(
@@ -65,11 +61,11 @@ class Door:
     def app(
         self, handlers: Mapping[str, Handler], pages: Mapping[str, Page]
     ) -> "WithRequestId":
-        """Make the application.
+        """Build the ASGI application.
 
         Args:
-            handlers: What is asked by POST, by path.
-            pages: What anybody may read by GET, by path.
+            handlers: Endpoints for POST by path.
+            pages: Public pages for GET by path.
         """
         asked = [
             Route(path, self._asked(h), methods=["POST"])
@@ -86,10 +82,10 @@ class Door:
 
     @contextmanager
     def counted(self, enforcer: Enforcer) -> Iterator[None]:
-        """Count what one enforcement point has under way.
+        """Count a request in progress of one enforcement point.
 
         Raises:
-            Problem: It has too much.
+            Problem: It has too many.
         """
         principal, counts = enforcer.principal, self.in_flight
         if counts[principal] >= self.limits.calls_per_caller:
@@ -161,11 +157,7 @@ class Door:
 
 
 class WithRequestId:
-    """Puts the request's identifier on the answer, whatever it is.
-
-    Args:
-        app: Makes the answer.
-    """
+    """ASGI middleware that repeats `X-Request-ID` on every response."""
 
     def __init__(self, app: Starlette) -> None:
         self._app = app
@@ -187,7 +179,7 @@ class WithRequestId:
 
 
 def _head(request: Request) -> Head:
-    """Give what is known of who asks the form that callers are identified by."""
+    """Build the request head that authenticates the sender."""
     fields: dict[str, str] = {}
     for raw, value in request.scope["headers"]:
         name = raw.decode("latin-1")
@@ -220,7 +212,9 @@ def _response(problem: Problem) -> Response:
 async def _no_route(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
     says = (
-        "nothing is served so" if error.status_code == 405 else "nothing is served here"
+        "the method is not supported here"
+        if error.status_code == 405
+        else "nothing is served here"
     )
     return _response(
         Problem(error.status_code, "no-route", says, dict(error.headers or {}))

@@ -1,1 +1,1 @@
-"""Evidence of every evaluation, on its way to disk before the answer."""
+"""Evidence of evaluations, written before the answer."""

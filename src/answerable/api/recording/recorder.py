@@ -1,7 +1,7 @@
-"""The recorder of one decision point: every evaluation a record, before its answer.
+"""Recorder of one decision point: every evaluation is recorded before its answer.
 
-What is enforced elsewhere ends elsewhere: of a call that may go on, the end that is
-recorded says that it may have happened or not.
+The call is enforced elsewhere, so the recorded end of an allowed call says that it may
+or may not have happened.
 """
 
 from answerable.model.caller import Caller
@@ -13,18 +13,18 @@ from answerable.serving.recording.ticket import NotRecorded, Ticket
 
 
 class Recorder(DoorRecorder):
-    """Records what one decision point answers."""
+    """Recorder of evaluations."""
 
     prefix = PDP_PREFIX
 
     async def decided(self, caller: Caller, act: Act, decision: Decision) -> str:
-        """Record a decision; one of the durable class is on disk when this returns.
+        """Record a decision; a durable one is on disk on return.
 
         Returns:
             Its id.
 
         Raises:
-            NotRecorded: It cannot be kept: then the answer is no.
+            NotRecorded: It cannot be recorded; the answer must be a denial.
         """
         journal, agent = self.journal, caller.agent
         if why := journal.obstacle(agent):

@@ -1,1 +1,1 @@
-"""The process: what it is made of, how it starts, ends and reads its file anew."""
+"""Process of the decision point: assembly, start, reload, shutdown."""

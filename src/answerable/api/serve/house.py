@@ -1,4 +1,4 @@
-"""What the process is made of, put together from a configuration, and changed by one."""
+"""The decision point application: assembled from a configuration, reloadable."""
 
 import asyncio
 import time
@@ -49,18 +49,13 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class House:
-    """The process's parts.
-
-    Args:
-        plan: What to serve.
-        log: Of the process.
+    """The application of one process.
 
     Attributes:
-        app: Answers requests.
-        listening: Where it can be reached: pairs (what, where).
-        standing: What holds beside the policy.
-        reload_refused: Why the last reload was refused, empty where it was not.
-        ship_refused: Why the last shipping was refused, likewise.
+        listening: Listeners: pairs (what, where).
+        standing: Revocations, pins and signed statements in force.
+        reload_refused: Why the last reload failed, empty if it did not.
+        ship_refused: Why the last shipping of evidence failed, likewise.
     """
 
     def __init__(self, plan: Plan, log: Log) -> None:
@@ -106,10 +101,10 @@ class House:
 
     @classmethod
     async def open(cls, plan: Plan, log: Log) -> "House":
-        """Put the process together, and have it listen.
+        """Assemble the application and open its listeners.
 
         Raises:
-            AnswerableError: Something that it needs is not there, or is no good.
+            AnswerableError: A resource is missing or unusable.
         """
         house = cls(plan, log)
         await house.standing.refresh()
@@ -125,14 +120,14 @@ class House:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is being answered."""
+        """Tell whether a request is being answered."""
         return bool(self._door.in_flight)
 
     async def swap(self, plan: Plan) -> None:
-        """Decide by another configuration from now on.
+        """Apply another configuration.
 
         Raises:
-            AnswerableError: It cannot be used, and the present one stays.
+            AnswerableError: It cannot be used; the current one stays.
         """
         # A large file takes a second, in which evaluations go on.
         table = await asyncio.to_thread(plan.table)
@@ -149,26 +144,26 @@ class House:
         self._plan = plan
 
     def drain(self) -> None:
-        """Take no more connections; what is under way goes on."""
+        """Accept no more connections; requests in progress finish."""
         self._listeners.close()
         self._connections.drain()
 
     async def close(self) -> None:
-        """Cut what is still open, and write what is left to record."""
+        """Close connections and flush records."""
         self._connections.cancel()
         await self._tasks.cancel()
         await self.standing.close()
         self._recorder.close()
 
     def reasons(self) -> list[str]:
-        """Say why it is not ready; nothing where it is."""
+        """Return why it is not ready; empty if it is."""
         alarm = self._recorder.alarm
         return [
             *([] if self._authority.policy else ["no policy could be loaded"]),
             *([f"it cannot record: {alarm}"] if alarm else []),
         ]
 
-    # What is served.
+    # Endpoints.
 
     def _handlers(self) -> dict[str, Handler]:
         return {
@@ -198,7 +193,7 @@ class House:
         return Response(openapi.openapi(self._url), 200, kept, JSON)
 
     async def _resource(self, request: Request) -> Response:
-        """Say where a token for this is to be had (RFC 9728 3.1)."""
+        """Return the protected resource metadata (RFC 9728 3.1)."""
         target = request.url.path.removeprefix(WELL_KNOWN)
         link: Link = request.scope["state"]["link"]
         document = self._enforcers.metadata(target, link)
@@ -247,7 +242,7 @@ class House:
             headers={"content-type": TEXT},
         )
 
-    # What goes on beside.
+    # Background tasks.
 
     async def _listen_to_envoy(self, listener: Listener) -> None:
         with extra():
@@ -274,7 +269,7 @@ class House:
         await self._listeners.open("ext_authz", bound, connection, "h2")
 
     def _name_itself(self) -> None:
-        """Where nobody says how it is called, it is called by its first address."""
+        """Use the first listener as URL if none is configured."""
         addresses = [url for what, url in self._listeners.urls if what == NAME]
         if addresses and not self._plan.point.url:
             self._url = addresses[0]

@@ -1,4 +1,4 @@
-"""What to serve: the configuration as read, and where everything goes."""
+"""Settings of the decision point: configuration file, state folder, store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,14 +23,14 @@ OWN = "decisions"  # folder of its own in the store, where the file names none
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one reading of the file asks for.
+    """Settings from one reading of the configuration file.
 
     Attributes:
-        config: The configuration; without agents, where the policy is wrong.
+        config: The configuration; without agents if the policy is invalid.
         point: Its section `decisions`.
-        reading: What was made of the file, its faults included.
+        reading: Parse result with faults.
         store: Folder of the store.
-        inventory: Ids of the agents that a scan has found.
+        inventory: Ids of discovered agents.
     """
 
     config: Config
@@ -41,26 +41,26 @@ class Plan:
 
     @property
     def state(self) -> Path:
-        """The decision point's own folder."""
+        """Return the state folder of the decision point."""
         return decisions_state(self.point, self.store)
 
     @property
     def shared(self) -> Path:
-        """The gateway's folder, with what holds beside the policy."""
+        """Return the gateway's folder, with revocations and pins."""
         return gateway_state(self.config, self.store)
 
     @property
     def is_whole(self) -> bool:
-        """Whether its policy is right; otherwise everything is denied."""
+        """Tell whether its policy is valid; otherwise everything is denied."""
         return self.reading.holds_policy
 
     def table(self) -> Table:
-        """Compile what to decide by; where the policy is wrong, one that denies."""
+        """Compile the policy; an invalid one denies everything."""
         return table_of(self.config, self.reading.policies, whole=self.is_whole)
 
     @property
     def fixed(self) -> Mapping[str, object]:
-        """What a running decision point cannot change, by what the file calls it."""
+        """Return the settings that need a restart, by their names in the file."""
         point = self.point
         return {
             "decisions.url": point.url,
@@ -75,21 +75,17 @@ class Plan:
 def read_plan(
     place: str, store: Path | None, usual: Path | None, before: CedarRules = NO_RULES
 ) -> Plan:
-    """Read the configuration, and whom the store knows.
+    """Load the settings and the agents of the inventory.
 
-    A file of which the policy alone is wrong is a plan, too: of a decision point that
-    denies.
+    A file with an invalid policy loads too: the decision point then denies.
 
     Args:
-        place: The file.
-        store: As named on the command line, None where it was not.
-        usual: The store where nobody names one.
-        before: The Cedar policies as they were read last.
+        store: Store named on the command line, None without.
 
     Raises:
-        ConfigError: More than the policy is wrong.
-        UsageError: The file is not there, or has no section `decisions`.
-        EnvironmentRefused: It may not be read, or the store may not.
+        ConfigError: More than the policy is invalid.
+        UsageError: The file is missing, or has no section `decisions`.
+        EnvironmentRefused: It or the store may not be read.
     """
     reading = read_decided(place, store, usual, before)
     config = config_of(place, reading)

@@ -1,4 +1,4 @@
-"""The process: it runs as the gateway's user, whose kills it watches."""
+"""Process of the decision point; it runs as the gateway's user."""
 
 from collections.abc import Callable
 
@@ -11,14 +11,13 @@ from answerable.serving.process import Listening
 def serve(
     read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
 ) -> None:
-    """Serve what a configuration asks for, until told to end.
+    """Serve a configuration until told to end.
 
     Args:
-        read: Reads it.
-        ready: Told where the decision point can be reached, once it can.
-        alone: Nobody started it beside themselves, to end with them.
+        ready: Called with the listeners once they are open.
+        alone: False if a parent process started it and ends with it.
 
     Raises:
-        AnswerableError: It cannot be read, or cannot be served.
+        AnswerableError: The settings cannot be loaded or served.
     """
     process.serve("decisions", read, House.open, ready, alone=alone)

@@ -1,6 +1,6 @@
-"""What holds beside the policy here as at the gateway: kills, pins, owners' word.
+"""State that overrides the policy: revocations, pins, signed exceptions, baselines.
 
-All of it is read where the gateway keeps it, and nothing of it is written.
+It is read from the gateway's folder and the store, and never written.
 """
 
 import asyncio
@@ -26,24 +26,15 @@ from answerable.serving.pins.watch import PinWatch
 
 
 class Standing:
-    """Watches it.
-
-    Args:
-        plan: What is served.
-        authority: Decides.
-        recorder: Records kills.
-        log: Of the process.
+    """Watch of the state that overrides the policy.
 
     Attributes:
-        kills: The kills.
-        pins: What tools and servers were approved as.
-        amendments: What owners have signed.
-        behaviour: Whose calls a baseline holds back.
-        baselines: The baselines that owners have signed.
-        teller: Tells owners of asks.
+        pins: Approved tools and servers.
+        behaviour: Guard for enforced baselines.
+        teller: Notifies owners of approval requests.
 
     Raises:
-        EnvironmentRefused: Kills or pins cannot be read.
+        EnvironmentRefused: Revocations or pins cannot be read.
     """
 
     def __init__(
@@ -78,23 +69,23 @@ class Standing:
         """Watch the servers of another configuration.
 
         Raises:
-            EnvironmentRefused: Their pins cannot be read, and the present ones stay.
+            EnvironmentRefused: Their pins cannot be read; the current ones stay.
         """
         self.pins.swap(config.servers)
         self.behaviour.swap(config)
         self._tell(config.asks)
 
     async def refresh(self) -> None:
-        """Look at what owners have signed."""
+        """Read signed statements again."""
         await self.amendments.refresh()
         await self.baselines.refresh()
 
     async def keep_fresh(self) -> None:
-        """Look again and again, until cancelled."""
+        """Refresh periodically, until cancelled."""
         await asyncio.gather(self.amendments.keep_fresh(), self.baselines.keep_fresh())
 
     async def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self.kills.close()
         self.pins.close()
         self._in_force.close()
@@ -103,12 +94,12 @@ class Standing:
         await self.baselines.close()
 
     def unmapped(self, server: str, tool: str, why: str) -> None:
-        """Tell of a mapping that was approved and cannot be used."""
+        """Log an approved mapping that cannot be used."""
         subject = spelled(f"tool:mcp/{server}/{tool}")
         self._log.warning("mapping.refused", subject=subject, why=why)
 
     def _tell(self, asks: Asks | None) -> None:
-        """Tell owners by this; evaluations go on where they cannot be told."""
+        """Configure notifications to owners; evaluations continue if that fails."""
         if asks == self._asks:
             return
         self._asks = asks

@@ -1,1 +1,1 @@
-"""What enforcement points ask and hear, in bytes; as pure as a room."""
+"""AuthZEN messages: parsing and encoding. Pure."""

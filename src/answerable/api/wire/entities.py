@@ -1,19 +1,19 @@
-"""Subjects, actions, resources: what an enforcement point asks about, parsed once.
+"""Parser of AuthZEN evaluation requests.
 
-Of what it sends, these keys enter a decision, and no others (AuthZEN 1.0, 5):
+Only these keys are inputs of a decision (AuthZEN 1.0, 5):
 
 | key | is |
 |---|---|
-| `subject.type`, `subject.id` | who |
-| `subject.properties.token` | the access token that the subject showed |
+| `subject.type`, `subject.id` | the principal |
+| `subject.properties.token` | access token of the subject |
 | `action.name` | MCP method, or an action of an approved mapping |
-| `action.properties.arguments` | the arguments of the call: the act that is judged |
-| `resource.type`, `resource.id` | what |
-| `resource.properties.server` | at which server |
-| `context.agent` | an agent that has to be the subject's; it can only refuse |
+| `action.properties.arguments` | arguments of the call |
+| `resource.type`, `resource.id` | the resource |
+| `resource.properties.server` | its server |
+| `context.agent` | an agent that must be the subject's; it can only deny |
 
-All else is taken and never looked at (10.1.1: unknown fields are ignored), unless an
-approved mapping of a tool says that an argument stands there.
+Other keys are ignored (10.1.1), unless an approved mapping of a tool reads an argument
+there.
 """
 
 import json
@@ -39,11 +39,11 @@ NOTHING: Members = {}
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """Who it is about.
+    """The principal of a question.
 
     Attributes:
         type: `identity` or `agent`.
-        id: Empty where it is what is searched.
+        id: Empty in a search for subjects.
         token: Access token, empty without one.
     """
 
@@ -57,11 +57,11 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What it would do.
+    """The action of a question.
 
     Attributes:
         name: MCP method, or an action of a mapping.
-        arguments: As JSON; None where the enforcement point did not say.
+        arguments: JSON; None if unknown.
     """
 
     name: str
@@ -69,12 +69,12 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """What it would do it to.
+    """The resource of a question.
 
     Attributes:
         type: `tool`, `resource`, `prompt`, `mcp_server`, or a type of a mapping.
-        id: Empty where it is what is searched.
-        server: Upstream server; empty where it is not said.
+        id: Empty in a search for resources.
+        server: Upstream server; empty if unknown.
     """
 
     type: str
@@ -86,11 +86,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     """One question.
 
     Attributes:
-        subject: Who.
-        action: What.
-        resource: To what.
-        agent: Agent that the context names, empty for none.
-        said: The whole, for mappings alone.
+        agent: Agent named in the context, empty for none.
+        said: All members, for mappings only.
     """
 
     subject: Subject
@@ -101,11 +98,11 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 def read_body(data: bytes) -> dict[str, Any]:
-    """Read the one object of a request, in exactly one way (AuthZEN 11.5, I-JSON).
+    """Parse the one JSON object of a request, strictly (AuthZEN 11.5, I-JSON).
 
     Raises:
-        Invalid: It is no JSON object, is nested too deeply, repeats a key, or holds a
-            number of a magnitude that not every reader has.
+        Invalid: It is no JSON object, too deep, repeats a key, or holds a number
+            outside the range of a double.
     """
     try:
         check_text(data, MAX_DEPTH)
@@ -124,7 +121,7 @@ def read_body(data: bytes) -> dict[str, Any]:
 
 
 def _refuse_lookalikes(said: Members) -> None:
-    """Refuse a key that another reader takes for one that is read, as `Subject`.
+    """Reject a key that another parser could take for a known one, such as `Subject`.
 
     Raises:
         Invalid: There is one.
@@ -161,11 +158,10 @@ def _float(spelled: str) -> float:
 
 
 def read_evaluation(said: Members, *, at: str = "") -> Evaluation:
-    """Read one evaluation.
+    """Parse one evaluation.
 
     Args:
-        said: Its members.
-        at: Path of it in the body, for messages: empty, or `evaluations[2].`.
+        at: Its path in the body, for messages: empty, or `evaluations[2].`.
 
     Raises:
         Missing: A required key is missing.
@@ -181,16 +177,15 @@ def read_evaluation(said: Members, *, at: str = "") -> Evaluation:
 
 
 def read_subject(said: Members, *, at: str = "", searched: bool = False) -> Subject:
-    """Read the subject.
+    """Parse the subject.
 
     Args:
-        said: Members of what holds it.
-        at: As above.
-        searched: It is what is searched: an id is ignored (AuthZEN 8.4.1).
+        said: Members of the parent.
+        searched: It is searched for: an id is ignored (AuthZEN 8.4.1).
 
     Raises:
-        Missing: As above.
-        Invalid: As above.
+        Missing: A required key is missing.
+        Invalid: A key has the wrong type.
     """
     path = f"{at}subject"
     members, properties = _entity(said, "subject", path)
@@ -202,11 +197,11 @@ def read_subject(said: Members, *, at: str = "", searched: bool = False) -> Subj
 
 
 def read_action(said: Members, *, at: str = "") -> Action:
-    """Read the action.
+    """Parse the action.
 
     Raises:
-        Missing: As above.
-        Invalid: As above.
+        Missing: A required key is missing.
+        Invalid: A key has the wrong type.
     """
     path = f"{at}action"
     members, properties = _entity(said, "action", path)
@@ -220,11 +215,11 @@ def read_action(said: Members, *, at: str = "") -> Action:
 
 
 def read_resource(said: Members, *, at: str = "", searched: bool = False) -> Resource:
-    """Read the resource; `searched` as of the subject.
+    """Parse the resource; `searched` as for the subject.
 
     Raises:
-        Missing: As above.
-        Invalid: As above.
+        Missing: A required key is missing.
+        Invalid: A key has the wrong type.
     """
     path = f"{at}resource"
     members, properties = _entity(said, "resource", path)
@@ -236,7 +231,7 @@ def read_resource(said: Members, *, at: str = "", searched: bool = False) -> Res
 
 
 def read_agent(said: Members, *, at: str = "") -> str:
-    """Read the agent that the context names; a word of another kind names none.
+    """Return the agent named in the context; empty for another type of value.
 
     Raises:
         Invalid: The context is no object.
@@ -246,15 +241,14 @@ def read_agent(said: Members, *, at: str = "") -> str:
 
 
 def object_of(said: Members, key: str, path: str) -> Members:
-    """Read an object that may be missing.
+    """Return an optional object.
 
     Args:
-        said: Members of what holds it.
-        key: Its key there.
+        said: Members of the parent.
         path: Its path in the body.
 
     Raises:
-        Invalid: It is none.
+        Invalid: It is no object.
     """
     if key not in said:
         return NOTHING
@@ -265,10 +259,10 @@ def object_of(said: Members, key: str, path: str) -> Members:
 
 
 def check_types(said: Members, *, at: str = "") -> None:
-    """Refuse what has the wrong type, where what is missing is no fault yet.
+    """Check the types of the keys that are present.
 
     Raises:
-        Invalid: See above.
+        Invalid: One has the wrong type.
     """
     for entity, keys in _ENTITIES.items():
         if entity not in said:

@@ -1,8 +1,8 @@
-"""What a tool says of how its calls are asked about: `x-authzen-mapping` of COAZ-MCP.
+"""Parser of a tool's `x-authzen-mapping` (COAZ-MCP).
 
-A mapping is the governed server's own word, so it is read as hostile text, and only
-where a person approved it. Of the expressions that the binding knows, those are taken
-that name a place and compute nothing:
+A mapping comes from the governed server, so it is hostile text, and used only if a
+person approved it. Only expressions that name a value are supported; nothing is
+computed:
 
 | expression | is |
 |---|---|
@@ -11,9 +11,9 @@ that name a place and compute nothing:
 | `$token.CLAIM`, `$token.?CLAIM` | a claim |
 | `$$text` | the text `$text`; anything else is itself |
 
-`subject.id` is the token's `sub` or left out; `action.name` and `resource.type` are
-texts, by which a question is known to be one of this tool's. Sources: COAZ-MCP draft 1,
-"Expressions and Literals", "Mapping Envelopes", "Declared Mappings".
+`subject.id` is the token's `sub` or absent; `action.name` and `resource.type` are texts
+that identify the tool's questions. Sources: COAZ-MCP draft 1, "Expressions and
+Literals", "Mapping Envelopes", "Declared Mappings".
 """
 
 import json
@@ -43,8 +43,7 @@ class MappingRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
     """A mapping that is not used.
 
     Args:
-        why: A word for the log.
-        says: What was expected.
+        why: Reason code for the log.
     """
 
     def __init__(self, why: str, says: str) -> None:
@@ -53,11 +52,11 @@ class MappingRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a value comes from.
+    """Reference to a value.
 
     Attributes:
         root: `params` or `token`.
-        keys: The way from there.
+        keys: Path below the root.
     """
 
     root: str
@@ -65,13 +64,13 @@ class Place(msgspec.Struct, frozen=True):
 
     @property
     def argument(self) -> Keys:
-        """The way within the arguments; empty where it is none."""
+        """Return the path within the arguments; empty for another reference."""
         is_one = self.root == "params" and self.keys[0] == "arguments"
         return self.keys[1:] if is_one else ()
 
 
 class Constant(msgspec.Struct, frozen=True):
-    """A value that is itself; its JSON."""
+    """A literal value, as JSON."""
 
     spelled: str
 
@@ -80,12 +79,11 @@ Leaf = Place | Constant
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One question that is asked about a call.
+    """One question that a mapping makes of a call.
 
     Attributes:
-        action: Its action.
         type: Type of its resource.
-        leaves: Place in the question -> what stands there.
+        leaves: Path in the question -> value.
     """
 
     action: str
@@ -94,11 +92,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def read_mapping(text: str) -> tuple[Entry, ...]:
-    """Read a mapping.
+    """Parse a mapping.
 
     Raises:
-        MappingRefused: It is malformed, too large, or reaches for more than a mapping
-            is there for.
+        MappingRefused: It is malformed, too large, or references other data.
     """
     if len(text) > LONGEST:
         raise MappingRefused("too-large", f"at most {LONGEST} characters were expected")
@@ -131,7 +128,7 @@ def _no_number(spelled: str) -> object:
 
 
 def _entries(envelope: str, template: dict[str, object]) -> list[dict[str, object]]:
-    """Give the questions of an envelope, each with the defaults of the whole."""
+    """Return the questions of an envelope, each with the shared defaults."""
     if envelope == "evaluation":
         return [template]
     given = template.get("evaluations")
@@ -196,7 +193,7 @@ def _expression(text: str) -> Leaf:
 
 
 def _check_subject(leaves: Mapping[Keys, Leaf]) -> None:
-    """Refuse a subject that is not whoever the token says."""
+    """Reject a subject other than the token's."""
     allowed: dict[Keys, Leaf] = {
         ("subject", "id"): Place("token", ("sub",)),
         ("subject", "type"): _constant("identity"),
@@ -208,7 +205,7 @@ def _check_subject(leaves: Mapping[Keys, Leaf]) -> None:
 
 
 def _check_reach(leaf: Leaf) -> None:
-    """Refuse an expression that looks at more than arguments, the name and a claim."""
+    """Reject a reference to anything but arguments, the name and a claim."""
     if isinstance(leaf, Constant):
         return
     is_claim = leaf.root == "token" and len(leaf.keys) == 1

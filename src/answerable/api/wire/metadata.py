@@ -1,4 +1,4 @@
-"""What the decision point says of itself (AuthZEN 1.0, 9)."""
+"""Metadata of the decision point (AuthZEN 1.0, 9)."""
 
 import msgspec
 
@@ -13,10 +13,10 @@ KEPT = 300  # seconds that enforcement points may keep it
 
 
 def metadata(url: str) -> bytes:
-    """Write the document.
+    """Build the metadata document.
 
     Args:
-        url: Identifier of the decision point: where its endpoints begin.
+        url: Identifier and base URL of the decision point.
     """
     return msgspec.json.encode(
         {

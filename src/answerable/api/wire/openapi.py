@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the endpoints, for clients and their generators."""
+"""OpenAPI 3.1 document of the decision point."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ Schema = dict[str, Any]
 
 
 def openapi(url: str) -> bytes:
-    """Write the document.
+    """Build the OpenAPI document.
 
     Args:
-        url: Identifier of the decision point: where its endpoints begin.
+        url: Identifier and base URL of the decision point.
     """
     endpoints = (
         (metadata.EVALUATION, "Decide on one evaluation.", "Evaluation", "Decision"),
@@ -107,7 +107,7 @@ def _name() -> Schema:
 
 
 def _entities(*, required: bool) -> dict[str, Schema]:
-    """The three entities, with the keys that enter a decision."""
+    """Return the schemas of subject, action and resource."""
     token = {"type": "string", "maxLength": MAX_TOKEN}
     server = {"type": "string", "maxLength": MAX_NAME}
 

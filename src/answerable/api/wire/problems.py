@@ -1,7 +1,7 @@
-"""What goes back where nothing was decided: RFC 9457, and the statuses of AuthZEN 1.0.
+"""Problem documents (RFC 9457) for requests that are not evaluated.
 
-A status says what is wrong with the request, or with who sends it. That something is
-denied is no error, and is answered with 200 (AuthZEN 10.1.2).
+The status says what is wrong with the request or its sender. A denial is not an error:
+it is answered with 200 (AuthZEN 10.1.2).
 """
 
 import msgspec
@@ -28,10 +28,8 @@ class Problem(AnswerableError):  # noqa: N818 - reads as what it is
     """A request that is not evaluated.
 
     Args:
-        status: HTTP status.
-        why: A word for the evidence.
-        says: One sentence for whoever asked; of the request it repeats nothing.
-        fields: Further fields of the answer.
+        why: Reason code for evidence.
+        says: One sentence for the client; it quotes nothing of the request.
     """
 
     def __init__(
@@ -43,7 +41,7 @@ class Problem(AnswerableError):  # noqa: N818 - reads as what it is
         self.fields = fields or {}
 
     def body(self) -> bytes:
-        """The problem document."""
+        """Return the problem document."""
         return msgspec.json.encode(
             {
                 "type": "about:blank",
@@ -55,14 +53,14 @@ class Problem(AnswerableError):  # noqa: N818 - reads as what it is
 
 
 class Invalid(Problem):
-    """The whole payload is refused: it is not of the form that was agreed on."""
+    """The whole payload is malformed."""
 
     def __init__(self, says: str, why: str = "malformed") -> None:
         super().__init__(400, why, says)
 
 
 class Missing(Invalid):
-    """A required key is missing; in a list of evaluations that concerns one of them."""
+    """A required key is missing; in a batch this concerns one evaluation."""
 
     def __init__(self, path: str) -> None:
         super().__init__(f"{path} is required", "missing-key")

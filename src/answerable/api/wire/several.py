@@ -1,4 +1,4 @@
-"""Several evaluations in one message, and searches: bodies of AuthZEN 1.0, 7 and 8."""
+"""Batches of evaluations, and searches (AuthZEN 1.0, 7 and 8)."""
 
 import hashlib
 import json
@@ -16,26 +16,26 @@ USUAL, LARGEST = 100, 1000  # results of a page
 
 
 class Semantic(StrEnum):
-    """Which evaluations are made (AuthZEN 7.1.2.1)."""
+    """Evaluation semantics of a batch (AuthZEN 7.1.2.1)."""
 
     ALL = "execute_all"
     UNTIL_DENIED = "deny_on_first_deny"
     UNTIL_PERMITTED = "permit_on_first_permit"
 
     def ends_at(self, decision: bool) -> bool:
-        """Tell whether an answer is the last."""
+        """Tell whether no further evaluation is made after a decision."""
         if self is Semantic.UNTIL_DENIED:
             return not decision
         return self is Semantic.UNTIL_PERMITTED and decision
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Which results of a search are wanted.
+    """Requested page of a search.
 
     Attributes:
-        token: Of the page before, empty for the first.
-        limit: Most results; None where it is not said.
-        asked: SHA-256 of all that has to stay the same from page to page.
+        token: Token of the previous page, empty for the first.
+        limit: Page size; None for the default.
+        asked: SHA-256 of the search, which must not change between pages.
     """
 
     token: str
@@ -44,9 +44,9 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def evaluations_of(said: Members) -> list[Members]:
-    """Give the evaluations of a message, its own keys as defaults (AuthZEN 7.1.1).
+    """Return the evaluations of a batch with its defaults (AuthZEN 7.1.1).
 
-    Empty where it has none: then it is one evaluation by itself.
+    Empty for a single evaluation.
 
     Raises:
         Invalid: They are no list of objects, too many, or a key has the wrong type.
@@ -71,10 +71,10 @@ def _with_defaults(said: Members, given: list[object]) -> Iterator[Members]:
 
 
 def semantic_of(said: Members) -> Semantic:
-    """Read `options.evaluations_semantic`.
+    """Parse `options.evaluations_semantic`.
 
     Raises:
-        Invalid: It is none of the three.
+        Invalid: It is unknown.
     """
     options = object_of(said, "options", "options")
     word = options.get("evaluations_semantic", Semantic.ALL.value)
@@ -85,11 +85,10 @@ def semantic_of(said: Members) -> Semantic:
 
 
 def page_of(said: Members, what: str) -> Page:
-    """Read `page`.
+    """Parse `page`.
 
     Args:
-        said: The whole request.
-        what: What is searched; a token of another search is of no use here.
+        what: Kind of search; a token of another kind is rejected.
 
     Raises:
         Invalid: A key has the wrong type.

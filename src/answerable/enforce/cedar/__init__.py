@@ -1,1 +1,1 @@
-"""Cedar policies: read with every fault, compiled into tiers, asked."""
+"""Cedar policies: loaded and validated, compiled into tiers, evaluated."""

@@ -1,4 +1,4 @@
-"""MCP methods as Cedar actions: what each acts on, and whether it has arguments."""
+"""MCP methods as Cedar actions: the resource type of each, and which take arguments."""
 
 from collections.abc import Mapping
 

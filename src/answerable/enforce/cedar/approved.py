@@ -1,9 +1,9 @@
-"""What a person has approved of a tool's arguments, in the types of Cedar.
+"""Approved JSON Schemas of tool arguments as Cedar types.
 
-A server's JSON Schema is its own word until a person approves the tool as it is. Then
-policies about that tool are held to it: what it says outright is taken (types, members,
-which of them are required, that there are no others), and where it says less, a policy's
-own use still gives the type.
+A server's JSON Schema is untrusted until a person approves the tool. After that,
+policies about the tool are validated against it: types, members, required members,
+closed objects. Where the schema gives no type, the type comes from how the policy uses
+a member.
 """
 
 import hashlib
@@ -27,23 +27,19 @@ _PLAIN = {"string": "String", "boolean": "Bool", "integer": "Long", "number": "L
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One tool's arguments.
+    """Argument schema of one tool.
 
     Attributes:
-        members: Path -> its type, empty where that is not said, and whether it may be
-            missing.
-        closed: Paths of what has no other members.
+        members: Path -> Cedar type (empty if the schema gives none) and whether it is
+            optional.
+        closed: Paths of objects without additional members.
     """
 
     members: Uses
     closed: frozenset[Path]
 
     def hold(self, uses: Uses) -> Uses:
-        """Say what a policy reads in the types that are declared.
-
-        Args:
-            uses: What it reads, as it uses it.
-        """
+        """Replace inferred types by the types that the schema declares."""
         found = dict(uses)
         for path, (kind, _) in uses.items():
             if path in self.members:
@@ -54,7 +50,7 @@ class Declared:
         return found
 
     def takes(self, arguments: Mapping[str, object]) -> bool:
-        """Tell whether a call has no member that a closed object does not declare."""
+        """Tell whether a call has no member that a closed object leaves undeclared."""
         return all(self._takes(path, arguments) for path in self.closed)
 
     def _takes(self, path: Path, arguments: Mapping[str, object]) -> bool:
@@ -68,13 +64,13 @@ class Declared:
 
 
 def stamp(schema: str) -> str:
-    """Name a schema; empty for none."""
+    """Return the digest of a schema; empty for none."""
     return hashlib.sha256(schema.encode()).hexdigest()[:16] if schema else ""
 
 
 @lru_cache(1024)
 def declared(schema: str) -> Declared:
-    """Read a JSON Schema of arguments; what cannot be read says nothing."""
+    """Parse a JSON Schema of arguments; an unreadable schema declares nothing."""
     try:
         said = _object(json.loads(schema))
     except (ValueError, RecursionError):
@@ -101,7 +97,7 @@ def _members(at: Path, schema: Schema) -> Iterator[tuple[Path, Schema, bool]]:
 
 
 def _kind(schema: Schema) -> str:
-    """Give the Cedar type of a schema; empty where it has none, or more than one."""
+    """Return the Cedar type of a schema; empty if it has none, or more than one."""
     types = _types(schema) - {"null"}
     if types == {"array"}:
         item = _kind(_object(schema.get("items")))

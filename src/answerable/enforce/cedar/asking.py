@@ -1,4 +1,4 @@
-"""Cedar itself, asked about a few policies that it has parsed before."""
+"""Evaluation by the Cedar engine, with a cache of parsed policy sets."""
 
 import re
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ NOBODY = "[]"
 
 
 class Handles:
-    """Policies that Cedar has parsed, by their texts: at their first use.
+    """Cache of parsed policy sets by their texts, filled on first use.
 
     Args:
-        texts: Every policy that there is.
-        before: What was parsed of the set before; the same texts stay parsed.
+        texts: Every policy of the set.
+        before: Cache of the previous set; unchanged texts stay parsed.
     """
 
     def __init__(
@@ -34,16 +34,16 @@ class Handles:
         self._lately: dict[Texts, PolicySet] = {}
         self._before: dict[Texts, PolicySet] = {}
         if before is not None:
-            # The calls that go on meanwhile add to it, so copies are looked through.
+            # The calls that go on meanwhile add to it, so copies are searched.
             parsed = before._before.copy() | before._lately.copy()
             kept = [each for each in parsed.items() if texts.issuperset(each[0])]
             self._before = dict(kept[-PARSED:])
 
     def of(self, texts: Texts) -> "PolicySet":
-        """Give policies as Cedar has parsed them, less their heads.
+        """Return the parsed policies without their scopes.
 
         Raises:
-            ValueError: They are no Cedar.
+            ValueError: Cedar cannot parse them.
         """
         found = self._lately.get(texts)
         if found is None:
@@ -59,17 +59,13 @@ class Handles:
 
 
 class Asked:
-    """The policies of a slice that Cedar is asked about.
+    """The policies of one slice that only the Cedar engine can decide.
 
-    Their heads are left out, since whoever made the slice has found that they fit.
+    Their scopes are stripped, because the slice already matched them.
 
     Args:
-        positions: Where they stand in the whole set.
-        rules: The policies.
+        positions: Indexes in the whole set.
         facts: A request of the slice.
-
-    Attributes:
-        positions: As above.
     """
 
     __slots__ = ("_entities", "_reads", "_texts", "positions")
@@ -85,10 +81,10 @@ class Asked:
     def ask(
         self, facts: Facts, handles: Handles
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Say which of them hold, and which have no answer, by position.
+        """Return the positions of the policies that hold and of those that err.
 
-        Where one forbids, the permits that hold are not named. Where Cedar does not
-        decide at all, none has an answer.
+        If one forbids, the permits that hold are left out. If Cedar reaches no
+        decision, every policy errs.
         """
         asked = facts.about() | {"context": facts.in_context(self._reads)}
         policies = handles.of(self._texts)
@@ -101,7 +97,7 @@ def answered(
     policies: "PolicySet",
     entities: str,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Ask Cedar about policies, and say where those stand that hold and that err."""
+    """Evaluate policies in Cedar; return positions that hold and positions that err."""
     from cedarpy import Decision, is_authorized
 
     answer = is_authorized(asked, policies, entities)
@@ -114,12 +110,12 @@ def answered(
 
 
 def erring_policy(error: str) -> int:
-    """Find which policy an error of Cedar's is about; the first where it says none."""
+    """Return the policy index that a Cedar error names, 0 if it names none."""
     named = _NAMED.fullmatch(error)
     return int(named[1]) if named else 0
 
 
 def _looks(text: str) -> bool:
-    """Tell whether a policy may look at more than the context."""
+    """Tell whether a policy may read the principal or the resource."""
     conditions = headless(text).partition(")")[2]
     return "resource" in conditions or "principal" in conditions

@@ -1,9 +1,9 @@
-"""Conditions of a policy, compiled from Cedar's JSON form where they are simple.
+"""Compiler of simple Cedar conditions from their JSON form to Python closures.
 
-Simple is what reads `context`, `resource.name` and literals with comparisons, `like`,
-`has`, membership in a set, and the words that join these. Each means what it means in
-Cedar: a member that is not there or is of the wrong type is an error and no answer,
-`&&` and `||` stop early, and nothing but true is true. Everything else Cedar decides.
+A simple condition reads `context`, `resource.name` and literals with comparisons,
+`like`, `has`, set membership and boolean operators. The semantics are Cedar's: a
+missing member or a wrong type is an error, `&&` and `||` short-circuit, and only true
+is true. The Cedar engine evaluates everything else.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,19 +20,19 @@ Check = Callable[[Facts], bool]
 
 
 class Erring(Exception):  # noqa: N818 - Cedar's own word: the policy errs
-    """A condition that has no answer for this request."""
+    """Cedar evaluation error: a condition cannot be evaluated for this request."""
 
 
 class NotSimple(ValueError):  # noqa: N818 - nothing is wrong with it
-    """A condition that only Cedar can decide."""
+    """A condition that only the Cedar engine can evaluate."""
 
 
 class Compiled:
-    """Conditions as one check.
+    """Conditions of one policy, compiled into one predicate.
 
     Attributes:
-        check: Says whether they hold; raises Erring where that has no answer.
-        reads_context: They depend on more than who asks and what is acted on.
+        check: The predicate; raises Erring on an evaluation error.
+        reads_context: Whether the result depends on more than principal and resource.
     """
 
     __slots__ = ("check", "reads_context")
@@ -59,7 +59,7 @@ class Compiled:
         return self._flag(node)
 
     def _flag(self, node: Mapping[str, Any]) -> Check:
-        """Compile what is true or false."""
+        """Compile a boolean expression."""
         ((word, given),) = node.items()
         match word:
             case "&&":
@@ -106,7 +106,7 @@ class Compiled:
 
 
 def compile_conditions(conditions: list[dict[str, Any]]) -> Compiled | None:
-    """Compile conditions; None where they are not simple."""
+    """Compile conditions; None if they are not simple."""
     try:
         return Compiled(conditions)
     except (NotSimple, RecursionError):
@@ -114,7 +114,7 @@ def compile_conditions(conditions: list[dict[str, Any]]) -> Compiled | None:
 
 
 def same(one: object, other: object) -> bool:
-    """Compare as Cedar does, where one of the two is a literal: types count."""
+    """Compare a value with a literal as Cedar does: types must match."""
     return type(one) is type(other) and one == other
 
 
@@ -171,7 +171,7 @@ _VARIABLES: Mapping[str, Read] = {
 
 @lru_cache(2048)
 def _at(path: Path) -> Read:
-    """Read a member from a variable down: a large set has few of them, and many of each."""
+    """Return the cached reader of an attribute path."""
     *above, name = path
     return _member(_at(tuple(above)), name) if above else _VARIABLES[name]
 

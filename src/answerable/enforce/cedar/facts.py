@@ -1,11 +1,10 @@
-"""What a policy may read of a request, once for Cedar and once for what is compiled.
+"""The Cedar authorization request: principal, action, resource and context.
 
-Arguments are what the agent asks to do. They are read in one way: a member that stands
-twice, or JSON that is none, leaves no arguments at all, and a policy that reads one
-fails. What Cedar has no number for (fractions, beyond 64 bits) is there and equals no
-number that a policy can write, so comparing it fails; a whole number is the same number
-however it is spelled (`1e2`, `100.0`). A null member is as if it were not there.
-Reading stops everything else in a worker, so more than `MOST_VALUES` are not read.
+One view serves the Cedar engine and the compiled conditions. Arguments are parsed
+strictly: duplicate members or invalid JSON leave no arguments, and a policy that reads
+one errs. A number that Cedar cannot represent (fractions, beyond 64 bits) equals no
+number in a policy; a whole number equals itself in every notation (`1e2`, `100.0`). A
+null member counts as absent.
 """
 
 import json
@@ -26,7 +25,7 @@ OTHER = "Other"
 
 
 class Uid:
-    """An entity's type and id; in JSON an escape of Cedar's (`entity_of`)."""
+    """Cedar entity type and id; encoded in JSON as an `__entity` escape."""
 
     __slots__ = ("id", "type")
 
@@ -45,16 +44,16 @@ class Uid:
         return f"{self.type}::{self.id!r}"
 
     def named(self) -> dict[str, str]:
-        """The form that Cedar takes where an entity is expected."""
+        """Return the JSON form of an entity reference."""
         return {"type": self.type, "id": self.id}
 
 
 class Unreadable(ValueError):  # noqa: N818 - the arguments are
-    """The arguments can be read in more ways than one, or in none."""
+    """The arguments are not JSON with a single reading."""
 
 
 def resource_of(request: Request) -> Uid:
-    """Name what is acted on."""
+    """Return the entity of the resource that a request acts on."""
     kind = KINDS.get(request.target)
     if kind is None:
         return Uid(SERVER, f"server:{request.server}")
@@ -62,7 +61,7 @@ def resource_of(request: Request) -> Uid:
 
 
 class Facts:
-    """One request as policies see it."""
+    """A request in Cedar's terms, built lazily."""
 
     __slots__ = ("_context", "request")
 
@@ -72,34 +71,34 @@ class Facts:
 
     @property
     def principal(self) -> Uid:
-        """Agent."""
+        """Return the agent."""
         return Uid("Agent", self.request.agent)
 
     @property
     def action(self) -> Uid:
-        """MCP method."""
+        """Return the MCP method."""
         return Uid("Action", self.request.action)
 
     @property
     def resource(self) -> Uid:
-        """What is acted on."""
+        """Return the resource entity."""
         return resource_of(self.request)
 
     @property
     def name(self) -> str:
-        """Name of that."""
+        """Return the name of the resource, or of the server."""
         request = self.request
         return request.name if request.target in KINDS else request.server
 
     @property
     def context(self) -> dict[str, object]:
-        """The context: `identity`, `person` and `arguments`, each where there is one."""
+        """Return the context: `identity`, `person` and `arguments`, each if present."""
         if self._context is None:
             self._context = _context(self.request)
         return self._context
 
     def about(self) -> dict[str, object]:
-        """Who does what to what, in the form that Cedar takes."""
+        """Return principal, action and resource in Cedar's JSON form."""
         return {
             "principal": self.principal.named(),
             "action": self.action.named(),
@@ -107,10 +106,10 @@ class Facts:
         }
 
     def in_context(self, reads: Collection[str] | None = None) -> str:
-        """The context in the form that Cedar takes.
+        """Return the context in Cedar's JSON form.
 
         Args:
-            reads: Members of the arguments that are read; None for all.
+            reads: Argument members that are read; None for all.
         """
         context = self.context
         given = context.get("arguments")
@@ -120,7 +119,7 @@ class Facts:
         return _encoder.encode(context).decode()
 
     def entities(self) -> str:
-        """The entities that it is about, as JSON: an id of no other name says more."""
+        """Return the entities of the request as JSON."""
         server, resource = Uid(SERVER, f"server:{self.request.server}"), self.resource
         parents = [] if resource == server else [server.named()]
         found: list[dict[str, object]] = [
@@ -146,10 +145,10 @@ def _context(request: Request) -> dict[str, object]:
 
 
 def read_arguments(arguments: bytes | memoryview) -> dict[str, object]:
-    """Read arguments as policies see them.
+    """Parse arguments as policies see them.
 
     Raises:
-        Unreadable: They are no JSON object, read in two ways, or too many values.
+        Unreadable: They are no JSON object, ambiguous, or too many values.
     """
     if not arguments:
         return {}
@@ -214,7 +213,7 @@ def _no_number(name: str) -> object:
 
 
 def entity_of(value: object) -> object:
-    """Write what JSON has no words for: entities."""
+    """Encode entities, which JSON has no type for."""
     if isinstance(value, Uid):
         return {"__entity": value.named()}
     raise TypeError(type(value).__name__)

@@ -1,13 +1,13 @@
-"""Policies that are alike but for names and numbers: Cedar writes their form once.
+"""Cache of Cedar's JSON form for policies that differ only in literals.
 
-A large set is a few forms, each with other names and numbers in it. Cedar reads one
-with a mark in the place of each literal; its JSON, with a policy's own literals in the
-places of the marks, is what Cedar would write of that policy. Only what is plain is
-marked: printable ASCII without an escape, whole numbers of few digits. A policy with
-anything else, or with a record, whose members have an order, is left to Cedar.
+A large set has a few shapes with different names and numbers. Cedar converts each shape
+once, with a marker in place of each literal; the literals of a policy are then filled
+in. Only plain literals are replaced: printable ASCII without escapes, short whole
+numbers. A policy with anything else, or with a record (whose members are reordered),
+goes to Cedar.
 
-What is written here says what a policy is, never that it is right: whoever takes it
-has Cedar read and validate the policy's own text besides.
+The JSON says what a policy is, not that it is valid: Cedar still parses and validates
+the text of each policy.
 """
 
 import json
@@ -34,12 +34,12 @@ Literals = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What Cedar writes of policies that are alike.
+    """JSON of policies that differ only in literals.
 
     Attributes:
-        parts: Its JSON around the literals, which are filled in at every other place.
-        order: Which literal comes there; Cedar does not write them in their order.
-        likes: Literals that are patterns.
+        parts: JSON fragments between the literals.
+        order: Index of the literal after each fragment; Cedar reorders them.
+        likes: Indexes of literals that are `like` patterns.
     """
 
     parts: tuple[str, ...]
@@ -47,7 +47,7 @@ class _Form:
     likes: frozenset[int]
 
     def of(self, literals: Literals) -> str:
-        """Write what Cedar would of a policy with these literals."""
+        """Fill in the literals of a policy."""
         filled = [""] * (2 * len(self.order) + 1)
         filled[::2] = self.parts
         filled[1::2] = [
@@ -58,10 +58,10 @@ class _Form:
 
 
 class Forms:
-    """What Cedar writes of policies, and for those of a known form without Cedar.
+    """JSON form of policies, computed without Cedar for known shapes.
 
     Args:
-        write: Has Cedar read a text, and gives its JSON; ValueError where it is none.
+        write: Converts a text with Cedar; raises ValueError if it is no Cedar.
     """
 
     def __init__(self, write: Callable[[str], str]) -> None:
@@ -70,10 +70,10 @@ class Forms:
         self._known: dict[Between, _Form | None] = {}
 
     def written(self, text: str) -> str:
-        """Give the JSON of one policy; empty where Cedar has to be asked for it.
+        """Return the JSON of one policy; empty if Cedar has to convert it.
 
         Args:
-            text: Its strings end on their lines.
+            text: Policy text in which every string ends on its line.
         """
         between, literals = _taken_apart(text)
         if not literals:
@@ -87,7 +87,7 @@ class Forms:
         return form.of(literals) if form is not None else ""
 
     def _learnt(self, text: str, between: Between, literals: Literals) -> _Form | None:
-        """Have Cedar write a form, and see that it fits the policy that it is made of."""
+        """Convert a shape with Cedar and check that it reproduces the policy."""
         texts = [each.endswith('"') for each in between[: len(literals)]]
         marks = [
             chr(_MARK + at) if is_text else str(_NUMBER + at)
@@ -116,9 +116,10 @@ class Forms:
 
 
 def _taken_apart(text: str) -> tuple[Between, Literals]:
-    """Take a policy apart at its literals; there are none where that is not safe.
+    """Split a policy at its literals; return none if that is not safe.
 
-    What stands before a string ends with its quote: a number is another form.
+    The fragment before a string ends with the quote, so strings and numbers differ in
+    shape.
     """
     found = _NEXT.findall(text)
     whole = "".join([f"{b}{quote}{s}{quote}{n}" for b, quote, s, n in found])
@@ -129,7 +130,7 @@ def _taken_apart(text: str) -> tuple[Between, Literals]:
 
 
 def _form(written: str, marks: list[str], likes: frozenset[int]) -> _Form | None:
-    """Find the marks in what Cedar has written; None where one is not there once."""
+    """Find the markers in Cedar's JSON; None unless each occurs exactly once."""
     places: list[tuple[int, int, int]] = []
     for at, mark in enumerate(marks):
         sought = _pattern(mark) if at in likes else mark
@@ -147,7 +148,7 @@ def _form(written: str, marks: list[str], likes: frozenset[int]) -> _Form | None
 
 
 def _pattern(literal: str) -> str:
-    """Write the pattern of a `like` as Cedar does: letter by letter."""
+    """Encode a `like` pattern as Cedar does, letter by letter."""
     return ",".join(
         '"Wildcard"' if each == "*" else f'{{"Literal":"{each}"}}' for each in literal
     )

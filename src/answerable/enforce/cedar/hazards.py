@@ -1,8 +1,8 @@
-"""Names and texts of a request that another reader takes for something else.
+"""Argument names and texts that another parser could read differently.
 
-A policy that reads `amount` says nothing of `Amount`, and one that compares a text with
-`/srv/*` nothing of where `/srv/../etc` leads. Where a policy reads such a name, it has no
-answer (an evaluation error), whichever layer decides it.
+A policy on `amount` does not cover `Amount`, and a comparison with `/srv/*` does not
+cover `/srv/../etc`. A policy that reads such a name errs (evaluation error), on every
+tier.
 """
 
 import re
@@ -27,10 +27,10 @@ _DROPPED = re.compile(r"[\t\n\r]")  # by readers of URLs (https://url.spec.whatw
 
 
 def leads_upwards(text: str) -> bool:
-    """Tell whether a reader of paths or URLs could walk up in a text, or cut it.
+    """Tell whether a text could traverse upwards in a path or URL, or truncate it.
 
-    That is a segment `..`, plain or escaped (also several times, and in overlong
-    UTF-8), and a NUL.
+    Matches `..` segments, plain or escaped (repeatedly, and in overlong UTF-8), and
+    NUL.
     """
     if text.isascii() and not any(_SUSPECT.finditer(text)):
         return False
@@ -47,7 +47,7 @@ def leads_upwards(text: str) -> bool:
 
 
 def prefix_paths(conditions: list[dict[str, Any]]) -> tuple[Path, ...]:
-    """Return what a policy compares with a pattern that is a prefix, by path."""
+    """Return the paths that a policy compares with a prefix pattern."""
     found: dict[Path, None] = {}
     stack: list[object] = [each["body"] for each in conditions]
     while stack:
@@ -63,7 +63,7 @@ def prefix_paths(conditions: list[dict[str, Any]]) -> tuple[Path, ...]:
 
 
 def _is_prefix(pattern: object) -> bool:
-    """Tell whether a pattern begins with text and takes any text after it."""
+    """Tell whether a pattern is a literal prefix followed by a wildcard."""
     return (
         isinstance(pattern, list)
         and len(pattern) > 1
@@ -83,15 +83,15 @@ def _paths(node: object) -> Iterator[Path]:
 
 
 class Hazards:
-    """Names that the policies of one slice read, and names that look like them.
+    """Detector of ambiguous names among those that a slice's policies read.
 
     Args:
-        read: Position of each policy, with the members of the arguments that it reads
-            and what it compares with a prefix.
+        read: Policy position, the argument members it reads, and the paths it compares
+            with a prefix.
         facts: A request of the slice.
 
     Attributes:
-        fixed: Policies that have no answer whatever else a request of the slice holds.
+        fixed: Positions of policies that err for every request of the slice.
     """
 
     __slots__ = ("_compared", "_every", "_read", "fixed")
@@ -121,7 +121,7 @@ class Hazards:
         )
 
     def find(self, facts: Facts) -> tuple[int, ...]:
-        """Find the policies that have no answer for a request, by position."""
+        """Return the positions of the policies that err for a request."""
         given = facts.context.get("arguments")
         if not (self._read and isinstance(given, dict)):
             return ()

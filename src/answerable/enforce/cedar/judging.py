@@ -1,7 +1,7 @@
-"""Texts of policies -> what Cedar makes of each, or everything that is wrong with it.
+"""Validation of policy texts by Cedar: rules, or every fault.
 
-Nothing here depends on which policies are judged together: a large set may be judged in
-parts, each by a process of its own.
+The result of one policy does not depend on the others, so a large set can be validated
+in parts by several processes.
 """
 
 import json
@@ -48,11 +48,11 @@ BATCH = 100  # policies that Cedar reads at once: a few ms, in which others wait
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What came of one text.
+    """Validation result of one policy text.
 
     Attributes:
-        rule: The policy, without a place; None where it is none.
-        faults: What is wrong, as Cedar and we say it.
+        rule: The policy, not yet placed in a file; None if invalid.
+        faults: Messages, from Cedar and from our checks.
     """
 
     rule: CedarRule | None
@@ -61,14 +61,11 @@ class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @dataclass(slots=True)
 class _Policy:
-    """One policy on its way.
+    """Working state of one policy.
 
     Attributes:
-        piece: Its text.
-        rule: What it has become.
-        uses: What arguments it reads.
-        action: The only method that it can be about; empty where there is no one.
-        faults: What is wrong.
+        uses: Argument types that it reads.
+        action: The only method it applies to; empty if there are several.
     """
 
     piece: Piece
@@ -83,12 +80,11 @@ def judge(
     approved: Approved = NOTHING_APPROVED,
     forms: Forms | None = None,
 ) -> list[Judged]:
-    """Have Cedar read policies and hold them against the schema.
+    """Parse policies with Cedar and validate them against the schema.
 
     Args:
-        pieces: Each one policy, or what stands where one should.
-        approved: What persons have approved of the tools' arguments.
-        forms: What is known already of policies that are alike.
+        pieces: Policy texts, or fragments found in their place.
+        forms: Cache of JSON forms.
     """
     forms = Forms(written) if forms is None else forms
     policies = [_Policy(piece) for piece in pieces]
@@ -104,14 +100,14 @@ def judge(
     return [Judged(each.rule, tuple(each.faults)) for each in policies]
 
 
-# Cedar's own reading.
+# Parsing.
 
 
 def written(text: str) -> str:
-    """Have Cedar write a text in its JSON form.
+    """Convert a policy text to Cedar's JSON form.
 
     Raises:
-        ValueError: It is no Cedar.
+        ValueError: Cedar cannot parse it.
     """
     import cedarpy  # 0.1 s, where there are policies alone
 
@@ -119,7 +115,7 @@ def written(text: str) -> str:
 
 
 def _take_alike(policy: _Policy, forms: Forms) -> bool:
-    """Take a policy that is like others; whether it is taken."""
+    """Take the JSON of a known shape; return whether there was one."""
     piece = policy.piece
     is_one = piece.ended and not piece.open_line and not piece.heads
     found = forms.written(piece.text) if is_one else ""
@@ -165,7 +161,7 @@ def _take_alone(policy: _Policy) -> None:
 
 
 def _wrong(piece: Piece) -> str:
-    """Say what is wrong with the text of one policy; empty where nothing is."""
+    """Return the fault of a policy text; empty if there is none."""
     if piece.open_line:
         where = "" if piece.open_line == piece.line else f" {piece.open_line}"
         return f"a string does not end on its line{where}"
@@ -179,22 +175,22 @@ def _wrong(piece: Piece) -> str:
 
 
 def _parsed(text: str) -> list[Mapping[str, Any]]:
-    """Have Cedar read a text.
+    """Parse a text with Cedar.
 
     Raises:
-        ValueError: It is no Cedar.
+        ValueError: Cedar cannot parse it.
     """
     return _policies_in(written(text))
 
 
 def _policies_in(found: str) -> list[Mapping[str, Any]]:
-    """Give the policies of a JSON form; templates count, and are found by their slots."""
+    """Return the policies of a JSON form, templates included."""
     read = json.loads(found)
     both = {**read["templates"], **read["staticPolicies"]}
     return [both[f"policy{position}"] for position in range(len(both))]
 
 
-# What it comes to.
+# Rules from parsed policies.
 
 
 def _take(policy: _Policy, parsed: Mapping[str, Any]) -> None:
@@ -222,7 +218,7 @@ def _take(policy: _Policy, parsed: Mapping[str, Any]) -> None:
 
 
 def _only_action(head: Mapping[str, Any], entities: Iterable[tuple[str, str]]) -> str:
-    """Give the one method that a policy is about, where it speaks of no other."""
+    """Return the one method that a policy applies to; empty if there are several."""
     if head["op"] != "==" or any(kind.endswith(_ACTION) for kind, _ in entities):
         return ""
     kind, action = head["entity"]["type"], head["entity"]["id"]
@@ -267,7 +263,7 @@ def _rule(
 
 
 def _hold_to(policy: _Policy, approved: Approved) -> None:
-    """Have a policy about one tool read its arguments as they are approved."""
+    """Type the arguments of a policy about one tool by its approved schema."""
     rule = policy.rule
     schema = approved.get(rule.resource, "") if rule is not None else ""
     if rule is None or not schema:
@@ -278,10 +274,10 @@ def _hold_to(policy: _Policy, approved: Approved) -> None:
 
 
 def _validate(policies: list[_Policy]) -> None:
-    """Have Cedar hold policies against the schema, those together that may be.
+    """Validate policies against the schema, grouped by compatible argument types.
 
-    One that is about one method is held against that method alone: Cedar would look at
-    every other one, too, to find each time that the policy is not about it.
+    A policy about one method is validated against that method alone, because Cedar
+    would check every other action too.
     """
     groups: dict[str, list[tuple[dict[Any, Any], list[_Policy]]]] = {}
     for each in policies:

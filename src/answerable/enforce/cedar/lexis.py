@@ -1,8 +1,8 @@
-r"""Where policies begin and end in a text: the engine itself gives no positions.
+r"""Lexer that splits a policy file into policies, with positions.
 
-Cedar's words, as far as they matter for that: strings, comments, annotations, `;`. A
-string ends on the line it begins, here; Cedar would let one run on, and one forgotten
-quote would then hide every fault behind it. A line break in a string is written `\n`.
+The Cedar engine gives no positions. The tokens that matter are strings, comments,
+annotations and `;`. A string must end on its line: Cedar allows line breaks in strings,
+but one missing quote would then hide every later fault. Write a line break as `\n`.
 """
 
 import re
@@ -26,16 +26,15 @@ _CLOSE = re.compile(rf'(?:[^")/]++|{_STRING}"|//[^\n]*+|/)*+\)')
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One policy's text, or what stands where one should.
+    """Text of one policy, or the fragment found in its place.
 
     Attributes:
-        text: From its first word to its `;`.
-        line: Line of that word, from 1.
-        id: What stands in its `@id`, as written; empty without one.
-        open_line: Line of a string that does not end; 0 where all do.
-        ended: There is a `;`.
-        heads: Where further policies seem to begin in it, offset and line: it lacks
-            a `;`, unless it is right as it stands.
+        text: From its first token to its `;`.
+        line: Line of the first token, from 1.
+        id: Its `@id` annotation as written; empty without one.
+        open_line: Line of an unterminated string; 0 for none.
+        ended: Whether it ends with `;`.
+        heads: Offset and line of further policy heads, a sign of a missing `;`.
     """
 
     text: str
@@ -48,7 +47,7 @@ class Piece:
 
 @dataclass(slots=True)
 class _Begun:
-    """A piece whose end has not come yet; places are offsets."""
+    """A policy text whose end is not reached yet; positions are offsets."""
 
     at: int
     line: int
@@ -59,7 +58,7 @@ class _Begun:
     heads: tuple[int, ...] = ()
 
     def take(self, token: re.Match[str]) -> None:
-        """Hear one more word of it."""
+        """Add one token."""
         kind, at = token.lastgroup, token.start()
         if kind == "head":
             if self.has_head:
@@ -87,11 +86,11 @@ class _Begun:
 
 
 def split(text: str, line: int = 1) -> Iterator[Piece]:
-    """Cut a text into its policies.
+    """Split a text into policies.
 
     Args:
-        text: Of one file, or a part of it.
-        line: The line that it starts on.
+        text: Content of one file, or a part of it.
+        line: Line number of the first line.
     """
     begun: _Begun | None = None
     counted = end = 0
@@ -122,7 +121,7 @@ def split(text: str, line: int = 1) -> Iterator[Piece]:
 
 
 def parted(piece: Piece) -> Iterator[Piece]:
-    """Cut a piece that is wrong where further policies seem to begin in it."""
+    """Split a faulty fragment at the further policy heads in it."""
     starts = [(0, piece.line), *piece.heads]
     ends = [at for at, _ in piece.heads] + [len(piece.text)]
     for (at, line), end in zip(starts, ends, strict=True):
@@ -130,10 +129,10 @@ def parted(piece: Piece) -> Iterator[Piece]:
 
 
 def headless(text: str) -> str:
-    """Give a policy without its head's conditions: about anybody and anything.
+    """Return a policy without scope constraints.
 
     Args:
-        text: Of a policy that Cedar takes.
+        text: A policy that Cedar accepts.
     """
     for token in _TOKEN.finditer(text):
         if token.lastgroup == "head":

@@ -1,7 +1,7 @@
-"""Files -> the policies in force, or every fault of them.
+"""Loader of Cedar policy files: the policies in force, or all faults.
 
-What was read before and has the same text is not read again: a large set of which a
-few policies changed costs those few.
+Policies with unchanged text are reused from the previous load, so a change to a few
+policies of a large set costs only those.
 """
 
 import hashlib
@@ -28,17 +28,16 @@ Judge = Callable[[Iterable[Piece], Approved], Sequence[Judged]]
 
 _SHOWN = 300
 _OF_ACTION = re.compile(r' for Action::"[^"]*"')
-# What Cedar says beside what it has found wrong with a head.
+# Message that Cedar adds to every fault in a scope.
 _NOTHING = "unable to find an applicable action given the policy scope constraints"
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was made of the files.
+    """Result of loading policy files.
 
     Attributes:
-        rules: What is right of them.
-        faults: What is not, in the order of the files.
+        faults: Faults, in file order.
     """
 
     rules: CedarRules
@@ -47,14 +46,10 @@ class Read:
 
 @dataclass(slots=True)
 class _Policy:
-    """One policy on its way.
+    """Working state of one policy.
 
     Attributes:
-        file: Name of its file.
-        piece: Its text.
-        id: Of the policy, without the file.
-        rule: What it has become.
-        faults: What is wrong.
+        id: Policy id without the file name.
     """
 
     file: str
@@ -71,16 +66,12 @@ def read_rules(
     judged: Judge = judge,
     approved: Approved = NOTHING_APPROVED,
 ) -> Read:
-    """Read policies, and name everything that is wrong with them.
+    """Load policies and collect every fault.
 
     Args:
-        files: In order.
-        known: What a policy may name of the configuration: `agent:declared/NAME`,
-            `server:NAME`.
-        before: What was read last; what is unchanged is taken from there.
-        judged: Has Cedar read the rest: `judge`, or what does the same elsewhere. It
-            is handed each as soon as it is found, and takes them all.
-        approved: What persons have approved of the tools' arguments.
+        known: Names that a policy may reference: `agent:declared/NAME`, `server:NAME`.
+        before: Previous result; unchanged policies are reused.
+        judged: Validator, in this process or elsewhere; consumes the texts lazily.
     """
     files = tuple(files)
     faults: list[CedarFault] = []
@@ -121,13 +112,13 @@ def read_rules(
 
 
 def _once(faults: list[str]) -> list[str]:
-    """Leave out what Cedar says again for each of many actions."""
+    """Drop messages that Cedar repeats for each action."""
     told = {_OF_ACTION.sub("", what): what for what in reversed(faults)}
     return [what for what in dict.fromkeys(faults) if what in told.values()]
 
 
 def shown(text: str) -> str:
-    """One line of what Cedar says, in which a policy's own text may stand."""
+    """Return one printable line of a Cedar message, which may quote the policy."""
     line = "".join(char if char.isprintable() else "?" for char in text)
     return line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
 

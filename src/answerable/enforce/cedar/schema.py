@@ -1,10 +1,9 @@
-"""The schema that policies are validated against.
+"""Cedar schema that policies are validated against.
 
-Types, actions and what a context holds are ours. Which arguments a tool takes only its
-server knows, so a policy says it by how it reads them: `context.arguments.amount < 5`
-makes `amount` a number, `context.arguments has amount` makes it one that may be
-missing. Policies that take one argument for different things are validated apart.
-Where a person has approved what the server says, that stands in the same place.
+Entity types, actions and context are fixed. Argument types are inferred from use:
+`context.arguments.amount < 5` makes `amount` a number, `context.arguments has amount`
+makes it optional. Policies with conflicting types are validated apart. An approved JSON
+Schema of the tool overrides inference.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,15 +37,14 @@ _WHO = "identity?: Identity, person?: Person"
 
 
 class WholeArguments(ValueError):  # noqa: N818 - it is what it says
-    """A policy takes `context` or `context.arguments` itself for a value."""
+    """A policy uses `context` or `context.arguments` as a whole value."""
 
 
 def schema_text(uses: Uses, only: str = "") -> str:
-    """Write the schema for policies that use arguments so.
+    """Build the schema text for the given argument types.
 
     Args:
-        uses: How they use them.
-        only: The one method that they are about; empty for all there are.
+        only: The one method to include; empty for all.
     """
     arguments = _record(uses, ())
     lines = [_ENTITIES]
@@ -63,10 +61,10 @@ def schema_text(uses: Uses, only: str = "") -> str:
 
 
 def uses_of(conditions: list[dict[str, Any]]) -> Uses:
-    """Say what arguments a policy reads, and as what.
+    """Infer the type of each argument that a policy reads.
 
     Raises:
-        WholeArguments: See there.
+        WholeArguments: The policy reads the arguments as one value.
     """
     found: dict[Path, tuple[str, bool]] = {}
     for each in conditions:
@@ -79,7 +77,7 @@ def uses_of(conditions: list[dict[str, Any]]) -> Uses:
 
 
 def go_together(one: Uses, other: Uses) -> bool:
-    """Tell whether two policies take every argument that both read for the same."""
+    """Tell whether two policies agree on the type of every shared argument."""
     few, many = sorted((one, other), key=len)
     return all(many.get(path, use) == use for path, use in few.items())
 
@@ -105,7 +103,7 @@ def _walk(node: Mapping[str, Any], wanted: str, found: dict[Path, Any]) -> None:
 
 
 def _operands(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Give what an operator works on, and the type that it wants."""
+    """Yield the operands of an operator with the type it expects."""
     if isinstance(given, list):  # members of a set, arguments of an extension
         yield from ((each, _UNKNOWN) for each in given)
     elif word == "Record":
@@ -132,7 +130,7 @@ def _operands(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
 
 
 def path_of(node: Mapping[str, Any]) -> Path | None:
-    """The path that is read, from a variable down; None where it is no path."""
+    """Return the attribute path of a node, from a variable down; None if it is none."""
     names: list[str] = []
     while "." in node:
         names.append(node["."]["attr"])
@@ -141,7 +139,7 @@ def path_of(node: Mapping[str, Any]) -> Path | None:
 
 
 def _note(path: Path, wanted: str, found: dict[Path, Any]) -> None:
-    """Note how a path is read; `wanted` is empty where it is only looked for."""
+    """Record a use of a path; `wanted` is empty for an existence test."""
     if path[:1] != ARGUMENTS[:1]:
         return
     if path in (ARGUMENTS[:1], ARGUMENTS):

@@ -1,4 +1,4 @@
-"""What a policy is about, from Cedar's JSON form of its head."""
+"""Policy scope (principal, action, resource) from Cedar's JSON form."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _HOLDS = (dict, list)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """See `CedarRule`.
+    """Scope of a policy.
 
     Attributes:
         principal: The one agent, empty for any.
@@ -30,7 +30,7 @@ class Scope:
 
 
 def scope_of(policy: Mapping[str, Any]) -> Scope:
-    """Read the head of a policy that Cedar has validated against our schema."""
+    """Parse the scope of a policy that Cedar has validated against our schema."""
     principal, resource = policy["principal"], policy["resource"]
     within = principal.get("in", principal)
     kind, named = "", ""
@@ -66,7 +66,7 @@ def _actions(action: Mapping[str, Any]) -> Iterator[str]:
 
 
 def server_of(resource: str) -> str:
-    """Name the server of a resource's id; empty where it names none."""
+    """Return the server in a resource id; empty if it names none."""
     kind, colon, rest = resource.partition(":")
     if kind == "server":
         return rest
@@ -74,7 +74,7 @@ def server_of(resource: str) -> str:
 
 
 def named_entities(node: object) -> Iterator[tuple[str, str]]:
-    """Find every entity that a policy names: pairs (type, id)."""
+    """Yield every entity in a policy as (type, id)."""
     if isinstance(node, dict):
         kind, id = node.get("type"), node.get("id")
         if isinstance(kind, str) and isinstance(id, str) and len(node) == 2:
@@ -93,7 +93,7 @@ def named_entities(node: object) -> Iterator[tuple[str, str]]:
 
 
 def misnamed(kind: str, id: str) -> str:
-    """Say what is wrong with the id of an entity; empty where nothing is."""
+    """Return the fault of an entity id; empty if there is none."""
     start = _NAMED.get(kind)
     if start is not None:
         server, slash, name = id.removeprefix(start).partition("/")
@@ -107,7 +107,7 @@ def misnamed(kind: str, id: str) -> str:
 
 
 def mention_of(kind: str, id: str) -> str:
-    """What of the configuration an entity's id names; empty where nothing."""
+    """Return the configuration entry that an entity id names; empty for none."""
     if kind == "Agent" and id.startswith("agent:declared/"):
         return id
     if kind == "Server" or kind in _NAMED:

@@ -1,9 +1,8 @@
-"""The policies that are about one agent and one thing, found once and asked then.
+"""Policy slices: the policies relevant to one agent and one resource, cached.
 
-A slice is everything that may have a say in one agent's doing one thing: rules without
-conditions, which are decided when the slice is made; conditions that are compiled; and
-policies that Cedar itself is asked about, parsed at their first use. Slices are made
-when they are first asked for, and the ones that were not asked for lately forgotten.
+A slice holds unconditional rules, decided when it is built; compiled conditions; and
+policies for the Cedar engine, parsed on first use. Slices are built on demand, and
+those least recently used are evicted.
 """
 
 from collections.abc import Iterable
@@ -35,14 +34,14 @@ Key = tuple[AgentId, str, str, str, str]
 
 @dataclass(slots=True, eq=False)
 class Said:
-    """What policies say of a request; the same object where a slice says the same.
+    """Combined response of the policies; a slice reuses equal responses.
 
     Attributes:
-        effect: Error where one has no answer, else deny where one forbids, else ask,
-            else allow; None where none has a say.
-        rules: Ids of the rules that say so, in their order.
-        layer: What it took.
-        decision: What was decided by it; kept here by whoever decides.
+        effect: Error if one errs, else deny if one forbids, else ask, else allow; None
+            if no policy applies.
+        rules: Ids of the determining rules, in order.
+        layer: The deepest layer used.
+        decision: Cached decision made from it.
     """
 
     effect: Effect | None
@@ -52,12 +51,10 @@ class Said:
 
 
 class Slices:
-    """Every slice of one set of policies.
+    """Cache of the slices of one policy set.
 
     Args:
-        rules: The set.
-        before: Of the set before; what Cedar has parsed for it is taken over where the
-            texts are the same.
+        before: Cache of the previous set; parsed policies with equal texts are reused.
     """
 
     def __init__(
@@ -85,7 +82,7 @@ class Slices:
         return bool(self.rules)
 
     def of(self, request: Request) -> "Slice":
-        """Find the slice of a request."""
+        """Return the slice of a request."""
         key = _key(request)
         found = self._lately.get(key)
         if found is not None:
@@ -98,14 +95,14 @@ class Slices:
         return found
 
     def keep(self, requests: Iterable[Request]) -> None:
-        """Forget every slice but those of some requests: the rest is made when asked."""
+        """Evict all slices except those of the given requests."""
         kept = (_key(each) for each in requests)
         known = self._before | self._lately
         self._before = {key: known[key] for key in kept if key in known}
         self._lately = {}
 
     def connecting(self, request: Request) -> str:
-        """Name the first permit that lets an agent connect to a server, if there is."""
+        """Return the first permit that lets an agent connect to a server, if any."""
         found = [
             self._connects.get((agent, server))
             for agent in (request.agent, "")
@@ -136,10 +133,10 @@ def _key(request: Request) -> Key:
 
 
 class Slice:
-    """What policies there are about one agent's doing one thing.
+    """Policies relevant to one agent, action and resource.
 
     Attributes:
-        said: What they say whatever else the request holds; None where that matters.
+        said: The response if it does not depend on the context, else None.
     """
 
     __slots__ = (
@@ -195,7 +192,7 @@ class Slice:
             self.said = said(rules, self._holding, self._erring)
 
     def say(self, request: Request) -> Said:
-        """Ask every policy."""
+        """Evaluate all policies of the slice."""
         if self.said is not None:
             return self.said
         facts = Facts(request)
@@ -208,10 +205,7 @@ class Slice:
         return self._of(holding, erring)
 
     def say_at_most(self) -> Said:
-        """Say what they may say to a request that is not known yet.
-
-        That is allow or ask, where a condition may come to it.
-        """
+        """Return the most permissive response to a request with unknown arguments."""
         rules = self._rules
         asked = () if self._asked is None else self._asked.positions
         undecided = (*(position for position, _ in self._checks), *asked)
@@ -219,7 +213,7 @@ class Slice:
         return said(rules, self._holding + hoped, self._erring)
 
     def _of(self, holding: Positions, erring: Positions) -> Said:
-        """Give what was said last, where it is that again."""
+        """Return the previous response if it is equal."""
         last = self._last
         if last is None or last[0] != holding or last[1] != erring:
             again = said(self._rules, holding, erring)
@@ -228,12 +222,11 @@ class Slice:
 
 
 def said(rules: tuple[CedarRule, ...], holding: Positions, erring: Positions) -> Said:
-    """Join what single policies say: an error before a forbid, that before the rest.
+    """Combine single policy results: error before forbid before ask before permit.
 
     Args:
-        rules: All there are.
-        holding: Which hold, by position.
-        erring: Which have no answer.
+        holding: Positions of policies that hold.
+        erring: Positions of policies that err.
     """
     if erring:
         return _said(rules, Effect.ERROR, erring)

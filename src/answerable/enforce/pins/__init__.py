@@ -1,1 +1,1 @@
-"""Pins: what servers say of their tools, and what of it is held back."""
+"""Tool definition pins: what servers declare, and what is quarantined."""

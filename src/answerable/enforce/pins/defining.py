@@ -1,4 +1,4 @@
-"""The definition of one item: which of its fields count, in one spelling, and a digest.
+"""Canonical definition of a tool, prompt, template or instructions, and its digest.
 
 | item | fields |
 |---|---|
@@ -7,9 +7,8 @@
 | template | uriTemplate, name, title, description, mimeType, annotations |
 | instructions | the text |
 
-The digest is SHA-256 over canonical JSON: keys sorted, no white space, ASCII alone. An
-item in which a key stands twice has no such form, since readers would differ on what it
-says; it is known by its bytes.
+The digest is SHA-256 over canonical JSON: sorted keys, no white space, ASCII only. An
+item with duplicate keys has no canonical form; its digest is over its raw bytes.
 """
 
 import hashlib
@@ -35,11 +34,10 @@ _FIELDS: Mapping[Kind, tuple[str, ...]] = {
 
 
 def define(kind: Kind, name: str, raw: bytes) -> Definition:
-    """Give the definition of an item.
+    """Build the definition of an item.
 
     Args:
-        kind: What it is.
-        name: Its name, as the list names it.
+        name: Its name in the list.
         raw: Its JSON: an object, or the text of instructions.
     """
     try:
@@ -58,7 +56,7 @@ def define(kind: Kind, name: str, raw: bytes) -> Definition:
 
 
 def brief(definition: Definition) -> Definition:
-    """Give a definition whose fields stand as their digests."""
+    """Replace the fields of a definition by their digests."""
     fields = tuple((field, _digest(text)) for field, text in definition.fields)
     return Definition(
         definition.kind,
@@ -70,7 +68,7 @@ def brief(definition: Definition) -> Definition:
 
 
 def size(definition: Definition) -> int:
-    """Count the characters that a definition takes to keep."""
+    """Count the characters that a stored definition takes."""
     texts = sum(len(field) + len(text) for field, text in definition.fields)
     return len(definition.name) + texts
 
@@ -81,7 +79,7 @@ def schema_of(definition: Definition) -> str:
 
 
 def mapping_of(definition: Definition) -> str:
-    """Give the AuthZEN mapping that a tool declares, as JSON; empty without one."""
+    """Return the AuthZEN mapping that a tool declares, as JSON; empty without one."""
     fields = dict(definition.fields)
     if MAPPING in fields:
         return fields[MAPPING]

@@ -1,16 +1,16 @@
-"""What is seen of a server, against its pins: held, learned, or put in quarantine.
+"""Comparison of a server's lists with its pins: pass, pin on first use, or quarantine.
 
-| what is seen | `first-use` | `approved` |
+| observed | `first-use` | `approved` |
 |---|---|---|
-| as it is pinned | passes | passes where a person approved it |
+| as pinned | passes | passes if a person approved it |
 | in the first list of its kind | pinned, unless it shadows another server's | quarantine |
 | new after that | quarantine | quarantine |
-| other than pinned | quarantine | quarantine |
+| changed | quarantine | quarantine |
 | the server's identity, first | pinned | waits for a person |
 | another identity | the whole server in quarantine | the same |
 
-Quarantine lasts until a person approves, also where the server takes a change back: a
-definition that came and went was seen by somebody. Nothing here pins anew by itself.
+Quarantine lasts until a person approves, even if the server reverts the change, because
+an agent may have seen it. Pins change only by approval.
 """
 
 from collections.abc import Collection, Mapping
@@ -47,14 +47,10 @@ _NAMED = (Kind.TOOL, Kind.PROMPT)
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list of a server, or a page of one.
+    """A list response of a server, or one page of it.
 
     Attributes:
-        kind: What it lists.
-        definitions: Its items.
-        is_last: No page follows.
-        is_asked: It answers a list that was asked for; else it came some other way,
-            and nothing is pinned by it.
+        is_asked: It answers a client's request; unsolicited lists pin nothing.
     """
 
     kind: Kind
@@ -72,18 +68,14 @@ def observe(
     now: int,
     names: Names = NO_NAMES,
 ) -> Pins:
-    """Take a list into account.
+    """Compare a list with the pins and return the updated pins.
 
     Args:
-        pins: What is known of the server.
-        listed: What it says now.
-        server: Its name.
-        pinning: What it is held to.
         now: UTC nanoseconds.
         names: Pinned items of that kind of all servers.
 
     Returns:
-        `pins` itself where nothing changes.
+        `pins` itself if nothing changes.
     """
     opened = pins.opened.get(listed.kind, now)
     is_open = (
@@ -106,7 +98,7 @@ def observe(
 
 
 class _Taking:
-    """One list, taken item by item."""
+    """Comparison of one list, item by item."""
 
     def __init__(
         self, pins: Pins, server: str, now: int, names: Names, *, is_open: bool
@@ -120,7 +112,7 @@ class _Taking:
         self._changed = False
 
     def take(self, definition: Definition) -> None:
-        """Take one item."""
+        """Compare one item."""
         key = definition.key
         pin, seen = self._items.get(key), self._seen.get(key)
         if seen is not None:
@@ -132,7 +124,7 @@ class _Taking:
             self._hold(Seen(definition, Why.CHANGED, self._now))
 
     def found(self) -> Pins:
-        """Give what is known now."""
+        """Return the updated pins."""
         if not self._changed:
             return self._pins
         return replace(
@@ -176,10 +168,10 @@ class _Taking:
 
 
 def meet(pins: Pins, identity: str, *, pinning: Pinning, now: int) -> Pins:
-    """Take into account who answers at a server's place.
+    """Compare the identity that answers for a server with the pinned one.
 
     Returns:
-        `pins` itself where nothing changes.
+        `pins` itself if nothing changes.
     """
     if identity == pins.other or any(e.identity == identity for e in pins.servers):
         return pins
@@ -189,7 +181,7 @@ def meet(pins: Pins, identity: str, *, pinning: Pinning, now: int) -> Pins:
 
 
 def held(pins: Pins, pinning: Pinning) -> Quarantined:
-    """Say what of a server is in quarantine."""
+    """Collect what is quarantined of a server."""
     tools, prompts = (_in_quarantine(pins, kind) for kind in _NAMED)
     return Quarantined(
         server=pins.is_another,
@@ -202,7 +194,7 @@ def held(pins: Pins, pinning: Pinning) -> Quarantined:
 
 
 def _closed(pins: Pins) -> dict[str, Declared]:
-    """Return the tools whose schema a person approved, where it is closed."""
+    """Return the approved tools whose schema allows no additional members."""
     return {
         pin.definition.name: said
         for key, pin in pins.items.items()
@@ -214,7 +206,7 @@ def _closed(pins: Pins) -> dict[str, Declared]:
 
 
 def withholds(pins: Pins, pinning: Pinning, kind: Kind, name: str) -> bool:
-    """Say whether an item is in quarantine."""
+    """Tell whether an item is in quarantine."""
     if name in _in_quarantine(pins, kind):
         return True
     passing = _passing(pins, pinning, kind)
@@ -230,7 +222,7 @@ def _in_quarantine(pins: Pins, kind: Kind) -> frozenset[str]:
 
 
 def _passing(pins: Pins, pinning: Pinning, kind: Kind) -> frozenset[str] | None:
-    """Name what passes of a kind; None where all does that is not in quarantine."""
+    """Return the names that pass; None if all outside quarantine pass."""
     by_person = pinning is Pinning.APPROVED
     if not by_person and kind not in pins.closed and not pins.is_full:
         return None
@@ -245,10 +237,10 @@ def _passing(pins: Pins, pinning: Pinning, kind: Kind) -> frozenset[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a person approves of a server, as it was when they looked.
+    """Items that a person reviewed and approves.
 
     Attributes:
-        items: Definitions, which become the pins.
+        items: Definitions that become the pins.
         identity: The identity that becomes the server's, empty for none.
     """
 
@@ -259,12 +251,11 @@ class Choice:
 def choice(
     pins: Pins, names: Collection[str] = (), *, as_pinned: bool = False
 ) -> Choice:
-    """Choose what a person approves: what is in quarantine, and what nobody approved.
+    """Select what a person approves: quarantined and unapproved items.
 
     Args:
-        pins: What is known of the server.
         names: Names or keys of items; none for all, and the server's identity.
-        as_pinned: What is pinned is approved, not what was seen since.
+        as_pinned: Approve the pinned definitions, not those observed since.
     """
     found = {key: pin.definition for key, pin in pins.items.items()}
     if not as_pinned:
@@ -283,7 +274,7 @@ def choice(
 
 
 def still_holds(pins: Pins, chosen: Choice) -> bool:
-    """Say whether what a person looked at is still what is known of the server."""
+    """Tell whether the reviewed items are still the latest known."""
     for each in chosen.items:
         pin, seen = pins.items.get(each.key), pins.seen.get(each.key)
         known = [e.definition.sha256 for e in (pin, seen) if e is not None]
@@ -298,8 +289,6 @@ def approved(pins: Pins, chosen: Choice, approval: Approval) -> Pins:
 
     Args:
         pins: What is known of the server.
-        chosen: What they approved.
-        approval: Their word.
     """
     keys = {each.key for each in chosen.items}
     pinned = {each.key: Pin(each, approval.at, approval) for each in chosen.items}
@@ -321,10 +310,10 @@ def approved(pins: Pins, chosen: Choice, approval: Approval) -> Pins:
 
 
 def mappings(pins: Mapping[str, Pins]) -> dict[tuple[str, str], str]:
-    """Give the AuthZEN mappings that persons approved: (server, tool) -> JSON.
+    """Return the approved AuthZEN mappings: (server, tool) -> JSON.
 
-    A mapping is the governed server's own word, so one that was pinned at first use
-    says nothing, and neither does one of a tool or server in quarantine.
+    A mapping comes from the governed server, so a mapping pinned at first use is
+    ignored, and so is one of a quarantined tool or server.
     """
     return {
         (server, pin.definition.name): mapping

@@ -1,4 +1,4 @@
-"""Names that a reader takes for each other.
+"""Lookalike detection for tool names.
 
 | how | means |
 |---|---|
@@ -6,8 +6,8 @@
 | confusable | the same after NFKC, case folding, the letters below, and without separators |
 | near | one edit apart (from three letters on), or two (from five on) |
 
-Same and confusable names of two servers *shadow* each other: an agent that means the
-one may call the other.
+Same and confusable names of two servers *shadow* each other: an agent may call the
+    wrong one.
 """
 
 import unicodedata
@@ -36,7 +36,7 @@ _INVISIBLE = {"Cf", "Mn", "Me", "Cc"}
 
 
 class Alike(StrEnum):
-    """How two names are alike."""
+    """Kind of similarity between two names."""
 
     SAME = "same"
     CONFUSABLE = "confusable"
@@ -44,7 +44,7 @@ class Alike(StrEnum):
 
 
 def skeleton(name: str) -> str:
-    """Give what is left of a name for somebody who reads it in passing."""
+    """Return the TR39-style skeleton of a name: lookalike letters folded together."""
     return _skeleton(name[:MOST])
 
 
@@ -61,7 +61,7 @@ def _skeleton(name: str) -> str:
 
 
 def alike(one: str, other: str) -> Alike | None:
-    """Say how two names are alike; None where they are not."""
+    """Return how two names are similar; None if they are not."""
     if one == other:
         return Alike.SAME
     left, right = skeleton(one), skeleton(other)
@@ -75,7 +75,7 @@ def alike(one: str, other: str) -> Alike | None:
 
 
 def _within(one: str, other: str, most: int) -> bool:
-    """Say whether one text is at most so many edits from another (0 to 2)."""
+    """Tell whether two texts are at most so many edits apart (0 to 2)."""
     at = 0
     while at < min(len(one), len(other)) and one[at] == other[at]:
         at += 1
@@ -97,7 +97,7 @@ Named = tuple[str, str, str, str]  # server, key of the item, its name, its dige
 
 
 class Names:
-    """Names of pinned items, found by what they look like.
+    """Index of pinned item names by skeleton.
 
     Args:
         named: Items of a kind, of all servers.
@@ -109,10 +109,10 @@ class Names:
             self._by_skeleton.setdefault(skeleton(each[2]), []).append(each)
 
     def shadowed(self, server: str, name: str, sha256: str) -> Named | None:
-        """Find an item of another server that has this name, or one that looks so.
+        """Return an item of another server with the same or a confusable name.
 
-        One that is defined alike to the last letter shadows nothing: it is what two
-        servers of one program have.
+        An item with an identical definition shadows nothing: two servers may run one
+        program.
         """
         found = self._by_skeleton.get(skeleton(name), ())
         return next((e for e in found if e[0] != server and e[3] != sha256), None)

@@ -1,4 +1,4 @@
-"""A person's sign-in at an OpenID provider: what we ask, what we take for an answer.
+"""OpenID Connect sign-in of a person: requests, and validation of answers. Pure.
 
-Pure. `flows/login.py` tells the story; the sockets stand in `serving/login/`.
+`flows/login.py` is the use case; `serving/login/` does the HTTP.
 """

@@ -1,4 +1,4 @@
-"""What comes back: a redirect with a code, a device code, tokens; or a refusal."""
+"""Responses of an OpenID provider: redirect with a code, device code, tokens, errors."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _ERROR_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz_0123456789-")
 
 
 class Pending(StrEnum):
-    """Errors that ask a device to come again (RFC 8628 3.5)."""
+    """Errors that ask a device to poll again (RFC 8628 3.5)."""
 
     AUTHORIZATION_PENDING = "authorization_pending"
     SLOW_DOWN = "slow_down"
@@ -29,15 +29,12 @@ class Pending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeviceCode:
-    """A device code, and what the person does with it (RFC 8628 3.2).
+    """Device authorization response (RFC 8628 3.2).
 
     Attributes:
-        device_code: What we ask with.
-        user_code: What the person types at `page`.
+        user_code: The code that the person types at `page`.
         page: `verification_uri`.
-        whole: `verification_uri_complete`, empty where there is none.
-        expires_in: Seconds.
-        interval: Seconds between two questions.
+        whole: `verification_uri_complete`, empty if absent.
     """
 
     device_code: str = field(repr=False)
@@ -49,14 +46,14 @@ class DeviceCode:
 
 
 def read_redirect(query: str, sealed: Sealed, provider: Provider) -> str:
-    """Take the code out of the query that a browser brought.
+    """Read the authorization code from a redirect query.
 
-    State is looked at first: of an answer to somebody else's question nothing is
-    believed, and no error either.
+    State is checked first: a response to another request is not believed, not even its
+    error.
 
     Raises:
-        LoginRefused: It answers another question, comes from another provider, or is
-            no answer; or the provider refused.
+        LoginRefused: It answers another request, comes from another provider, or is
+            malformed; or the provider refused.
     """
     answered = _parameters(query)
     if not hmac.compare_digest(
@@ -98,10 +95,10 @@ def _parameters(query: str) -> dict[str, str]:
 
 
 def read_id_token(status: int, body: bytes) -> str:
-    """Take the ID token out of an answer of the token endpoint; drop the rest of it.
+    """Read the ID token from a token response; other tokens are dropped.
 
     Raises:
-        LoginRefused: There is none, or the provider refused.
+        LoginRefused: It is missing, or the provider refused.
     """
     members = _members(body)
     if status != 200:
@@ -116,7 +113,7 @@ def read_id_token(status: int, body: bytes) -> str:
 
 
 def read_pending(status: int, body: bytes) -> Pending | None:
-    """Tell whether a device has to come again; None where the answer is one."""
+    """Return the polling error of a token response; None if it is final."""
     if status == 200:
         return None
     error = _members(body).get("error")
@@ -124,10 +121,9 @@ def read_pending(status: int, body: bytes) -> Pending | None:
 
 
 def read_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
-    """Read the answer of the device authorization endpoint (RFC 8628 3.2).
+    """Parse a device authorization response (RFC 8628 3.2).
 
     Args:
-        status: Of the answer.
         body: Its JSON.
         iss: The pinned issuer; see `is_safe`.
 
@@ -155,16 +151,15 @@ def read_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
 
 
 def check_nonce(claims: SignedClaims, sealed: Sealed, *, required: bool) -> None:
-    """Hold the nonce of a verified ID token against ours.
+    """Check the nonce of a verified ID token.
 
     Args:
-        claims: Of the ID token.
-        sealed: This sign-in.
-        required: It has to be there (OpenID Connect Core 3.1.3.7). A device code has
-            no nonce of its own (RFC 8628 3.1), so there it only must not differ.
+        sealed: Secrets of this sign-in.
+        required: Whether it must be present (OpenID Connect Core 3.1.3.7). A device
+            code has no nonce (RFC 8628 3.1), so there it only must not differ.
 
     Raises:
-        LoginRefused: The token answers another question.
+        LoginRefused: The token belongs to another sign-in.
     """
     nonce = claims.leaf("nonce")
     if nonce is None and not required:

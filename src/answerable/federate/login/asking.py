@@ -1,9 +1,8 @@
-"""What is asked of a provider: authorization code with PKCE, or a device code.
+"""Requests to an OpenID provider: authorization code with PKCE, or device code.
 
-Sources: RFC 6749 4.1, RFC 7636 4.2, OpenID Connect Core 3.1.2.1, RFC 8252 7.3,
-RFC 8628 3.1. On a person's machine we are a public client: there is no secret to send,
-and none to keep. A web page may be a confidential one (`basic`).
-Neither `offline_access` nor anything else that brings a refresh token is asked for.
+Sources: RFC 6749 4.1, RFC 7636 4.2, OpenID Connect Core 3.1.2.1, RFC 8252 7.3, RFC 8628
+3.1. On a person's machine this is a public client without a secret; a web server may be
+a confidential one (`basic`). No refresh token is requested (`offline_access`).
 """
 
 import hashlib
@@ -29,12 +28,12 @@ _WITHOUT_SCOPE = {"sub", "oid", "upn", "hd"}
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What makes one sign-in unlike any other; fresh, and never used again.
+    """Fresh secrets of one sign-in.
 
     Attributes:
-        state: Comes back with the redirect (RFC 6749 10.12).
-        nonce: Comes back inside the ID token (OpenID Connect Core 3.1.2.1).
-        verifier: Shows the token endpoint that we asked (RFC 7636 4.1).
+        state: Returned with the redirect (RFC 6749 10.12).
+        nonce: Returned in the ID token (OpenID Connect Core 3.1.2.1).
+        verifier: PKCE code verifier (RFC 7636 4.1).
     """
 
     state: str
@@ -43,19 +42,18 @@ class Sealed:
 
     @property
     def challenge(self) -> str:
-        """What is shown of the verifier before it is (RFC 7636 4.2, S256)."""
+        """Return the PKCE code challenge (RFC 7636 4.2, S256)."""
         return base64url(hashlib.sha256(self.verifier.encode("ascii")).digest())
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Us, as the provider knows us.
+    """Registration of this client at the provider.
 
     Attributes:
         id: `client_id`, which is the audience of the ID token.
         person: Claim that names the person, e.g. `email`.
-        claims: More claims that are wanted in the ID token.
-        scopes: More scope tokens to ask for.
+        claims: Additional claims for the ID token.
     """
 
     id: str
@@ -65,7 +63,7 @@ class Client:
 
     @property
     def scope(self) -> str:
-        """Scope tokens that bring the claim; `openid` brings the ID token itself."""
+        """Return the scope that requests the claims; `openid` requests the ID token."""
         scopes = ["openid"]
         if self.person in _EMAIL:
             scopes.append("email")
@@ -84,13 +82,11 @@ def authorization_url(
     sealed: Sealed,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Write the address that a browser is sent to.
+    """Build the authorization URL for a browser.
 
     Args:
-        provider: Who is asked.
-        client: Us.
-        redirect_uri: Where the answer is to be brought.
-        sealed: This sign-in.
+        redirect_uri: Address of the answer.
+        sealed: Secrets of this sign-in.
         more: Further parameters, e.g. `max_age` (OpenID Connect Core 3.1.2.1).
     """
     asked = _common(provider, client, sealed) | {
@@ -108,7 +104,7 @@ def authorization_url(
 def code_form(
     client: Client, redirect_uri: str, code: str, sealed: Sealed
 ) -> Mapping[str, str]:
-    """Write the form that turns a code into tokens (RFC 6749 4.1.3, RFC 7636 4.5)."""
+    """Build the token request for a code (RFC 6749 4.1.3, RFC 7636 4.5)."""
     return {
         "grant_type": "authorization_code",
         "client_id": client.id,
@@ -119,7 +115,7 @@ def code_form(
 
 
 def basic(client_id: str, secret: str) -> str:
-    """Write the field that shows a client's secret (RFC 6749 2.3.1)."""
+    """Build the Authorization field of a client secret (RFC 6749 2.3.1)."""
     pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
     return "Basic " + b64encode(pair.encode("ascii")).decode("ascii")
 
@@ -127,15 +123,15 @@ def basic(client_id: str, secret: str) -> str:
 def device_form(
     provider: Provider, client: Client, sealed: Sealed
 ) -> Mapping[str, str]:
-    """Write the form that asks for a device code (RFC 8628 3.1).
+    """Build the device authorization request (RFC 8628 3.1).
 
-    The nonce is none of its parameters; a provider that knows it gives it back.
+    The nonce is no standard parameter; a provider that knows it returns it.
     """
     return _common(provider, client, sealed)
 
 
 def device_token_form(client: Client, device_code: str) -> Mapping[str, str]:
-    """Write the form that asks whether the person is done (RFC 8628 3.4)."""
+    """Build the polling request of a device (RFC 8628 3.4)."""
     return {
         "grant_type": DEVICE_GRANT,
         "client_id": client.id,

@@ -1,4 +1,4 @@
-"""How often a device asks, and until when (RFC 8628 3.5)."""
+"""Polling interval and deadline of the device flow (RFC 8628 3.5)."""
 
 from dataclasses import dataclass, replace
 
@@ -11,11 +11,11 @@ _SLOWEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """Where a device stands in its asking.
+    """Polling state of a device.
 
     Attributes:
-        interval: Seconds until it asks again.
-        until: When it gives up, on the clock of `pause`.
+        interval: Seconds until the next poll.
+        until: Deadline, on the clock of `pause`.
     """
 
     interval: float
@@ -23,21 +23,21 @@ class Polling:
 
     @classmethod
     def begin(cls, interval: int, expires_in: int, now: float) -> "Polling":
-        """Begin to ask."""
+        """Start polling."""
         return cls(max(interval, 1), now + min(expires_in, LONGEST))
 
     def pause(self, now: float) -> float:
-        """Give the seconds to wait before the next question; 0 where it is over."""
+        """Return the seconds to wait before the next poll; 0 after the deadline."""
         return max(min(self.interval, self.until - now), 0)
 
     def after(self, pending: Pending) -> "Polling":
-        """Ask on after that answer; `slow_down` holds for every later question."""
+        """Update the interval; `slow_down` applies to all later polls."""
         if pending is Pending.SLOW_DOWN:
             return replace(self, interval=self.interval + _SLOWER)
         return self
 
     def after_silence(self) -> "Polling":
-        """Ask on where no answer came, at half the pace."""
+        """Double the interval after a failed poll."""
         return replace(
             self, interval=max(min(self.interval * 2, _SLOWEST), self.interval)
         )

@@ -1,4 +1,4 @@
-"""What an OpenID provider says of itself (OpenID Connect Discovery 3, RFC 8414 2)."""
+"""OpenID provider metadata (OpenID Connect Discovery 3, RFC 8414 2)."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,18 +14,16 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider's own metadata, as far as a sign-in needs it.
+    """Provider metadata, as far as a sign-in uses it.
 
     Attributes:
-        iss: Its issuer identifier, the one that was asked.
-        authorization: Endpoint that a browser is sent to, empty where it has none.
-        token: Token endpoint.
-        device: Device authorization endpoint (RFC 8628 4), empty where it has none.
-        jwks: Where its keys are.
-        says_iss: It names itself in authorization responses (RFC 9207 3).
-        takes_claims: Single claims can be asked for (OpenID Connect Core 5.5).
-        takes_secret_in_form: It takes a client's secret in the form alone, not as
-            RFC 6749 2.3.1 has it first.
+        authorization: Authorization endpoint, empty if absent.
+        device: Device authorization endpoint (RFC 8628 4), empty if absent.
+        jwks: URL of its keys.
+        says_iss: It sends `iss` in authorization responses (RFC 9207 3).
+        takes_claims: It supports the `claims` parameter (OpenID Connect Core 5.5).
+        takes_secret_in_form: It takes a client secret in the form only, not in the
+            Authorization field that RFC 6749 2.3.1 prefers.
     """
 
     iss: str
@@ -39,19 +37,19 @@ class Provider:
 
 
 def metadata_url(iss: str) -> str:
-    """Give the address of a provider's metadata (OpenID Connect Discovery 4)."""
+    """Return the URL of a provider's metadata (OpenID Connect Discovery 4)."""
     return iss.removesuffix("/") + WELL_KNOWN
 
 
 def read_provider(document: bytes, iss: str) -> Provider:
-    """Read the metadata of a provider.
+    """Parse the metadata of a provider.
 
     Args:
         document: As fetched from `metadata_url(iss)`.
-        iss: The pinned issuer; the metadata has to name it, byte for byte.
+        iss: The pinned issuer; the metadata must name it byte for byte.
 
     Raises:
-        LoginRefused: It is of another issuer, or cannot be used for a sign-in.
+        LoginRefused: It names another issuer, or lacks an endpoint.
     """
     try:
         members = strict_object(document)
@@ -81,7 +79,7 @@ def read_provider(document: bytes, iss: str) -> Provider:
 
 
 def is_safe(url: object, iss: str) -> bool:
-    """Tell whether an address of a provider may be used: https, and printable.
+    """Tell whether a provider URL is printable and https; http only on loopback.
 
     A provider at a loopback address may speak plain http, and then only from there.
     """

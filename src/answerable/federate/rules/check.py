@@ -1,7 +1,7 @@
-"""What is refused when rules are loaded; docs/configuration.md says the same.
+"""Validation of trust rules at load; docs/configuration.md lists the checks.
 
-A set of rules with a single fault gives nothing at all. Half of what somebody wrote is
-not what they meant.
+One fault rejects the whole set, because half of a rule set is not what its author
+meant.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -21,8 +21,8 @@ MAX_RULES = 1000
 MAX_ID = 64
 MAX_AUDIENCE = 1024
 LEAST_TTL = 60  # seconds
-# Key-bound access tokens live ten minutes at most; what anybody who holds it can show,
-# and what a foreign service turns into a token of its own, five.
+# Key-bound access tokens live ten minutes at most; bearer tokens and ID-JAGs, which a
+# foreign service turns into tokens of its own, five.
 MOST_TTL = 600
 MOST_TTL_UNBOUND = 300
 
@@ -34,14 +34,13 @@ _AGENT = "agent:"
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What rules are held against besides each other.
+    """Facts that rules are validated against.
 
     Attributes:
-        url: Our own `iss`, empty where there is no token service.
-        issuers: The pinned issuers, by name.
-        agents: Agents of the inventory; None where it was not read, and then nothing
-            is said of them.
-        owned: Agents with an attested owner now; None likewise.
+        url: Our `iss`, empty without a token service.
+        issuers: Pinned issuers by name.
+        agents: Agents of the inventory; None if unknown, which skips the check.
+        owned: Agents with an attested owner; None likewise.
     """
 
     url: str
@@ -51,7 +50,7 @@ class Around:
 
 
 def check(rules: tuple[TrustRule, ...], around: Around) -> tuple[RuleFault, ...]:
-    """Find everything that is wrong with a set of rules, in their order."""
+    """Find all faults of a set of rules, in order."""
     found: list[tuple[int, Found]] = []
     seen: set[str] = set()
     for position, rule in enumerate(rules):
@@ -71,7 +70,7 @@ def check(rules: tuple[TrustRule, ...], around: Around) -> tuple[RuleFault, ...]
 
 
 def most_ttl(bind: Bind, gives: Granted) -> int:
-    """Longest life that a grant may say, seconds."""
+    """Return the longest lifetime that a grant may set, seconds."""
     usual = gives is Granted.ACCESS_TOKEN and bind is not Bind.BEARER
     return MOST_TTL if usual else MOST_TTL_UNBOUND
 
@@ -136,7 +135,7 @@ def _audience(at: str, grant: TokenGrant, around: Around) -> Iterator[Found]:
 
 
 def _relying_party(grant: TokenGrant, around: Around) -> str:
-    """Say whose audience it is, where a token for it could be taken for another's."""
+    """Return the other relying party with this audience; empty for none."""
     named = _named(grant.audience)
     if around.url and named == _named(around.url):
         return "our own: a token for us could be exchanged for any other"
@@ -155,7 +154,7 @@ def _relying_party(grant: TokenGrant, around: Around) -> str:
 
 
 def _named(audience: str) -> str:
-    """What an audience names; `https://A/` is `https://a`, whoever compares less well."""
+    """Normalise an audience, so that `https://A/` equals `https://a`."""
     return (normalise(audience) or audience).rstrip("/")
 
 

@@ -1,8 +1,8 @@
-"""What names a rule in evidence: SHA-256 over its canonical form (RFC 8785).
+"""Digest of a trust rule for evidence: SHA-256 over canonical JSON (RFC 8785).
 
-The order of claims, scopes, agents and grants means nothing and makes no difference.
-Everything in a rule that was taken is ASCII text, a whole number or a truth value, so
-that sorting by character is sorting by UTF-16 unit, as the standard asks.
+The order of claims, scopes, agents and grants does not matter. A valid rule holds only
+ASCII text, integers and booleans, so sorting by character equals sorting by UTF-16
+unit.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from answerable.model.rule import IssuedSubject, Reuse, TokenGrant, TrustRule
 
 
 def canonical(rule: TrustRule) -> bytes:
-    """Write a rule, its digest left out, in the one way there is."""
+    """Encode a rule without its digest, canonically."""
     members: dict[str, object] = {
         "agent": rule.agent,
         "delegate_to": sorted(rule.delegate_to),
@@ -29,7 +29,7 @@ def canonical(rule: TrustRule) -> bytes:
 
 
 def digest(rule: TrustRule) -> str:
-    """Give the digest of a rule, hex."""
+    """Return the digest of a rule, hex."""
     return hashlib.sha256(canonical(rule)).hexdigest()
 
 

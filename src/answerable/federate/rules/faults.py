@@ -1,16 +1,16 @@
-"""What can be wrong with a rule, by name."""
+"""Faults of trust rules."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Wrong(StrEnum):
-    """Why a rule is refused when it is loaded."""
+    """Reason why a rule is rejected at load."""
 
     ID = "id"
     DUPLICATE_ID = "duplicate-id"
     NOT_ASCII = "not-ascii"
-    # Whom it speaks of
+    # Subject
     ISSUER_UNKNOWN = "issuer-unknown"
     ISSUER_OURS = "issuer-ours"
     GLOB_ON_ISSUER = "glob-on-issuer"
@@ -21,12 +21,12 @@ class Wrong(StrEnum):
     PATTERN_IN_MATCH = "pattern-in-match"
     ROOT = "root"
     OVERLAP = "overlap"
-    # As whom it lets it act
+    # Agent and person
     AGENT = "agent"
     AGENT_UNKNOWN = "agent-unknown"
     NO_ATTESTED_OWNER = "no-attested-owner"
     PERSON = "person"
-    # What it gives
+    # Grants
     NO_GRANT = "no-grant"
     GRANT_TWICE = "grant-twice"
     AUDIENCE = "audience"
@@ -34,21 +34,18 @@ class Wrong(StrEnum):
     SCOPE = "scope"
     TTL = "ttl"
     BROKERED = "brokered"
-    # To whom, and for whom
+    # Delegation
     DELEGATE = "delegate"
     ON_BEHALF_OF = "on-behalf-of"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFault:
-    """One thing that is wrong with a rule.
+    """One fault of a rule.
 
     Attributes:
-        rule: Id of the rule.
-        position: Of the rule in the file, from 0.
-        at: Which part of it, as the file names it, e.g. `grants[0].audience`; empty for
-            the whole.
-        wrong: What is wrong.
+        position: Index of the rule in the file, from 0.
+        at: The part of the rule, e.g. `grants[0].audience`; empty for the whole.
         what: One line for people.
     """
 

@@ -1,9 +1,8 @@
-"""Patterns of `match_glob`: anchored; `*` is one or more visible characters, no slash.
+"""Anchored glob patterns of `match_glob`: `*` is one or more visible characters.
 
-A claim that a rule reads decides who somebody is. So `*` takes no empty text, no
-control or format character, and nothing that a person or a reader that normalises
-(NFKC) takes for a slash. A slash in a text answers to a slash in the pattern, one to
-one: both are compared segment by segment, and so are two patterns.
+A matched claim decides an identity. So `*` matches no empty text, no control or format
+character, and no character that looks like or normalises (NFKC) to a slash. Patterns
+and texts are compared segment by segment.
 """
 
 import unicodedata
@@ -13,8 +12,8 @@ from answerable.model.text_pattern import matches_parts
 STAR = "*"
 MAX_PATTERN = 512  # characters
 
-# They mean something to other matchers. Whoever writes one expects that, and it would
-# be a letter here: a pattern that means less than it seems to.
+# Regular expression characters: rejected, because they would be literals here and the
+# pattern would match less than its author expects.
 FOREIGN = frozenset("^$|()[]{}+?\\")
 _ONE = "\0"  # any one character, in `_meet`
 _ONE_OR_MORE = _ONE + STAR
@@ -23,13 +22,13 @@ _LIKE_SLASH = frozenset("\u30ce\u4e3f\u2cc6\u1735\u31d3\u2f03")
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Tell whether a pattern takes a text as a whole."""
+    """Tell whether a pattern matches a whole text."""
     patterns, texts = pattern.split("/"), text.split("/")
     return len(patterns) == len(texts) and all(map(_fits, patterns, texts))
 
 
 def meet(one: str, other: str) -> bool:
-    """Tell whether there is a text that both patterns take."""
+    """Tell whether some text matches both patterns."""
     ones, others = one.split("/"), other.split("/")
     return len(ones) == len(others) and all(map(_meet, ones, others))
 
@@ -43,7 +42,7 @@ def _fits(pattern: str, text: str) -> bool:
 
 
 def _is_visible(letter: str) -> bool:
-    """Tell whether every reader sees this character, and takes it for itself."""
+    """Tell whether a character is visible and not mistaken for another."""
     if letter.isascii():
         return letter.isprintable()
     return (
@@ -56,9 +55,9 @@ def _is_visible(letter: str) -> bool:
 def _meet(one: str, other: str) -> bool:
     """Tell whether two segments share a text.
 
-    A star is one character and then any number of them. `ends[j]` says whether what is
-    left of `one` and `others[j:]` share a text; the rows go from the end of `one` to
-    its beginning.
+    Dynamic programming: a star is one character and then any number of them. `ends[j]`
+    says whether the rest of `one` and `others[j:]` share a text; rows go from the end
+    of `one` to its beginning.
     """
     others = other.replace(STAR, _ONE_OR_MORE)
     width = len(others)

@@ -1,8 +1,8 @@
-"""Issuers whose claims are documented: which of them name a workload for good.
+"""Documented issuers, with the claims that identify a workload immutably.
 
-A name can be given up and taken by somebody else: a repository is renamed and another
-made under its old name, a service account is deleted and created anew. A rule for one
-of these issuers has to ask for an id that is never given twice.
+Names are reused: a repository is renamed and another created under its old name, a
+service account is deleted and created again. A rule for one of these issuers must match
+an id that is never reused.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,11 @@ _SERVICE_ACCOUNT = ("kubernetes.io", "serviceaccount", "uid")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is documented of one kind of issuer.
+    """Documented claims of one kind of issuer.
 
     Attributes:
-        kind: What it is.
-        ids: Sets of claims; a rule has to ask for equality of all claims of one.
-        source: Where its claims are documented.
+        ids: Sets of claims; a rule must match all claims of one set by equality.
+        source: URL of the claims' documentation.
     """
 
     kind: str
@@ -105,13 +104,12 @@ _SERVER_PATH = "/_services/token"  # GitHub Enterprise Server
 def known(
     issuer: Issuer, paths: frozenset[ClaimPath], *, reviewed: bool
 ) -> Known | None:
-    """Say what an issuer is, as far as that shows.
+    """Identify the kind of an issuer, if possible.
 
     Args:
-        issuer: The pin.
-        paths: Claims that the rule asks for: where they are of Kubernetes, so is the
-            issuer, whatever its address.
-        reviewed: A Kubernetes API server is asked about its tokens.
+        paths: Claims that the rule matches: Kubernetes claims identify a Kubernetes
+            issuer at any address.
+        reviewed: Whether tokens are checked with a Kubernetes TokenReview.
     """
     parts = urlsplit(issuer.iss)
     if parts.scheme == "spiffe":

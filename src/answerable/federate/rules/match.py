@@ -1,7 +1,6 @@
-"""Which rule a workload fits, and of the others, what does not.
+"""Matching of workloads against trust rules, with the first mismatch of each rule.
 
-What failed is told in the words of the rule. A value of the token is never repeated, to
-nobody: whoever holds the token can read it.
+A mismatch is described in terms of the rule. Values of the token are never repeated.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,11 +29,11 @@ Workload = SignedClaims | Attestation
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Claims that nobody signed: for a dry run, and never for an exchange.
+    """Unsigned claims, for a dry run only.
 
     Attributes:
-        issuer: Whose they would be, by its name in the configuration.
-        leaves: As `federate.reading.read_leaves` lists them.
+        issuer: Name of the supposed issuer in the configuration.
+        leaves: As listed by `federate.reading.read_leaves`.
     """
 
     issuer: str
@@ -45,7 +44,7 @@ Supposed = Workload | Claimed
 
 
 class Miss(StrEnum):
-    """How a claim does not fit."""
+    """Kind of mismatch of a claim."""
 
     MISSING = "missing"
     KIND = "kind"  # of another type than the rule's
@@ -53,11 +52,10 @@ class Miss(StrEnum):
 
 
 class Matched(msgspec.Struct, frozen=True, gc=False):
-    """A rule that fits.
+    """A rule that matches.
 
     Attributes:
-        rule: The rule.
-        used: What it looked at, pairs (claim or fact, value): for the evidence.
+        used: Pairs (claim or fact, value) that it used, for evidence.
     """
 
     rule: TrustRule
@@ -66,13 +64,12 @@ class Matched(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A rule that does not fit.
+    """A rule that does not match.
 
     Attributes:
         rule: Id of the rule.
-        at: The first claim or fact that does not, e.g. `repository_id`.
-        miss: How.
-        expected: What the rule asks for.
+        at: The first claim or fact that differs, e.g. `repository_id`.
+        expected: The condition of the rule.
     """
 
     rule: str
@@ -82,20 +79,20 @@ class Failed:
 
 
 def leaves_of(workload: Supposed) -> Leaves:
-    """Every claim of a token by its path; nothing of an attestation."""
+    """Return every claim of a token by its path; empty for an attestation."""
     return {} if isinstance(workload, Attestation) else dict(workload.leaves)
 
 
 def explain(
     rules: Iterable[TrustRule], workload: Supposed
 ) -> tuple[Matched | Failed, ...]:
-    """Say of every rule whether it fits, else what failed first."""
+    """Match every rule, with the first mismatch of each."""
     leaves = leaves_of(workload)
     return tuple(hold(rule, workload, leaves) for rule in rules)
 
 
 def hold(rule: TrustRule, workload: Supposed, leaves: Leaves) -> Matched | Failed:
-    """Hold a workload, whose claims are at hand by path, against one rule."""
+    """Match a workload, with its claims by path, against one rule."""
     used: list[tuple[str, str]] = []
     for at, wanted, found in _asked(rule, workload, leaves):
         if (miss := wanted.miss(found)) is not None:
@@ -146,7 +143,7 @@ _Wanted = _Equal | _Fits | _NotRoot
 def _asked(
     rule: TrustRule, workload: Supposed, leaves: Leaves
 ) -> Iterator[tuple[str, _Wanted, Value | None]]:
-    """What a rule asks for, and what there is."""
+    """Yield the conditions of a rule with the values found."""
     match rule.subject:
         case IssuedSubject() as subject:
             issuer = None if isinstance(workload, Attestation) else workload.issuer
@@ -187,7 +184,7 @@ def _of_launched(subject: LaunchedSubject, agent: str) -> Iterator[tuple[str, _W
 
 
 def _facts(workload: Supposed) -> Mapping[str, Scalar]:
-    """What was attested, and has a place in rules."""
+    """Return the attested facts that rules can use."""
     if not isinstance(workload, Attestation):
         return {}
     return {

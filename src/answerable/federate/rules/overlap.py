@@ -1,10 +1,9 @@
-"""Whether one workload could satisfy two rules at once.
+"""Overlap of two trust rules: whether one workload could match both.
 
-Two rules for the same issuer are apart where some claim would have to be two things:
-equal to different values, or equal to what a pattern does not take, or taken by two
-patterns that share no text, or a value here and an object there. Claims do not depend
-on each other, so where none is, there is a token that satisfies both. It need not be
-one that the issuer would ever sign; nobody here can know.
+Two rules of one issuer are disjoint if some claim would need two values, a value
+outside a pattern, two patterns without a common text, or a value and an object.
+Otherwise a token that matches both can exist, whether or not the issuer would ever sign
+it.
 """
 
 from answerable.federate.rules.glob import fits, meet
@@ -20,7 +19,7 @@ Value = Scalar | tuple[Scalar, ...]
 
 
 def overlap(one: TrustRule, other: TrustRule) -> bool:
-    """Tell whether a workload could satisfy both rules."""
+    """Tell whether a workload could match both rules."""
     match one.subject, other.subject:
         case IssuedSubject() as first, IssuedSubject() as second:
             return first.issuer == second.issuer and not _apart(first, second)
@@ -53,7 +52,7 @@ def overlap(one: TrustRule, other: TrustRule) -> bool:
 
 
 def same(one: Value, other: Value) -> bool:
-    """Tell whether two values are one, type and all: to Python, true is 1."""
+    """Tell whether two values are equal in value and type: to Python, true is 1."""
     if isinstance(one, tuple):
         return (
             isinstance(other, tuple)
@@ -80,7 +79,7 @@ def _apart(one: IssuedSubject, other: IssuedSubject) -> bool:
 
 
 def _nested(paths: list[ClaimPath]) -> bool:
-    """Tell whether one claim would have to be a value and an object."""
+    """Tell whether one claim would need to be a value and an object."""
     return any(
         len(path) > length and path[:length] in paths
         for path in paths
@@ -89,7 +88,7 @@ def _nested(paths: list[ClaimPath]) -> bool:
 
 
 def _contrary(values: list[Value], patterns: list[str]) -> bool:
-    """Tell whether one claim cannot be all of this."""
+    """Tell whether one claim cannot satisfy all values and patterns."""
     if values:
         first = values[0]
         return not all(same(first, value) for value in values) or not all(

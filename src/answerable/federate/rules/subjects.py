@@ -1,4 +1,4 @@
-"""Load checks of whom a rule speaks of."""
+"""Validation of the subject of a trust rule at load."""
 
 from collections.abc import Iterator, Mapping
 
@@ -30,7 +30,7 @@ _ISSUER = (("iss",), ("issuer",))
 def check_subject(
     subject: RuleSubject, url: str, issuers: Mapping[str, PinnedIssuer]
 ) -> Iterator[Found]:
-    """Find what is wrong with the subject of a rule."""
+    """Find the faults of a rule's subject."""
     match subject:
         case IssuedSubject():
             yield from _issuer(subject, url, issuers)
@@ -50,7 +50,7 @@ def check_subject(
 
 
 def path_text(path: ClaimPath) -> str:
-    """Write where a claim stands, for people."""
+    """Format a claim path for people."""
     return ".".join(path)
 
 
@@ -109,7 +109,7 @@ def _patterns(subject: IssuedSubject) -> Iterator[Found]:
 def _lasting(
     subject: IssuedSubject, issuers: Mapping[str, PinnedIssuer]
 ) -> Iterator[Found]:
-    """Refuse a rule by names alone, where the issuer has ids that last."""
+    """Reject a rule that matches only names, if the issuer has immutable ids."""
     issuer = issuers.get(subject.issuer)
     if issuer is None:
         return

@@ -1,7 +1,7 @@
-"""The rules in force, looked up by what they ask for.
+"""Index of the trust rules in force.
 
-Rules of an issuer lie under the first claim of each that is asked to equal something:
-a token is held against those alone whose value it has. `spec` reads them all.
+Rules of an issuer are indexed by their first equality claim, so a token is matched only
+against rules with its value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,14 +18,14 @@ _Key = tuple[type, Value]
 
 
 class Ambiguous(Exception):  # noqa: N818 - an answer between modules, not an outcome
-    """Several rules fit one workload; `check` refuses such rules."""
+    """Several rules match one workload; `check` rejects such rules at load."""
 
 
 class Rules:
-    """Rules that were checked.
+    """Index of validated rules.
 
     Args:
-        rules: Of one configuration; none where they had a fault.
+        rules: Rules of one configuration; empty if it had a fault.
     """
 
     def __init__(self, rules: tuple[TrustRule, ...] = ()) -> None:
@@ -48,14 +48,14 @@ class Rules:
         return len(self._by_id)
 
     def get(self, id: str) -> TrustRule | None:
-        """Find a rule by its id."""
+        """Return a rule by its id."""
         return self._by_id.get(id)
 
     def find(self, workload: Workload) -> Matched | None:
-        """Find the one rule that fits, None where none does.
+        """Return the one matching rule, None if there is none.
 
         Raises:
-            Ambiguous: Several do.
+            Ambiguous: Several match.
         """
         leaves = leaves_of(workload)
         found: Matched | None = None
@@ -70,13 +70,12 @@ class Rules:
     def allows(
         self, agent: AgentId, started_by: int, runs_as: int, program: str
     ) -> str:
-        """Give the id of the rule by which a person may start an agent, empty for none.
+        """Return the id of the rule that lets a person start an agent, empty for none.
 
         Args:
-            agent: As which agent.
-            started_by: User id of whoever asks.
-            runs_as: User id that it is to run as.
-            program: Absolute path of what is started.
+            started_by: User id of the requester.
+            runs_as: User id of the process.
+            program: Absolute path of the program.
         """
         fit = [
             rule.id

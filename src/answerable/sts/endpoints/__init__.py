@@ -1,1 +1,1 @@
-"""The endpoints: each reads one request, calls one story, and writes one answer."""
+"""Endpoints: each parses one request, calls one use case, and builds one answer."""

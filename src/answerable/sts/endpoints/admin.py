@@ -1,6 +1,6 @@
-"""Kill, revive and state: of an operator at the unix socket, and nobody else.
+"""Admin endpoints at the unix socket: revoke, revive and state.
 
-Who asks is the kernel's word. There is no such path for anybody else.
+The caller is identified by the kernel. To anyone else these paths do not exist.
 """
 
 import os
@@ -21,26 +21,23 @@ _INVALID = OAuthError.INVALID_REQUEST
 
 
 def is_admin(asked: Asked, admins: Collection[int]) -> bool:
-    """Tell whether a request comes from an operator: our own user, root, or one named.
+    """Tell whether an operator sent a request: our own user, root, or a named user.
 
-    Root may read and write our folder anyway.
+    Root has access to the state folder anyway.
     """
     peer = asked.link.peer
     return peer is not None and peer.uid in {0, os.geteuid(), *admins}
 
 
 class Admin:
-    """The operator's endpoints.
+    """Admin endpoints.
 
     Args:
-        admins: User ids beside our own.
-        kills: The kills in force.
-        look: Puts in force what the file says now.
-        ended: Ends what a kill names, and gives all of it that may still be shown
-            somewhere, as often as it is asked: ids of delegations. None where that is
-            not known.
-        state: Says how the service does.
-        given: Gives what a kill would end, and ends nothing; None for not known.
+        look: Reloads the revocation file.
+        ended: Revokes a subject and lists its delegations, also those that ended
+            before; None if unknown.
+        state: Returns the state of the service.
+        given: Lists the delegations of a subject without ending them; None if unknown.
     """
 
     def __init__(
@@ -57,11 +54,11 @@ class Admin:
         self._given = given
 
     def swap(self, admins: Collection[int]) -> None:
-        """Obey others from now on."""
+        """Replace the user ids of operators."""
         self._admins = admins
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
-        """By method and path."""
+        """Return the handlers by method and path."""
         return {
             ("POST", "/admin/kill"): self._kill,
             ("POST", "/admin/revive"): self._revive,
@@ -124,7 +121,7 @@ def _reason(body: bytes) -> str:
 
 
 def _by(asked: Asked) -> str:
-    """Give who kills: whom an operator's program says, else its user."""
+    """Return the operator that the request names, else its user."""
     by = strict_object(asked.body).get("by")
     peer = asked.link.peer
     return by if isinstance(by, str) and by else f"user {peer.uid}" if peer else ""

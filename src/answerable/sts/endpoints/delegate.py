@@ -1,11 +1,11 @@
-"""POST /delegate: an agent hands a part of what it may to another, as a ticket.
+"""POST /delegate: an agent delegates a part of its rights to another, as a ticket.
 
-    {"agent": "agent:...", "jkt": THUMBPRINT, "audiences": [AUDIENCE, ...],
-     "scopes": {AUDIENCE: [SCOPE, ...]}, "ttl": SECONDS}
+  {"agent": "agent:...", "jkt": THUMBPRINT, "audiences": [AUDIENCE, ...],
+  "scopes": {AUDIENCE: [SCOPE, ...]}, "ttl": SECONDS}
 
-It shows its own token with the key that is bound to, and names the other one's key. The
-ticket is good once, for that agent with that key, and for a part of its parent's. What
-may be left out is `audiences` and `scopes` (all of the parent's) and `ttl`.
+The agent proves the key of its own token and names the key of the other agent. The
+ticket is valid once, for that agent with that key. Without `audiences` and `scopes` it
+covers all of the parent's; `ttl` is optional.
 """
 
 import hashlib
@@ -46,15 +46,11 @@ _INVALID = Refusal(OAuthError.INVALID_REQUEST, "body")
 
 
 class DelegateEndpoint:
-    """Gives tickets.
+    """Endpoint that issues tickets.
 
     Args:
-        exchanges: Knows what is in force.
-        control: The record.
-        proving: Reads what a caller shows.
-        blocking: Where the record is asked.
-        recorder: Where attempts go.
-        clock: Gives the time as a NumericDate.
+        blocking: Runs calls to the record.
+        clock: Returns the time as a NumericDate.
     """
 
     def __init__(
@@ -70,7 +66,7 @@ class DelegateEndpoint:
         self._blocking, self._recorder, self._clock = blocking, recorder, clock
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
-        """By method and path."""
+        """Return the handlers by method and path."""
         return {("POST", PATH): self._delegate}
 
     async def _delegate(self, asked: Asked) -> Answer:
@@ -149,7 +145,7 @@ class DelegateEndpoint:
 
 
 def handed_on(record: Exchanged, ticket: Ticket) -> Exchanged:
-    """Say in a record who acts from now on: whom the ticket is for."""
+    """Return the record with the agent, audiences and scopes of the ticket."""
     audiences = " ".join(ticket.audiences)
     scopes = tuple(dict.fromkeys(scope for _, scope in ticket.scopes))
     return replace(
@@ -163,7 +159,7 @@ def handed_on(record: Exchanged, ticket: Ticket) -> Exchanged:
 
 
 def read_portion(body: bytes) -> Portion | None:
-    """Read what is to be handed on, None where it has no single reading."""
+    """Parse what is delegated; None if it is malformed."""
     try:
         asked = strict_object(body)
     except Unread:
@@ -184,7 +180,7 @@ def read_portion(body: bytes) -> Portion | None:
 
 
 def _pairs(value: object) -> tuple[tuple[str, str], ...] | None:
-    """Read scopes by audience, None where they are none, or too many."""
+    """Parse scopes by audience; None if malformed or too many."""
     if not isinstance(value, dict) or len(value) > MOST:
         return None
     listed = {at: _texts(scopes) for at, scopes in value.items()}
@@ -194,7 +190,7 @@ def _pairs(value: object) -> tuple[tuple[str, str], ...] | None:
 
 
 def _texts(value: object) -> tuple[str, ...] | None:
-    """Read a short list of texts, None where it is none."""
+    """Parse a short list of texts; None if malformed."""
     if not isinstance(value, list) or len(value) > MOST:
         return None
     return tuple(value) if all(isinstance(each, str) for each in value) else None

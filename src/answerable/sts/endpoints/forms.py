@@ -1,4 +1,4 @@
-"""Form bodies (RFC 6749 3.2): said to be that, and read in one way only."""
+"""Form bodies (RFC 6749 3.2), parsed strictly."""
 
 from answerable.federate import form as federate
 from answerable.federate.refusing import Refused as NotRead
@@ -9,10 +9,10 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def read_form(asked: Asked) -> federate.Form:
-    """Read a form.
+    """Parse a form.
 
     Raises:
-        Refused: It is none, or has more than one reading.
+        Refused: It is no form, or ambiguous.
     """
     check_form(asked)
     try:
@@ -22,10 +22,10 @@ def read_form(asked: Asked) -> federate.Form:
 
 
 def check_form(asked: Asked) -> None:
-    """Refuse what is not said to be a form, or is encoded.
+    """Reject a body that is not declared as a form, or is encoded.
 
     Raises:
-        Refused: See above.
+        Refused: The check failed.
     """
     fields = asked.head.fields
     kind, _, _ = fields.get("content-type", "").partition(";")

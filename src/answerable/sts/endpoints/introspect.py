@@ -1,9 +1,9 @@
-"""POST /introspect (RFC 7662): whether a token of ours lives, for those it is meant for.
+"""POST /introspect (RFC 7662): token state for the token's audience.
 
-An audience authenticates in one of two ways: by a client certificate that names it, or
-by a token of ours for that audience with the scope `introspect`, which a rule grants to
-its workload. An operator may ask at the unix socket. To anybody else, and about anything
-else, a token is not active, and no more is said (RFC 7662 2.2).
+An audience authenticates with a client certificate that names it, or with a token of
+ours for that audience with the scope `introspect`, which a rule grants to its workload.
+An operator may ask at the unix socket. Every other request gets `active: false` (RFC
+7662 2.2).
 """
 
 from collections.abc import Callable, Collection
@@ -33,14 +33,12 @@ _CHALLENGE = {"www-authenticate": 'DPoP error="invalid_token"'}
 
 
 class Introspection:
-    """Answers resource servers.
+    """Introspection endpoint for resource servers.
 
     Args:
-        own: Tokens of ours.
-        proving: Reads what a caller shows.
-        blocking: Where the record is asked.
-        admins: User ids of operators.
-        clock: Gives the time as a NumericDate.
+        blocking: Runs calls to the record.
+        admins: Returns the user ids of operators.
+        clock: Returns the time as a NumericDate.
     """
 
     def __init__(
@@ -55,7 +53,7 @@ class Introspection:
         self._blocking, self._admins, self._clock = blocking, admins, clock
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
-        """By method and path."""
+        """Return the handlers by method and path."""
         return {("POST", PATH): self._introspect}
 
     async def _introspect(self, asked: Asked) -> Answer:
@@ -73,10 +71,10 @@ class Introspection:
             return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
 
     def _answer(self, asked: Asked, token: str, now: float) -> Answer:
-        """Answer, once the caller is known.
+        """Build the answer for an authenticated caller.
 
         Raises:
-            TokenRefused: Nobody is.
+            TokenRefused: The caller is not authenticated.
         """
         knows = self._audiences(asked, now)
         try:
@@ -100,7 +98,7 @@ class Introspection:
 
 
 def names_in(certificate: bytes) -> frozenset[str]:
-    """Give the URIs and host names that a client certificate is for (RFC 5280 4.2.1.6).
+    """Return the URIs and host names in a client certificate (RFC 5280 4.2.1.6).
 
     TLS, or the terminator, has verified it.
     """

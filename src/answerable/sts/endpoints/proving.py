@@ -1,7 +1,7 @@
-"""What a request shows beside tokens: a DPoP proof, a client certificate.
+"""Proofs of possession in a request: DPoP proof and client certificate.
 
-That a proof was not seen before is the record's to say. Where records may have been
-lost, proofs are asked to carry a nonce of ours that was given since (RFC 9449 8).
+Replay is checked in the record of delegations. If records may have been lost, proofs
+must carry a recent nonce of ours (RFC 9449 8).
 """
 
 import hashlib
@@ -23,11 +23,10 @@ from answerable.sts.http.asked import Asked
 
 
 class Shown(msgspec.Struct, frozen=True, gc=False):
-    """The keys that a requester holds.
+    """Keys that a requester proved.
 
     Attributes:
-        cnf: Their thumbprints.
-        use: The proof, good once; None without one.
+        use: Replay cache entry of the DPoP proof; None without one.
     """
 
     cnf: Confirmation
@@ -35,13 +34,10 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
 
 
 class Proving:
-    """Reads what a request shows.
+    """Verifier of the proofs in requests.
 
     Args:
-        url: The service's `iss`; proofs name its endpoints as clients know them.
-        nonces: Ours.
-        control: Where proofs are seen.
-        own: Tokens of ours.
+        url: The service's `iss`; proofs name its public endpoint URLs.
     """
 
     def __init__(
@@ -51,15 +47,15 @@ class Proving:
         self._nonces, self._control, self._own = nonces, control, own
 
     def nonce(self, now: float) -> dict[str, str]:
-        """Give a nonce, as a field of an answer."""
+        """Return a fresh nonce as a response field."""
         return {"dpop-nonce": self._nonces.give(now)}
 
     def shown(self, asked: Asked, path: str, now: float) -> Shown:
-        """Read what a request to the token endpoint shows.
+        """Verify the proofs of a token request.
 
         Raises:
             NonceRequired: The proof needs a nonce of ours.
-            ProofRefused: It does not hold.
+            ProofRefused: The proof is invalid.
         """
         certificate = asked.link.certificate
         x5t = base64url(hashlib.sha256(certificate).digest()) if certificate else ""
@@ -74,13 +70,13 @@ class Proving:
         return Shown(Confirmation(jkt=proof.jkt, x5t_s256=x5t), use)
 
     def holder(self, asked: Asked, path: str, now: float) -> Held:
-        """Give the live token of ours that a request is authorised by.
+        """Return the live token of ours that authorises a request.
 
         Raises:
             NonceRequired: The proof needs a nonce of ours.
-            TokenRefused: There is none that lives, or the presenter did not show that
-                it is its own.
-            ControlUnavailable: Nobody can tell now.
+            TokenRefused: There is no live token, or the presenter did not prove
+                possession.
+            ControlUnavailable: The record cannot be read.
         """
         scheme, _, token = asked.head.fields.get("authorization", "").partition(" ")
         if not token:

@@ -1,4 +1,4 @@
-"""What anybody may ask: metadata, keys, health and numbers."""
+"""Public pages: metadata, keys, health and metrics."""
 
 from collections.abc import Callable, Mapping
 
@@ -20,14 +20,13 @@ _METADATA = 300  # seconds that clients may keep it
 
 
 class Public:
-    """The pages.
+    """Public pages of the service.
 
     Args:
         url: The service's `iss`.
-        keys: Writes the JWK set.
-        reasons: Says why the service is not ready; nothing where it is.
-        told: What an operator reads beside that.
-        metrics: Writes the numbers.
+        keys: Returns the JWK set.
+        reasons: Returns why the service is not ready; empty if it is.
+        told: Returns additional state for operators.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Public:
         self._metrics = metrics
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
-        """The pages by method and path."""
+        """Return the handlers by method and path."""
         base = base_of(self._url)
         return {
             ("GET", "/jwks"): self._jwks,

@@ -1,8 +1,7 @@
-"""POST /revoke (RFC 7009): a token ends, with everything that was made of it.
+"""POST /revoke (RFC 7009): end a token with its delegation and everything below it.
 
-The token's holder may revoke it, whoever holds a token above it in the chain, and an
-operator at the unix socket. What ends is the delegation: its tokens, its tickets, and
-all that was handed on below.
+The holder of the token, the holder of a token above it in the chain, and an operator at
+the unix socket may revoke it. The delegation ends with its tokens, tickets and parts.
 """
 
 from collections.abc import Callable, Collection
@@ -32,17 +31,13 @@ Ended = Callable[[str, Died], None]
 
 
 class Revocation:
-    """Ends tokens.
+    """Revocation endpoint.
 
     Args:
-        own: Tokens of ours.
-        control: The record.
-        proving: Reads what a caller shows.
-        blocking: Where the record is asked.
-        recorder: Where attempts go.
-        admins: User ids of operators.
-        ended: Told of what ended with a delegation.
-        clock: Gives the time as a NumericDate.
+        blocking: Runs calls to the record.
+        admins: Returns the user ids of operators.
+        ended: Called with what ended.
+        clock: Returns the time as a NumericDate.
     """
 
     def __init__(
@@ -61,7 +56,7 @@ class Revocation:
         self._ended, self._clock = ended, clock
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
-        """By method and path."""
+        """Return the handlers by method and path."""
         return {("POST", PATH): self._revoke}
 
     async def _revoke(self, asked: Asked) -> Answer:
@@ -100,10 +95,10 @@ class Revocation:
         return self._control.revoke_delegation(delegation, now)
 
     def _check_holder(self, asked: Asked, claims: SignedClaims, now: float) -> None:
-        """See that the token is its presenter's, or a part of what they hold.
+        """Check that the requester holds the token, or one above it.
 
         Raises:
-            TokenRefused: It is neither.
+            TokenRefused: It holds neither.
         """
         if "authorization" in asked.head.fields:
             above = self._proving.holder(asked, PATH, now).delegation.id
@@ -119,7 +114,7 @@ class Revocation:
 
 
 def record_of(what: str, claims: SignedClaims) -> Callable[..., Exchanged]:
-    """Begin the record of what is asked about a token of ours."""
+    """Return a constructor of the evidence record for a request about our token."""
     said = {
         name: value
         for name in ("agent", "owner", "rule", "rule_hash", "dlg")

@@ -1,4 +1,4 @@
-"""Runs: a launcher on this machine says what it started. The unix socket only."""
+"""Run registration by launchers on this machine, at the unix socket only."""
 
 import asyncio
 import time
@@ -20,14 +20,12 @@ PATH = "/runs"
 
 
 class RunsEndpoint:
-    """Takes runs up, and forgets them.
+    """Endpoint that registers and ends runs.
 
     Args:
-        runs: The registry.
-        allows: Says which rule allows a launch.
-        recorder: Where attempts go.
-        root: Says whether a rule speaks of the superuser's processes.
-        clock: Gives the time as a NumericDate.
+        allows: Returns the rule that allows a launch.
+        root: Tells whether a rule covers root processes.
+        clock: Returns the time as a NumericDate.
     """
 
     def __init__(
@@ -42,7 +40,7 @@ class RunsEndpoint:
         self._recorder, self._root, self._clock = recorder, root, clock
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
-        """By method and path; the second one takes an id behind it."""
+        """Return the handlers by method and path; the second path takes an id."""
         return {("POST", PATH): self._register, ("DELETE", f"{PATH}/"): self._finish}
 
     async def _register(self, asked: Asked) -> Answer:

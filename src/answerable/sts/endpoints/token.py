@@ -1,4 +1,4 @@
-"""POST /token (RFC 8693, RFC 7523): the exchange, over HTTP."""
+"""POST /token (RFC 8693, RFC 7523): the token endpoint."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -43,19 +43,17 @@ _KINDS = {
 
 
 class TokenEndpoint:
-    """Serves the token endpoint.
+    """The token endpoint.
 
     Args:
-        exchanges: The story.
-        proving: Reads proofs and certificates.
-        keys: Of foreign issuers.
-        review: Asks an API server whether a token is good.
-        runs: Runs that launchers registered.
-        blocking: Where the record is asked.
-        gathering: Where those that come together are, unless that is beside the loop.
-        recorder: Where attempts go.
-        gateways: Gives the user ids of gateways, beside our own.
-        clock: Gives the time as a NumericDate.
+        proving: Verifies proofs and certificates.
+        keys: Keys of foreign issuers.
+        review: Asks a Kubernetes API server whether a token is valid.
+        runs: Runs registered by launchers.
+        blocking: Runs calls to the record.
+        gathering: Group commit of exchanges, used if the record is local.
+        gateways: Returns additional user ids of gateways.
+        clock: Returns the time as a NumericDate.
     """
 
     def __init__(
@@ -78,11 +76,11 @@ class TokenEndpoint:
         self._gateways = gateways
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
-        """By method and path."""
+        """Return the handlers by method and path."""
         return {("POST", PATH): self._exchange, ("POST", CALLS): self._of_call}
 
     async def _of_call(self, asked: Asked) -> Answer:
-        """Serve our gateway, which shows the token of a call that it passes."""
+        """Exchange the token of a call that our gateway forwards."""
         if not is_admin(asked, self._gateways()):
             return plain_answer(404)
         return await self._exchange(asked, gateway=True)
@@ -101,10 +99,10 @@ class TokenEndpoint:
     async def _served(
         self, asked: Asked, request: TokenRequest, *, gateway: bool
     ) -> Answer:
-        """Answer a request that could be read.
+        """Answer a parsed request.
 
         Raises:
-            NotRecorded: There is no evidence of it, so nothing is given.
+            NotRecorded: It cannot be recorded, so no token is issued.
         """
         now = self._clock()
         try:
@@ -128,10 +126,10 @@ class TokenEndpoint:
     async def _attested(
         self, asked: Asked, request: TokenRequest
     ) -> Attestation | None:
-        """Attest the peer, where the request rests on it.
+        """Attest the peer, if the request needs it.
 
         Raises:
-            NotAttested: Nobody can say who that is.
+            NotAttested: The peer cannot be identified.
         """
         connection = asked.socket
         if connection is None or PEER not in (request.subject_type, request.actor_type):
@@ -140,10 +138,10 @@ class TokenEndpoint:
         return await asyncio.to_thread(attest_peer, connection, self._runs, root=root)
 
     async def _outcome(self, shown: Shown) -> Outcomes | Refusal:
-        """Have the story told, with what it needs in between.
+        """Run the exchange, fetching keys or a review in between.
 
         Raises:
-            NotRecorded: There is no evidence of it.
+            NotRecorded: It cannot be recorded.
         """
         for _ in range(STEPS):
             now = self._clock()
@@ -167,10 +165,10 @@ class TokenEndpoint:
         return Refusal(OAuthError.INVALID_GRANT, "key-unknown")
 
     async def _told(self, shown: Shown, now: float) -> Outcomes:
-        """Have the story told and recorded: with others that came, or beside the loop.
+        """Run and record the exchange, in a group commit or in a thread.
 
         Raises:
-            NotRecorded: There is no evidence of it.
+            NotRecorded: It cannot be recorded.
         """
         if self._blocking.beside:
             outcome = await self._blocking.run(

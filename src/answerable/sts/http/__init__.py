@@ -1,1 +1,1 @@
-"""HTTP/1.1 of the token service: connections, answers, and which endpoint takes what."""
+"""HTTP/1.1 of the token service: connections, answers, routes."""

@@ -1,6 +1,6 @@
-"""Answers of the token service: JSON, never stored, errors in the words of RFC 6749.
+"""Responses of the token service: JSON, not cacheable, errors of RFC 6749.
 
-An answer names an error and no reason: why a request failed stands in the evidence.
+A response names an error but no reason; the reason is in the evidence.
 """
 
 from collections.abc import Mapping
@@ -36,12 +36,11 @@ _NO_STORE = {"content-type": JSON, "cache-control": "no-store"}
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """One answer.
+    """One HTTP response.
 
     Attributes:
-        status: HTTP status.
-        body: Its body; there may be a token in it.
-        fields: Its fields, but for its length.
+        body: May contain a token.
+        fields: Header fields, except the length.
     """
 
     status: int
@@ -49,37 +48,37 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     fields: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """Show no body: there may be a token in it."""
+        """Show no body: it may contain a token."""
         return f"Answer({self.status})"
 
 
 def json_answer(
     content: object, status: int = 200, fields: Mapping[str, str] | None = None
 ) -> Answer:
-    """Answer with JSON that nobody may keep (RFC 6749 5.1)."""
+    """Build a JSON response that must not be cached (RFC 6749 5.1)."""
     body = msgspec.json.encode(content)
     return Answer(status, body, {**_NO_STORE, **fields} if fields else _NO_STORE)
 
 
 def public_answer(body: bytes, seconds: int) -> Answer:
-    """Answer with a JSON document that anybody may keep for a while."""
+    """Build a JSON response that may be cached for some seconds."""
     kept = f"public, max-age={seconds}"
     return Answer(200, body, {"content-type": JSON, "cache-control": kept})
 
 
 def error_answer(error: OAuthError, fields: Mapping[str, str] | None = None) -> Answer:
-    """Refuse (RFC 6749 5.2)."""
+    """Build an OAuth error response (RFC 6749 5.2)."""
     status = _STATUS.get(error, 400)
     return json_answer({"error": error.value}, status, fields)
 
 
 def plain_answer(status: int) -> Answer:
-    """Answer with a status and nothing to read."""
+    """Build a response without a body."""
     return Answer(status, b"", {"cache-control": "no-store"})
 
 
 def spelled(answer: Answer, *, closes: bool) -> bytes:
-    """Write an answer as it goes over the wire."""
+    """Encode a response for the wire."""
     status = answer.status
     lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in answer.fields.items()]

@@ -1,4 +1,4 @@
-"""What an endpoint is asked: one request, and what is known of who sent it."""
+"""A request to an endpoint, with the known facts about its sender."""
 
 import socket
 
@@ -9,14 +9,12 @@ from answerable.serving.wire.head import Head
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
-    """One request, whole.
+    """One complete request.
 
     Attributes:
-        head: Its head; nothing in it is believed.
-        body: Its body.
-        link: What the transport knows of the other end. Behind a named terminator of
-            TLS, the certificate is the one that it vouches for, and there is no peer.
-        socket: The connection, where the other end is a process that may be attested.
+        link: Transport facts about the peer. Behind a configured TLS terminator, the
+            certificate is the one it reports, and there is no peer process.
+        socket: The connection, if the peer is a process that can be attested.
     """
 
     head: Head
@@ -25,5 +23,5 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     socket: socket.socket | None
 
     def __repr__(self) -> str:
-        """Show none of it."""
+        """Show only the head."""
         return f"Asked({self.head!r})"

@@ -1,7 +1,7 @@
-"""Addresses at which clients of other token services look for our endpoints.
+"""Path aliases for SDKs that expect the URLs of other token services.
 
-Azure's SDKs are told a host and a tenant, ask nobody for metadata, and write the rest of
-the address themselves. The tenant says nothing here: who asks is in the assertion.
+Azure SDKs are configured with a host and a tenant and build the rest of the URL without
+metadata. The tenant is ignored: the assertion identifies the client.
 """
 
 import re
@@ -11,5 +11,5 @@ _AZURE = re.compile(r"/[A-Za-z0-9.-]{1,128}/oauth2/v2\.0/token")
 
 
 def usual_path(path: str) -> str:
-    """Give the path of the endpoint that a path means: itself, but for a dialect's."""
+    """Return the path of the endpoint behind an alias, else the path itself."""
     return "/token" if _AZURE.fullmatch(path) else path

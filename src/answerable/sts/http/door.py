@@ -1,4 +1,4 @@
-"""What all connections share: bounds, the clock of what is late, and who answers."""
+"""HTTP server of one process: routing, limits, deadlines, shutdown."""
 
 import asyncio
 import time
@@ -28,25 +28,25 @@ class Open(Timed, Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """True while a request is being answered."""
+        """Tell whether a request is being answered."""
 
     def give(self, answer: Answer) -> None:
-        """Answer the present request."""
+        """Answer the current request."""
 
     def drain(self) -> None:
-        """Finish what is under way, and take nothing more."""
+        """Finish the current request, then close."""
 
     def abort(self) -> None:
         """Close at once."""
 
 
 class Routes:
-    """Which endpoint takes what.
+    """Endpoints by method and path.
 
     Args:
-        base: Path of the service's own URL, without a slash at its end.
-        handlers: By method and path below that; a path that ends with a slash takes
-            whatever stands behind it.
+        base: Path of the service's URL, without a trailing slash.
+        handlers: By method and path below the base; a path that ends with a slash
+            matches every longer path.
     """
 
     def __init__(self, base: str, handlers: dict[tuple[str, str], Handler]) -> None:
@@ -55,7 +55,7 @@ class Routes:
         self._paths = {path for _, path in handlers}
 
     def find(self, head: Head) -> Handler | int:
-        """Give the endpoint of a request, or the status that says there is none."""
+        """Return the handler of a request, or the error status."""
         path = head.target
         if path not in self._paths and self._base:
             path = path.removeprefix(self._base)
@@ -71,20 +71,14 @@ class Routes:
 
 @dataclass(slots=True)
 class Door:
-    """The door of one process.
+    """HTTP server of one process.
 
     Attributes:
-        routes: Which endpoint takes what.
-        limits: What it bears.
-        terminator: Who ends TLS for us, None where nobody does.
-        loop: The process's loop.
-        turned_away: Told why a request was refused before any endpoint saw it.
-        failed: Told of whatever an endpoint did not foresee.
-        ticker: Tells of what is late.
-        clock: Gives UTC seconds.
-        draining: It takes nothing more.
-        fronts: Connections that are open.
-        admission: Decides which connections stay open.
+        terminator: TLS terminator, None without one.
+        turned_away: Called with the reason of a request refused before any endpoint.
+        failed: Called with unexpected errors of endpoints.
+        clock: Returns UTC seconds.
+        draining: Whether new requests are refused.
     """
 
     routes: Routes
@@ -106,11 +100,11 @@ class Door:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is being answered."""
+        """Tell whether a request is being answered."""
         return bool(self._tasks)
 
     def answer(self, asked: Asked, front: Open) -> None:
-        """Have a request answered, whoever still waits for that."""
+        """Run the handler of a request; it finishes even if the client is gone."""
         found = self.routes.find(asked.head)
         if isinstance(found, int):
             self.turned_away("unknown-path")
@@ -134,12 +128,12 @@ class Door:
         front.give(answer)
 
     def drain(self) -> None:
-        """Take nothing more; what is under way goes on."""
+        """Refuse new requests and finish current ones."""
         self.draining = True
         for front in list(self.fronts):
             front.drain()
 
     def abort(self) -> None:
-        """Cut everything."""
+        """Close all connections at once."""
         for front in list(self.fronts):
             front.abort()

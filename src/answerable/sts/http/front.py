@@ -1,7 +1,7 @@
-"""One client's connection: requests are read as they come, and answered in their order.
+"""One client connection: requests are answered in order.
 
-While one is answered, no more than the next one is read. A client that is gone stops
-nothing: what was begun for it is finished, and recorded.
+While one request is answered, at most the next one is read. If the client disconnects,
+the current request is still finished and recorded.
 """
 
 import asyncio
@@ -27,15 +27,14 @@ MAX_BODY = 64 * 1024  # bytes: two tokens of 16 KiB, escaped
 
 
 class Front(asyncio.Protocol):
-    """Reads one connection, and is where its answers go.
+    """Server side of one HTTP/1.1 connection.
 
     Args:
-        door: What it shares with all others.
-        served: Names that its listener is called by.
-        url: Scheme and authority that clients know the listener by.
+        served: Host names of the listener.
+        url: Public scheme and authority of the listener.
 
     Attributes:
-        deadline: Loop time at which the client has waited too long.
+        deadline: Loop time of the current timeout.
     """
 
     def __init__(self, door: Door, served: Served, url: str) -> None:
@@ -56,11 +55,11 @@ class Front(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """True while a request is being answered."""
+        """Tell whether a request is being answered."""
         return self._answering
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Find out what the transport knows of the other end."""
+        """Read the transport facts about the peer and claim a slot."""
         transport = cast(asyncio.Transport, transport)
         door = self._door
         try:
@@ -80,7 +79,7 @@ class Front(asyncio.Protocol):
         self._time()
 
     def _admit(self, transport: asyncio.Transport) -> bool:
-        """Take a place among the connections of the service."""
+        """Claim a slot in the connection quotas."""
         admission, peer = self._door.admission, self._link.peer
         if peer is None:
             self._slot = admission.admit(self, address_of(transport))
@@ -89,7 +88,7 @@ class Front(asyncio.Protocol):
         return self._slot is not None
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sent."""
+        """Parse received bytes."""
         if self._transport is None or self._closes:
             return
         self._is_new = False
@@ -101,7 +100,7 @@ class Front(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """Release the connection."""
         self._transport = self._socket = None
         self._door.fronts.discard(self)
         self._door.ticker.discard(self)
@@ -110,14 +109,14 @@ class Front(asyncio.Protocol):
         self._arrived.clear()
 
     def late(self) -> None:
-        """The client waits too long with what it has to send."""
+        """Handle an expired deadline."""
         if self._head is None and self._intake.is_between:
             self.abort()
         else:
             self._refuse(Refused(Why.SLOW))
 
     def drain(self) -> None:
-        """Finish what is under way, and take nothing more."""
+        """Finish the current request, then close."""
         self._closes = True
         if not self._answering and self._transport is not None:
             self._transport.close()
@@ -128,7 +127,7 @@ class Front(asyncio.Protocol):
             self._transport.abort()
 
     def give(self, answer: Answer) -> None:
-        """Answer the present request."""
+        """Answer the current request."""
         self._answering = False
         transport = self._transport
         if transport is None:
@@ -142,19 +141,16 @@ class Front(asyncio.Protocol):
             self._resume()
 
     def _is_beyond(self, answer: Answer) -> bool:
-        """Count a connection for its address once it was given something.
-
-        Tell whether that has too many such connections.
-        """
+        """Count an address after its first token; return whether it is over its quota."""
         slot = self._slot
         if slot is None or slot.caller or not self._posted or answer.status != 200:
             return False
         return not self._door.admission.identify(slot, slot.address)
 
-    # From one request to the next.
+    # Requests.
 
     def _resume(self) -> None:
-        """Go on with whatever has arrived."""
+        """Process whatever has arrived."""
         if self._advancing:
             return
         self._advancing = True
@@ -192,7 +188,7 @@ class Front(asyncio.Protocol):
         self._door.answer(asked, self)
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer what is no request, and read nothing more."""
+        """Answer an invalid request and stop reading."""
         self._closes = True
         self._arrived.clear()
         self._head = None
@@ -200,7 +196,7 @@ class Front(asyncio.Protocol):
         self.give(plain_answer(refused.wire.status))
 
     def _hold_back(self) -> None:
-        """Read no further ahead than one thing that has to wait."""
+        """Pause reading while a parsed part waits."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -212,7 +208,7 @@ class Front(asyncio.Protocol):
                 transport.resume_reading()
 
     def _time(self) -> None:
-        """Set the deadline for what the connection waits for now, once for each."""
+        """Set the deadline for the current state, once for each state."""
         if self._answering:
             wait = Wait.ANSWER
         elif self._head is not None:

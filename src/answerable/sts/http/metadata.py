@@ -1,7 +1,7 @@
-"""What the token service says of itself: RFC 8414, and the same for OpenID clients.
+"""Authorization server metadata (RFC 8414), also for OpenID clients.
 
-There is no `authorize` endpoint: a login happens at the person's own identity
-provider. Its address is said all the same, since clients refuse metadata without one.
+There is no real `authorize` endpoint: people sign in at their own identity provider.
+The metadata still names one, because clients refuse metadata without it.
 """
 
 from urllib.parse import urlsplit
@@ -19,12 +19,12 @@ _ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
 
 
 def base_of(url: str) -> str:
-    """Give the path of the service's URL, without a slash at its end."""
+    """Return the path of the service's URL, without a trailing slash."""
     return urlsplit(url).path.rstrip("/")
 
 
 def metadata(url: str) -> bytes:
-    """Write the document.
+    """Build the metadata document.
 
     Args:
         url: The service's `iss`.

@@ -1,8 +1,8 @@
-"""Whoever ends TLS in front of us, and says which certificate a client showed.
+"""Client certificates reported by a TLS terminator in front of the service.
 
-RFC 9440: the field holds the certificate's DER as a byte sequence of RFC 8941 3.3.5,
-`:BASE64:`. It is a text like any other unless the kernel says that the terminator
-itself is at the other end of the connection: from anybody else it is not looked at.
+RFC 9440: the field holds the DER certificate as a byte sequence of RFC 8941 3.3.5,
+`:BASE64:`. It is trusted only if the kernel identifies the peer as the configured
+terminator; from any other peer it is ignored.
 """
 
 import base64
@@ -27,10 +27,10 @@ def asked_of(
     connection: socket.socket | None,
     terminator: Terminator | None,
 ) -> Asked:
-    """Put a request together with what is known of its other end.
+    """Build a request with the facts about its sender.
 
     Raises:
-        Refused: The terminator says a certificate that is none.
+        Refused: The terminator's field holds no certificate.
     """
     peer = link.peer
     if peer is None:

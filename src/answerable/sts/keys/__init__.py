@@ -1,1 +1,1 @@
-"""Signing keys: on disk for this user alone, and in use for a day each."""
+"""Signing keys: stored encrypted on disk, rotated daily."""

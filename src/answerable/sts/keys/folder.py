@@ -1,10 +1,10 @@
-"""Private keys on disk: a file for each, for this user alone, encrypted.
+"""Private key files: one per key, mode 0600, encrypted.
 
-The passphrase comes from where the operator keeps it: a file of another place (a
-credential of systemd, a mounted secret) or the environment. Then whoever has the folder
-alone, from a backup or a disk, has no key. Without one, a random passphrase lies beside
-the keys: that protects a key file which is copied alone, and nothing from whoever reads
-the folder. Neither protects from whoever is this user, or root, while we run.
+The passphrase comes from a file elsewhere (a systemd credential, a mounted secret) or
+the environment; then a copy of the folder, from a backup or a disk, reveals no key.
+Without one, a random passphrase is stored next to the keys, which protects only a key
+file that is copied alone. Neither protects from root or from this user while the
+service runs.
 """
 
 import fcntl
@@ -34,13 +34,12 @@ class KeyFolder:
 
     Args:
         state: State folder of the token service.
-        file: File that holds the passphrase, empty for none.
-        variable: Environment variable that does, empty for none.
-        environ: The environment.
+        file: File with the passphrase, empty for none.
+        variable: Environment variable with the passphrase, empty for none.
 
     Raises:
-        EnvironmentRefused: It cannot be used, others may read it, or there is no
-            passphrase where one was named.
+        EnvironmentRefused: The folder is unusable or readable by others, or the named
+            passphrase is missing.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class KeyFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder: of the processes of a replica, one makes a key at a time."""
+        """Lock the folder, so that one process of a replica generates a key at a time."""
         with refused("lock", self._path):
             handle = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -76,12 +75,12 @@ class KeyFolder:
             os.close(handle)
 
     def kids(self) -> set[str]:
-        """Name the keys whose private half is here."""
+        """Return the kids of the stored private keys."""
         with refused("read", self._path):
             return {path.stem for path in self._path.glob(f"*{_ENDING}")}
 
     def make(self) -> tuple[str, PublicJwk]:
-        """Make a key for ES256, on disk when this returns; gives its kid."""
+        """Generate and store an ES256 key; return its kid and public JWK."""
         private = ec.generate_private_key(ec.SECP256R1())
         jwk = public_jwk(private.public_key())
         pem = private.private_bytes(
@@ -93,11 +92,11 @@ class KeyFolder:
         return jwk.thumbprint, jwk
 
     def load(self, kid: str) -> ec.EllipticCurvePrivateKey:
-        """Read a private key.
+        """Load a private key.
 
         Raises:
-            EnvironmentRefused: It is missing or damaged, others may read it, the
-                passphrase is another one, or it is not the key of that kid.
+            EnvironmentRefused: It is missing, damaged, readable by others, encrypted
+                with another passphrase, or not the key of that kid.
         """
         path = self._file(kid)
         _check(path)
@@ -118,7 +117,7 @@ class KeyFolder:
         return private
 
     def remove(self, kid: str) -> None:
-        """Forget a private key."""
+        """Delete a private key."""
         with refused("remove", self._file(kid)):
             self._file(kid).unlink(missing_ok=True)
 
@@ -126,7 +125,7 @@ class KeyFolder:
         return self._path / f"{kid}{_ENDING}"
 
     def _once(self, path: Path) -> bytes:
-        """Read a random word, made by the first who asks."""
+        """Read a random secret, creating it on first use."""
         if not path.exists():
             draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
             write_file(draft, secrets.token_hex(32).encode("ascii") + b"\n")
@@ -143,7 +142,7 @@ class KeyFolder:
 
 
 def public_jwk(public: ec.EllipticCurvePublicKey) -> PublicJwk:
-    """Give the public half as a JWK."""
+    """Convert a public key to a JWK."""
     point = public.public_numbers()
     x, y = (base64url(number.to_bytes(32, "big")) for number in (point.x, point.y))
     return PublicJwk(

@@ -1,8 +1,8 @@
-"""The keys of one replica, in use: which one signs now, and the set that all publish.
+"""Key ring of one replica: the active signing key, and the key set of all replicas.
 
-`refresh` does what is due and reads what other replicas did. It may wait for disk and
-database, so it is called about once a second off the path of requests; `sign` and `jwks`
-touch memory alone. A killed key signs no more after the next `refresh` of its replica.
+`refresh` performs due rotation steps and reads the keys of other replicas. It may block
+on disk and database, so it runs about once a second off the request path; `sign` and
+`jwks` only use memory. A revoked key stops signing at the next `refresh`.
 """
 
 from collections.abc import Mapping
@@ -29,20 +29,20 @@ from answerable.sts.keys.signer import Signer
 
 
 class NoSigningKey(AnswerableError):  # noqa: N818 - an outcome
-    """No key may sign now: answer `temporarily_unavailable`."""
+    """No key can sign now; the endpoint answers `temporarily_unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Now:
-    """What holds from one refresh to the next.
+    """State between two refreshes.
 
     Attributes:
-        keys: Of all replicas, as last read.
-        signers: Of this replica, by kid.
-        kid: Of the one that signs until `until`.
-        until: NumericDate at which this is looked at anew.
-        jwks: The key set.
-        early: Verifiers may not know the key that signs yet.
+        keys: Keys of all replicas.
+        signers: Signers of this replica by kid.
+        kid: The active key until `until`.
+        until: NumericDate of the next change.
+        jwks: The encoded key set.
+        early: Whether verifiers may not know the active key yet.
     """
 
     keys: tuple[SigningKey, ...]
@@ -54,11 +54,11 @@ class _Now:
 
 
 class Ring:
-    """The keys.
+    """The signing keys of one replica.
 
     Args:
-        control: Where replicas publish them.
-        folder: The private halves of this replica.
+        control: Shared record of public keys.
+        folder: Private keys of this replica.
         now: NumericDate.
 
     Raises:
@@ -72,31 +72,31 @@ class Ring:
 
     @property
     def early(self) -> bool:
-        """Tell whether a verifier may not know the key that signs yet.
+        """Tell whether verifiers may not know the active key yet.
 
-        A replica that joins others is better not sent requests while this holds.
+        A replica that joins others should get no traffic during that time.
         """
         return self._now.early
 
     @property
     def keys(self) -> tuple[SigningKey, ...]:
-        """Give the keys of all replicas, for an operator to look at."""
+        """Return the keys of all replicas."""
         return self._now.keys
 
     def jwks(self) -> bytes:
-        """Give the key set to publish (RFC 7517 5), the same of every replica."""
+        """Return the key set to publish (RFC 7517 5), the same on every replica."""
         return self._now.jwks
 
     def sign(self, claims: Mapping[str, object], typ: str, now: float) -> bytes:
-        """Sign claims with the key whose turn it is.
+        """Sign claims with the active key.
 
         Args:
-            claims: Of JSON values; `exp` is at most `TOKEN_LIFE` seconds from now.
+            claims: JSON values; `exp` is at most `TOKEN_LIFE` seconds from now.
             typ: Type of the token, e.g. `at+jwt`.
             now: NumericDate.
 
         Raises:
-            NoSigningKey: There is none.
+            NoSigningKey: No key is active.
         """
         held = self._now
         kid = held.kid
@@ -112,20 +112,20 @@ class Ring:
         return signer.sign(claims, typ)
 
     def kill(self, kid: str, now: float) -> bool:
-        """Take a key out of use and out of the set; its tokens verify nowhere then.
+        """Revoke a key and remove it from the key set.
 
         Returns:
-            False where it is not known, or was killed before.
+            False if it is unknown or was revoked before.
         """
         killed = self._control.kill_key(kid, now)
         self.refresh(now)
         return killed
 
     def refresh(self, now: float) -> None:
-        """Do what is due now, and read what others did.
+        """Perform due rotation steps and read the keys of other replicas.
 
         Raises:
-            EnvironmentRefused: Disk or database refuse; what was in use stays so.
+            EnvironmentRefused: Disk or database failed; the current keys stay in use.
         """
         replica = self._folder.replica
         keys = self._control.keys()
@@ -144,7 +144,7 @@ class Ring:
         )
 
     def _settle(self, now: float) -> tuple[tuple[SigningKey, ...], Step]:
-        """Take the steps that are due, while no other process of the replica does."""
+        """Perform the due steps under the folder lock."""
         control, folder = self._control, self._folder
         for lost in self._lost(control.keys(), now):
             if now < lost.signs_from:
@@ -174,7 +174,7 @@ class Ring:
         return keys, plan(keys, folder.replica, now)
 
     def _own(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
-        """Choose the keys that this replica signs with, or will."""
+        """Return this replica's prepared and active keys."""
         signing = (State.PREPARED, State.ACTIVE)
         return [
             key
@@ -183,7 +183,7 @@ class Ring:
         ]
 
     def _lost(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
-        """Find keys to sign with whose private half is not here."""
+        """Return keys whose private half is missing."""
         there = self._folder.kids()
         return [key for key in self._own(keys, now) if key.kid not in there]
 

@@ -1,1 +1,1 @@
-"""Attempts on their way to the spool: each one a record, floods counted."""
+"""Evidence of exchanges on its way to the spool, with limits for floods."""

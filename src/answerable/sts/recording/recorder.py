@@ -1,8 +1,7 @@
-"""The recorder of one process: every attempt a record, durable before its answer.
+"""Recorder of one process: every attempt is recorded, durably before its answer.
 
-An attempt that was refused leaves a record, too, up to a number a second of nobody's
-attempts, and of a single issuer's. What was not recorded was not given, so no record has
-to say that.
+Refused attempts are recorded too, up to a rate for anonymous attempts and per issuer. A
+token is never issued without a record.
 """
 
 import asyncio
@@ -20,28 +19,28 @@ OF_AN_ISSUER = 200
 
 
 class Recorder(DoorRecorder):
-    """Records what one process gives and refuses."""
+    """Recorder of issued and refused tokens."""
 
     prefix = STS_PREFIX
 
     def check(self, agent: str = "") -> None:
-        """See that something can be recorded: what cannot be is not begun.
+        """Check that a record can be written before work begins.
 
         Raises:
-            NotRecorded: It cannot; that is counted.
+            NotRecorded: It cannot; the failure is counted.
         """
         if why := self.journal.obstacle(agent):
             self.unrecorded += 1
             raise NotRecorded(why)
 
     async def given(self, record: Exchanged) -> str:
-        """Record that something was given; it is on disk when this returns.
+        """Record an issued token and wait until the record is on disk.
 
         Returns:
-            Id of the event that it becomes.
+            Id of the resulting event.
 
         Raises:
-            NotRecorded: It is not, so nothing may be given.
+            NotRecorded: It could not be recorded, so the token must not be issued.
         """
         durable = self.journal.loop.create_future()
         id = self.give(record, durable)
@@ -49,17 +48,16 @@ class Recorder(DoorRecorder):
         return id
 
     def give(self, record: Exchanged, durable: "asyncio.Future[None]") -> str:
-        """Have it recorded that something was given.
+        """Queue the record of an issued token.
 
         Args:
-            record: Of that.
-            durable: Done once it is on disk; it fails with `NotRecorded`.
+            durable: Completed once the record is on disk, or failed with `NotRecorded`.
 
         Returns:
-            Id of the event that it becomes.
+            Id of the resulting event.
 
         Raises:
-            NotRecorded: It cannot be recorded.
+            NotRecorded: It cannot be queued.
         """
         self.check(record.agent)
         told = self._numbered(record)
@@ -72,7 +70,7 @@ class Recorder(DoorRecorder):
         return told.id
 
     def refused(self, record: Exchanged) -> None:
-        """Record that something was refused; or count it, where there are too many."""
+        """Record a refused attempt, or only count it above the rate."""
         self.counted[record.what, record.error] += 1
         most = OF_AN_ISSUER if record.issuer else OF_NOBODY
         has_own = self._has_own(record.issuer, most)

@@ -1,1 +1,1 @@
-"""The process of the token service: what it is made of, how it starts and ends."""
+"""Process of the token service: assembly, start, reload, shutdown."""

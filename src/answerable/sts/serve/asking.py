@@ -1,4 +1,4 @@
-"""What the command line asks of the record of a token service."""
+"""Commands on the record of a token service: list and rotate keys, recover a restore."""
 
 import time
 from collections.abc import Iterator
@@ -18,15 +18,14 @@ from answerable.sts.serve.restored import kill_at_gateways
 
 
 def key_lines(plan: Plan, *, rotate: bool, kill: str) -> list[str]:
-    """List the signing keys, a line each, after doing what is asked.
+    """List the signing keys as text, after rotating or revoking.
 
     Args:
-        plan: Of the service.
-        rotate: Let the prepared keys begin as soon as verifiers had time to read them.
-        kill: kid of a key to take out of use, empty for none.
+        rotate: Activate the prepared keys as soon as verifiers had time to fetch them.
+        kill: kid of a key to revoke, empty for none.
 
     Raises:
-        UsageError: No such key signs or will.
+        UsageError: No active or prepared key has that kid.
         EnvironmentRefused: The record cannot be used.
     """
     now = time.time()
@@ -55,13 +54,10 @@ def _rotate(control: Control, now: float) -> None:
 
 
 def end_after_restore(plan: Plan) -> tuple[Ended, bool]:
-    """End what a restored database may have lost, and have gateways refuse its keys.
-
-    Args:
-        plan: Of the service.
+    """Revoke what a restored database may have lost, also at gateways.
 
     Returns:
-        What ended, and whether the file names a gateway.
+        What was revoked, and whether the file names a gateway.
 
     Raises:
         EnvironmentRefused: The record cannot be used.

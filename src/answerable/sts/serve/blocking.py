@@ -1,7 +1,7 @@
-"""Where what waits for the record is run: here for SQLite, beside for PostgreSQL.
+"""Executor for calls to the record: inline for SQLite, in threads for PostgreSQL.
 
-SQLite answers in a fraction of what handing work to a thread costs. A database over
-the network keeps its callers waiting, and those are bounded.
+A SQLite call takes a fraction of a thread switch. A network database blocks its
+callers, so it gets a bounded thread pool.
 """
 
 import asyncio
@@ -15,26 +15,19 @@ Result = TypeVar("Result")
 
 
 class Blocking:
-    """Runs what may wait.
-
-    Args:
-        beside: In threads, since it waits for a network.
-
-    Attributes:
-        beside: Likewise.
-    """
+    """Executor for calls that may block."""
 
     def __init__(self, *, beside: bool) -> None:
         self.beside = beside
         self._pool = ThreadPoolExecutor(THREADS, "record") if beside else None
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Run something to its end."""
+        """Run a function and return its result."""
         if self._pool is None:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def close(self) -> None:
-        """Wait for what still runs."""
+        """Wait for running calls."""
         if self._pool is not None:
             self._pool.shutdown()

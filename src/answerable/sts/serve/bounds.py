@@ -1,23 +1,23 @@
-"""The kills in force, for whoever decides in this process."""
+"""Current revocations, shared by everything that decides in this process."""
 
 from answerable.enforce.kill import NO_KILLS, Kills
 
 
 class Bounds:
-    """Holds them; replaced whole."""
+    """Holder of the current revocations, replaced as a whole."""
 
     def __init__(self) -> None:
         self._kills: Kills = NO_KILLS
 
     @property
     def kills(self) -> Kills:
-        """Subjects that may do nothing."""
+        """Return the revoked subjects."""
         return self._kills
 
     def hold_kills(self, kills: Kills) -> None:
-        """Put these kills in force; any thread may call it."""
+        """Replace the revocations; callable from any thread."""
         self._kills = kills
 
     def set_kills(self, kills: Kills) -> None:
-        """Put these kills in force."""
+        """Replace the revocations."""
         self._kills = kills

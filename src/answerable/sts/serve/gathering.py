@@ -1,9 +1,7 @@
-"""Exchanges that come together are served together: one commit, and one sync of evidence.
+"""Group commit of exchanges: concurrent exchanges share a transaction and a sync.
 
-A transaction writes whole pages, and its neighbours the same ones; a sync costs the same
-for one record and for many: of a few exchanges at once, each costs half. While a group
-is on its way to disk, the next one gathers. Its own sync could not begin sooner, so
-nobody waits for more to come, and who comes alone is served at once.
+A sync costs the same for one record and for many. While one group is written, the next
+collects; a single exchange is served at once, so none waits for more to arrive.
 """
 
 import asyncio
@@ -16,46 +14,44 @@ from answerable.flows.exchange import Outcomes
 from answerable.model.record import Exchanged
 from answerable.serving.recording.ticket import NotRecorded
 
-# Exchanges at once: whoever is first waits for the last of them, and more than these
-# share little. So many do not wait for the group before them.
+# Exchanges in a group: the first waits for the last, and larger groups save little. A
+# full group does not wait for the group before it.
 MOST = 16
 
 
 class Serves(Protocol):
-    """The story, as far as it takes several requests at once."""
+    """Use case that serves several exchanges in one transaction."""
 
     def exchange_all(
         self, shown: Sequence[Shown], now: float
     ) -> Sequence[Outcomes | Exception]:
-        """Serve each of them; give what would be raised for one, where it would."""
+        """Serve each request; return the exception in place of a failed one."""
 
 
 class Records(Protocol):
-    """Whoever keeps the evidence of what is given."""
+    """Recorder of issued tokens."""
 
     def check(self) -> None:
-        """See that something can be recorded now.
+        """Check that a record can be written now.
 
         Raises:
             NotRecorded: It cannot.
         """
 
     def give(self, record: Exchanged, durable: "asyncio.Future[None]") -> str:
-        """Record that something was given; `durable` is done once that is on disk.
+        """Queue a record; `durable` completes once it is on disk.
 
         Raises:
-            NotRecorded: It cannot be.
+            NotRecorded: It cannot be queued.
         """
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class _Waits:
-    """One that is to be served.
+    """One waiting exchange.
 
     Attributes:
-        shown: What came.
-        durable: Done once all of it is, and on disk.
-        outcome: What became of it, by then.
+        durable: Completed once its record is on disk.
     """
 
     shown: Shown
@@ -64,14 +60,11 @@ class _Waits:
 
 
 class Gathering:
-    """Gathers what is to be exchanged.
+    """Group commit of exchanges.
 
     Args:
-        serves: Whoever tells the story.
-        records: Keeps the evidence.
-        loop: The process's loop.
-        clock: Gives the time as a NumericDate. Each is judged as of when it is served:
-            a disk that hangs makes nothing good that has ended meanwhile.
+        clock: Returns the time as a NumericDate. Each exchange is judged at the time it
+            is served, so a slow disk extends no lifetime.
     """
 
     def __init__(
@@ -87,15 +80,12 @@ class Gathering:
         self._under_way = 0  # groups that are not on disk yet
 
     async def exchange(self, shown: Shown) -> Outcomes:
-        """Serve one with whatever else is there; what is given is on record then.
-
-        Args:
-            shown: What came.
+        """Serve one exchange in the next group; its record is on disk on return.
 
         Raises:
-            KeyUnknown: As the story says.
-            ReviewNeeded: Likewise.
-            NotRecorded: There is no evidence of it, so nothing may be given.
+            KeyUnknown: From the use case.
+            ReviewNeeded: From the use case.
+            NotRecorded: It could not be recorded, so no token may be issued.
         """
         waiting = self._waiting
         if not waiting and not self._under_way:
@@ -143,7 +133,7 @@ class Gathering:
         return True
 
     def _given(self, each: _Waits, outcome: Outcomes) -> bool:
-        """Have it recorded that something was given, and say whether it will be."""
+        """Queue the record of an issued token; return whether that worked."""
         each.outcome = outcome
         try:
             self._records.give(outcome.record, each.durable)
@@ -160,7 +150,7 @@ class Gathering:
 
 
 def _tell(each: _Waits, told: Outcomes | Exception) -> None:
-    """Tell whoever waits what has to be on no disk."""
+    """Resolve an exchange that needs no record on disk."""
     if isinstance(told, Exception):
         each.durable.set_exception(told)
     else:

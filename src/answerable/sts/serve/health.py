@@ -1,4 +1,4 @@
-"""Health of the token service at an address of its own, with places of its own."""
+"""Health listener with its own address and connection quota."""
 
 from dataclasses import replace
 from functools import partial
@@ -24,14 +24,11 @@ async def open_health(
     listeners: Listeners,
     log: Log,
 ) -> None:
-    """Serve the pages of health apart, where the plan says so.
+    """Serve the health pages at the configured address, if there is one.
 
     Args:
-        plan: Says where.
-        door: Of the token service.
-        handlers: Of the token service, of which these pages are served.
-        listeners: Of the process.
-        log: Of the process.
+        door: Server of the token service.
+        handlers: Handlers of the token service.
 
     Raises:
         EnvironmentRefused: The address cannot be bound.

@@ -1,4 +1,4 @@
-"""What the process is made of, put together from a configuration, and changed by one."""
+"""The token service application: assembled from a configuration, reloadable."""
 
 import asyncio
 import time
@@ -67,16 +67,12 @@ NUMBERS = Names(
 
 
 class House:
-    """The process's parts.
-
-    Args:
-        plan: What to serve.
-        log: Of the process.
+    """The application of one process.
 
     Attributes:
-        listening: Where it can be reached: pairs (what, where).
-        reload_refused: Why the last reload was refused, empty where it was not.
-        ship_refused: Why the last shipping was refused, likewise.
+        listening: Listeners: pairs (what, where).
+        reload_refused: Why the last reload failed, empty if it did not.
+        ship_refused: Why the last shipping of evidence failed, likewise.
     """
 
     def __init__(self, plan: Plan, log: Log) -> None:
@@ -159,10 +155,10 @@ class House:
 
     @classmethod
     async def open(cls, plan: Plan, log: Log) -> "House":
-        """Put the process together, and have it listen.
+        """Assemble the application and open its listeners.
 
         Raises:
-            AnswerableError: Something that it needs is not there, or is no good.
+            AnswerableError: A resource is missing or unusable.
         """
         house = cls(plan, log)
         await house._owners.refresh()
@@ -181,14 +177,14 @@ class House:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is being answered."""
+        """Tell whether a request is being answered."""
         return self.door.is_busy
 
     async def swap(self, plan: Plan) -> None:
-        """Decide by another configuration from now on.
+        """Apply another configuration.
 
         Raises:
-            AnswerableError: It cannot be used, and the present one stays.
+            AnswerableError: It cannot be used; the current one stays.
         """
         use_certificates = self._listeners.prepare(plan.service.listen)
         asked = asked_of(foreign(plan))
@@ -201,12 +197,12 @@ class House:
         self._plan = plan
 
     def drain(self) -> None:
-        """Take no more connections; what is under way goes on."""
+        """Accept no more connections; requests in progress finish."""
         self._listeners.close()
         self.door.drain()
 
     async def close(self) -> None:
-        """Cut what is still open, and write what is left to record."""
+        """Close connections and flush records."""
         self.door.abort()
         self._kills.close()
         await self._tasks.cancel()
@@ -267,7 +263,7 @@ class House:
         }
 
     def _allows(self, launch: Launch) -> str:
-        """Say which rule lets a person start an agent."""
+        """Return the rule that lets a person start an agent."""
         rules = self._exchanges.in_force.rules
         id = rules.allows(
             launch.agent, launch.started_by, launch.runs_as, launch.program
@@ -284,7 +280,7 @@ class House:
         except AnswerableError:  # what is in force stays so
             return {}
 
-    # Kills.
+    # Revocations.
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
         self._kills_told.changed(killed, revived)
@@ -297,17 +293,17 @@ class House:
         self._kills.look()
 
     def _run_ended(self, run: Run) -> None:
-        """Log and record the end of a run, from whichever thread noticed it."""
+        """Log and record the end of a run; callable from any thread."""
         self._log.info("run.ended", run=run.name, agent=run.agent)
         self._loop.call_soon_threadsafe(record_end, self._recorder, self._log, run)
 
     def _failed(self, error: BaseException) -> None:
         self._log.of_loop(self._loop, {"exception": error})
 
-    # How it does.
+    # State and metrics.
 
     def reasons(self) -> list[str]:
-        """Say why it is not ready; nothing where it is."""
+        """Return why the service is not ready; empty if it is."""
         alarm = self._recorder.alarm
         refused = "" if self._upkeep is None else self._upkeep.control_refused
         return [
@@ -350,7 +346,7 @@ class House:
         }
         return rendered(NUMBERS, self._recorder, gauges, self.door.admission)
 
-    # What goes on beside.
+    # Background tasks.
 
     async def _listen(self, bound: Bound) -> None:
         given = bound.of_worker(0)

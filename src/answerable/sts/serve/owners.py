@@ -1,6 +1,6 @@
-"""Who has an attested owner now, looked up in the store every second or so.
+"""Watch of attested owners in the store, refreshed about once a second.
 
-Each owner counts no longer than the attestation, whenever the store was read last.
+An owner counts until its attestation expires, whatever the age of the last read.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,10 @@ Attested = Mapping[AgentId, AttestedOwner]
 
 
 class Owners(StoreWatch[Attested]):
-    """The attested owners, as of a second ago.
+    """Cache of attested owners.
 
     Args:
         root: Folder of the store.
-        log: Of the process.
     """
 
     every = 1.0
@@ -46,7 +45,7 @@ class Owners(StoreWatch[Attested]):
         return len(self._standing)
 
     def people(self, now: float) -> Mapping[AgentId, PersonId]:
-        """Give who answers for each agent that has an attested owner now."""
+        """Return the owner of each agent with an unexpired attestation."""
         if now >= self._people_until:
             self._count(now)
         return self._people

@@ -1,4 +1,4 @@
-"""What to serve: the configuration as read, and where everything goes."""
+"""Settings of the token service: configuration file, state folder, store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from answerable.serving.tls import without_tls_files
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one reading of the file asks for.
+    """Settings from one reading of the configuration file.
 
     Attributes:
-        config: The configuration; without rules, where one of them is wrong.
+        config: The configuration; without rules if one of them is invalid.
         service: Its section `sts`.
-        reading: What was made of the file, its faults included.
+        reading: Parse result with faults.
         store: Folder of the store.
     """
 
@@ -39,17 +39,17 @@ class Plan:
 
     @property
     def state(self) -> Path:
-        """The token service's own folder."""
+        """Return the state folder of the token service."""
         return token_state(self.service, self.store)
 
     @property
     def is_whole(self) -> bool:
-        """Whether its rules are right; otherwise nothing is given."""
+        """Tell whether its rules are valid; otherwise no token is issued."""
         return self.reading.holds_rules
 
     @property
     def fixed(self) -> Mapping[str, object]:
-        """What a running service cannot change, by what the file calls it."""
+        """Return the settings that need a restart, by their names in the file."""
         service = self.service
         return {
             "sts.url": service.url,
@@ -64,19 +64,16 @@ class Plan:
 
 
 def read_plan(place: str, store: Path | None, usual: Path | None) -> Plan:
-    """Read the configuration.
+    """Load the settings.
 
-    A file of which the policy alone is wrong is a plan, too: of a service that gives
-    nothing.
+    A file with an invalid policy loads too: the service then issues nothing.
 
     Args:
-        place: The file.
-        store: As named on the command line, None where it was not.
-        usual: The store where nobody names one.
+        store: Store named on the command line, None without.
 
     Raises:
-        ConfigError: More than the policy is wrong.
-        UsageError: The file is not there, or has no section `sts`.
+        ConfigError: More than the policy is invalid.
+        UsageError: The file is missing, or has no section `sts`.
         EnvironmentRefused: It may not be read.
     """
     reading = read_file(place)
@@ -92,7 +89,7 @@ def read_plan(place: str, store: Path | None, usual: Path | None) -> Plan:
 
 
 def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
-    """Give the issuers that are not ourselves."""
+    """Return the issuers other than this service."""
     ours = plan.service.url
     return tuple(
         each
@@ -102,7 +99,7 @@ def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
 
 
 def _user(subject: RuleSubject) -> int | None:
-    """Give the user that a local workload has to run as, None where no rule says it."""
+    """Return the uid that a local workload must have, None if no rule sets it."""
     match subject:
         case PeerSubject():
             return subject.uid
@@ -113,7 +110,7 @@ def _user(subject: RuleSubject) -> int | None:
 
 
 def in_force(plan: Plan) -> InForce:
-    """Give what a plan puts in force."""
+    """Return the rules and issuers for the exchange use case."""
     issuers = {each.pin.name: each for each in foreign(plan)}
     rules = plan.config.rules
     root = any(_user(each.subject) == 0 for each in rules)

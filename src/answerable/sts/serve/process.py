@@ -1,6 +1,6 @@
-"""The process: it runs under its own user, with its own folder.
+"""Process of the token service, under its own user with its own folder.
 
-Of the store it reads who has an attested owner, and writes there its evidence.
+It reads attested owners from the store and writes its evidence there.
 """
 
 import sys
@@ -11,23 +11,22 @@ from answerable.serving.process import Listening
 from answerable.sts.serve.house import House
 from answerable.sts.serve.plan import Plan
 
-# Seconds for which the thread that writes evidence may be kept waiting for the
-# interpreter, each time it needs it; Python's own default is five times that.
+# Switch interval of the interpreter, so that the evidence writer thread waits less;
+# Python's default is five times that.
 SWITCH = 0.001
 
 
 def serve(
     read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
 ) -> None:
-    """Serve what a configuration asks for, until told to end.
+    """Serve a configuration until told to end.
 
     Args:
-        read: Reads it.
-        ready: Told where the token service can be reached, once it can.
-        alone: Nobody started it beside themselves, to end with them.
+        ready: Called with the listeners once they are open.
+        alone: False if a parent process started it and ends with it.
 
     Raises:
-        AnswerableError: It cannot be read, or cannot be served.
+        AnswerableError: The settings cannot be loaded or served.
     """
     sys.setswitchinterval(SWITCH)
     process.serve("sts", read, House.open, ready, alone=alone)

@@ -1,4 +1,4 @@
-"""Recovery of a token service whose database was put back from an older copy."""
+"""Recovery of a token service whose database was restored from an older copy."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,12 +13,10 @@ from answerable.sts.serve.plan import Plan
 
 
 def open_checked(plan: Plan, now: float, log: Log) -> Control:
-    """Open the database; where an older copy was put back, end what may be lost.
+    """Open the database; after a restore, revoke what may be lost.
 
     Args:
-        plan: Of the service.
         now: NumericDate.
-        log: Of the process.
 
     Raises:
         EnvironmentRefused: It cannot be used, or is of a newer release.
@@ -35,7 +33,7 @@ def open_checked(plan: Plan, now: float, log: Log) -> Control:
 
 
 def close_counted(control: Control, count_up: Callable[[], None]) -> None:
-    """Count the generation up, so that a copy made until now is older, and close."""
+    """Increment the generation, so that earlier copies are older, and close."""
     with suppress(AnswerableError):  # it is counted up at the next start as well
         count_up()
     control.close()
@@ -56,10 +54,10 @@ def _log_ended(plan: Plan, ended: Ended, log: Log) -> None:
 
 
 def kill_at_gateways(plan: Plan, ended: Ended) -> bool:
-    """Have gateways of the same file refuse the killed keys at once.
+    """Revoke the keys at the gateways of the same file.
 
     Returns:
-        False where the file names no gateway.
+        False if the file names no gateway.
     """
     kills = Kills(plan.store, plan.config)
     if kills.has_gateway:

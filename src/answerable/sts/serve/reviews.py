@@ -1,4 +1,4 @@
-"""TokenReview where a Kubernetes issuer asks for it: a token outlives its pod."""
+"""Kubernetes TokenReview for issuers that require it: a token outlives its pod."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ Asked = Mapping[str, tuple[Reviewer, str]]
 
 
 def asked_of(issuers: Iterable[PinnedIssuer]) -> Asked:
-    """Make what asks each API server, and for which audience, by issuer.
+    """Build the TokenReview client and audience of each issuer.
 
     Raises:
         EnvironmentRefused: A file cannot be used.
@@ -29,11 +29,7 @@ def asked_of(issuers: Iterable[PinnedIssuer]) -> Asked:
 
 
 class Reviews:
-    """Asks the API servers of those issuers that have one.
-
-    Args:
-        issuers: Of the configuration.
-        log: Of the process.
+    """TokenReview clients of all issuers that require one.
 
     Raises:
         EnvironmentRefused: A file cannot be used.
@@ -45,11 +41,11 @@ class Reviews:
         self._asked = asked_of(issuers)
 
     def swap(self, asked: Asked) -> None:
-        """Ask others from now on."""
+        """Replace the clients."""
         self._asked = asked
 
     async def review(self, needed: ReviewNeeded) -> bool | None:
-        """Say whether a token is good now; None where the API server does not say."""
+        """Tell whether a token is valid now; None if the API server gives no answer."""
         if needed.issuer not in self._asked:
             return None  # the configuration has just changed
         reviewer, audience = self._asked[needed.issuer]

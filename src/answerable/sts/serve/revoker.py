@@ -1,4 +1,4 @@
-"""Revocation of the delegations that a kill names, and the notice to receivers."""
+"""Revocation of the delegations of a subject, with notices to receivers."""
 
 from collections.abc import Callable
 
@@ -14,15 +14,12 @@ ON_RECORD = frozenset({"agent", "person", "rule", "run"})
 
 
 class Revoker:
-    """Ends delegations on record; the kill itself is in force by the file.
+    """Ends recorded delegations; the revocation file itself blocks new ones.
 
     Args:
-        control: The record.
-        blocking: Asks it off the event loop.
-        events: Notices to receivers; None where none is configured.
-        tasks: Of the process.
-        clock: Gives the time as a NumericDate.
-        log: Of the process.
+        blocking: Runs calls to the record.
+        events: Event delivery; None if not configured.
+        clock: Returns the time as a NumericDate.
     """
 
     def __init__(
@@ -38,7 +35,7 @@ class Revoker:
         self._tasks, self._clock, self._log = tasks, clock, log
 
     async def revoke(self, subject: str) -> bool:
-        """End what a kill names; False where that cannot be recorded now."""
+        """End the delegations of a subject; False if that cannot be recorded now."""
         if subject.partition(":")[0] not in ON_RECORD:
             return False
         now = self._clock()
@@ -54,14 +51,15 @@ class Revoker:
         return True
 
     async def revoke_and_list(self, subject: str) -> tuple[str, ...] | None:
-        """End what a kill names, and list what that was given; None for not known.
+        """End the delegations of a subject and list them; None if unknown.
 
-        Delegations that ended before are listed too: a gateway may not know of them.
+        The list includes delegations that ended before, because a gateway may not know
+        them.
         """
         return await self.given_to(subject) if await self.revoke(subject) else None
 
     async def given_to(self, subject: str) -> tuple[str, ...] | None:
-        """List the delegations of a subject, and end none; None for not known."""
+        """List the delegations of a subject; None if unknown."""
         if subject.partition(":")[0] not in ON_RECORD:
             return None
         now = self._clock()
@@ -74,7 +72,7 @@ class Revoker:
             return None
 
     def notify(self, subject: str, by: str, died: Died) -> None:
-        """Log what ended, and tell receivers of it."""
+        """Log ended delegations and notify receivers."""
         if not died.delegations:
             return
         ended = len(died.delegations)

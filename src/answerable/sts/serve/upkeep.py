@@ -1,4 +1,4 @@
-"""Background work: keys are renewed and turned, what ended is removed."""
+"""Maintenance tasks: issuer key renewal, key rotation, deletion of expired records."""
 
 import asyncio
 import time
@@ -21,16 +21,12 @@ RUNS = 0.25  # seconds between two looks at which launched runs have ended
 
 
 class Upkeep:
-    """What a token service does for itself.
+    """Maintenance tasks of the token service.
 
     Args:
-        keys: Of foreign issuers.
-        signing: Our own.
-        control: What is on record.
-        runs: Launched runs; it reports each end itself.
-        clock: Gives the time as a NumericDate.
-        log: Of the process.
-        count_up: Counts the generation of what is on record up.
+        keys: Keys of foreign issuers.
+        clock: Returns the time as a NumericDate.
+        count_up: Increments the generation of the record.
     """
 
     def __init__(
@@ -52,14 +48,14 @@ class Upkeep:
 
     @property
     def control_refused(self) -> str:
-        """Why nothing can be given: the database refuses, or does not answer."""
+        """Return why the database is unavailable; empty if it answers."""
         silent = time.monotonic() - self._answered
         if self._refused or silent < SILENT:
             return self._refused
         return f"the database has not answered for {silent:.0f} s"
 
     def works(self) -> Iterator[Coroutine[None, None, None]]:
-        """Give what goes on, each until it is cancelled."""
+        """Yield the endless tasks."""
         yield self._renew_keys()
         yield self._turn_keys()
         yield self._sweep()
@@ -75,7 +71,7 @@ class Upkeep:
             await asyncio.sleep(RENEWAL)
 
     async def _turn_keys(self) -> None:
-        """Prepare, begin and retire signing keys as it is due; see other replicas'."""
+        """Perform due rotation steps once per interval."""
         while True:
             await asyncio.sleep(TURN)
             ring, now = self._signing.ring, self._clock()
@@ -101,7 +97,7 @@ class Upkeep:
                 self._answered, self._refused = time.monotonic(), ""
 
     async def _count_generations(self) -> None:
-        """Count the generation up, so that an older copy put back is behind."""
+        """Increment the generation, so that a restored copy is recognisably older."""
         while True:
             await asyncio.sleep(EVERY)
             try:
@@ -110,7 +106,7 @@ class Upkeep:
                 self._log.error("control.not-counted", why=error.message)
 
     async def _end_runs(self) -> None:
-        """Notice runs whose process has ended, whether its launcher reports it or not.
+        """Detect ended runs, even if their launcher does not report it.
 
         An unusable folder is logged once, until the reason changes.
         """

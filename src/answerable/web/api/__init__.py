@@ -1,1 +1,1 @@
-"""`/api/v1`: the documents of the command line, by the same names."""
+"""REST API `/api/v1`: the documents of the command line, under the same names."""

@@ -1,4 +1,4 @@
-"""What was done, and who stands behind it; told of one's own deeds to an owner."""
+"""Operations on activity: lineage rows, events, decisions."""
 
 from dataclasses import replace
 
@@ -62,7 +62,7 @@ _ID = Parameter("id", "Its id.", required=True)
 
 
 def _query(params: Params) -> Query:
-    """Read the box, and the fields beside it, which narrow it."""
+    """Parse the search box and the fields that narrow it."""
     asked = query.parse(params.get("q", ""))
     fields = " ".join(
         f"{name}:{query.spelled(params[name])}" for name in FIELDS if name in params
@@ -142,8 +142,8 @@ def _event(desk: Desk, visit: Visit, params: Params) -> Document:
 def _decision(desk: Desk, visit: Visit, params: Params) -> Document:
     around = scene(desk, visit)
     if around.only is not None and number_of(params["id"]) is None:
-        raise Forbidden  # the beginning of an id would tell of others
-    waiting = decided.spooled(desk.spools)  # before the store: nothing falls between
+        raise Forbidden  # prefixes could be enumerated
+    waiting = decided.spooled(desk.spools)  # before the store, so that none is missed
     with desk.store() as store:
         try:
             document = decision.decision(

@@ -1,4 +1,4 @@
-"""The log: its head, the proof of a record, its verification; and SQL over all of it."""
+"""Operations on evidence: checkpoint, proofs, verification, SQL."""
 
 from answerable.flows import event as events
 from answerable.flows import prove, sql
@@ -41,7 +41,7 @@ def _checkpoint(desk: Desk, visit: Visit, params: Params) -> Document:
 
 
 def _told(desk: Desk, visit: Visit, store: Store, text: str) -> str:
-    """Give the id of records that may be told of, all of them: a proof is of all."""
+    """Return the id if the visitor may see all of its records, which the proof covers."""
     number = number_of(text)
     rows = events.found(store, scene(desk, visit), number) if number else ()
     every = finding.by_id(store, number) if rows and number else ()
@@ -84,7 +84,7 @@ def _verify(desk: Desk, visit: Visit, params: Params) -> Document:
 
 
 def _bundle_checked(desk: Desk, visit: Visit, params: Params) -> Document:
-    """Check a bundle by what was sent alone; nothing of it is kept."""
+    """Verify a sent bundle; nothing of it is stored."""
     del visit
     data = params["bundle"].encode()
     return prove.verify(data, key=params["key"].strip(), now=desk.now)

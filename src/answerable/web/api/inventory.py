@@ -1,4 +1,4 @@
-"""Who and what exists, who answers for it, and how old that view is."""
+"""Operations on the inventory: lists, owners, snapshots, coverage."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

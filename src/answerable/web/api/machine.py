@@ -1,7 +1,6 @@
-"""The machine that serves and its file: what works, what is read, what is in force.
+"""Operations on the serving host and its configuration file, for administrators.
 
-They tell of the server, and never of the machine of whoever asks: places on its disks
-are an administrator's to know.
+They describe the server, not the client's machine.
 """
 
 from pathlib import Path
@@ -30,7 +29,7 @@ def _doctor(desk: Desk, visit: Visit, params: Params) -> Document:
 
 
 def _where(desk: Desk, visit: Visit, params: Params) -> Document:
-    """List the places of what was scanned: nobody names a place to look at here."""
+    """List the places of scanned sources; clients cannot name places."""
     del visit, params
     standing = desk.standing()
     scanned = coverage(standing.inventory, standing.at)["sources"]

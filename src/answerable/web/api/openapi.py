@@ -1,4 +1,4 @@
-"""`/api/v1/openapi.json`: what can be asked, written from the operations themselves."""
+"""OpenAPI document `/api/v1/openapi.json`, generated from the operations."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ _PROBLEM_SCHEMA = {
 
 
 def openapi(operations: Iterable[Operation]) -> dict[str, object]:
-    """Write the document."""
+    """Build the document."""
     operations = tuple(operations)
     types = [Coverage, *dict.fromkeys(e.item for e in operations if e.item)]
     shapes, components = msgspec.json.schema_components(
@@ -160,7 +160,7 @@ def _responses(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
 
 
 def route(operations: tuple[Operation, ...]) -> Route:
-    """Serve the document."""
+    """Return the route of the document."""
 
     @cache
     def written() -> tuple[bytes, str]:

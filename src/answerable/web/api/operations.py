@@ -1,7 +1,6 @@
-"""What can be asked over `/api/v1`: each with its parameters, and what it answers.
+"""Operations of `/api/v1`: parameters, permissions, handler.
 
-One description makes the route, checks what comes, and is written into the OpenAPI
-document: what is said there is what is done.
+Routes, validation and the OpenAPI document derive from one description.
 """
 
 import base64
@@ -37,11 +36,11 @@ Teller = Callable[[Desk, Visit, Params], "Document | Part"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a document.
+    """One page of a document.
 
     Attributes:
-        document: Its items.
-        after: Cursor of what follows, empty at the end.
+        document: With the items of the page.
+        after: Cursor of the next page, empty at the end.
     """
 
     document: Document
@@ -50,16 +49,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter.
+    """One parameter of an operation.
 
     Attributes:
-        name: As the command line's option is called.
-        what: What it is for.
-        choices: What it may be; empty for any text.
-        required: Whether it must be there.
-        most: Where it is a number: the largest; 0 for a text.
-        usual: Of a number that is not given.
-        longest: Most characters of a text.
+        name: As the option of the command line.
+        choices: Accepted values; empty for any text.
+        most: Maximum of a number; 0 for a text.
+        usual: Default of a number.
+        longest: Maximum characters of a text.
     """
 
     name: str
@@ -72,7 +69,7 @@ class Parameter:
 
     @property
     def schema(self) -> Mapping[str, object]:
-        """What it may be, in JSON Schema."""
+        """Return its JSON Schema."""
         if self.most:
             return {
                 "type": "integer",
@@ -91,10 +88,10 @@ class Parameter:
         }
 
     def check(self, value: str | None) -> None:
-        """Refuse what the schema does not allow.
+        """Validate a value.
 
         Raises:
-            Refused: It says what was expected.
+            Refused: The value is invalid; the message says what was expected.
         """
         if value is None:
             if self.required:
@@ -125,7 +122,7 @@ def _wrong(name: str, how: str, expected: str) -> Refused:
 
 
 def flag(name: str, what: str) -> Parameter:
-    """Describe one that is on or off."""
+    """Build a boolean parameter."""
     return Parameter(name, what, ("true", "false"))
 
 
@@ -136,20 +133,18 @@ PAGED = (LIMIT, AFTER)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that can be asked.
+    """One operation.
 
     Attributes:
-        path: Below `/api/v1`.
-        what: One sentence.
-        tell: Answers; gets the parameters that are there.
-        kind: Of the document.
-        item: Type of its items; None where they have no fixed shape.
-        takes: Parameters.
-        may: Any one of these lets a visitor ask.
-        passing: The answer changes as time passes, or by more than the store.
+        path: Path below `/api/v1`.
+        tell: Handler; gets the parameters that are present.
+        kind: Kind of the document.
+        item: Type of its items; None without a fixed shape.
+        may: Permissions, any of which suffices.
+        passing: The answer changes with time, or with more than the store.
         command: The same on the command line.
-        method: GET, or POST where something is done.
-        held: Whether an answer has a version, and may be asked about again.
+        method: GET, or POST for changes.
+        held: Whether answers carry an ETag.
     """
 
     path: str
@@ -166,13 +161,13 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Its `operationId`."""
+        """Return its `operationId`."""
         name = self.path.strip("/").replace("/", "-")
         return name if self.method == "GET" else f"do-{name}"
 
     @property
     def route(self) -> Route:
-        """As it is served."""
+        """Return its route."""
         names = tuple(each.name for each in self.takes)
         return Route(
             *(PREFIX + self.path, self.answer, self.may, names, self.method),
@@ -180,7 +175,7 @@ class Operation:
         )
 
     def answer(self, desk: Desk, visit: Visit, asked: Asked) -> Answer:
-        """Check what is asked, and answer."""
+        """Validate the parameters and answer."""
         given = asked.query if self.method == "GET" else asked.form
         for each in self.takes:
             each.check(given.get(each.name))
@@ -210,7 +205,7 @@ class Operation:
 
 
 def _told(tell: Callable[[], Document | Part]) -> Document | Part:
-    """Tell what well-formed parameters do not fit: there is nothing of that name."""
+    """Call a handler and map errors about unknown or ambiguous names to 422."""
     try:
         return tell()
     except AmbiguousError as error:
@@ -220,7 +215,7 @@ def _told(tell: Callable[[], Document | Part]) -> Document | Part:
 
 
 def _spooled(desk: Desk) -> list[str]:
-    """Name the state of the spools: what waits there is answered with, too."""
+    """Return the state of the spools, whose decisions are part of answers."""
     said = []
     for spool in desk.spools:
         # Folders go meanwhile, and `walk` leaves out what is gone.
@@ -233,23 +228,21 @@ def _spooled(desk: Desk) -> list[str]:
 
 
 def minute_of(desk: Desk) -> int:
-    """Give the beginning of this minute: all that passes is judged as of then."""
+    """Return the beginning of this minute, the time basis of all answers."""
     return desk.now // _MINUTE * _MINUTE
 
 
 def paged(
     document: Document, by: tuple[str, str], params: Params, *, newest: bool = False
 ) -> Part:
-    """Give a part of a document whose items are few enough to be made all.
+    """Return one page of a fully built document.
 
     Args:
-        document: It.
-        by: Fields by which items are ordered; no two items have the same in both.
-        params: `after` and `limit` of it.
-        newest: Whether the greatest come first.
+        by: Sort fields, unique together.
+        params: With `after` and `limit`.
 
     Raises:
-        UsageError: `after` is no place in it.
+        UsageError: `after` is not a cursor of it.
     """
 
     def place(item: Mapping[str, object]) -> tuple[str, str]:
@@ -284,20 +277,20 @@ def _read(text: str) -> tuple[str, str]:
 
 
 def limit_of(params: Params) -> int:
-    """Read how many items are asked for."""
+    """Return the requested page size."""
     return int(params.get("limit", USUAL))
 
 
 def is_on(params: Params, name: str) -> bool:
-    """Tell whether a flag is on."""
+    """Tell whether a flag is set."""
     return params.get(name) == "true"
 
 
 def of_theirs(visit: Visit, *subjects: str) -> None:
-    """Refuse to tell of deeds that are not for this visitor.
+    """Check that the visitor may see the activity of a subject.
 
     Raises:
-        Forbidden: None of the subjects is theirs.
+        Forbidden: The visitor may see none of the subjects.
     """
     if not visit.sees_deeds_of(*subjects):
         raise Forbidden

@@ -1,4 +1,4 @@
-"""Three questions about permissions, asked of what stands."""
+"""Operations on permissions: reach, can, who-can, what-if."""
 
 from answerable.flows import cuts, reach, reach_all, what_if
 from answerable.flows.given import read_context
@@ -36,7 +36,7 @@ _Context = dict[str, tuple[str, ...]]
 
 
 def _context(params: Params) -> _Context | None:
-    """Read condition keys; a key that stands twice has both values."""
+    """Read condition keys; a repeated key collects its values."""
     lines = (line.strip() for line in params.get("context", "").splitlines())
     return read_context(line for line in lines if line) or None
 

@@ -1,4 +1,4 @@
-"""Asks, amendments, baselines and owner keys; and what a person signs of them."""
+"""Operations on approval requests, exceptions, baselines and owner keys, and signing."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -70,7 +70,7 @@ def _asks(desk: Desk, visit: Visit, params: Params) -> Part:
 
 
 def _seen(document: Document, visit: Visit) -> Document:
-    """Leave out what the visitor may not be told of."""
+    """Drop items that the visitor may not see."""
     items = [each for each in document.items if visit.sees_deeds_of(str(each["agent"]))]
     return Document(document.kind, items, document.coverage)
 
@@ -106,7 +106,7 @@ def _baselines(desk: Desk, visit: Visit, params: Params) -> Part:
 
 
 def _own(desk: Desk, visit: Visit, digest: str) -> BaselineItem:
-    """Find a baseline that the visitor may be told of; nothing of any other."""
+    """Return a baseline, if the visitor may see it."""
     with desk.store() as store:
         every = cast("list[BaselineItem]", listed(store, now=desk.now).items)
     found = next((each for each in every if each["digest"] == digest), None)

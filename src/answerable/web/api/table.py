@@ -1,4 +1,4 @@
-"""The one list of what can be asked over `/api/v1`."""
+"""Table of all operations of `/api/v1`."""
 
 from answerable.web.api import (
     deeds,

@@ -1,1 +1,1 @@
-"""How a visitor is known: sessions, a one-time token on this machine, OpenID Connect."""
+"""Authentication of visitors: sessions, a one-time local token, bearer tokens."""

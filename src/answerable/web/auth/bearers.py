@@ -1,8 +1,7 @@
-"""Tokens of people for `/api/v1`: of the login's issuer, for our audience, each verified.
+"""Bearer tokens of people for `/api/v1`, from the login issuer with our audience.
 
-As everywhere: what a token is bound to has to be shown with it, and one that is bound to
-nothing is taken where the issuer's section says so. One that an agent holds to act for
-somebody is no token of theirs here.
+A sender-constrained token needs its proof; an unbound one is accepted only if the
+issuer's section allows it. A token of an agent that acts for a person is rejected.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,13 +26,7 @@ from answerable.web.http.refusals import Refused
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whoever shows a token.
-
-    Attributes:
-        person: Who.
-        roles: What they are here.
-        by: Who vouched for them, and as whom.
-    """
+    """The person of a verified token."""
 
     person: PersonId
     roles: frozenset[Role]
@@ -41,14 +34,12 @@ class Bearer:
 
 
 class Bearers:
-    """Verifies them.
+    """Verifier of bearer tokens.
 
     Args:
-        pinned: The login's issuer.
-        login: What the configuration says of it.
         audience: The one `aud` of tokens for us.
-        clock: Gives NumericDates.
-        is_bound: Tells whether a person's token is of the account they are bound to.
+        clock: Returns NumericDates.
+        is_bound: Checks that a token comes from the person's bound account.
 
     Raises:
         UsageError: The issuer's keys cannot be used.
@@ -69,10 +60,10 @@ class Bearers:
         self._proofs = SeenProofs()
 
     async def identify(self, presented: Presented, token: str) -> Bearer:
-        """Say whose token it is.
+        """Verify a token and return its person.
 
         Raises:
-            Refused: It does not hold, or its person is nobody here.
+            Refused: The token is invalid, or its person has no role.
         """
         try:
             return self._judge(presented, token)
@@ -117,7 +108,7 @@ class Bearers:
         tell: Callable[[str, str], None],
         sleep: Callable[[float], Awaitable[Any]],
     ) -> None:
-        """Renew keys before they are needed, until cancelled."""
+        """Renew issuer keys before they expire, until cancelled."""
         while True:
             for issuer in self._keys.due(self._clock()):
                 failed = await self._keys.fetch(issuer, self._clock())
@@ -127,5 +118,5 @@ class Bearers:
 
 
 def _refused(reason: str) -> Refused:
-    """Say that a token does not hold; which check failed is for the metrics."""
+    """Build the refusal of an invalid token; the reason goes to metrics only."""
     return Refused(401, f"token-{reason}", "the token does not hold")

@@ -1,4 +1,4 @@
-"""The token that is printed at start: of use once, for ten minutes, on this machine."""
+"""One-time token printed at start, valid for ten minutes on this machine."""
 
 import hashlib
 import hmac
@@ -13,13 +13,13 @@ _SIZE = 32  # bytes
 
 
 class LocalToken:
-    """One token.
+    """The one-time token.
 
     Args:
         clock: Seconds since the epoch.
 
     Attributes:
-        text: The token, told to the operator; empty once it was.
+        text: The token; empty once it was printed.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -30,15 +30,15 @@ class LocalToken:
         self._tries = TRIES
 
     def tell(self) -> str:
-        """Give it, and keep it no longer."""
+        """Return the token and forget its text."""
         text, self.text = self.text, ""
         return text
 
     def take(self, token: str) -> str:
-        """Use it.
+        """Redeem a token.
 
         Returns:
-            Why it may not be; empty where it was used, and now is of no use any more.
+            Why it is invalid; empty if it was redeemed.
         """
         if not self._tries:
             return "used"
@@ -52,7 +52,7 @@ class LocalToken:
 
 
 def is_near(peer: str) -> bool:
-    """Whether the other end of a connection is on this machine."""
+    """Tell whether the peer of a connection is on this machine."""
     try:
         address = ip_address(peer)
     except ValueError:

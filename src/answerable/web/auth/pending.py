@@ -1,8 +1,7 @@
-"""Sign-ins under way: kept in the browser that began each, sealed with a key of ours.
+"""Pending sign-ins, kept in an encrypted cookie of the browser.
 
-No request that anybody may send takes room here, so no number of them ends another
-person's sign-in. The cookie is AEAD ciphertext (AES-256-GCM, RFC 5116): a browser can
-neither read nor change it. The process forgets the key when it ends.
+The server stores nothing per sign-in, so floods cannot evict another person's sign-in.
+The cookie is AES-256-GCM ciphertext (RFC 5116) under a key of this process.
 """
 
 import os
@@ -29,14 +28,12 @@ _PURPOSE = b"answerable sign-in under way"
 
 
 class Pending(msgspec.Struct, frozen=True, array_like=True):
-    """One sign-in.
+    """One pending sign-in.
 
     Attributes:
-        state: Of what was asked.
-        nonce: Likewise.
-        verifier: Likewise.
-        max_age: Seconds for which the person may have been signed in already.
-        onward: Where its browser goes when it is done, a path of ours.
+        state: State of the authorization request.
+        max_age: Accepted age of the provider's session, seconds.
+        onward: Local path to continue at.
         until: Seconds since the epoch.
     """
 
@@ -48,21 +45,21 @@ class Pending(msgspec.Struct, frozen=True, array_like=True):
     until: float
 
     def __repr__(self) -> str:
-        """Show none of it."""
+        """Show nothing of it."""
         return "Pending()"
 
     @property
     def sealed(self) -> Sealed:
-        """Value that identifies this sign-in alone."""
+        """Return the secrets of this sign-in."""
         return Sealed(self.state, self.nonce, self.verifier)
 
 
 @dataclass(slots=True)
 class PendingSignIns:
-    """Seals sign-ins and opens them, each once.
+    """Encoder and decoder of the cookies; each is redeemed once.
 
     Attributes:
-        clock: Gives seconds since the epoch.
+        clock: Returns seconds since the epoch.
     """
 
     clock: Callable[[], float]
@@ -73,7 +70,7 @@ class PendingSignIns:
         self.clear()
 
     def begin(self, begun: Begun, onward: str) -> str:
-        """Give the value of the cookie for a sign-in that begins."""
+        """Return the cookie value for a new sign-in."""
         sealed = begun.sealed
         path = onward if len(onward) <= LONGEST_PATH else "/"
         until = self.clock() + LIVES
@@ -85,10 +82,10 @@ class PendingSignIns:
         return urlsafe_b64encode(nonce + data).decode().rstrip("=")
 
     def take(self, cookie: str) -> Pending | None:
-        """Open a cookie, the first time that it is shown.
+        """Decrypt a cookie, once.
 
-        Beyond `ANSWERED` others, a used one is forgotten: the provider takes its code
-        no second time (RFC 6749 4.1.2).
+        Only the newest `ANSWERED` redeemed cookies are remembered; the provider rejects
+        a reused code anyway (RFC 6749 4.1.2).
         """
         from cryptography.exceptions import InvalidTag
 
@@ -107,7 +104,7 @@ class PendingSignIns:
         return pending if self.clock() < pending.until else None
 
     def clear(self) -> None:
-        """Take no cookie of before: where people sign in has changed."""
+        """Invalidate all cookies, because the provider changed."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         self._cipher = AESGCM(AESGCM.generate_key(256))

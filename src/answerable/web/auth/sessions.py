@@ -1,8 +1,8 @@
-"""Who has signed in: kept in memory, by the digest of what their cookie says.
+"""Sessions, kept in memory by the digest of their cookie.
 
-A session is made at sign-in and at nothing else, so a cookie that somebody planted is
-never one. It ends after half an hour without a request, after eight hours whatever
-happens, when its person signs out, and with the process.
+A session is created only at sign-in, so a planted cookie is never one (session
+fixation). It ends after 30 minutes without a request, after eight hours, at sign-out,
+and with the process.
 """
 
 import hashlib
@@ -26,17 +26,15 @@ _SIZE = 32  # bytes
 
 @dataclass(slots=True)
 class Session:
-    """One sign-in.
+    """One signed-in session.
 
     Attributes:
-        key: Digest of its cookie.
-        person: Who signed in; None where the way they did names nobody.
-        roles: What they are here.
-        by: How: `local`, or the issuer that vouched for them.
+        person: None if the sign-in names no person.
+        by: `local`, or the issuer.
         began: Seconds since the epoch.
-        last: When it was last used.
-        proved: When its person last showed who they are, which may be long before.
-        said: What was done, to be shown on the next page.
+        last: Time of the last use.
+        proved: Time of the last authentication, possibly long before.
+        said: Confirmation to show on the next page.
     """
 
     key: bytes
@@ -52,16 +50,16 @@ class Session:
     )
 
     def token(self) -> str:
-        """Give what a form has to carry, masked anew for each page.
+        """Return a CSRF token, masked anew for each page.
 
-        A page is compressed beside what a visitor's address says: unmasked, its length
-        would tell the token letter by letter (BREACH).
+        Pages are compressed with attacker-chosen text: the length of an unmasked token
+        would leak it (BREACH).
         """
         mask = secrets.token_bytes(_SIZE)
         return urlsafe_b64encode(mask + _xor(mask, self._secret)).decode().rstrip("=")
 
     def wrote(self, token: str) -> bool:
-        """Whether a token is one of this session's."""
+        """Tell whether a CSRF token belongs to this session."""
         try:
             data = urlsafe_b64decode(token.encode("ascii") + b"==")
         except ValueError:
@@ -72,7 +70,7 @@ class Session:
 
 
 class Sessions:
-    """All of them.
+    """All sessions of the process.
 
     Args:
         clock: Seconds since the epoch.
@@ -93,10 +91,10 @@ class Sessions:
         by: str,
         proved: float | None = None,
     ) -> tuple[str, Session]:
-        """Begin one; what it says in its cookie is known to its browser alone.
+        """Create a session.
 
         Returns:
-            What goes into the cookie, and the session.
+            Cookie value and session.
         """
         self._sweep()
         self._make_room(person)
@@ -107,7 +105,7 @@ class Sessions:
         return cookie, session
 
     def find(self, cookie: str) -> Session | None:
-        """Find the session of a cookie; that it is used keeps it for longer."""
+        """Return the session of a cookie and extend it."""
         session = self._open.get(_digest(cookie)) if cookie else None
         if session is None or not self.lives(session):
             return None
@@ -115,7 +113,7 @@ class Sessions:
         return session
 
     def lives(self, session: Session) -> bool:
-        """Whether a session has not ended; asking does not prolong it."""
+        """Tell whether a session has not ended, without extending it."""
         now = self._clock()
         over = now >= session.began + LONGEST or now >= session.last + IDLE
         if over:
@@ -123,15 +121,15 @@ class Sessions:
         return session.key in self._open
 
     def is_fresh(self, session: Session) -> bool:
-        """Whether its person showed who they are just now."""
+        """Tell whether the person authenticated within the last minutes."""
         return self._clock() < session.proved + FRESH
 
     def end(self, session: Session) -> None:
-        """End one."""
+        """End a session."""
         self._open.pop(session.key, None)
 
     def end_all(self, but: str = "") -> None:
-        """End every one, as who may do what has changed; but for those by `but`."""
+        """End all sessions, except those by `but`."""
         for session in list(self._open.values()):
             if session.by != but:
                 self.end(session)

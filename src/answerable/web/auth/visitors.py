@@ -1,4 +1,4 @@
-"""A visit made of a session: who they are here, and what they answer for now."""
+"""Visitors from sessions and tokens: roles, and ownership at this moment."""
 
 from collections import defaultdict
 
@@ -16,7 +16,7 @@ NOBODY = Visit(None, frozenset())
 
 
 class Visitors:
-    """Makes visits; in a thread of the pool, as what somebody owns is in the store.
+    """Builder of visitors; runs in a worker thread, because ownership is in the store.
 
     Args:
         desk: Where it is looked up.
@@ -26,14 +26,14 @@ class Visitors:
         self._desk = desk
 
     def visit(self, session: Session, *, fresh: bool) -> Visit:
-        """Give what a session stands for at this moment."""
+        """Return the visitor of a session."""
         owns = self._owns(session.person, session.roles)
         return Visit(
             session.person, session.roles, owns, session.token(), fresh, session.by
         )
 
     def bearing(self, bearer: Bearer) -> Visit:
-        """Give what a token stands for at this moment."""
+        """Return the visitor of a token."""
         owns = self._owns(bearer.person, bearer.roles)
         return Visit(bearer.person, bearer.roles, owns, by=bearer.by)
 
@@ -44,10 +44,10 @@ class Visitors:
 
 
 def owned(desk: Desk, person: PersonId) -> frozenset[str]:
-    """Name what a person answers for, by an attestation that holds now.
+    """Return the subjects that a person owns by a valid attestation.
 
-    What stands in a large store is read beside, and new ownership shows a little later
-    there. What was taken from somebody is taken at once.
+    In a large store the cached view may lag for new ownership; lost ownership takes
+    effect at once.
     """
     same = desk.kept("same person", _people)
     known = desk.kept("attested", _attested).get(same(person), frozenset())

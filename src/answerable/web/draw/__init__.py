@@ -1,1 +1,1 @@
-"""Pictures as SVG, readable without script. Pure: values in, text out."""
+"""SVG diagrams, usable without scripts. Pure."""

@@ -1,7 +1,7 @@
-"""Chains as pictures: six columns where there is room, one hop a line where not.
+"""Chain diagrams: six columns on wide screens, one hop per line on narrow ones.
 
-The line that leads to a node says how the hop is known: solid observed, dashed declared,
-dotted inferred; what is missing is a hollow box that names what would supply it.
+The line style shows how a hop is known: solid observed, dashed declared, dotted
+inferred. A missing hop is a hollow box that names the source that would supply it.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ _MOST_TOLD = 30
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Chains drawn, and what the picture does not say.
+    """Diagram of chains.
 
     Attributes:
-        wide: All of them in six columns.
-        narrow: Each of them one hop a line.
-        gaps: What would supply each missing hop, as (number, hop, what).
-        left: Chains that are not drawn.
+        wide: All chains in six columns.
+        narrow: Each chain, one hop per line.
+        gaps: Source for each missing hop: (number, hop, source).
+        left: Number of chains that are not drawn.
     """
 
     wide: Svg
@@ -45,9 +45,7 @@ def picture(groups: Sequence[Grouped], ways: Ways, times: Sequence[str]) -> Pict
     """Draw chains.
 
     Args:
-        groups: The chains.
-        ways: Where nodes lead.
-        times: Of each chain, how many events and when, in words.
+        times: For each chain its number of events and time range, as text.
     """
     gaps = Gaps()
     shown = list(placed(groups, ways, gaps, _CELLS))
@@ -62,7 +60,7 @@ def picture(groups: Sequence[Grouped], ways: Ways, times: Sequence[str]) -> Pict
 
 
 def told(group: Grouped) -> str:
-    """Tell a chain in a sentence."""
+    """Describe a chain in a sentence."""
     hops = hops_of(group.item)
     parts = []
     for name in COLUMNS[:4]:

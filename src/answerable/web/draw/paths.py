@@ -1,6 +1,6 @@
-"""Paths as a picture: who, by which steps, to what; left to right, a column a step.
+"""Path diagrams: identities and steps from left to right, a column per step.
 
-A step without conditions is a solid line. One that has any is dashed, and says so.
+A step without conditions is a solid line; a conditional step is dashed.
 """
 
 from collections import Counter, defaultdict
@@ -18,15 +18,13 @@ _VIA_CELLS = int((_GAP - 18) / _LETTER)
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Something on a path.
+    """A node of a path diagram.
 
     Attributes:
-        key: Tells it from others.
-        text: Shown, cut in the middle where it is too long.
-        whole: What it stands for, told where one points at it.
-        column: Steps from the left.
+        text: Label, shortened in the middle.
+        whole: Full text, as a tooltip.
         kind: `subject`, `identity`, `resource` or `group`.
-        to: Page that it leads to, empty for none.
+        to: Link, empty for none.
     """
 
     key: str
@@ -39,12 +37,12 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From one spot to another.
+    """An edge of a path diagram.
 
     Attributes:
-        origin: Key of the one.
-        target: Key of the other.
-        via: The call that makes it.
+        origin: Key of the first node.
+        target: Key of the second node.
+        via: The call that makes the step.
         open: Whether it has conditions.
     """
 
@@ -68,9 +66,7 @@ def paths(spots: Sequence[Spot], steps: Sequence[Step], told: str) -> Svg:
     """Draw paths.
 
     Args:
-        spots: In the order in which they stand below each other.
-        steps: Between them.
-        told: All of it in words, for who cannot see it.
+        spots: Nodes in their vertical order.
     """
     places = _placed(spots)
     columns = max((spot.column for spot in spots), default=0) + 1

@@ -1,4 +1,4 @@
-"""What every picture is made of: elements, of which each value is escaped here."""
+"""SVG elements; every value is escaped here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from answerable.flows.words.text import safe
 
 @dataclass(frozen=True, slots=True)
 class Svg:
-    """Markup that was made of elements alone; a template shows it as it stands."""
+    """SVG markup that templates insert without escaping."""
 
     text: str
 
@@ -20,17 +20,16 @@ class Svg:
 
 @lru_cache(maxsize=8192)  # the same ids stand in picture after picture
 def words(text: str) -> str:
-    """Make foreign text part of a picture: nothing in it does anything."""
+    """Escape foreign text for SVG."""
     return escape(safe(text))
 
 
 def element(name: str, said: Mapping[str, object], *inside: str) -> str:
-    """Make an element.
+    """Build an element.
 
     Args:
-        name: Of the element, ours.
-        said: Attributes; `_` in a name stands for `-`, and a None is left out.
-        inside: Markup made by `element` or `words`.
+        said: Attributes; `_` stands for `-`, and None values are left out.
+        inside: Markup from `element` or `words`.
     """
     attributes = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{words(_spelled(value))}"'
@@ -47,18 +46,17 @@ def _spelled(value: object) -> str:
 
 
 def title(text: str) -> str:
-    """Make what is told of an element where one points at it."""
+    """Build the tooltip of an element."""
     return element("title", {}, words(text))
 
 
 def link(to: str, *inside: str, label: str = "", by_key: bool = True) -> str:
-    """Make a link to a page of ours.
+    """Build a link to a local page.
 
     Args:
-        to: Path and query.
-        inside: Markup made by `element` or `words`.
-        label: What it is called, where nothing inside is text.
-        by_key: The tab key stops at it.
+        inside: Markup from `element` or `words`.
+        label: Accessible name, if nothing inside is text.
+        by_key: Whether it is in the tab order.
     """
     ours = to.startswith("/") and to[1:2] != "/"
     said = {

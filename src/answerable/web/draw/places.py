@@ -1,4 +1,4 @@
-"""Where the nodes of a chain stand in six columns, and what each shows. No markup."""
+"""Layout of chain diagrams: nodes of a chain in six columns. No markup."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,14 +31,12 @@ class Node:
     """One node.
 
     Attributes:
-        column: Of the six, from 0.
+        column: From 0 to 5.
         row: From the top of its chain.
-        depth: How far it is indented.
-        text: Shown, short enough for its cells.
-        whole: What it stands for, whole, with how it is known.
-        status: How it is known.
-        ended: How the call ended, where it did not end well; else empty.
-        to: Page that it leads to, empty for none.
+        text: Label, shortened to fit.
+        whole: Full text, with how it is known.
+        ended: Outcome of a failed call; else empty.
+        to: Link, empty for none.
     """
 
     column: int
@@ -53,18 +51,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Where nodes lead.
+    """Link targets of nodes.
 
     Attributes:
-        query: What is asked for; a group leads to a narrower one.
-        page: Gives the page of an id.
+        query: Current query; a group links to a narrower one.
+        page: Returns the page of an id.
     """
 
     query: Query
     page: Callable[[str], str]
 
     def trace(self, **said: str) -> str:
-        """Lead to a narrower query."""
+        """Link to a narrower query."""
         query = self.query
         for field, value in said.items():
             query = query.asking(field, value)
@@ -73,12 +71,10 @@ class Ways:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One chain with everything that it did.
+    """One chain with its nodes.
 
     Attributes:
-        group: What it is made of.
-        columns: Its nodes, column by column.
-        rows: How high it is.
+        columns: Its nodes by column.
     """
 
     group: Grouped
@@ -94,13 +90,10 @@ class Placed:
 def placed(
     groups: Sequence[Grouped], ways: Ways, gaps: Gaps, cells: Sequence[int]
 ) -> Iterator[Placed]:
-    """Place chains until there would be too many nodes.
+    """Lay out chains until the node limit.
 
     Args:
-        groups: The chains.
-        ways: Where nodes lead.
-        gaps: Takes the number of each gap.
-        cells: Characters that fit into a node of each column.
+        cells: Characters that fit into a node, by column.
     """
     drawn = 0
     for group in groups:
@@ -141,7 +134,7 @@ def _place(group: Grouped, ways: Ways, gaps: Gaps, cells: Sequence[int]) -> Plac
 
 
 def _path(name: str, hop: HopItem, path: Sequence[str], gaps: Gaps) -> Iterator[Node]:
-    """Give the nodes of a hop: one, or a path of them from the root down."""
+    """Return the nodes of a hop: one, or a path from the root down."""
     column = COLUMNS.index(name)
     if is_missing(hop):
         number = gaps.number(name, hop)
@@ -224,7 +217,7 @@ def _resource(act: Act, ways: Ways) -> Node:
 
 
 def _fitted(node: Node, cells: int) -> Node:
-    """Shorten what a node shows: a person's address at its end, the rest inside."""
+    """Shorten a label: an email at its end, other ids in the middle."""
     room = cells - 2 * node.depth
     head, _, rest = node.text.partition(" under ")
     if rest and node.column == 5:

@@ -1,4 +1,4 @@
-"""Counts over time as bars, each divided by how the calls ended."""
+"""Bar chart of events over time, stacked by outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,8 @@ class Span:
     """One bar.
 
     Attributes:
-        at: Its place, from 0.
-        events: How many ended how.
-        when: In words.
-        to: Page that it leads to.
+        at: Index, from 0.
+        when: Time range as text.
     """
 
     at: int
@@ -29,12 +27,11 @@ class Span:
 
 
 def timeline(spans: Sequence[Span], places: int, total: str) -> Svg:
-    """Draw bars, as wide as the page is.
+    """Draw the bars over the full width.
 
     Args:
-        spans: Those with anything in them.
-        places: How many there are with the empty ones.
-        total: All of it in words.
+        spans: Bars that are not empty.
+        places: Number of bars, empty ones included.
     """
     most = max((sum(span.events.values()) for span in spans), default=0)
     wide = WIDTH / max(places, 1)

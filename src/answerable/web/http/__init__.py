@@ -1,1 +1,1 @@
-"""HTTP: requests in, one route asked, answers out, with what protects both."""
+"""HTTP layer: request checks, authentication, dispatch, responses."""

@@ -1,4 +1,4 @@
-"""Answers as HTTP: pages, documents, files, and where to go on."""
+"""HTTP responses for route answers: pages, documents, files, redirects, errors."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -39,7 +39,7 @@ _TITLES = {
 
 
 def answered(answer: Answer, visit: Visit, asked: Asked) -> Response:
-    """Give an answer its form; in a thread, as a page takes a while."""
+    """Build the response of an answer; pages render in a worker thread."""
     match answer:
         case Page():
             body = render(answer, visit, asked)
@@ -58,7 +58,7 @@ def answered(answer: Answer, visit: Visit, asked: Asked) -> Response:
 
 
 def told(answer: Told) -> Response:
-    """Write a document."""
+    """Build the response of a document."""
     document = answer.document
     said: dict[str, object] = {
         "schema": f"answerable/{document.kind}/v1",
@@ -76,15 +76,15 @@ def told(answer: Told) -> Response:
 
 
 def _held(version: str) -> dict[str, str]:
-    """Let whoever was told keep it, and ask whether it still holds (RFC 9110 8.8.3).
+    """Return the cache validation fields (RFC 9110 8.8.3).
 
-    The tag is weak: the same is told in other bytes where they are packed on the way.
+    The ETag is weak, because compression on the way changes the bytes.
     """
     return {"cache-control": "private, no-cache", "etag": f'W/"{version}"'}
 
 
 def filed(answer: File) -> Response:
-    """Write a file to be kept; its name is a proposal and no path (RFC 6266, 8187)."""
+    """Build a download response; the file name is only a suggestion (RFC 6266, 8187)."""
     name = answer.name.replace("/", "_").replace("\\", "_").lstrip(".") or "answer"
     plain = "".join(each if each in _TOKEN else "_" for each in name)
     said = f'attachment; filename="{plain}"'
@@ -96,12 +96,12 @@ def filed(answer: File) -> Response:
 
 
 def moved(to: str, fields: Mapping[str, str] | None = None) -> Response:
-    """Send a browser on, to a path of ours."""
+    """Build a redirect to a local path."""
     return Response(b"", 303, {**_KEPT, "location": own_path(to), **(fields or {})})
 
 
 def refused(refusal: Refused, visit: Visit, asked: Asked, path: str) -> Response:
-    """Tell why not: a page, or a problem document for a program (RFC 9457)."""
+    """Build an error page, or a problem document for `/api` (RFC 9457)."""
     title = _TITLES.get(refusal.status, "This went wrong")
     if path.startswith(API):
         said = {

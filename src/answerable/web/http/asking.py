@@ -1,6 +1,6 @@
-"""What a request asks, read strictly: what a route does not take is refused, not passed.
+"""Strict parsing of query strings and forms: unknown fields are an error.
 
-A field that is empty is as one that is not there: a form sends every field it has.
+An empty field counts as absent, because forms send every field.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,15 +18,14 @@ _CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\r\n") | {"\x7f"}
 def read_fields(
     data: bytes, takes: Collection[str], *, blanks: bool = False
 ) -> dict[str, str]:
-    """Read a query or a form (WHATWG URL 5.1).
+    """Parse a query or a form (WHATWG URL 5.1).
 
     Args:
-        data: As sent.
-        takes: Names that there may be, each once.
-        blanks: Whether an empty field is given, too.
+        takes: Accepted names, each at most once.
+        blanks: Keep empty fields.
 
     Raises:
-        Refused: It holds anything else, a name twice, or what is no text.
+        Refused: A name is unknown or repeated, or a value is not text.
     """
     try:
         pairs = parse_qsl(
@@ -57,15 +56,15 @@ def read_fields(
 
 
 def permalink(path: str, query: Mapping[str, str]) -> str:
-    """Write path and query as one address."""
+    """Join path and query."""
     return f"{path}?{urlencode(query)}" if query else path
 
 
 def own_path(text: str) -> str:
-    r"""Give a path of ours as it may be moved to; the front page for anything else.
+    r"""Return a path that is safe for redirects; the front page for anything else.
 
-    A browser takes `//host` and `/\host` for another host, and drops tabs and line
-    ends before it looks.
+    Browsers read `//host` and `/\host` as another host, and drop tabs and line ends
+    first.
     """
     plain = text.isascii() and text.isprintable() and " " not in text
     inside = text.startswith("/") and not text.startswith(("//", "/\\"))
@@ -73,7 +72,7 @@ def own_path(text: str) -> str:
 
 
 def read_versions(field: str) -> frozenset[str]:
-    """Read entity tags (RFC 9110 13.1.2): what is held is compared weakly."""
+    """Parse entity tags (RFC 9110 13.1.2) for weak comparison."""
     tags = (tag.strip().removeprefix("W/") for tag in field.split(","))
     return frozenset(
         tag[1:-1] for tag in tags if len(tag) > 2 and tag[0] == tag[-1] == '"'

@@ -1,4 +1,4 @@
-"""Signing in at an OpenID provider: the browser sent there, and what it brings back."""
+"""Sign-in at an OpenID provider: redirect to the provider, and the callback."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -35,15 +35,13 @@ MOST_OF_ONE = 12  # sign-ins of one address that wait for the provider, of 20 in
 
 
 class ByProvider:
-    """Lets people in whom a provider vouches for.
+    """Sign-in by an OpenID provider.
 
     Args:
-        signing_in: Lets people in.
-        ways: The world.
-        place: Where people sign in, None where they do not.
+        ways: Effects for the use case.
+        place: Provider settings, None without a provider.
         clock: Seconds since the epoch.
-        told: Told how each try went: who vouched, and why it was refused, empty where
-            it was not.
+        told: Called with issuer and reason of each try; the reason is empty on success.
     """
 
     def __init__(
@@ -62,18 +60,18 @@ class ByProvider:
         self.swap(ways, place)
 
     def swap(self, ways: Ways | None, place: Place | None) -> None:
-        """Have people sign in elsewhere from now on."""
+        """Apply another provider."""
         self._ways, self._place = ways, place
         self._known: tuple[Provider, float] | None = None
         self._pending.clear()
         self._signing_in.issuer = place.pinned.pin.name if place else ""
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
-        """Give them by path and method."""
+        """Return the endpoints by path and method."""
         return {(START, "GET"): self.start, (CALLBACK, "GET"): self.answered}
 
     async def start(self, come: Come) -> Response:
-        """Send a browser to the provider."""
+        """Redirect the browser to the provider."""
         fields = read_fields(come.query, ("next", "fresh"))
         onward = own_path(fields.get("next", "/"))
         ways, place = self._there()
@@ -89,7 +87,7 @@ class ByProvider:
         return Response(b"", 303, to)
 
     async def answered(self, come: Come) -> Response:
-        """Take what the browser brought back, and let its person in."""
+        """Verify the callback and create a session."""
         ways, place = self._there()
         name = pending_name(name_of(come))
         cookie = read_cookie(come.request.headers.getlist("cookie"), name)
@@ -130,10 +128,10 @@ class ByProvider:
 
     @contextmanager
     def _share_of(self, network: str) -> Iterator[None]:
-        """Leave threads for others, whatever one address asks for.
+        """Limit concurrent sign-ins of one network.
 
         Raises:
-            EnvironmentRefused: It has its share under way already.
+            EnvironmentRefused: The limit is reached.
         """
         if self._under_way[network] >= MOST_OF_ONE:
             raise EnvironmentRefused("too many sign-ins from one address at once")

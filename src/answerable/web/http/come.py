@@ -1,4 +1,4 @@
-"""A request that is for us, and the form in it."""
+"""Incoming request that passed the host and origin checks."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,13 +18,11 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Come:
-    """A request that is for us.
+    """A checked request.
 
     Attributes:
-        request: As Starlette has it.
-        fields: Its header, by name.
-        served: What its listener answers to.
-        link: What the transport knows.
+        fields: Header fields by name.
+        served: Hosts of the listener.
     """
 
     request: Request
@@ -34,23 +32,23 @@ class Come:
 
     @property
     def path(self) -> str:
-        """Its path, decoded."""
+        """Return the decoded path."""
         return str(self.request.scope["path"])
 
     @property
     def query(self) -> bytes:
-        """Its query, as sent."""
+        """Return the raw query."""
         return bytes(self.request.scope["query_string"])
 
     @property
     def peer(self) -> str:
-        """Address of the other end, empty for a socket in the file system."""
+        """Return the peer address, empty for a unix socket."""
         client = self.request.client
         return client.host if client else ""
 
     @property
     def is_post(self) -> bool:
-        """Whether it may change anything."""
+        """Tell whether the request may change state."""
         return self.request.method == "POST"
 
 
@@ -58,10 +56,10 @@ Endpoint: TypeAlias = Callable[[Come], Awaitable[Response]]
 
 
 async def body_of(come: Come) -> bytes:
-    """Read a form's bytes.
+    """Read the body of a form.
 
     Raises:
-        Refused: It is no form, or too large.
+        Refused: It is not a form, or too large.
     """
     kind = come.fields.get("content-type", "").partition(";")[0].strip().lower()
     body = bytearray()

@@ -1,4 +1,4 @@
-"""What was asked and how it went, in the text format of Prometheus: our own words only."""
+"""Request metrics in the Prometheus text format."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ BOUNDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # seconds
 
 
 class Counted:
-    """What was counted."""
+    """Counters of requests, refusals and sign-ins."""
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
@@ -31,9 +31,8 @@ class Counted:
         """Count one answer.
 
         Args:
-            path: One of ours.
-            status: Of HTTP.
-            seconds: From its head to its answer.
+            path: Path of a known route.
+            seconds: Time to the answer.
         """
         self.requests[path, status] += 1
         times = self._times.setdefault(path, [0] * (len(BOUNDS) + 1))
@@ -45,15 +44,15 @@ class Counted:
         self.refusals[why] += 1
 
     def rendered(self, gauges: Mapping[str, tuple[str, float]]) -> bytes:
-        """Write every metric.
+        """Render all metrics.
 
         Args:
-            gauges: Further ones: name -> (what it says, value).
+            gauges: Additional gauges: name -> (help text, value).
         """
         return generate_latest(_Collector(self, gauges))
 
     def times(self) -> Iterator[tuple[str, list[tuple[str, float]], float]]:
-        """Give, for each path, the counts up to each bound, and the sum."""
+        """Yield path, cumulative buckets and sum."""
         for path, times in sorted(self._times.items()):
             so_far, buckets = 0, []
             for bound, count in zip((*map(str, BOUNDS), "+Inf"), times, strict=True):
@@ -68,7 +67,7 @@ class _Collector(Collector):
     gauges: Mapping[str, tuple[str, float]]
 
     def collect(self) -> Iterator[Metric]:
-        """Give each family of metrics."""
+        """Yield each metric family."""
         counted = self.counted
         requests = CounterMetricFamily(
             "answerable_web_requests", "Requests answered.", labels=("path", "status")

@@ -1,7 +1,7 @@
-"""Requests of visitors: looked at, asked of one route, answered.
+"""Request dispatcher: checks, routing, authentication, permission, handler.
 
-In this order: is it for us and from a page of ours; is there such a route; who is it;
-may they; what do they ask. Nothing is read from the store before the last.
+The order is: host and origin; route; visitor; permission; parameters. Nothing is read
+from the store before the handler.
 """
 
 import time
@@ -39,21 +39,13 @@ OTHER = "other"  # for counting: any path that is none of ours
 
 
 class Door:
-    """Answers requests.
+    """ASGI application of the web interface.
 
     Args:
-        desk: What pages are answered from.
-        entrance: Finds out who asks.
-        routes: What can be asked.
-        streams: What can be listened to.
-        own: What needs no visitor: (path, method) -> answer; a path that ends with a
-            slash stands for all below it.
-        failed: Told of what went wrong in here, and under which id.
-
-    Attributes:
-        counted: What was asked, for metrics.
-        pool: Threads.
-        open: Streams that are.
+        desk: Cache over the store.
+        own: Public endpoints: (path, method) -> endpoint; a path that ends with a slash
+            covers everything below it.
+        failed: Called with unexpected errors; returns an error id.
     """
 
     def __init__(
@@ -86,7 +78,7 @@ class Door:
         await response(scope, receive, send)
 
     def _known(self, path: str) -> str:
-        """Name a path for counting: one of ours, or `OTHER`."""
+        """Return the path for metrics: a known one, or `OTHER`."""
         if path in self._streams or any(path == each for each, _ in self._routes):
             return path
         return next((own for own, _ in self._own if _is_at(path, own)), OTHER)
@@ -129,7 +121,7 @@ class Door:
         return None
 
     def _route(self, come: Come) -> tuple[Route | Stream | None, Refused]:
-        """Find what is asked for, and how it is told that it is not there."""
+        """Find the route, with the error if there is none."""
         method = "POST" if come.is_post else "GET"
         found: Route | Stream | None = self._routes.get((come.path, method))
         if found is None and not come.is_post:
@@ -143,7 +135,7 @@ class Door:
         return found, nothing_here()
 
     def _unknown(self, come: Come, none: Refused) -> Response:
-        """Have somebody sign in who has not; `none` is told where nothing is."""
+        """Redirect an anonymous visitor to sign in; raise `none` for unknown paths."""
         if self._known(come.path) == OTHER or none.status == 405:
             raise none
         if come.path.startswith(API):
@@ -197,7 +189,7 @@ class Door:
         return Asked({}, form, come.path, part)
 
     def _methods(self, path: str) -> list[str]:
-        """List what is served at a path."""
+        """List the methods of a path."""
         gets = (path, "GET") in self._routes or path in self._streams
         gets = gets or self._own_at(path, "GET") is not None
         posts = (path, "POST") in self._routes

@@ -1,4 +1,4 @@
-"""Who asks: found by the cookie of a session, or by a token that came with the request."""
+"""Authentication of requests: session cookie, or bearer token."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from answerable.web.visit import Visit
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Whoever asks.
+    """The authenticated sender of a request.
 
     Attributes:
-        session: Theirs; None where each request is vouched for by itself.
-        bearer: Who they are, where no session says so.
+        session: None for a bearer token.
+        bearer: None for a session.
     """
 
     session: Session | None
@@ -29,7 +29,7 @@ class Known:
 
     @property
     def key(self) -> bytes:
-        """Tells one from another."""
+        """Return a key that identifies the sender."""
         if self.session is not None:
             return self.session.key
         person = self.bearer.person if self.bearer else None
@@ -37,31 +37,27 @@ class Known:
 
 
 class Entrance(Protocol):
-    """Finds out who asks."""
+    """Authenticator of requests."""
 
     async def known(self, come: Come) -> Known | None:
-        """Tell who it is; None where nobody has signed in.
+        """Authenticate a request; None without credentials.
 
         Raises:
-            Refused: What came with the request is no good.
+            Refused: The credentials are invalid.
         """
 
     def visit(self, known: Known) -> Visit:
-        """Give what they may, as of now; in a thread."""
+        """Return the current visitor; runs in a worker thread."""
 
     def lives(self, known: Known) -> bool:
-        """Whether their session does."""
+        """Tell whether the session is alive."""
 
 
 class Signed:
-    """Knows them by their session, and for `/api/` by a token.
-
-    Args:
-        sessions: All of them.
-        visitors: Makes visits.
+    """Authenticator by session cookie, and for `/api/` by bearer token.
 
     Attributes:
-        bearers: Verifies tokens; None where none is taken.
+        bearers: Verifier of tokens; None if tokens are not accepted.
     """
 
     def __init__(self, sessions: Sessions, visitors: Visitors) -> None:
@@ -69,12 +65,12 @@ class Signed:
         self.bearers: Bearers | None = None
 
     async def known(self, come: Come) -> Known | None:
-        """Tell who it is; None where nobody has signed in.
+        """Authenticate a request; None without credentials.
 
-        Whoever shows a token means to be judged by it, and not by a cookie.
+        A bearer token takes precedence over a cookie.
 
         Raises:
-            Refused: The token does not hold, or none is taken there.
+            Refused: The token is invalid, or not accepted here.
         """
         authorization = come.fields.get("authorization")
         if authorization is not None:
@@ -97,12 +93,12 @@ class Signed:
         return await self.bearers.identify(presented, token)
 
     def of(self, come: Come) -> Session | None:
-        """Give the session of a request."""
+        """Return the session of a request."""
         fields = come.request.headers.getlist("cookie")
         return self.sessions.find(read_cookie(fields, name_of(come)))
 
     def visit(self, known: Known) -> Visit:
-        """Give what they may, as of now."""
+        """Return the current visitor."""
         if known.bearer is not None:
             return self._visitors.bearing(known.bearer)
         if known.session is None:
@@ -111,12 +107,12 @@ class Signed:
         return self._visitors.visit(known.session, fresh=fresh)
 
     def lives(self, known: Known) -> bool:
-        """Whether their session does."""
+        """Tell whether the session is alive."""
         return known.session is None or self.sessions.lives(known.session)
 
 
 def name_of(come: Come) -> str:
-    """Name the cookie that a request would have."""
+    """Return the session cookie name for a request."""
     server = come.request.scope.get("server")
     port = server[1] if server else 0
     return cookie_name(come.link.url, port or 0)

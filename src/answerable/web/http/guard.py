@@ -1,9 +1,9 @@
-"""What is looked at before anything else: where a request is meant to go, and from where.
+"""Host, origin and fetch metadata checks before any other processing.
 
-A page elsewhere can make a browser send requests here; it cannot write Host, Origin or
-`Sec-Fetch-Site` (Fetch 2.1, Fetch Metadata 2.3). Without the last, an Origin decides;
-whoever sends neither is no page, and still needs the token of its session to change
-anything.
+Another page can make a browser send requests, but cannot set Host, Origin or
+`Sec-Fetch-Site` (Fetch 2.1, Fetch Metadata 2.3). Without `Sec-Fetch-Site`, Origin
+decides; a client that sends neither is no page, and still needs the session's CSRF
+token for changes.
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ METHODS = ("GET", "HEAD", "POST")
 
 
 def read_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Give the fields of a request by name.
+    """Return the header fields by name.
 
     Raises:
-        Refused: One that we read stands twice, or they are too much together.
+        Refused: A known field is repeated, or the head is too large.
     """
     if sum(len(name) + len(value) for name, value in raw) > LARGEST_HEAD:
         raise Refused(431, "head", "the head of the request is too large")
@@ -49,16 +49,14 @@ def read_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
 
 
 def check(method: str, fields: Mapping[str, str], served: Served, url: str) -> None:
-    """Refuse what is meant for another host, or sent by another page.
+    """Reject requests for another host or from another origin.
 
     Args:
-        method: Of the request.
-        fields: Its fields.
-        served: What the listener answers to.
-        url: How clients know it: scheme and authority.
+        served: Hosts of the listener.
+        url: Public scheme and authority.
 
     Raises:
-        Refused: See above.
+        Refused: A check failed.
     """
     host = fields.get("host", "").lower()
     if host not in served.hosts:
@@ -82,7 +80,7 @@ def check(method: str, fields: Mapping[str, str], served: Served, url: str) -> N
 
 
 def _check_reading(site: str, fields: Mapping[str, str]) -> None:
-    """Let another page link here, and nothing more: it embeds and fetches nothing."""
+    """Allow cross-site navigation only, no embedding or fetching."""
     if site in ("", "same-origin", "none"):
         return
     mode, dest = fields.get("sec-fetch-mode"), fields.get("sec-fetch-dest")
@@ -91,7 +89,7 @@ def _check_reading(site: str, fields: Mapping[str, str]) -> None:
 
 
 def secured(url: str) -> dict[str, str]:
-    """Give what stands on every answer of a listener."""
+    """Return the security header fields of every response."""
     csp = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "

@@ -1,4 +1,4 @@
-"""The threads that answer: a few, each with the store open for itself."""
+"""Worker thread pool for handlers, each thread with its own store connection."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,14 +14,13 @@ Told = TypeVar("Told")
 
 
 class Pool:
-    """Runs what waits for disks, beside the loop.
+    """Bounded pool of worker threads.
 
     Args:
-        threads: How many at once.
-        waiting: How many more may wait.
+        waiting: Maximum length of the queue.
 
     Attributes:
-        busy: How many run or wait.
+        busy: Running and waiting calls.
     """
 
     def __init__(self, threads: int = THREADS, waiting: int = WAITING) -> None:
@@ -30,10 +29,10 @@ class Pool:
         self.busy = 0
 
     async def run(self, work: Callable[[], Told]) -> Told:
-        """Run it in a thread.
+        """Run a function in a thread.
 
         Raises:
-            Refused: Too much waits already.
+            Refused: The queue is full.
         """
         if self.busy >= self._most:
             raise Refused(503, "busy", "too much is asked at once", "ask again later")
@@ -49,5 +48,5 @@ class Pool:
             future.exception()  # told to whoever waits; nobody may
 
     def close(self) -> None:
-        """Take no more."""
+        """Stop accepting work."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What anybody may read: files of pages, and how the process is."""
+"""Public endpoints: static files, health and metrics."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ _YEAR = 365 * 86_400
 
 
 async def asset(come: Come) -> Response:
-    """Give a file by its name in the list; a path is never one."""
+    """Serve a static file by its listed name."""
     found = assets().get(come.path.removeprefix(BASE))
     if found is None:
         raise nothing_here()
@@ -35,11 +35,10 @@ async def asset(come: Come) -> Response:
 def public(
     ready: Callable[[], dict[str, object]], numbers: Callable[[], bytes]
 ) -> dict[tuple[str, str], Endpoint]:
-    """Give what anybody may read, by path and method.
+    """Return the public endpoints by path and method.
 
     Args:
-        ready: Says whether it is, under `ready`, and why not.
-        numbers: Writes metrics.
+        ready: Returns readiness with reasons.
     """
 
     async def healthz(_: Come) -> Response:

@@ -1,4 +1,4 @@
-"""Why a request is not answered as asked, in words for whoever sent it."""
+"""HTTP errors with messages for the client."""
 
 from answerable.model.errors import (
     AnswerableError,
@@ -9,13 +9,11 @@ from answerable.model.errors import (
 
 
 class Refused(Exception):  # noqa: N818 - what becomes of a request, no fault
-    """A request is refused.
+    """A rejected request.
 
     Args:
-        status: Of HTTP.
-        why: A word of ours, for counting.
-        says: For whoever sent it; nothing that they sent is in it.
-        hint: What to do next, may be empty.
+        says: Message; quotes nothing of the request.
+        hint: Next step, may be empty.
     """
 
     def __init__(self, status: int, why: str, says: str, hint: str = "") -> None:
@@ -24,13 +22,13 @@ class Refused(Exception):  # noqa: N818 - what becomes of a request, no fault
 
 
 def nothing_here() -> Refused:
-    """Refuse as where nothing is: told of what one may not see, too."""
+    """Return a 404, also for what the visitor may not see."""
     says = "there is nothing at this address, or nothing that you may see"
     return Refused(404, "nothing-here", says)
 
 
 def refused_by(error: AnswerableError) -> Refused:
-    """Tell an error of a flow as an answer."""
+    """Convert an error of a use case."""
     if isinstance(error, UsageError):
         status, why = 400, "usage"
     elif isinstance(error, VerificationError):

@@ -1,4 +1,4 @@
-"""Signing in and out: the pages of it, and what they set."""
+"""Sign-in and sign-out pages, and the cookies they set."""
 
 from collections.abc import Callable
 
@@ -25,24 +25,22 @@ _REFUSALS = {
     "far": "the printed token is for this machine alone",
     "none": "no token was printed at start",
 }
-# What a proxy puts on a request of somebody who may be anywhere.
+# Fields that a proxy adds; the client may then be anywhere.
 _PROXIED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 class SigningIn:
-    """Lets people in.
+    """Sign-in by token, sign-out, and session creation.
 
     Args:
-        signed: Knows sessions.
-        token: The one printed at start, None where none was.
-        person: Whom it stands for; None for nobody by name.
-        told: Told how each try went: by what, and why it was refused, empty where it
-            was not.
-        entered: Told of each session that begins.
-        left: Told of each that its person ends.
+        token: The one-time token, None without one.
+        person: Its person; None for anonymous.
+        told: Called with method and reason of each try; the reason is empty on success.
+        entered: Called with each new session.
+        left: Called at each sign-out.
 
     Attributes:
-        issuer: Name of who else vouches for people, empty for nobody.
+        issuer: Name of the login issuer, empty without one.
     """
 
     def __init__(
@@ -61,11 +59,11 @@ class SigningIn:
 
     @property
     def sessions(self) -> Sessions:
-        """All of them."""
+        """Return the session store."""
         return self._signed.sessions
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
-        """Give them by path and method."""
+        """Return the endpoints by path and method."""
         return {
             ("/sign-in", "GET"): self.page,
             ("/sign-in", "POST"): self.by_token,
@@ -73,12 +71,12 @@ class SigningIn:
         }
 
     async def page(self, come: Come) -> Response:
-        """Show the ways there are."""
+        """Show the sign-in page."""
         onward = own_path(read_fields(come.query, ("next",)).get("next", "/"))
         return self.shown(onward)
 
     def shown(self, onward: str, refusal: str = "", status: int = 200) -> Response:
-        """Show the page, and why a try was refused."""
+        """Render the sign-in page, with an error if there is one."""
         values = {
             "local": self._token is not None,
             "issuer": self.issuer,
@@ -90,7 +88,7 @@ class SigningIn:
         return answered(page, NOBODY, Asked(url="/sign-in"))
 
     async def by_token(self, come: Come) -> Response:
-        """Let in whoever has the printed token."""
+        """Sign in with the one-time token."""
         form = read_fields(await body_of(come), ("token", "next"))
         onward = own_path(form.get("next", "/"))
         why = self._refusal(come, form.get("token", ""))
@@ -120,15 +118,12 @@ class SigningIn:
         *,
         proved: float | None = None,
     ) -> Response:
-        """Begin a session; one that the browser had before ends.
+        """Create a session and end the browser's previous one.
 
         Args:
-            come: The request.
-            person: Who signed in, None for nobody by name.
-            roles: What they are here.
-            by: How they did.
-            onward: A path of ours.
-            proved: When they showed who they are; now, where that is not said.
+            person: None for anonymous.
+            by: Sign-in method or issuer.
+            proved: Time of authentication; now by default.
         """
         before = self._signed.of(come)
         if before is not None:
@@ -139,7 +134,7 @@ class SigningIn:
         return moved(onward, {"set-cookie": said})
 
     async def out(self, come: Come) -> Response:
-        """End a session; a form of it says so."""
+        """End the session; needs its CSRF token."""
         form = read_fields(await body_of(come), (CSRF,))
         session = self._signed.of(come)
         if session is not None:

@@ -1,7 +1,7 @@
-"""Server-sent events: what a page hears while it is open.
+"""Server-sent event streams.
 
-Whoever tells gives an async generator per visitor. It ends with the session, with the
-process, and when nobody listens any more.
+An async generator per visitor yields the events. A stream ends with the session, with
+the process, and when the client disconnects.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ MEDIA = "text/event-stream; charset=utf-8"
 
 
 class Streams:
-    """Those that are open.
+    """Open event streams.
 
     Args:
-        failed: Told of what went wrong while one was told.
+        failed: Called with unexpected errors.
     """
 
     def __init__(self, failed: Callable[[Exception], object]) -> None:
@@ -36,16 +36,16 @@ class Streams:
         return len(self._open)
 
     def close(self) -> None:
-        """End every one, and take no more."""
+        """End every stream and accept no more."""
         self._ending = True
         for task in self._open:
             task.cancel()
 
     def check(self, session: bytes) -> None:
-        """Refuse one more.
+        """Check the limits before another stream.
 
         Raises:
-            Refused: There are enough.
+            Refused: A limit is reached.
         """
         own = sum(each == session for each in self._open.values())
         if self._ending or len(self._open) >= MOST or own >= MOST_OF_ONE:
@@ -54,12 +54,11 @@ class Streams:
     async def told(
         self, events: AsyncIterator[Happened], session: bytes, lives: Callable[[], bool]
     ) -> AsyncIterator[bytes]:
-        """Give what is sent.
+        """Yield the encoded events of one stream.
 
         Args:
-            events: What happens.
-            session: Whose it is.
-            lives: Whether their session does.
+            session: Key of its session.
+            lives: Tells whether the session is alive.
         """
         queue: asyncio.Queue[bytes] = asyncio.Queue(256)
         task = asyncio.ensure_future(_fill(queue, events))
@@ -94,7 +93,7 @@ async def _fill(queue: asyncio.Queue[bytes], events: AsyncIterator[Happened]) ->
 async def _next(
     queue: asyncio.Queue[bytes], task: "asyncio.Task[None]"
 ) -> bytes | None:
-    """Wait for an event, a sign of life, or the end, whichever is first."""
+    """Wait for an event, a heartbeat, or the end."""
     if queue.empty():
         waiting = asyncio.ensure_future(queue.get())
         try:
@@ -110,7 +109,7 @@ async def _next(
 
 
 def encoded(happened: Happened) -> bytes:
-    """Write one event (HTML 9.2.5)."""
+    """Encode one event (HTML 9.2.5)."""
     number = f"id: {_line(happened.id)}\n" if happened.id else ""
     data = msgspec.json.encode(happened.data).decode()
     return f"{number}event: {_line(happened.event)}\ndata: {data}\n\n".encode()

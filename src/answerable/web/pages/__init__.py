@@ -1,1 +1,1 @@
-"""The screens: a file each gives routes, and makes of documents what a template shows."""
+"""HTML pages: each module has routes and prepares the values of templates."""

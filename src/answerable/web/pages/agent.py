@@ -1,4 +1,4 @@
-"""One agent: who answers for it, what it carries and reaches, what it did."""
+"""Agent page: owner, credentials, identities, activity."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

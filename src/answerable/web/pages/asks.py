@@ -1,4 +1,4 @@
-"""`/asks`: what agents wanted to do and may not, and what their owners say to it."""
+"""`/asks`: approval requests of agents, and the owners' answers."""
 
 from answerable.flows import asks as flow
 from answerable.flows.amendments import held
@@ -21,7 +21,7 @@ _ORDER = {"open": 0}
 
 
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """List asks, the open ones first, and what was signed."""
+    """List approval requests, open ones first, and exceptions."""
     now, query = desk.now, asked.query
     with desk.store() as store:
         document = flow.asks(
@@ -61,7 +61,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show one ask, and what may be said to it."""
+    """Show one approval request with the possible answers."""
     ask, now = find_ask(desk, visit, asked.query.get("id", "")), desk.now
     with desk.store() as store:
         said = held(store, now)

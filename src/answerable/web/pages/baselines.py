@@ -1,4 +1,4 @@
-"""`/baselines`: what agents are held to; what signing would change, by consequence."""
+"""`/baselines`: signed baselines and drafts, with the effect of signing."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show an agent's baselines: what stands, and what signing the newest would change."""
+    """Show an agent's baselines: the one in force, and the changes of the newest."""
     agent = asked.query.get("agent", "")
     if not agent or not visit.sees_deeds_of(agent):
         raise Forbidden
@@ -82,7 +82,7 @@ def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def replay(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show what a profile would have made of the calls of the last 30 days."""
+    """Show the judgements of a profile on the calls of the last 30 days."""
     agent, digest = (asked.query.get(each, "") for each in ("agent", "digest"))
     items = [each for each in _all(desk) if each["agent"] == agent]
     known = any(each["digest"] == digest for each in items)
@@ -98,7 +98,7 @@ def replay(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def replayed(desk: Desk, agent: AgentId, digest: str) -> BaselineReplayItem:
-    """Replay once for each state of the store: it reads every call anew."""
+    """Replay a profile, once per state of the store."""
     kept = _REPLAYED.setdefault(desk, OrderedDict())
     with desk.store() as store:
         key = (agent, digest, store.log.checkpoint())
@@ -114,7 +114,7 @@ def replayed(desk: Desk, agent: AgentId, digest: str) -> BaselineReplayItem:
 
 
 def learn(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Learn drafts from what was recorded; they hold nothing until they are signed."""
+    """Learn drafts from recorded calls; unsigned drafts enforce nothing."""
     agent, now = asked.form.get("agent", ""), desk.now
     if not visit.answers_for(agent):
         raise Forbidden
@@ -131,7 +131,7 @@ def _all(desk: Desk) -> list[BaselineItem]:
 
 
 def _whole(desk: Desk, chosen: BaselineItem) -> dict[str, object]:
-    """Give a profile whole, with what signing it would change."""
+    """Return a profile with the changes that signing it makes."""
     now, digest = desk.now, chosen["digest"]
     with desk.store() as store:
         shown = cast("BaselineItem", flow.show(store, digest, now=now).items[0])

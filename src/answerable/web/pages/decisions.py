@@ -1,4 +1,4 @@
-"""`/decisions`: what agents were let do and what not, the newest first, and live."""
+"""`/decisions`: decisions, newest first, with a live stream."""
 
 from collections.abc import Mapping
 
@@ -43,7 +43,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 def wanted_of(
     visit: Visit, query: Mapping[str, str], before: tuple[int, bytes] = (0, b"")
 ) -> Wanted:
-    """Say which decisions a visitor asks for, and may see."""
+    """Build the filter of decisions from the query and the visitor's scope."""
     return Wanted(
         of=None if May.INVESTIGATE in visit.may else visit.owns,
         agent=query.get("agent", ""),

@@ -1,4 +1,4 @@
-"""One event, one decision."""
+"""Event page and decision page."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -32,7 +32,7 @@ _SELF = "self:"
 
 
 def event(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show an event whole."""
+    """Show an event."""
     around = scene(desk, visit)
     number = number_of(asked.query.get("id", ""))
     with desk.store() as store:
@@ -51,7 +51,7 @@ def event(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def _told(row: LineageRow, around: Scene) -> Mapping[str, object]:
-    """Say who stands behind an event: its chain, and whoever answers for its agents."""
+    """Return the chain of an event and the owners of its agents."""
     item = item_of(row)
     made = picture(grouped([item]), Ways(Query(), page_of), [item["event_time"]])
     agents = list(reversed(item["agent_path"]))
@@ -67,7 +67,7 @@ def _told(row: LineageRow, around: Scene) -> Mapping[str, object]:
 
 
 def record(event: AuditEvent) -> Mapping[str, object]:
-    """Give what was logged, in the order in which one reads it."""
+    """Return the logged fields of an event in reading order."""
     known = [(k, v) for k, v in event.facts if not k.startswith(_SELF)]
     return {
         "event": event,
@@ -78,7 +78,7 @@ def record(event: AuditEvent) -> Mapping[str, object]:
 
 
 def _proven(store: Store, event_id: str) -> ProveItem | str:
-    """Give the proof of an event, or why there is none yet."""
+    """Return the proof of an event, or the reason why there is none yet."""
     try:
         document = prove.prove(store, event_id, now=0)
     except UsageError:
@@ -89,12 +89,12 @@ def _proven(store: Store, event_id: str) -> ProveItem | str:
 
 
 def one_decision(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show a decision whole: who, what, why, and who answers for it."""
+    """Show a decision with its reason and owner."""
     around = scene(desk, visit)
     text = asked.query.get("id", "")
     if around.only is not None and number_of(text) is None:
-        raise Forbidden  # the beginning of an id would tell of others
-    waiting = decided.spooled(desk.spools)  # before the store: nothing falls between
+        raise Forbidden  # prefixes could be enumerated
+    waiting = decided.spooled(desk.spools)  # before the store, so that none is missed
     with desk.store() as store:
         try:
             document = decision.decision(store, waiting, text, now=desk.now)

@@ -1,4 +1,4 @@
-"""The log: checkpoint, verification, proof of one record."""
+"""Evidence pages: checkpoint, verification, proof of one record."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -27,12 +27,12 @@ _verifying: WeakKeyDictionary[Desk, Verifying] = WeakKeyDictionary()
 
 
 def verifying(desk: Desk) -> Verifying:
-    """Give the verifications of a desk's store."""
+    """Return the log verifier of a store."""
     return _verifying.setdefault(desk, Verifying(desk.root))
 
 
 def evidence(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show the signed head of the log, and what was verified of it."""
+    """Show the signed checkpoint and the last verification."""
     del asked
     sees = not _CHECKS.isdisjoint(visit.may)
     with desk.store() as store:
@@ -51,7 +51,7 @@ def evidence(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def _head(store: Store, now: int) -> CheckpointItem | None:
-    """Give the checkpoint, None where nothing is in the log yet."""
+    """Return the checkpoint, None for an empty log."""
     try:
         document = flow.checkpoint(store, now=now)
     except UsageError:
@@ -70,7 +70,7 @@ def verify(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def checkpoint(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Give the signed head of the log, byte for byte."""
+    """Return the signed checkpoint, byte for byte."""
     del visit, asked
     with desk.store() as store:
         head = _head(store, desk.now)
@@ -80,7 +80,7 @@ def checkpoint(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def check_bundle(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Check a bundle by what was sent alone; nothing of it is kept."""
+    """Verify a sent bundle; nothing of it is stored."""
     del visit
     key, wrong = asked.form.get("key", "").strip(), ""
     try:
@@ -100,7 +100,7 @@ def check_bundle(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def key(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Give the public key of the log."""
+    """Return the public key of the log."""
     del visit, asked
     with desk.store() as store:
         head = _head(store, desk.now)
@@ -110,7 +110,7 @@ def key(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def proof(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show a record with the hashes that lead from it to the signed head."""
+    """Show a record with its inclusion proof."""
     with desk.store() as store:
         rows = _shown(desk, visit, store, asked)
         number = rows[0].event.event_id.hex()
@@ -131,7 +131,7 @@ def proof(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def bundle(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Give the record with its proof and the checkpoint in one file."""
+    """Return a proof bundle of the record."""
     with desk.store() as store:
         number = _shown(desk, visit, store, asked)[0].event.event_id.hex()
         document = flow.bundle(store, [number], now=desk.now)
@@ -146,7 +146,7 @@ def _name(number: str) -> str:
 def _shown(
     desk: Desk, visit: Visit, store: Store, asked: Asked
 ) -> Sequence[LineageRow]:
-    """Give the records of an id; the proof is of all of them, so none may be hidden."""
+    """Return the records of an id, if all of them are visible: the proof covers all."""
     number = number_of(asked.query.get("id", ""))
     rows = events.found(store, scene(desk, visit), number) if number else ()
     every = finding.by_id(store, number) if rows and number else ()

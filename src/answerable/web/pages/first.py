@@ -1,4 +1,4 @@
-"""What to look at first: what of the inventory needs a person, the gravest in front."""
+"""Attention list of the overview: findings of the inventory, gravest first."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -23,16 +23,12 @@ _NOBODY = ("none", "owner-left", "ambiguous", "team-only")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Something to look at.
+    """One entry of the attention list.
 
     Attributes:
-        rank: The gravest has the least.
-        word: What kind of thing it is.
-        grave: How it is drawn: `bad`, `warn` or `plain`.
-        subject: The id it is about, empty for none.
-        said: What is the matter.
-        to: Link.
-        at: When it was, RFC 3339; empty for a state.
+        grave: Style: `bad`, `warn` or `plain`.
+        subject: Id, empty for none.
+        at: RFC 3339; empty for a state.
     """
 
     rank: int
@@ -45,10 +41,9 @@ class Look:
 
 
 def of_inventory(desk: Desk) -> tuple[list[Look], bool]:
-    """Give what the inventory tells, and whether some of it is still worked out.
+    """Return the entries of the inventory, and whether some are still being computed.
 
-    What keys reach takes long to tell in a large estate when it is asked for the first
-    time; whoever looks then does not wait for it.
+    In a large inventory the reach of keys is computed in the background at first.
     """
     looks = list(desk.kept("first: looks", lambda _: tuple(_looks(desk))))
     few = len(desk.standing().inventory.facts.identities) <= _FEW
@@ -72,7 +67,7 @@ def _work_out(desk: Desk) -> None:
 
 
 def work_out(desk: Desk) -> None:
-    """Tell now what keys reach, for whoever looks next; once where two begin."""
+    """Compute the reach of keys now, at most once at a time."""
     if desk in _WORKING:
         return
     _WORKING.add(desk)
@@ -138,7 +133,7 @@ def _unattended(desk: Desk) -> Iterator[Look]:
 
 
 def _reaching_keys(desk: Desk) -> Iterator[Look]:
-    """Tell of keys that last, lie somewhere, and prove somebody who may do anything."""
+    """Yield static keys whose identity has administrator permissions."""
     keys = [
         item
         for item in shapes.credentials(desk).items

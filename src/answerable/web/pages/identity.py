@@ -1,4 +1,4 @@
-"""One identity, credential or person."""
+"""Pages of one identity, credential or person."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _OWNED = 100
 
 
 def identity(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show one identity: what it is granted, reaches and uses, and who acts as it."""
+    """Show one identity: grants, reach, use, and who acts as it."""
     key = asked.query.get("id", "")
     item = shapes.identities(desk).by_key.get(key) or _gone(desk, key)
     if item is None:
@@ -52,7 +52,7 @@ def identity(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def _gone(desk: Desk, key: str) -> IdentityItem | None:
-    """Show an identity that no scan saw, and that a trail tells of."""
+    """Build the item of an identity known only from logs."""
     owners = shapes.judged(desk).owners
     if key not in owners or key.startswith(("agent:", "cred:")):
         return None
@@ -74,7 +74,7 @@ def _gone(desk: Desk, key: str) -> IdentityItem | None:
 
 
 def _tools(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
-    """Give the tools that act as each identity."""
+    """Return the tools that act as each identity."""
 
     def made(_: object) -> Mapping[str, Sequence[ToolItem]]:
         found: dict[str, list[ToolItem]] = defaultdict(list)
@@ -87,7 +87,7 @@ def _tools(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
 
 
 def credential(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show one credential: where it lies, what it proves, and how it is ended."""
+    """Show one credential: places, identity, and how to revoke it."""
     key = asked.query.get("id", "")
     item = shapes.credentials(desk).by_key.get(key)
     if item is None:
@@ -106,7 +106,7 @@ def credential(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def _carriers(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
-    """Give the tools that act with each credential."""
+    """Return the tools that use each credential."""
 
     def made(_: object) -> Mapping[str, Sequence[ToolItem]]:
         shown = {
@@ -125,7 +125,7 @@ def _carriers(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
 
 
 def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show one person: what they answer for, and with which keys they sign."""
+    """Show one person: owned subjects and owner keys."""
     key = asked.query.get("id", "")
     item = shapes.people(desk).by_key.get(key) or _unlisted(desk, key)
     if item is None:
@@ -162,7 +162,7 @@ def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def _apart(desk: Desk) -> Mapping[str, frozenset[str]]:
-    """Give whom a name joins that an agent could have written: they stay apart."""
+    """Return persons with equal self-reported names, which are not merged."""
 
     def made(standing: Standing) -> Mapping[str, frozenset[str]]:
         joined = People(standing.inventory.facts.persons)
@@ -179,7 +179,7 @@ def _apart(desk: Desk) -> Mapping[str, frozenset[str]]:
 
 
 def _unlisted(desk: Desk, key: str) -> PersonItem | None:
-    """Show a person whom only evidence or a key names."""
+    """Build the item of a person known only from evidence or a key."""
     owners = shapes.judged(desk).owners
     owns = sorted(each for each, known in owners.items() if known.person == key)
     with desk.store() as store:

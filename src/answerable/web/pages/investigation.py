@@ -1,4 +1,4 @@
-"""What was done, and who stands behind it."""
+"""Trace pages: lineage search, hop statistics, timeline, export."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ _FORMS: dict[str, tuple[str, _Writer]] = {
 
 
 def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show rows of lineage with their chains, newest first."""
+    """Show lineage rows with their chains, newest first."""
     text = asked.query.get("q", "")
     around = scene(desk, visit)
     try:
@@ -89,7 +89,7 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def hops(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show how each hop is known, counted over all events that fit."""
+    """Show how each hop is known, over all matching events."""
     around = scene(desk, visit)
     query = parse(asked.query.get("q", ""))
     wanted = flow.wanted(around, query, now=desk.now)
@@ -106,13 +106,13 @@ def hops(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def _part(shown: int, total: int, after: str) -> str:
-    """Say of how many events a page shows the chains."""
+    """Describe which of the matching events are shown."""
     which = "older" if after else "newest"
     return f"the {which} {shown:,} of {total:,} events"
 
 
 def export(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Give the rows as a file, newest first."""
+    """Return the rows as a file, newest first."""
     form = asked.query.get("form", "json")
     if form not in _FORMS:
         raise UsageError(
@@ -138,7 +138,7 @@ def _rows(desk: Desk, around: Scene, asked: Asked) -> Document:
 
 
 def complete(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Propose ways in which the last word of a query may go on."""
+    """Suggest completions for the last word of a query."""
     text = asked.query.get("q", "")
     with desk.store() as store:
         proposed = completed(store, scene(desk, visit), text)
@@ -162,7 +162,7 @@ def _clock(at: str) -> str:
 
 
 def _statuses(items: Sequence[TraceItem]) -> Statuses:
-    """Count how each hop of rows that are all of an answer is known."""
+    """Count the hop statuses of a complete answer."""
     return {
         name: Counter(HopStatus(hops_of(item)[name]["status"]) for item in items)
         for name in HOPS
@@ -170,7 +170,7 @@ def _statuses(items: Sequence[TraceItem]) -> Statuses:
 
 
 def _hops(known: Statuses, query: Query) -> list[Mapping[str, object]]:
-    """Show how each hop of the events that fit is known, with the query for each."""
+    """Return hop statistics with a query for each status."""
     return [
         {
             "hop": name,

@@ -1,4 +1,4 @@
-"""`/keys`: with which keys people sign here; a key of one's own, made in the browser."""
+"""`/keys`: owner keys, and enrolment of a key made in the browser."""
 
 import binascii
 import os
@@ -25,7 +25,7 @@ _SPKI = bytes.fromhex("302a300506032b6570032100")
 
 
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """List keys: one's own; all of them for who investigates or administers."""
+    """List the visitor's keys; all keys for investigators and administrators."""
     del asked
     with desk.store() as store:
         document = owner_keys.listed(store, now=desk.now)
@@ -46,7 +46,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def enroll(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Enrol the visitor's own key, which their browser made just now."""
+    """Enrol the visitor's own key, made in the browser."""
     form, person = asked.form, visit.person
     if person is None or May.OWN not in visit.may:
         raise Forbidden
@@ -60,7 +60,7 @@ def enroll(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def administer(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Enrol somebody's public key, as an administrator who saw them hand it over."""
+    """Enrol another person's public key, as an administrator."""
     form = asked.form
     _fresh(visit)
     person = _person(desk, form.get("person", ""))
@@ -80,7 +80,7 @@ def administer(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def revoke(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Let a key count no more: one's own, or anybody's for who administers."""
+    """Revoke a key: one's own, or any as an administrator."""
     name, now = asked.form.get("key", ""), desk.now
     with desk.store() as store:
         mine = name in _own_keys(store, visit, now)
@@ -94,10 +94,10 @@ def revoke(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def _fresh(visit: Visit) -> None:
-    """Refuse where somebody may have left their session open.
+    """Require a recent sign-in, in case a session was left open.
 
     Raises:
-        UsageError: They signed in a while ago.
+        UsageError: The sign-in is too old.
     """
     if not visit.fresh:
         raise UsageError(
@@ -111,14 +111,14 @@ def _administrator(visit: Visit) -> Word:
 
 
 def _own_word(visit: Visit) -> Word:
-    """Say who vouched: who did for the person does for the key; nobody else did."""
+    """Return who vouches for the key: the issuer of the sign-in."""
     vouched = visit.by not in ("", _LOCAL)
     written = WrittenBy.MEDIATOR if vouched else WrittenBy.SELF_REPORTED
     return Word(f"{visit.by or _LOCAL} for {visit.person}", written)
 
 
 def _own_keys(store: Store, visit: Visit, now: int) -> frozenset[str]:
-    """Name the visitor's keys, whatever each is worth."""
+    """Return the ids of the visitor's keys, valid or not."""
     if visit.person is None:
         return frozenset()
     owners = AttestedOwners(store)
@@ -141,7 +141,7 @@ def _bytes(text: str, what: str) -> bytes:
 
 
 def _public(text: str) -> bytes:
-    """Read a public key as a `.pub` file has it, or its 32 bytes in base64."""
+    """Parse a public key in PEM, or its 32 bytes in base64."""
     lines = [line.strip() for line in text.strip().splitlines()]
     body = "".join(line for line in lines if not line.startswith("-----"))
     data = _bytes(body, "the public key")

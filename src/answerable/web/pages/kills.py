@@ -1,7 +1,7 @@
-"""`/kill` and `/revive`: all that an agent does is stopped, and goes on again.
+"""`/kill` and `/revive`: stop everything that an agent does, and undo that.
 
-An owner may kill what they answer for: a kill only takes away. Taking it back lets
-something happen again, and is an administrator's.
+An owner may revoke their own agents, because that only restricts. Only an administrator
+may revive.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,13 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What an agent's page needs for its button.
+    """State of the kill button of an agent.
 
     Attributes:
-        subject: The agent.
-        killed: It is.
-        note: By whom and when, as far as that is known.
-        kills: The visitor may kill it.
-        revives: They may take it back.
+        killed: Whether it is revoked.
+        note: By whom and when, if known.
+        kills: The visitor may revoke it.
+        revives: The visitor may revive it.
     """
 
     subject: str
@@ -41,7 +40,7 @@ class Slot:
 
 
 def slot(desk: Desk, visit: Visit, agent: str) -> Slot:
-    """Say what a visitor may do to an agent; `acts.kill_slot` draws it."""
+    """Return the state of the kill button; `acts.kill_slot` renders it."""
     administers = May.ADMINISTER in visit.may
     try:
         note = Kills(desk.root, desk.config).told().get(agent)
@@ -52,7 +51,7 @@ def slot(desk: Desk, visit: Visit, agent: str) -> Slot:
 
 
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """List what is killed, and who did what lately."""
+    """List revocations and recent actions."""
     del visit, asked
     with desk.store() as store:
         said, total = read_records(store, _SHOWN)
@@ -65,7 +64,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def kill(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Kill a subject: anything for who administers, one's own agent for its owner."""
+    """Revoke a subject: any as an administrator, one's own agent as an owner."""
     subject = asked.form.get("subject", "")
     if May.ADMINISTER not in visit.may and not visit.answers_for(subject):
         raise Forbidden
@@ -77,7 +76,7 @@ def kill(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def revive(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Take a kill back."""
+    """Revive a subject."""
     subject = asked.form.get("subject", "")
     done = Kills(desk.root, desk.config).revive(subject)
     note = _recorded(desk, visit, subject, done, revived=True)
@@ -86,9 +85,9 @@ def revive(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def by_whom(visit: Visit) -> str:
-    """Say who asks, to be shown to whoever meets what they did."""
+    """Return the name of the requester for messages."""
     named = (visit.person or "").removeprefix("person:")
-    return named or "somebody at the web page"
+    return named or "unnamed person on the web page"
 
 
 def _told(subject: str, done: Done) -> str:

@@ -19,14 +19,12 @@ _SCAN = "answerable scan"
 
 @dataclass(frozen=True, slots=True)
 class _Screen:
-    """One list.
+    """One list page.
 
     Attributes:
-        kind: Of the documents, and the path.
-        title: Of the window.
-        made: Gives it.
-        facets: Names of what narrows it.
-        empty: What would fill it, and the command that does.
+        kind: Kind of the documents, and path.
+        facets: Names of its facets.
+        empty: Hint and command for an empty list.
     """
 
     kind: str
@@ -36,7 +34,7 @@ class _Screen:
     empty: tuple[str, str]
 
     def __call__(self, desk: Desk, visit: Visit, asked: Asked) -> Answer:
-        """Answer with the page, or with a file of all that fits."""
+        """Answer with the page, or with an export of all matching rows."""
         listing = self.made(desk)
         query = asked.query
         wanted = Wanted(
@@ -88,7 +86,7 @@ class _Screen:
 def _sorter(
     path: str, kept: Mapping[str, str], now: str, first: str
 ) -> Callable[[str], tuple[str, str]]:
-    """Give a column's link, which turns the order round, and its state for ARIA."""
+    """Return a function that gives the sort link and ARIA state of a column."""
 
     def link(name: str) -> tuple[str, str]:
         current = (now or first).removeprefix("-") == name

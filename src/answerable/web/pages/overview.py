@@ -1,4 +1,4 @@
-"""What there is, at a glance, and what to look at first."""
+"""Overview page: key numbers, and the attention list."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ _EFFECTS = ("allow", "ask", "deny", "error")
 
 
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show the numbers that matter, each with its link."""
+    """Show the key numbers with links."""
     del asked
     looks, working = first.of_inventory(desk)
     quarantine, pinned = _pins(desk)
@@ -99,7 +99,7 @@ def _credentials(desk: Desk) -> dict[str, object]:
 
 
 def _none(desk: Desk, undated: int) -> int | None:
-    """Count no old credential: not known where the age of one is not."""
+    """Return 0 old credentials, or None if an age is unknown."""
     return None if undated else shapes.count(desk, "credentials", 0)
 
 
@@ -112,7 +112,7 @@ def _tools(desk: Desk) -> dict[str, object]:
 
 
 def _pins(desk: Desk) -> tuple[list[Look], dict[str, object]]:
-    """Tell what of the servers behind the gateway is not as it was approved."""
+    """Return quarantined items of the gateway's servers."""
     state = desk.root / "gateway"
     if desk.config is not None:
         state = gateway_state(desk.config, desk.root)
@@ -150,7 +150,7 @@ def _pins(desk: Desk) -> tuple[list[Look], dict[str, object]]:
 
 
 def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
-    """Tell what was done and is wanted, as far as the visitor may see it."""
+    """Return recent activity and approval requests that the visitor may see."""
     now, own = desk.now, only(visit)
     with desk.store() as store:
         counts = effects(store, desk.spools, Wanted(of=own), since=now - _DAY)
@@ -183,7 +183,7 @@ def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
 
 
 def _denials(items: Sequence[DecisionItem]) -> list[Look]:
-    """Tell of what was refused, the newest of those that are alike with their number."""
+    """Group equal denials, with their number."""
     looks: dict[tuple[str, str], list[Look]] = {}
     for item in items:
         look = _denied(item)
@@ -230,7 +230,7 @@ def _asked(item: AskItem) -> Look:
 
 
 def _stages(items: Sequence[BaselineItem]) -> dict[str, int]:
-    """Count agents by the furthest that a baseline of theirs has come."""
+    """Count agents by the highest stage of their baselines."""
     furthest: dict[str, str] = {}
     ranks = {"enforce": 2, "shadow": 1}
     for item in items:

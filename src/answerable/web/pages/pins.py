@@ -1,4 +1,4 @@
-"""`/tools/diff`: what servers say now that nobody approved, field by field."""
+"""`/tools/diff`: unapproved changes of tool definitions, field by field."""
 
 from answerable.flows import pins as flow
 from answerable.web.approving import may_approve, pin_files
@@ -10,7 +10,7 @@ _SHOWN = 200  # items
 
 
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show what differs from its pin, waits for a person, or is named like another."""
+    """Show definitions that changed, wait for approval, or shadow another."""
     files, server = pin_files(desk), asked.query.get("server", "")
     every = asked.query.get("all", "") == "yes"
     known = {name: files.read(name) for name in files.servers()}

@@ -1,4 +1,4 @@
-"""What the lists of agents, identities, credentials, people and tools are made of."""
+"""Definitions of the inventory lists: agents, identities, credentials, people, tools."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -29,17 +29,17 @@ _STATES = {state.value: rank for rank, state in enumerate(OwnerState)}
 
 
 def owner_rank(owner: OwnerItem) -> str:
-    """Order owners by how they are known, then by name."""
+    """Return the sort key of an owner: state, then name."""
     return f"{_STATES.get(owner['state'], 99):02d}{owner['person'] or ''}"
 
 
 def runs(item: AgentItem | ToolItem) -> str:
-    """Say whether a person approves each call."""
+    """Return whether a person approves each call."""
     return "unattended" if item["unattended"] else "attended"
 
 
 def age(item: CredentialItem, now: datetime) -> str:
-    """Say whether a credential is older than it should be."""
+    """Return whether a credential is too old."""
     if not item["created_at"]:
         return "not-collected"
     made = datetime.fromisoformat(item["created_at"])
@@ -93,7 +93,7 @@ IDENTITIES: Shape[IdentityItem] = Shape(
 
 
 def credentials_at(now: datetime) -> Shape[CredentialItem]:
-    """Give the shape of credentials, whose age is that of a moment."""
+    """Return the definition of the credential list, with ages at a moment."""
     return Shape(
         key=lambda item: item["id"],
         facets=(
@@ -140,7 +140,7 @@ TOOL_ORDERS = ("name", "agent", "acts-as", "runs")
 
 
 def tools_of(desk: Desk) -> Shape[ToolItem]:
-    """Give the shape of tools, with the owners of their agents."""
+    """Return the definition of the tool list, with the owners of agents."""
     owned = agents(desk).by_key
 
     def owner_state(item: ToolItem) -> str:
@@ -171,12 +171,12 @@ def tools_of(desk: Desk) -> Shape[ToolItem]:
 
 
 def judged(desk: Desk) -> Inventory:
-    """Give the inventory with owners as they are judged now."""
+    """Return the inventory with current ownership."""
     return desk.standing().inventory
 
 
 def owner(owners: Mapping[str, Ownership], subject: str) -> OwnerItem:
-    """Show who answers for a subject, as lists do."""
+    """Return the owner of a subject as a list item."""
     known = owners.get(subject)
     if known is None:
         return {"state": OwnerState.NONE.value, "person": None, "score": 0.0}
@@ -185,13 +185,13 @@ def owner(owners: Mapping[str, Ownership], subject: str) -> OwnerItem:
 
 
 def declared(desk: Desk) -> Mapping[str, DeclaredAgent]:
-    """Give the agents that the configuration names, by id."""
+    """Return the agents of the configuration by id."""
     named = desk.config.agents if desk.config is not None else ()
     return {agent.id: agent for agent in named}
 
 
 def agents(desk: Desk) -> Listing[AgentItem]:
-    """List agents: those that a scan saw, that a file names, that a mediator saw act."""
+    """List agents that were scanned, declared, or seen by a mediator."""
 
     def made(standing: Standing) -> Listing[AgentItem]:
         items = cast("list[AgentItem]", _document(desk, standing, "agents").items)
@@ -215,7 +215,7 @@ def agents(desk: Desk) -> Listing[AgentItem]:
 
 
 def _unscanned(key: str, named: DeclaredAgent | None, owner: OwnerItem) -> AgentItem:
-    """Show an agent that no scan saw."""
+    """Build the item of an agent that no scan found."""
     known = Known.DECLARED if named else Known.OBSERVED
     said = "named in the configuration" if named else "seen acting by a mediator"
     return {
@@ -280,18 +280,17 @@ def tools(desk: Desk) -> Listing[ToolItem]:
 
 
 def coverage(desk: Desk, kind: str = "") -> Document:
-    """Give a document without items, for what lists rest on.
+    """Return a document with only the coverage of a list.
 
     Args:
-        desk: Where.
-        kind: The list; empty for what every one rests on.
+        kind: The list; empty for the whole inventory.
     """
     inventory = desk.standing().inventory
     return Document("coverage", (), lists.coverage_of_list(kind, inventory, desk.now))
 
 
 def count(desk: Desk, kind: str, number: int) -> int | None:
-    """Give a count of a list: none at all is not known where a source is missing."""
+    """Return a count; None instead of 0 if a source is missing."""
     return lists.count(kind, desk.standing().inventory, number)
 
 
@@ -309,7 +308,7 @@ def _document(desk: Desk, standing: Standing, kind: str) -> Document:
 
 
 def subjects_of(person: PersonItem) -> Iterator[tuple[str, str]]:
-    """Tell what a person answers for, each with the kind of thing it is."""
+    """Yield what a person owns, with its kind."""
     for subject in person["owns"]:
         kind = {"agent:": "agent", "cred:": "credential"}
         yield (

@@ -1,4 +1,4 @@
-"""`/sign`: what would be signed, whole; and the signature that a browser gave for it."""
+"""`/sign`: the statement to sign, and the submitted signature."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A statement that waits for its signature.
+    """An unsigned statement.
 
     Attributes:
-        key: With which key.
-        payload: The bytes that are signed, base64.
-        text: The same, to be read.
-        lines: What it says, in words: pairs.
+        key: Id of the signing key.
+        payload: The bytes to sign, base64.
+        text: The payload as text.
+        lines: Its claims as label and value.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Draft:
 
 
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show what would be signed; nothing is recorded by that."""
+    """Show the statement to sign; nothing is recorded."""
     act = act_of(desk, visit, asked.query)
     values = {
         "act": act,
@@ -59,7 +59,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def drafts_of(desk: Desk, visit: Visit, act: Act) -> list[Draft]:
-    """Put together what would be signed for an act, with each key of the visitor's."""
+    """Build the statement of an action for each key of the visitor."""
     now = desk.now
     with desk.store() as store:
         return [
@@ -69,7 +69,7 @@ def drafts_of(desk: Desk, visit: Visit, act: Act) -> list[Draft]:
 
 
 def take(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Record what was signed, if it is what was shown and the signer's own."""
+    """Record a signature, if it is the visitor's over the shown statement."""
     act = act_of(desk, visit, asked.form)
     envelope = asked.form.get("envelope", "").encode()
     record(desk, visit, act, envelope)
@@ -77,10 +77,10 @@ def take(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def record(desk: Desk, visit: Visit, act: Act, envelope: bytes) -> None:
-    """Record an act with the statement that this visitor signed for it.
+    """Record an action with the visitor's signed statement.
 
     Raises:
-        VerificationError: It does not count, or another person signed it.
+        VerificationError: The statement is invalid, or another person signed it.
     """
     now = desk.now
     with desk.store() as store:
@@ -95,7 +95,7 @@ def record(desk: Desk, visit: Visit, act: Act, envelope: bytes) -> None:
 
 
 def usable_keys(store: Store, visit: Visit, now: int) -> list[OwnerKey]:
-    """Give the visitor's keys whose signatures count now, the newest first."""
+    """Return the visitor's valid keys, newest first."""
     if visit.person is None or May.OWN not in visit.may:
         return []
     owners = AttestedOwners(store)

@@ -1,4 +1,4 @@
-"""What pages of an agent, an identity, a credential and a person have in common."""
+"""Sections shared by agent, identity, credential and person pages."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,12 +34,11 @@ _NEAR = 5
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """Who answers for something, with what speaks for each candidate.
+    """Ownership section.
 
     Attributes:
-        item: The document's item.
-        meaning: Its state in words.
-        evidence: Of each candidate: the pieces with whether and why they count.
+        meaning: Its state as text.
+        evidence: For each candidate: evidence with whether and why it counts.
     """
 
     item: WhoOwnsItem
@@ -49,13 +48,12 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Deeds:
-    """What somebody did lately.
+    """Activity section.
 
     Attributes:
-        told: The visitor may see it.
-        rows: The newest.
-        more: Link to all of it.
-        left_out: How many of the newest that a search finds are somebody else's.
+        told: Whether the visitor may see it.
+        more: Link to all of them.
+        left_out: Number of hidden events among the newest.
     """
 
     told: bool
@@ -66,16 +64,13 @@ class Deeds:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What somebody can do.
+    """Reach section.
 
     Attributes:
-        rows: The first of it, gravest first.
-        total: How many rows were looked at.
-        verdicts: How many of each verdict.
-        coverage: What it rests on.
-        unknown: Why nothing can be said, empty where it can.
-        every: The rows that were looked at.
-        more: There are others behind them.
+        total: Number of rows scanned.
+        verdicts: Count of each verdict.
+        unknown: Why nothing is known, empty otherwise.
+        more: Whether there are more rows.
     """
 
     rows: Sequence[ReachItem]
@@ -88,7 +83,7 @@ class Reached:
 
 
 def owned(desk: Desk, subject: str) -> Owned:
-    """Say who answers for a subject."""
+    """Build the ownership section of a subject."""
     now = desk.now
     item = owner_item(shapes.judged(desk), subject)
     return Owned(
@@ -106,14 +101,11 @@ def owned(desk: Desk, subject: str) -> Owned:
 
 
 def deeds(desk: Desk, visit: Visit, field: str, key: str, *subjects: str) -> Deeds:
-    """Give what was done lately by a subject, for those who may see it.
+    """Build the activity section of a subject.
 
     Args:
-        desk: Where.
-        visit: Who asks.
-        field: The field of a query that asks for it.
-        key: Its id.
-        subjects: Whose deeds these are.
+        field: Query field for the subject.
+        subjects: Subjects whose activity this is.
     """
     query = Query(((field, key),))
     more = url("/trace", q=query.text)
@@ -134,7 +126,7 @@ def deeds(desk: Desk, visit: Visit, field: str, key: str, *subjects: str) -> Dee
 
 
 def reached(desk: Desk, subject: str) -> Reached:
-    """Give the gravest of what a subject can do."""
+    """Build the reach section of a subject."""
     try:
         listed = reach.reach_part(
             desk.standing().inventory, subject, now=desk.now, rows=_LOOKED, ways=_WAYS
@@ -161,7 +153,7 @@ def reached(desk: Desk, subject: str) -> Reached:
 
 
 def _gravity(row: ReachItem) -> tuple[bool, bool, bool, int]:
-    """Order rows: all of it, then everywhere, then at once, then by fewer steps."""
+    """Return the sort key: admin, any resource, unconditional, fewer steps."""
     return (
         not row["admin"],
         row["resource"] != "*",
@@ -178,14 +170,11 @@ def exercise(
     *,
     told: bool,
 ) -> list[ExercisedItem]:
-    """Set what a subject called beside what it may.
+    """Compare the permissions of a subject with its recorded calls.
 
     Args:
-        desk: Where.
-        subject: Whose.
-        found: Its reach.
-        accounts: Whose logs record its calls.
-        told: Whether its calls may be shown; else only what it may is.
+        accounts: Accounts whose logs record its calls.
+        told: Whether its calls may be shown; else only permissions are.
     """
     standing = desk.standing()
     if not told:
@@ -207,7 +196,7 @@ def _logs(desk: Desk) -> Trail:
 
 
 def missing(desk: Desk, kind: str, key: str) -> Page:
-    """Say that nothing is called so, and what is called nearly so."""
+    """Build a page for an unknown id, with similar names."""
     listing = getattr(shapes, kind)(desk)
     asked = key.casefold()
     tail = asked.rpartition("/")[2].rpartition(":")[2]

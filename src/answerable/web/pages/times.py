@@ -1,4 +1,4 @@
-"""Counts over time as a document, and the question that is left of a span of it."""
+"""Event counts over time as a document, and redirects to a time span."""
 
 from answerable.flows import investigate as flow
 from answerable.flows.lists import coverage, spelled_time
@@ -17,7 +17,7 @@ _MOST_DIGITS = 11
 
 
 def times(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Count what a question finds, span by span; empty spans are counted too."""
+    """Count the events of a query per span, empty spans included."""
     around = scene(desk, visit)
     wanted = flow.wanted(around, parse(asked.query.get("q", "")), now=desk.now)
     with desk.store() as store:
@@ -36,7 +36,7 @@ def times(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def span(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Go on to the same question about a span of time, given in UTC seconds."""
+    """Redirect to the same query within a span, given in UTC seconds."""
     query = parse(asked.query.get("q", ""))
     for field in ("since", "until"):
         said = asked.query.get(field, "")

@@ -1,1 +1,1 @@
-"""The process: what it is made of, how it starts and ends."""
+"""Process of the web interface: assembly, start, reload, shutdown."""

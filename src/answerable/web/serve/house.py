@@ -1,4 +1,4 @@
-"""What the process is made of, put together from a configuration, and changed by one."""
+"""The web application: assembled from a configuration, reloadable."""
 
 import asyncio
 import secrets
@@ -36,18 +36,13 @@ NAME = "web"
 
 
 class House:
-    """The process's parts.
-
-    Args:
-        plan: What to serve.
-        log: Of the process.
+    """The application of one process.
 
     Attributes:
-        door: Answers requests.
-        listening: Where it can be reached: pairs (what, where).
-        reload_refused: Why the last reload was refused, empty where it was not.
-        ship_refused: Why the last shipping was refused, likewise.
-        reads_on: Whether a thread still reads for nobody, now that all is closed.
+        listening: Listeners: pairs (what, where).
+        reload_refused: Why the last reload failed, empty if it did not.
+        ship_refused: Why the last shipping of evidence failed, likewise.
+        reads_on: Whether a thread still reads after the close.
     """
 
     def __init__(self, plan: Plan, log: Log) -> None:
@@ -92,10 +87,10 @@ class House:
 
     @classmethod
     async def open(cls, plan: Plan, log: Log) -> "House":
-        """Put the process together, and have it listen.
+        """Assemble the application and open its listeners.
 
         Raises:
-            AnswerableError: Something that it needs is not there, or is no good.
+            AnswerableError: A resource is missing or unusable.
         """
         house = cls(plan, log)
         for listener in plan.listen:
@@ -106,14 +101,14 @@ class House:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is being answered."""
+        """Tell whether a request is being answered."""
         return bool(self.door.pool.busy or self._connections.is_busy)
 
     async def swap(self, plan: Plan) -> None:
-        """Serve by another configuration from now on; whom a provider named signs in anew.
+        """Apply another configuration; sessions by a provider end.
 
         Raises:
-            AnswerableError: It cannot be used, and the present one stays.
+            AnswerableError: It cannot be used; the current one stays.
         """
         use_certificates = self._listeners.prepare(plan.listen)
         person = self._signing_in.person
@@ -127,23 +122,23 @@ class House:
         self._plan = plan
 
     def drain(self) -> None:
-        """Take no more connections; what is under way goes on, what listens ends."""
+        """Accept no more connections, end streams; requests in progress finish."""
         self._listeners.close()
         self.door.open.close()
         self._connections.drain()
 
     async def close(self) -> None:
-        """Cut what is still open."""
+        """Close connections and flush records."""
         self._connections.cancel()
         self.door.pool.close()
         self._recorder.close()
         self.reads_on = self.door.pool.busy > 0 or not self._desk.close()
 
     def _admit(self, plan: Plan) -> None:
-        """Let in whom a plan lets in.
+        """Configure sign-in and tokens.
 
         Raises:
-            AnswerableError: What they are known by cannot be used.
+            AnswerableError: They cannot be used.
         """
         urls = self._listeners.urls
         place = place_of(plan, urls[0][1] if urls else "")
@@ -152,7 +147,7 @@ class House:
         self._signed.bearers = bearers
         self._signing_in.person = person_of(plan)
 
-    # What is served.
+    # Endpoints.
 
     def _ready(self) -> dict[str, object]:
         ready = self._desk.is_ready
@@ -179,7 +174,7 @@ class House:
         }
         return self.door.counted.rendered(gauges)
 
-    # What goes on beside.
+    # Background tasks.
 
     async def _listen(self, bound: Bound) -> None:
         if is_near(bound.listener):
@@ -187,7 +182,7 @@ class House:
         await self._connections.listen(NAME, bound)
 
     def links(self) -> Listening:
-        """Give the link to sign in with, once, for whoever starts us alone."""
+        """Return the one-time sign-in link, once."""
         if self._token is None:
             return []
         return [(LINK, f"{self._near[0]}/sign-in#{self._token.tell()}")]
@@ -202,7 +197,7 @@ class House:
             counted.signed_in[by] += 1
 
     def _entered(self, session: Session) -> None:
-        """Tell who came in, as what: whoever vouched for them names them."""
+        """Log and record a sign-in with person, roles and issuer."""
         roles = sorted(role.value for role in session.roles)
         self._log.info(
             "sign-in.taken", by=session.by, person=session.person or "", roles=roles
@@ -214,7 +209,7 @@ class House:
         self._recorder.left(session)
 
     def _missed(self, why: str) -> None:
-        """Tell that a sign-in or sign-out is in this log alone."""
+        """Log that a sign-in or sign-out could not be recorded."""
         self._log.error("sign-in.not-recorded", why=why)
 
     def _failed(self, error: Exception) -> str:

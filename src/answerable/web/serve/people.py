@@ -1,4 +1,4 @@
-"""Who may come in, put together from a configuration."""
+"""Sign-in objects built from the configuration."""
 
 import os
 import time
@@ -20,7 +20,7 @@ from answerable.web.serve.plan import Plan
 
 
 def is_near(listener: Listener) -> bool:
-    """Whether a listener is reached from this machine, and under its name, alone."""
+    """Tell whether a listener is reachable only from this machine, by a local name."""
     names = [
         *listener.hosts,
         *([urlsplit(listener.url).netloc] if listener.url else []),
@@ -34,20 +34,19 @@ def _host(authority: str) -> str:
 
 
 def person_of(plan: Plan) -> PersonId | None:
-    """Give whom the printed link stands for."""
+    """Return the person of the one-time link."""
     local = plan.config.web.local if plan.config.web else ""
     return person_id(local) if local else None
 
 
 def place_of(plan: Plan, url: str) -> Place | None:
-    """Give where people sign in, None where they do not.
+    """Return the login settings, None without a login.
 
     Args:
-        plan: What is served.
-        url: How browsers know us, where the configuration does not say.
+        url: Public URL, if not configured.
 
     Raises:
-        EnvironmentRefused: Our secret there is not in the environment.
+        EnvironmentRefused: The client secret is not in the environment.
     """
     found = _login_of(plan)
     if found is None:
@@ -65,10 +64,10 @@ def place_of(plan: Plan, url: str) -> Place | None:
 
 
 def ways_of(plan: Plan) -> Ways | None:
-    """Give a sign-in the world.
+    """Return the effects of a sign-in: provider requests and records.
 
     Raises:
-        EnvironmentRefused: The provider's authority cannot be read.
+        EnvironmentRefused: The CA file cannot be read.
     """
     found = _login_of(plan)
     if found is None:
@@ -79,7 +78,7 @@ def ways_of(plan: Plan) -> Ways | None:
 
 
 def bearers_of(plan: Plan) -> Bearers | None:
-    """Give what verifies tokens for `/api/v1`, None where none is taken.
+    """Return the verifier of API tokens, None if they are not accepted.
 
     Raises:
         UsageError: The issuer's keys cannot be used.

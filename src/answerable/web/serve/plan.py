@@ -1,4 +1,4 @@
-"""What to serve: the configuration as read, and where everything goes."""
+"""Settings of the web interface: configuration file, state folder, store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,13 +20,12 @@ USUAL = "127.0.0.1:8470"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one reading of the file asks for.
+    """Settings from one reading of the configuration file.
 
     Attributes:
-        config: The configuration; an empty one where no file was named.
-        named: A file was.
-        listen: Where pages are.
-        reading: What was made of the file, its faults included.
+        config: The configuration; empty without a file.
+        named: Whether a file was named.
+        reading: Parse result with faults.
         store: Folder of the store.
     """
 
@@ -38,13 +37,13 @@ class Plan:
 
     @property
     def state(self) -> Path:
-        """The process's own folder."""
+        """Return the state folder of the process."""
         web = self.config.web
         return Path(web.state) if web and web.state else self.store / OWN
 
     @property
     def spools(self) -> tuple[Path, ...]:
-        """Where decisions wait that are not in the store yet."""
+        """Return the folders of decisions that are not in the store yet."""
         places = [gateway_state(self.config, self.store)]
         if self.token_service is not None:
             places.append(self.token_service)
@@ -56,24 +55,24 @@ class Plan:
 
     @property
     def token_service(self) -> Path | None:
-        """The token service's own folder, None where there is none."""
+        """Return the state folder of the token service, None without one."""
         sts = self.config.sts
         return (Path(sts.state) if sts.state else self.store / "sts") if sts else None
 
     @property
     def sign_in_states(self) -> tuple[Path, ...]:
-        """Folders of the doors at which people sign in."""
+        """Return the state folders of the servers with sign-in."""
         token_service = self.token_service
         return (self.state,) if token_service is None else (self.state, token_service)
 
     @property
     def is_whole(self) -> bool:
-        """Whether its file is right."""
+        """Tell whether the file has no faults."""
         return not self.reading.faults
 
     @property
     def fixed(self) -> Mapping[str, object]:
-        """What a running process cannot change, by what the file calls it."""
+        """Return the settings that need a restart, by their names in the file."""
         return {
             "web.listen": without_tls_files(self.listen),
             "web.state": self.state,
@@ -84,18 +83,16 @@ class Plan:
 def read_plan(
     place: str, store: Path | None, usual: Path | None, listen: str = ""
 ) -> Plan:
-    """Read the configuration; without one there are pages on this machine alone.
+    """Load the settings; without a file, pages are served on this machine only.
 
     Args:
         place: The file, empty for none.
-        store: As named on the command line, None where it was not.
-        usual: The store where nobody names one.
-        listen: Where to listen instead, HOST:PORT.
+        store: Store named on the command line, None without.
+        listen: Address that overrides the file, HOST:PORT.
 
     Raises:
-        ConfigError: The file is wrong.
-        UsageError: It is not there, or the address is none; or there is no store, and
-            no configuration that asks for one.
+        ConfigError: The file is invalid.
+        UsageError: The file is missing, the address is invalid, or there is no store.
         EnvironmentRefused: It may not be read.
     """
     reading = read_policies(read_file(place)) if place else _none()

@@ -1,4 +1,4 @@
-"""The process: it reads the store, and runs as whoever may."""
+"""Process of the web interface; it reads the store under any user with access."""
 
 import os
 import sys
@@ -14,15 +14,14 @@ from answerable.web.serve.plan import Plan
 def serve(
     read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
 ) -> None:
-    """Serve what a configuration asks for, until told to end.
+    """Serve a configuration until told to end.
 
     Args:
-        read: Reads it.
-        ready: Told where pages can be reached, once they can.
-        alone: Nobody started it beside themselves, to end with them.
+        ready: Called with the listeners once they are open.
+        alone: False if a parent process started it and ends with it.
 
     Raises:
-        AnswerableError: It cannot be read, or cannot be served.
+        AnswerableError: The settings cannot be loaded or served.
     """
     links: Listening = []
     houses: list[House] = []

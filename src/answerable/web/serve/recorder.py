@@ -1,8 +1,7 @@
-"""The recorder of the web page: who came, was refused and left, on its way to the store.
+"""Recorder of the web interface: sign-ins, refused sign-ins, sign-outs.
 
-What cannot be recorded keeps nobody out, for whoever comes may come to kill: the log of
-the process says it instead. Whoever has nothing to show can try without end, so beyond
-a number a minute such tries are counted by their reason.
+A failure to record does not block a sign-in, because the person may come to revoke an
+agent; it is logged instead. Refused sign-ins over a rate per minute are only counted.
 """
 
 import asyncio
@@ -21,14 +20,12 @@ _LONGEST = 500  # characters of who vouched
 
 
 class Recorder(DoorRecorder):
-    """Records what becomes of sign-ins in one process.
+    """Recorder of sign-ins of one process.
 
     Args:
-        spool: Folder of all recorders' folders.
-        loop: Its event loop.
-        limits: Of the spool.
-        missed: Told why something is not recorded.
-        clock: Gives UTC nanoseconds.
+        spool: Folder of all recorders.
+        missed: Called with the reason if a record is lost.
+        clock: Returns UTC nanoseconds.
 
     Raises:
         EnvironmentRefused: The spool cannot be written.
@@ -48,15 +45,15 @@ class Recorder(DoorRecorder):
         self._missed = missed
 
     def entered(self, session: Session) -> None:
-        """Record that somebody came in."""
+        """Record a sign-in."""
         self._put(_IN, session.by, session)
 
     def left(self, session: Session) -> None:
-        """Record that somebody signed out."""
+        """Record a sign-out."""
         self._put(_OUT, session.by, session)
 
     def refused(self, by: str, why: str) -> None:
-        """Record that somebody was not let in; or count it, where that is often."""
+        """Record a refused sign-in, or only count it above the rate."""
         if self._has_own("", OF_THEIR_OWN):
             self._put(_IN, by, why=why)
         else:

@@ -1,4 +1,4 @@
-"""What can X reach, who can reach Y, and why: path lists first, pictures second."""
+"""Permission pages: reach, can, who-can, what-if; lists first, diagrams second."""
 
 from answerable.web.pages.reach.pages import can, graph, reach, who_can
 from answerable.web.pages.reach.proposing import complete

@@ -1,4 +1,4 @@
-"""The three questions as pages, and the graph of each as a document."""
+"""Pages for reach, who-can and can, and the graph of each as a document."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
@@ -21,22 +21,22 @@ _Answered = Callable[[Desk, Question], Mapping[str, object]]
 
 
 def reach(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """What can it reach: rows under the paths that lead to them."""
+    """Show what a subject can reach, grouped by path."""
     return _page(desk, asked, "/reach", "What can it reach?", _reach)
 
 
 def who_can(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Who can reach it."""
+    """Show who can make a call."""
     return _page(desk, asked, "/who-can", "Who can do it?", _who_can)
 
 
 def can(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Can it, and why."""
+    """Show whether a subject can make a call, with the proof."""
     return _page(desk, asked, "/can", "Can it, and why?", _can)
 
 
 def graph(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Give the graph of an answer, at most 200 nodes."""
+    """Return the graph of an answer, at most 200 nodes."""
     question = read(asked.query)
     match asked.query.get("of", ""):
         case "reach":
@@ -100,7 +100,7 @@ def _is_whole(path: str, question: Question) -> bool:
 
 
 def _examples(desk: Desk, path: str) -> list[tuple[str, str]]:
-    """Name agents to begin with, those that act as somebody."""
+    """Return example agents with identities."""
     if path != "/reach":
         return []
     agents = desk.standing().inventory.agents
@@ -179,12 +179,12 @@ def _who_can(desk: Desk, question: Question) -> Mapping[str, object]:
 
 
 def _where(coverage: Coverage) -> str:
-    """Say over which accounts and platforms the list looked."""
+    """Describe the accounts and platforms that were searched."""
     return looked(coverage["looked"]) if "looked" in coverage else ""
 
 
 def _able_count(items: Sequence[ReachItem]) -> int | None:
-    """Count those who can; None where nobody is known to and some are not known."""
+    """Count identities that can; None if only unknown ones exist."""
     able = sum(item["verdict"] in ("always", "only-if") for item in items)
     return able if able or not items else None
 

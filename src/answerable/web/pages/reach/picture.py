@@ -1,4 +1,4 @@
-"""Paths of an answer as nodes and steps, grouped so that there are never too many."""
+"""Path graph of a permission answer, grouped to a limited number of nodes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ _END = "the call"
 
 @dataclass(slots=True)
 class Picture:
-    """Nodes and steps.
+    """Nodes and edges of a permission answer.
 
     Attributes:
-        spots: By key, in the order in which they stand.
-        steps: By origin and target.
-        left: Paths left out, since there would be too many nodes.
+        spots: Nodes by key, in display order.
+        steps: Edges by origin and target.
+        left: Number of paths left out.
     """
 
     spots: dict[str, Spot] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Picture:
     left: int = 0
 
     def add(self, spots: Sequence[Spot], steps: Sequence[Step]) -> None:
-        """Add one path, whole or not at all."""
+        """Add one path, completely or not at all."""
         new = [spot for spot in spots if spot.key not in self.spots]
         if len(self.spots) + len(new) > MOST_NODES:
             self.left += 1
@@ -44,7 +44,7 @@ class Picture:
 
     @property
     def named(self) -> tuple[Spot, ...]:
-        """Nodes, with their accounts where there are several."""
+        """Return the nodes, with accounts if there are several."""
         spots = tuple(self.spots.values())
         accounts = {_account(spot.key) for spot in spots} - {""}
         if len(accounts) < 2:
@@ -58,7 +58,7 @@ class Picture:
 
     @property
     def drawn(self) -> Svg:
-        """As a picture."""
+        """Return the diagram."""
         steps = tuple(self.steps.values())
         told = "; ".join(
             f"{self.spots[step.origin].whole} - {step.via}"
@@ -69,7 +69,7 @@ class Picture:
 
     @property
     def items(self) -> Iterator[Mapping[str, object]]:
-        """As items of a document: nodes, then steps."""
+        """Yield nodes, then edges, as document items."""
         for spot in self.named:
             label = spot.text if len(spot.text) <= 64 else f"{spot.text[:63]}…"
             yield {
@@ -89,7 +89,7 @@ class Picture:
 
 
 def of_reach(items: Sequence[ReachItem], question: Question) -> Picture:
-    """Draw where a subject leads, and what can be done at the end of each path."""
+    """Build the graph of a reach answer."""
     picture = Picture()
     for blocks in by_way(items):
         first = blocks[0].item
@@ -101,7 +101,7 @@ def of_reach(items: Sequence[ReachItem], question: Question) -> Picture:
 
 
 def of_who_can(items: Sequence[ReachItem], question: Question) -> Picture:
-    """Draw how everybody comes to one call: the call stands at the right."""
+    """Build the graph of a who-can answer; the call is on the right."""
     picture = Picture()
     longest = max((len(item["path"]) for item in items), default=0)
     for item in items:
@@ -110,7 +110,7 @@ def of_who_can(items: Sequence[ReachItem], question: Question) -> Picture:
 
 
 def of_can(item: CanItem, question: Question) -> Picture:
-    """Draw one path."""
+    """Build the graph of one path."""
     picture = Picture()
     _one(picture, item, 0, question)
     return picture
@@ -151,7 +151,7 @@ def _account(key: str) -> str:
 
 
 def _short(key: str) -> str:
-    """Show what tells most of an id: of an ARN what it names."""
+    """Return the most telling part of an id."""
     parts = key.split(":", 5)
     if len(parts) == 6 and parts[0] == "arn" and parts[2] in ("iam", "sts"):
         return parts[5]
@@ -159,7 +159,7 @@ def _short(key: str) -> str:
 
 
 def _place(resource: str) -> str:
-    """Show a resource: what all ARNs begin with tells nothing."""
+    """Return a resource without the common ARN prefix."""
     return resource.removeprefix("arn:aws:")
 
 

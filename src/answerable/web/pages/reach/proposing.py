@@ -1,4 +1,4 @@
-"""How a field of a question about permissions may go on."""
+"""Completion of the fields of a permission question."""
 
 from answerable.flows.proposing import actions_like, resources_like, subjects_like
 from answerable.web.desk import Desk
@@ -8,7 +8,7 @@ from answerable.web.visit import Visit
 
 
 def complete(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Propose values for the field that is named."""
+    """Suggest values for the named field."""
     question = read(asked.query)
     match asked.query.get("field", ""):
         case "subject":

@@ -1,4 +1,4 @@
-"""What a page about permissions was asked, and the same question elsewhere."""
+"""Question of a permission page, with links and the command line equivalent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +15,13 @@ _DIRECT = "yes"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question.
+    """One permission question.
 
     Attributes:
-        subject: Whom it is about; empty for nobody yet.
+        subject: Empty if not chosen yet.
         action: An action or a pattern; empty for any.
         resource: A resource or a pattern; empty for any.
-        direct: Whether paths are left aside.
         stated: Condition keys, a `KEY=VALUE` on each line.
-        after: Where to go on.
     """
 
     subject: str = ""
@@ -35,17 +33,17 @@ class Question:
 
     @property
     def context(self) -> Mapping[str, tuple[str, ...]]:
-        """The condition keys.
+        """Return the condition keys.
 
         Raises:
-            UsageError: A line is no pair.
+            UsageError: A line is malformed.
         """
         lines = (line.strip() for line in self.stated.splitlines())
         return read_context(line for line in lines if line)
 
     @property
     def said(self) -> dict[str, str]:
-        """Its parameters."""
+        """Return its parameters."""
         return {
             "subject": self.subject,
             "action": self.action,
@@ -55,11 +53,11 @@ class Question:
         }
 
     def at(self, path: str, **other: str) -> str:
-        """Link to the same question, but for what is said to be other."""
+        """Return a link to the same question with some parameters changed."""
         return url(path, **{**self.said, **other})
 
     def command(self, *words: str) -> str:
-        """Spell it for the command line.
+        """Return the command line equivalent.
 
         Args:
             words: The command, and its arguments.
@@ -72,7 +70,7 @@ class Question:
 
 
 def read(query: Mapping[str, str]) -> Question:
-    """Read a question."""
+    """Parse a question."""
     return Question(
         subject=query.get("subject", "").strip(),
         action=query.get("action", "").strip(),

@@ -1,4 +1,4 @@
-"""Answers about permissions as rows: what a template shows, in words."""
+"""Table rows of permission answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 
 def open_conditions(alternatives: Sequence[AlternativeItem]) -> list[list[str]]:
-    """Write alternatives: each a list of conditions that must all hold."""
+    """Format alternatives, each a list of conditions that must all hold."""
     return [
         [condition(one, brief=True) for one in alternative["all_of"]]
         for alternative in alternatives
@@ -32,7 +32,7 @@ def open_conditions(alternatives: Sequence[AlternativeItem]) -> list[list[str]]:
 
 
 def told_conditions(alternatives: Sequence[AlternativeItem]) -> list[list[str]]:
-    """Write alternatives, with who writes each key."""
+    """Format alternatives, with the writer of each key."""
     return [
         [condition(one) for one in alternative["all_of"]]
         for alternative in alternatives
@@ -40,7 +40,7 @@ def told_conditions(alternatives: Sequence[AlternativeItem]) -> list[list[str]]:
 
 
 def statements(found: Sequence[DeterminingItem]) -> list[Row]:
-    """Write statements: the layer, what its policy does, and what it says."""
+    """Return statements with layer, effect and text."""
     return [
         {
             "layer": layer_name(item["layer"]),
@@ -52,7 +52,7 @@ def statements(found: Sequence[DeterminingItem]) -> list[Row]:
 
 
 def steps(path: Sequence[PathItem]) -> list[Row]:
-    """Write a path, step by step."""
+    """Return the steps of a path."""
     return [
         {
             "from": step["from"],
@@ -69,7 +69,7 @@ def steps(path: Sequence[PathItem]) -> list[Row]:
 
 
 def ways(items: Sequence[ReachItem], question: Question) -> list[Row]:
-    """Put rows under the path that leads to them, alike ones together."""
+    """Group rows by path and merge equal ones."""
     return [_way(blocks, question) for blocks in by_way(items)]
 
 
@@ -119,7 +119,7 @@ def _unguarded(item: ReachItem | CanItem) -> str:
 
 
 def unknown(item: ReachItem | CanItem) -> list[str]:
-    """Say why a verdict is not known, and which source would tell."""
+    """Return why a verdict is not known, and the source that would tell."""
     return [
         would_tell(each)
         if each["id"] == item["subject"]
@@ -129,7 +129,7 @@ def unknown(item: ReachItem | CanItem) -> list[str]:
 
 
 def pairs(items: Sequence[ReachItem], question: Question) -> Iterator[Row]:
-    """Write everybody who can, a row each."""
+    """Yield a row for each identity that can make the call."""
     for item in items:
         yield {
             "subject": item["subject"],
@@ -150,12 +150,12 @@ def pairs(items: Sequence[ReachItem], question: Question) -> Iterator[Row]:
 
 
 def _told(item: CanItem) -> list[list[str]]:
-    """Write the conditions of an answer; each part of a pattern has its own."""
+    """Return the conditions of an answer without per-part conditions."""
     return [] if told_parts(item) else told_conditions(item["conditions"])
 
 
 def parts(item: CanItem | ReachItem) -> list[Row]:
-    """Write the parts of a pattern that say more than the answer as a whole."""
+    """Return the parts of a pattern that differ from the whole answer."""
     return [
         {
             "verdict": part["verdict"],
@@ -171,7 +171,7 @@ def _told_open(item: ReachItem) -> list[list[str]]:
 
 
 def proof(item: CanItem) -> Row:
-    """Write the proof of one answer."""
+    """Return the proof of one answer."""
     return {
         "conditions": _told(item),
         "extent": extent(item),

@@ -1,4 +1,4 @@
-"""The effect of removing statements, as a page: ticks on the page of a reach lead here."""
+"""What-if page: the effect of removing the selected statements."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -32,7 +32,7 @@ _MADE = ("#chosen", "#after-edit", "#root", "#policies")
 
 
 def what_if(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    """Show what falls away or appears without the statements that were ticked."""
+    """Show the permissions lost or gained without the selected statements."""
     del visit
     question = Question(
         subject=asked.query.get("subject", ""),
@@ -95,7 +95,7 @@ def _row(item: WhatIfItem) -> Mapping[str, object]:
 
 
 def ticks(items: Sequence[ReachItem]) -> list[tuple[str, str, str]]:
-    """List the statements behind some rows: field, id, and how it is printed."""
+    """List the statements behind some rows: field, id and label."""
     found: dict[str, str] = {}
     for item in items:
         behind = [*item["determining"]]
