@@ -1,7 +1,7 @@
-"""Inventory: sightings become entities, and each has an owner or says why not.
+"""Inventory: sightings joined into entities, each with an owner or the reason for none.
 
-`join` merges what every source saw; `resolve` finds what a user named. Nothing here
-touches the world: time is an argument.
+`join` merges the facts of all sources; `resolve` finds an id by user input. The package
+is pure: time is an argument.
 """
 
 from answerable.inventory.joining import aged, join

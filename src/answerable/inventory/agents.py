@@ -1,4 +1,4 @@
-"""Agents with their tools, and every identity each can act through."""
+"""Agents with their tools and every identity they can act through."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,18 +15,18 @@ from answerable.model.tool import BUILT_IN, CONTAINER, REMOTE, SHELL, Tool
 _PLATFORMS = ("bedrock", "agentcore")
 # Transports of built-in tools that can open any file of their host account.
 _OPENING = (SHELL, "file")
-_LONGEST_LINE = 100  # parents of parents; a longer line is a circle
+_LONGEST_LINE = 100  # most ancestors; a longer chain is a cycle
 
 
 def entities(
     facts: Facts, credentials: Mapping[CredentialId, CredentialEntity]
 ) -> Mapping[AgentId, AgentEntity]:
-    """Join agents, tools and credentials.
+    """Join agents, tools and credentials into agent entities.
 
     A local server without a stated credential acts with the ambient credentials of its
-    agent's host account, and so does a shell, beside those of the agent's environment.
-    A file or fetch tool acts with no credential; it could read all that the shell has.
-    A shell or file tool could also read the keys that lie in other files of its home
+    agent's host account; a shell also acts with those of the agent's environment.
+    A file or fetch tool acts with no credential; it could read all those of the shell.
+    A shell or file tool could also read the keys in other files of its home
     and its project: an environment file, the configuration of another client.
     A remote server runs elsewhere and has no ambient credential of this host.
     A subagent that states no tools has its parent's; one that names a server of its
@@ -66,10 +66,10 @@ def entities(
 
 @dataclass(slots=True)
 class _Readable:
-    """Keys that lie in files, by the home and by the scan that saw them.
+    """Index of keys in files, by home and by scan.
 
-    Only those that prove an identity, or could prove one of AWS: no key of a service
-    that nothing scans (a model provider, a registry) decides a question.
+    It holds keys that prove an identity, or could prove one of AWS. Keys of services
+    that no source scans (a model provider, a registry) cannot change an answer.
     """
 
     _by: dict[str, tuple[CredentialId, ...]]
@@ -99,7 +99,7 @@ class _Readable:
 def _scope(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
     """Return the host account of a tool: that of the home it was seen in.
 
-    An agent has tools of several where several homes or projects share its name.
+    An agent has tools of several homes or projects if they share its name.
     """
     kind, _, path = tool.seen.source.partition(":")
     if kind not in ("home", "repo") or agent.seen.source == tool.seen.source:
@@ -111,9 +111,9 @@ def _scope(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
 
 
 def without_guesses(agents: Sequence[Agent]) -> tuple[Agent, ...]:
-    """Drop an agent that only a role's trust policy suggests where the platform lists it.
+    """Drop an agent inferred from a role's trust policy if the platform lists it.
 
-    The suggested one is named after its role; the listed one runs as that role.
+    The inferred agent is named after its role; the listed one runs as that role.
     """
     listed = {
         agent_id(agent.kind, account, role.rpartition("/")[2])
@@ -135,11 +135,11 @@ def _account(role: IdentityId) -> str:
 def _ambient(
     sightings: Iterable[Credential], *, every: bool = False
 ) -> Mapping[str, tuple[CredentialId, ...]]:
-    """Return what the default chains give each host account, in a stable order.
+    """Return the credentials of each host account's default chains, in a stable order.
 
     Args:
         sightings: All credentials.
-        every: Also those that have to be named (another profile, another context): a
+        every: Also those that must be named (another profile, another context), since a
             command line can name any of them.
     """
     found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
@@ -174,7 +174,7 @@ def _mounted(
 ) -> tuple[CredentialId, ...]:
     """Return the ambient credentials whose files a container can see.
 
-    Of a platform for which its entry states a credential, that one decides alone.
+    If its entry states a credential for a platform, that one alone counts.
     """
     stated = {
         platform_of(sighting.kind)
@@ -234,21 +234,21 @@ def _with_inherited(
 def _inherited(
     built_in: tuple[ToolUse, ...], line: Iterable[tuple[ToolUse, ...]]
 ) -> tuple[ToolUse, ...]:
-    """Give the tools of the nearest parent that has any, less the built-in ones given."""
+    """Add the tools of the nearest ancestor that has any to the built-in ones."""
     above = next((uses for uses in line if uses), ())
     known = {use.tool.id for use in built_in}
     return (*built_in, *(use for use in above if use.tool.id not in known))
 
 
 def _lent(use: ToolUse, parent: ToolUse | None) -> ToolUse:
-    """Give a named server of the parent's the credential it is configured with."""
+    """Add the parent's credential to a server that the parent configures."""
     if parent is None or use.tool.credentials:
         return use
     return ToolUse(use.tool, parent.credentials, parent.identities, parent.inherited)
 
 
 def _line(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
-    """Return the parents, nearest first; a circle ends where it closes."""
+    """Return the ancestors, nearest first; a cycle ends where it closes."""
     line: list[AgentId] = []
     parent = agent.parent
     while (
@@ -264,7 +264,7 @@ def _line(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
 
 
 def _states_tools(agent: Agent) -> bool:
-    """Tell whether a definition limits its tools, if only to built-in ones."""
+    """Tell whether an agent's definition limits its tools."""
     return any(n == "tools" and v != "inherits all" for n, v in agent.facts)
 
 
@@ -273,7 +273,7 @@ def _entity(
     tools: tuple[ToolUse, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> AgentEntity:
-    """Count a tool that is switched off too: the agent can edit the file that says so."""
+    """Build the entity; disabled tools count, since the agent can edit the setting."""
     reached = {identity for use in tools for identity in use.identities}
     for read in {use.readable for use in tools}:
         reached |= set(_proved(read, credentials))

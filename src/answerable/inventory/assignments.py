@@ -1,4 +1,4 @@
-"""Roles of IAM Identity Center, and the people who may become them."""
+"""Owner evidence from role assignments of IAM Identity Center."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from answerable.model.sighting import Facts
 
 
 def assignment_evidence(facts: Facts) -> Iterator[OwnerEvidence]:
-    """Yield owner evidence: who may become a role is a candidate to answer for it."""
+    """Yield owner evidence: a person who may assume a role may be its owner."""
     for assignment, role in assigned_roles(facts.identities, facts.assignments):
         if role is None:
             continue

@@ -1,8 +1,8 @@
-"""Who could have written a tag: evidence of one's own hand does not count.
+"""Possible authors of a tag: self-written owner evidence does not count.
 
-A textual reading of Allow statements, erring towards "could": conditions are taken to
-hold. An unconditional Deny, and a boundary that allows nothing of the kind, are
-believed. The full evaluation is the business of reach.
+Allow statements are matched as text, and conditions are assumed to hold: the result is
+an upper bound. An unconditional Deny, and a boundary without a matching Allow, count.
+Reach does the full evaluation.
 """
 
 from collections import defaultdict
@@ -34,7 +34,7 @@ def matches(pattern: str, text: str) -> bool:
 
 
 class Authorship:
-    """Answers whether an identity may set the tags of another."""
+    """Index of policies that decides whether an identity may set tags of another."""
 
     def __init__(
         self, policies: Iterable[Policy], attachments: Iterable[Attachment]
@@ -72,7 +72,7 @@ class Authorship:
         )
 
     def _bounded(self, writer: str) -> bool:
-        """Tell whether every boundary was collected and read whole."""
+        """Tell whether there are boundaries, all collected and read completely."""
         attached = self._attached.get((writer, Layer.BOUNDARY), [])
         found = [self._policies.get(a.policy) for a in attached]
         return bool(found) and all(p is not None and not p.unread for p in found)
@@ -118,7 +118,7 @@ def _says(statement: Statement, effect: Effect, action: str, target: str) -> boo
 
 
 def _covers(pattern: str, target: str, vague: bool) -> bool:
-    """Match a resource; a policy variable could stand for anything: say `vague`."""
+    """Match a resource pattern; return `vague` for one with a policy variable."""
     if "${" in pattern or len(pattern) > _LONGEST:
         return vague
     return matches(pattern, target)

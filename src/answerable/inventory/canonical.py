@@ -1,8 +1,8 @@
-"""One spelling per identity: IAM names are unique per account, whatever their path.
+"""Canonical id per identity: IAM names are unique per account, paths aside.
 
-A key list and a trail's session name a user or role without its path; the account
-dump names it with. Both mean the same identity (IAM User Guide, "IAM identifiers":
-names are unique within an account, ignoring case).
+A key list and a trail's session give a user or role without its path, the account dump
+with it. Both are one identity (IAM User Guide, "IAM identifiers": names are unique
+within an account, ignoring case).
 """
 
 import re
@@ -21,7 +21,7 @@ _RESERVED = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 
 @lru_cache(maxsize=65_536)
 def principal_key(text: str) -> tuple[str, str, str] | None:
-    """Read (account, `user` or `role`, folded name) from an ARN, else None.
+    """Parse (account, `user` or `role`, folded name) from an ARN, else None.
 
     A session of an assumed role gives the key of its role.
     """
@@ -39,14 +39,14 @@ def principal_key(text: str) -> tuple[str, str, str] | None:
 
 
 class Spellings:
-    """Maps every spelling of a user or role to the one that the inventory uses."""
+    """Map of every spelling of a user or role to its canonical id."""
 
     def __init__(self, identities: Iterable[Identity]) -> None:
-        """Choose per (account, kind, name).
+        """Choose a canonical id per (account, kind, name).
 
         Args:
-            identities: Newest first; one with a never-reused id comes from the account
-                itself and beats one that was only named by its short name.
+            identities: Newest first; one with a unique id comes from the account itself
+                and beats one known by its short name only.
         """
         best: dict[tuple[str, str, str], Identity] = {}
         for identity in identities:
@@ -66,11 +66,11 @@ class Spellings:
         }
 
     def by_principal(self) -> Mapping[tuple[str, str, str], IdentityId]:
-        """Give the chosen id of each (account, kind, folded name)."""
+        """Return the canonical id of each (account, kind, folded name)."""
         return self._best
 
     def __call__(self, text: str) -> IdentityId:
-        """Return the inventory's spelling; a text it does not know comes back as is."""
+        """Return the canonical id; an unknown text comes back unchanged."""
         key = principal_key(text)
         if key is None:
             return self._permission_sets.get(text, IdentityId(text))
@@ -78,7 +78,7 @@ class Spellings:
 
 
 def permission_set_id(account: str, name: str) -> str:
-    """Return the id of a permission set whose role in the account is not known."""
+    """Build the id of a permission set whose role in the account is not known."""
     return f"aws-sso:{account}/{name}"
 
 

@@ -1,4 +1,4 @@
-"""Which identity a credential proves, and how that is known."""
+"""Identity that each credential proves, with the source of that link."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from answerable.model.inventory import CredentialEntity
 NOT_COLLECTED = "principal not collected"
 PROFILE = "aws-profile"
 
-# A statement of the platform about the very key goes before what a file says.
+# A statement of the platform about the key takes precedence over a file.
 _TRUSTED = ("list-access-keys", "trail", "federated-trust", "profile-role")
 _TELLING = (
     CredentialClass.LITERAL,
@@ -27,7 +27,7 @@ _TELLING = (
 def entities(
     sightings: Sequence[Credential], links: Sequence[CredentialLink]
 ) -> Mapping[CredentialId, CredentialEntity]:
-    """Join sightings of one credential, and credentials with identities.
+    """Join sightings of one credential, and link credentials to identities.
 
     Args:
         sightings: One per credential and place.
@@ -49,7 +49,7 @@ def entities(
 def _with_named_logins(
     found: dict[CredentialId, CredentialEntity],
 ) -> Mapping[CredentialId, CredentialEntity]:
-    """Resolve a reference to an AWS profile by the key that the profile gives."""
+    """Resolve a reference to an AWS profile by the key of that profile."""
     keys: dict[tuple[str, str], set[IdentityId | None]] = defaultdict(set)
     for entity in found.values():
         for sighting in entity.sightings:

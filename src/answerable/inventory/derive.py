@@ -1,6 +1,6 @@
-"""Where ownership flows: from identities to agents and credentials, and back from code.
+"""Flow of ownership evidence between identities, agents, credentials and code.
 
-Each rule copies evidence to a further subject; nothing is scored here.
+Each rule copies evidence to another subject; the score is computed elsewhere.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ _SPOKEN = (EvidenceKind.ATTESTATION, EvidenceKind.CONFIRMATION)
 _ACTS = (EvidenceKind.CREATOR, EvidenceKind.ASSUMER)
 
 Evidence = Mapping[str, Sequence[OwnerEvidence]]
-# Tells whether evidence about an identity is of another hand than its own.
+# Tells whether an identity could not have written evidence about itself.
 Counts = Callable[[str, OwnerEvidence], bool]
 
 
@@ -37,15 +37,15 @@ def by_subject(
     credentials: Mapping[CredentialId, CredentialEntity],
     counts: Counts,
 ) -> Evidence:
-    """Return all evidence per subject: said of it, or flowing to it.
+    """Return all evidence per subject, its own and inherited.
 
-    - What a machine's user made answers to whoever answers for that user.
-    - A user called like a known person may be that person's.
-    - A role trusted by a repository's pipelines answers to the code owners there.
-    - An agent that a platform runs under a role answers to that role's owner.
-    - A subagent of which nothing is said answers to its parent's owner.
-    - A credential answers to the owner of its identity; where nobody is known for the
-      identity, to the home in which its agent is configured.
+    - Objects made by a machine user inherit the owner of that user.
+    - A user with the name of a known person may belong to that person.
+    - A role that a repository's pipelines assume inherits its code owners.
+    - An agent that a platform runs under a role inherits the owner of the role.
+    - A subagent without evidence inherits the owner of its parent.
+    - A credential inherits the owner of its identity; without one, the person of the
+      home in which its agent is configured.
     """
     found: dict[str, list[OwnerEvidence]] = defaultdict(list)
     for item in facts.evidence:
@@ -71,7 +71,7 @@ def by_subject(
 
 
 def own_evidence(evidence: Evidence) -> Evidence:
-    """Evidence that does not flow from a role, of subjects that have some that does."""
+    """Select evidence not inherited from a role, for subjects with inherited one."""
     return {
         subject: [item for item in items if not is_role(item.said_of)]
         for subject, items in evidence.items()
@@ -82,7 +82,7 @@ def own_evidence(evidence: Evidence) -> Evidence:
 def _walk_through_users(
     facts: Facts, found: dict[str, list[OwnerEvidence]], counts: Counts
 ) -> None:
-    """Put the owner of a machine's user in the place of the user that acted."""
+    """Replace a machine user that acted by the owner of that user."""
     users = {
         key: identity.id
         for identity in facts.identities
@@ -110,7 +110,7 @@ def _answers(act: OwnerEvidence, why: OwnerEvidence) -> OwnerEvidence:
 
 
 def _of_names(facts: Facts) -> Iterable[OwnerEvidence]:
-    """Match users' whole names with the handles of persons that are known otherwise."""
+    """Match user names with the handles of known persons."""
     known: dict[str, PersonId] = {}
     named = [p.id for p in facts.persons if p.seen.written_by.believed and not p.team]
     named += [e.person for e in facts.evidence if e.seen.written_by.believed]
@@ -140,7 +140,7 @@ def _account(subject: str) -> str:
 
 
 def _to(subject: str, items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
-    """Copy evidence to a further subject, with the first subject it is about."""
+    """Copy evidence to another subject, with its original subject."""
     return [
         replace(item, subject=subject, said_of=item.said_of or item.subject)
         for item in items
@@ -149,12 +149,12 @@ def _to(subject: str, items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
 
 
 def _any_holds(items: Iterable[OwnerEvidence]) -> bool:
-    """Tell whether there is any evidence but statements that do not count."""
+    """Tell whether there is any evidence that is not void."""
     return any(not item.void for item in items)
 
 
 def _unspoken(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
-    """Leave out what a person said: that was about one subject and no other."""
+    """Drop attestations and confirmations, which are about one subject only."""
     return [item for item in items if item.kind not in _SPOKEN]
 
 
@@ -172,7 +172,7 @@ def _of_pipelines(
 
 
 def _trusting_github(facts: Facts) -> set[str]:
-    """Name the roles whose own trust policy lets GitHub's issuer in."""
+    """Return the roles whose trust policy names GitHub's issuer."""
     policies = {policy.id: policy for policy in facts.policies}
     trusting = set()
     for attachment in facts.attachments:
@@ -205,7 +205,7 @@ def _of_parents(
 def _users(
     agents: Mapping[AgentId, AgentEntity],
 ) -> Mapping[CredentialId, Sequence[AgentId]]:
-    """Return which agents have a tool that states a credential."""
+    """Index agents by the credentials that their tools state."""
     users: dict[CredentialId, dict[AgentId, None]] = defaultdict(dict)
     for key, agent in agents.items():
         for use in agent.tools:
@@ -217,7 +217,7 @@ def _users(
 def _by_scope(
     agents: Mapping[AgentId, AgentEntity],
 ) -> Mapping[str, Sequence[AgentId]]:
-    """Return which agents are configured in a home."""
+    """Index agents by the home they are configured in."""
     scoped: dict[str, list[AgentId]] = defaultdict(list)
     for key, agent in agents.items():
         if agent.agent.scope:
@@ -228,7 +228,7 @@ def _by_scope(
 def _beside(
     credential: CredentialEntity, homes: Mapping[str, Sequence[AgentId]]
 ) -> Sequence[AgentId]:
-    """Return the agents in the homes that a credential lies in."""
+    """Return the agents in the homes that a credential was seen in."""
     scopes = {s.scope: None for s in credential.sightings}
     return [key for scope in scopes for key in homes.get(scope, ())]
 
@@ -239,7 +239,7 @@ def _of_credential(
     proved: Sequence[OwnerEvidence] = ()
     if credential.identity is not None:
         proved = found.get(credential.identity, ())
-        # That several people may become an identity says nothing of its credential.
+        # Role assignments are no evidence about a credential of the role.
         if _any_holds(e for e in proved if e.kind is not EvidenceKind.ASSIGNMENT):
             return proved
     homes: dict[OwnerEvidence, None] = {}

@@ -1,8 +1,7 @@
-"""Clients of a home that a scan of a repository saw as well: each is one agent.
+"""Merge of clients that both a home scan and a repository scan saw.
 
-A folder that is a home, or holds one, has the home's own files in it. A scan of the
-home reads them as what they are; what a scan of the folder made of the same files are
-further sightings of that agent.
+A scanned folder may be a home, or contain one. Agents that its scan found in the home's
+own files are further sightings of the agents of the home scan.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ _HOME, _REPOSITORY = "home", "repo"
 
 
 def with_homes_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
-    """Give what a repository's scan saw in a home's files the id of the home's agent."""
+    """Give agents of repository scans the id of the home's agent, for equal files."""
     homes = [sync for sync in syncs if sync.connector == _HOME]
     read = {p.place for sync in homes for p in sync.probes if p.found}
     if not read:
@@ -33,7 +32,7 @@ def with_homes_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
 def _ids(
     seen: Sequence[Agent], own: Sequence[Agent], read: set[str]
 ) -> Mapping[AgentId, AgentId]:
-    """Map the agents whose files a home's scan read to the agents of that home."""
+    """Map agents whose files a home scan read to the agents of that home."""
     found: dict[AgentId, AgentId] = {}
     for agent in seen:
         if agent.place not in read:

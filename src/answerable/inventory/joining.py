@@ -1,4 +1,4 @@
-"""Syncs in, inventory out."""
+"""Join of all syncs into an inventory with owners."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,19 +27,19 @@ def join(
     name: str = "",
     attestations: Sequence[OwnerEvidence] = (),
 ) -> Inventory:
-    """Join what every source saw into who and what exists.
+    """Join the syncs of all sources into an inventory.
 
     Args:
-        syncs: Pairs (source, its sync), in any order.
-        now: The moment at which evidence has its age, UTC nanoseconds.
-        taken_at: When the snapshot was taken, UTC nanoseconds.
-        name: Its name.
-        attestations: What persons said about owners; kept beside, and above, what
-            the sources saw.
+        syncs: Pairs (source, sync), in any order.
+        now: Time at which the age of evidence is computed, UTC nanoseconds.
+        taken_at: Time of the snapshot, UTC nanoseconds.
+        name: Name of the snapshot.
+        attestations: Statements of persons about owners; they take precedence over
+            evidence of sources.
     """
     each = with_homes_clients(ordered(syncs))
     facts = merge(each)
-    # Attested is what was signed and verified; no source can bring that.
+    # Attestations are signed and verified; no source can supply one.
     seen = {e for e in facts.evidence if e.kind is not EvidenceKind.ATTESTATION}
     seen |= set(assignment_evidence(facts))
     said = tuple(sorted(seen | set(attestations), key=repr))
@@ -62,7 +62,7 @@ def join(
 
 
 def aged(inventory: Inventory, now: int) -> Inventory:
-    """Judge ownership at another moment: evidence ages, facts stay."""
+    """Assess ownership at another time, since evidence ages."""
     if inventory.judged_at == now:
         return inventory
     owners, own = inventory.owners, inventory.own_owners
@@ -74,7 +74,7 @@ def aged(inventory: Inventory, now: int) -> Inventory:
 
 
 def _judge(inventory: Inventory, now: int) -> Inventory:
-    """Gather the evidence about every subject, and whose tags it could write."""
+    """Collect the evidence about every subject, and prepare its owners."""
     facts = inventory.facts
     tags = _TagWriters(inventory)
     evidence = by_subject(facts, inventory.agents, inventory.credentials, tags.counts)
@@ -94,7 +94,7 @@ def _judge(inventory: Inventory, now: int) -> Inventory:
 
 
 class _TagWriters:
-    """Subjects whose tags they, or identities they act through, may set themselves."""
+    """Check whether a subject, or an identity it acts through, may set its own tags."""
 
     def __init__(self, inventory: Inventory) -> None:
         facts = inventory.facts
@@ -103,14 +103,14 @@ class _TagWriters:
         self._credentials = inventory.credentials
 
     def counts(self, identity: str, item: OwnerEvidence) -> bool:
-        """Tell whether evidence about an identity is of another hand than its own."""
+        """Tell whether an identity could not have written evidence about itself."""
         own = item.kind in TAGS and self._authorship.may_tag(identity, identity)
         return item.seen.written_by.believed and not own
 
     def of_each(
         self, subjects: Iterable[str], evidence: Evidence
     ) -> Mapping[str, OwnerRecords]:
-        """Join the evidence about each subject with whether it could set its tags."""
+        """Join the evidence about each subject with whether it may set its own tags."""
         found: dict[str, OwnerRecords] = {}
         for subject in subjects:
             items = tuple(evidence.get(subject, ()))

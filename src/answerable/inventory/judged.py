@@ -1,6 +1,6 @@
-"""Owners judged on demand: the evidence of every subject, scored when it is read.
+"""Owners of all subjects, scored on first use.
 
-Scoring 100,000 subjects takes seconds, and most questions are about one of them.
+Scoring 100,000 subjects takes seconds, and most questions are about one subject.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,9 @@ class OwnerRecords:
     """Evidence about one subject, independent of time.
 
     Attributes:
-        evidence: Said of it, or flowing to it.
-        writes_own_tags: True when the subject, or an identity it acts through, may set
-            the tags that the evidence rests on.
+        evidence: Own and inherited evidence.
+        writes_own_tags: True if the subject, or an identity it acts through, may set
+            the tags that the evidence depends on.
     """
 
     evidence: tuple[OwnerEvidence, ...]
@@ -29,7 +29,7 @@ class OwnerRecords:
     def is_discredited(self, item: OwnerEvidence) -> bool:
         """Tell whether the subject could have written a record itself.
 
-        A recorded confirmation is self-reported, and its state says what it is worth.
+        A confirmation is self-reported by definition, so it is never discredited here.
         """
         if item.kind is EvidenceKind.CONFIRMATION:
             return False
@@ -39,17 +39,17 @@ class OwnerRecords:
 
 
 class JudgedOwners(Mapping[str, Ownership]):
-    """Owner of each subject at one moment, judged when it is first read."""
+    """Owner of each subject at one time, computed on first use."""
 
     def __init__(
         self, records: Mapping[str, OwnerRecords], people: People, now: int
     ) -> None:
-        """Take the evidence; nothing is judged yet.
+        """Store the evidence without scoring it.
 
         Args:
             records: Evidence by subject, iterated in the order of subjects.
             people: Persons with aliases merged.
-            now: The moment at which evidence has its age, UTC nanoseconds.
+            now: Time at which the age of evidence is computed, UTC nanoseconds.
         """
         self.records = records
         self.people = people
@@ -57,7 +57,7 @@ class JudgedOwners(Mapping[str, Ownership]):
         self._judged: dict[str, Ownership] = {}
 
     def at(self, now: int) -> "JudgedOwners":
-        """Judge the same evidence at another moment."""
+        """Return the owners by the same evidence at another time."""
         return JudgedOwners(self.records, self.people, now)
 
     def __getitem__(self, subject: str) -> Ownership:

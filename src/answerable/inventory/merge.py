@@ -1,9 +1,9 @@
-"""Sightings of all syncs merged: one fact per id, newest first.
+"""Merge of the sightings of all syncs: one fact per id, newest first.
 
-Where two syncs of one connector both saw a thing, the newer speaks for it alone, so
-that a removed tag or policy is gone. Syncs of different connectors complete each other:
-what the newest did not collect is taken from the next. The order in which syncs are
-given never matters.
+If two syncs of one connector saw an object, the newer one alone counts, so that a
+removed tag or policy is gone. Syncs of different connectors complete each other: a
+value that the newest did not collect is taken from the next. The order of the input
+does not matter.
 """
 
 from collections import Counter, defaultdict
@@ -35,7 +35,7 @@ Part = TypeVar(
     UserGroup,
 )
 
-# Connectors whose sources are places of their own, each with agents of its own.
+# Connectors whose sources are folders with agents of their own.
 _FOLDERS = ("home", "repo")
 
 _WORDS: Mapping[Layer, str] = {
@@ -51,7 +51,7 @@ _WORDS: Mapping[Layer, str] = {
 
 
 def ordered(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
-    """Return the newest sync of each source, newest first, in one possible order."""
+    """Return the newest sync of each source, newest first, in a canonical order."""
     named = [replace(sync, source=source) for source, sync in syncs]
     times = Counter((sync.started_at, sync.source) for sync in named)
 
@@ -66,10 +66,10 @@ def ordered(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
 
 
 class _Speakers:
-    """Tells whether a newer sync of the same connector speaks for a thing.
+    """Precedence of syncs: whether a newer sync of the same connector saw an object.
 
-    An agent's tools are said by each home and project: two of one name are two places,
-    and the agent of that name can have the tools of both.
+    Each home and project states tools of its own: two of one name are two folders, and
+    the agent of that name can have the tools of both.
     """
 
     def __init__(self, syncs: Sequence[Sync]) -> None:
@@ -80,7 +80,7 @@ class _Speakers:
                     self._newest.setdefault((sync.connector, seen, word), position)
 
     def speaks(self, position: int, connector: str, about: str, word: str = "") -> bool:
-        """Say whether the sync at `position` is the one to be believed."""
+        """Tell whether the sync at `position` is the newest that saw an object."""
         newest = self._newest.get((connector, about, word))
         return newest is None or newest >= position
 
@@ -103,9 +103,9 @@ def merge(syncs: Sequence[Sync]) -> Facts:
         syncs: As `ordered` returns them: one per source, newest first.
 
     Returns:
-        Facts with one entry per id, sorted by id (a person may have a second, of their
-        own files' saying). Credentials keep one sighting per place; tools one per agent and place, and
-        each home and project keeps its own; links and evidence are deduplicated.
+        Facts with one entry per id, sorted by id (a person may have a second one from
+        their own files). Credentials keep one sighting per place; tools one per agent
+        and place; links and evidence are deduplicated.
     """
     spell = Spellings(i for sync in syncs for i in sync.facts.identities)
     spelled = [replace(sync, facts=_spelled(sync.facts, spell)) for sync in syncs]
@@ -192,24 +192,24 @@ def _tools(syncs: Sequence[Sync], speakers: _Speakers) -> tuple[Tool, ...]:
 
 
 def _origin(sync: Sync) -> str:
-    """Name the connector, and the folder of one that reads homes or projects."""
+    """Return the connector, or the source of a connector that reads folders."""
     return sync.source if sync.connector in _FOLDERS else sync.connector
 
 
 def _word(attachment: Attachment) -> str:
-    """Name the kind of policy: grants of a key are asked for apart from its policy."""
+    """Return the coverage word of an attachment; KMS grants have one of their own."""
     grants = attachment.policy.endswith("#grants")
     return "kms-grants" if grants else _WORDS[attachment.layer]
 
 
 def _spelled(facts: Facts, spell: Spellings) -> Facts:
-    """Give every user and role the spelling of the account dump."""
+    """Replace the ids of users and roles by their canonical ids."""
     return replace(
         facts,
         identities=tuple(
             i if spell(i.id) == i.id else replace(i, id=spell(i.id))
             for i in facts.identities
-            # The account's own role says more than the permission set it comes from.
+            # The account's role supersedes the permission set it comes from.
             if not i.id.startswith("aws-sso:") or spell(i.id) == i.id
         ),
         links=tuple(
@@ -248,12 +248,12 @@ def _proving(link: CredentialLink, spell: Spellings) -> CredentialLink:
 def _apart(
     fact: Account | Agent | Identity | Person | Policy | Resource,
 ) -> tuple[str, bool]:
-    """Keep what a person's own files say of them apart from what is believed."""
+    """Return the merge key; self-reported facts of a person are kept separate."""
     return fact.id, isinstance(fact, Person) and fact.seen.written_by.believed
 
 
 def _completed(found: Sequence[Fact]) -> Fact:
-    """Take the newest; what it left empty comes from the next that has it."""
+    """Complete the newest fact: empty fields are taken from older ones."""
     first, *rest = found
     if not rest:
         return first
@@ -270,7 +270,7 @@ def _completed(found: Sequence[Fact]) -> Fact:
 
 
 def _of_all(found: Sequence[object]) -> dict[str, object]:
-    """Return the flags that any or all sightings decide, not the newest alone."""
+    """Return the flags that are combined over all sightings."""
     people = [fact for fact in found if isinstance(fact, Person)]
     if people:
         return {
@@ -287,7 +287,7 @@ def _of_all(found: Sequence[object]) -> dict[str, object]:
 
 
 def _of_agents(agents: Sequence[Agent]) -> dict[str, object]:
-    """Join agents of one name: one acts unattended where any of them does."""
+    """Combine the flags of agents with one name: unattended if any of them is."""
     sources = {agent.seen.source for agent in agents}
     places = sum(source.partition(":")[0] in _FOLDERS for source in sources)
     joined: dict[str, object] = {

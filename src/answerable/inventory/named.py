@@ -1,4 +1,4 @@
-"""Identities that a credential or an agent names and that no source describes."""
+"""Identities that credentials or agents refer to and no source describes."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,7 +16,7 @@ def with_named(
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> tuple[Identity, ...]:
-    """Return the identities of the facts and those that are only named, sorted by id."""
+    """Return collected and merely referenced identities, sorted by id."""
     known = {identity.id for identity in facts.identities}
     seen: dict[IdentityId, Seen] = {}
     for identity, where in _names(facts, agents, credentials):

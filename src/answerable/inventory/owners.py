@@ -1,9 +1,9 @@
-"""Owners: scored evidence, not a field. See docs/ownership.md.
+"""Ownership score: owners as scored evidence. See docs/ownership.md.
 
 A score is 1 - prod(1 - w * 0.5 ** (age / half-life) * alive) over records of which no
-two share a kind or an act. A person is assigned only when the evidence for them is
-strong and nobody else is close. Inferred ownership is for display and routing; only an
-attested owner will ever authorise.
+two share a kind or an act. A person is assigned only if the evidence for them is strong
+and no other candidate is close. Inferred ownership is for display and routing; only an
+attested owner authorises.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ MARGIN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What fresh evidence of one kind is worth, 0 to 1, and why."""
+    """Weight of fresh evidence of one kind, 0 to 1, with its reason."""
 
     weight: float
     because: str
@@ -59,8 +59,8 @@ def weigh(evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool) -> fl
     Args:
         evidence: The record; it ages from `seen.at`.
         now: UTC nanoseconds. A record from the future counts as fresh.
-        alive: False when the person has left.
-        counts: False when the subject itself could have written it.
+        alive: False if the person has left.
+        counts: False if the subject itself could have written it.
     """
     if not alive or not counts:
         return 0.0
@@ -69,7 +69,7 @@ def weigh(evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool) -> fl
 
 
 def combine(weights: Iterable[float]) -> float:
-    """Return 1 - prod(1 - w): independent reasons, each of which may be wrong."""
+    """Return 1 - prod(1 - w): combined weight of independent evidence."""
     doubt = 1.0
     for weight in weights:
         doubt *= 1.0 - weight
@@ -77,10 +77,10 @@ def combine(weights: Iterable[float]) -> float:
 
 
 def counted(records: Sequence[tuple[OwnerEvidence, float]]) -> frozenset[int]:
-    """Choose the records that score highest with no kind and no act twice.
+    """Select the records with the highest score, without two of one kind or act.
 
-    Greed would not do: taking the heaviest first can spend an act on a kind that had
-    another record, so that more evidence lowered the score.
+    A greedy choice is wrong: taking the heaviest first can use an act for a kind that
+    has another record, so that more evidence would lower the score.
 
     Returns:
         Positions in `records`.
@@ -106,9 +106,9 @@ _Options = dict[EvidenceKind, tuple[int, float]]
 
 
 def _by_act(records: Sequence[tuple[OwnerEvidence, float]]) -> list[_Options]:
-    """Group by act, keeping per kind the heaviest and of its acts only the top few.
+    """Group records by act; keep the heaviest per kind, and each kind's heaviest acts.
 
-    With K kinds at most K - 1 acts of one kind can be spent on the others, so the K
+    With K kinds at most K - 1 acts of one kind can be used by the others, so the K
     heaviest acts of each kind always hold the best choice.
     """
     acts: dict[str, _Options] = {}
@@ -136,7 +136,7 @@ def assign(
     now: int,
     discredited: Discredit = lambda item: False,
 ) -> Ownership:
-    """Say who answers for a subject, and how that is known.
+    """Assign the owner of a subject, with its state and candidates.
 
     Args:
         subject: Id of an agent, identity or credential.
@@ -146,8 +146,8 @@ def assign(
         discredited: Tells whether the subject could have written a record itself.
 
     Returns:
-        The owner with all candidates, best first. What the subject could have written
-        itself, and what names a pipeline, is shown with weight 0.
+        The owner with all candidates, best first. Evidence that the subject could have
+        written itself, or that names a pipeline, is shown with weight 0.
     """
     by_person: dict[PersonId, set[OwnerEvidence]] = defaultdict(set)
     for item in evidence:
@@ -181,7 +181,7 @@ def _candidate(
     alive = as_if_here or not _left(person, people)
     machine = is_pipeline(person)
     ordered = list(found)
-    if len(ordered) > 1:  # spelling it out takes longer than judging it
+    if len(ordered) > 1:  # the sort key costs more than the score
         ordered.sort(key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e)))
     weighed = [
         (item, weigh(item, now, alive=alive, counts=not (machine or discredited(item))))
@@ -211,14 +211,14 @@ def _spoken(
 
 
 def attests(item: OwnerEvidence, now: int) -> bool:
-    """Tell whether a record is an attestation of its subject that holds now."""
+    """Tell whether a record is an attestation of its subject that is valid now."""
     if item.kind is not EvidenceKind.ATTESTATION or item.void or item.said_of:
         return False
     return now < end_of(item) and item.seen.written_by.believed
 
 
 def end_of(item: OwnerEvidence) -> int:
-    """Tell when an attestation ends, UTC nanoseconds."""
+    """Return the end of an attestation, UTC nanoseconds."""
     end = item.seen.at + ATTESTATION_LIFE
     return min(item.until, end) if item.until else end
 
@@ -270,7 +270,7 @@ def _left(person: PersonId, people: People) -> bool:
 
 
 def _team(candidate: Candidate, people: People) -> bool:
-    """A team routes, it never owns alone."""
+    """Tell whether a candidate is a team, which is never the only owner."""
     known = people.get(candidate.person)
     return is_team(candidate.person) or (known is not None and known.team)
 
@@ -278,7 +278,7 @@ def _team(candidate: Candidate, people: People) -> bool:
 def _decide(
     ranked: Sequence[Candidate],
 ) -> tuple[OwnerState, PersonId | None, float, float]:
-    """Apply the two thresholds to the persons, best first."""
+    """Apply the two thresholds to persons, best first."""
     living = [c for c in ranked if c.score > 0.0]
     if not living:
         return OwnerState.NONE, None, 0.0, 0.0

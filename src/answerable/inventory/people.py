@@ -1,4 +1,4 @@
-"""People under one id each, and the machines that are taken for people."""
+"""Persons merged under one id each, and detection of machine users."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from functools import lru_cache
 from answerable.model.ids import PersonId, fold_name
 from answerable.model.person import EvidenceKind, OwnerEvidence, Person
 
-# A pipeline never counts as an owner: the names under which they sign.
+# Names under which pipelines sign; a pipeline never counts as an owner.
 _MACHINE_NAMES = frozenset(
     [
         *("argocd", "atlantis", "automation", "azure-pipelines", "bot", "buildkite"),
@@ -33,13 +33,13 @@ _SPOKEN = (EvidenceKind.ATTESTATION, EvidenceKind.CONFIRMATION)
 
 
 def handle(person: str) -> str:
-    """Return what stands after `person:`."""
+    """Return the handle of a person id: the part after `person:`."""
     return person.removeprefix("person:")
 
 
 @lru_cache(maxsize=65_536)
 def is_pipeline(person: str) -> bool:
-    """Tell whether a handle is that of a machine, which never answers for anything."""
+    """Tell whether a handle belongs to a machine, which is never an owner."""
     bare = handle(person).lower()
     local = bare.partition("@")[0]
     if bare.startswith(("arn:", "svc-", "svc_")) or bare.endswith(_MACHINE_ENDS):
@@ -52,12 +52,12 @@ def is_pipeline(person: str) -> bool:
 
 
 def is_team(person: str) -> bool:
-    """Tell a team handle of a forge (`@org/team`) by its spelling."""
+    """Tell whether a handle is a team of a forge (`@org/team`)."""
     return "/" in handle(person) and "@" not in handle(person).lstrip("@")
 
 
 class People:
-    """Persons with their aliases merged."""
+    """Directory of persons, merged by handles and aliases."""
 
     def __init__(
         self, persons: Sequence[Person], evidence: Iterable[OwnerEvidence] = ()
@@ -65,10 +65,10 @@ class People:
         """Merge persons who share a handle or alias; candidates become persons too.
 
         Args:
-            persons: Sightings, also several of one id. Aliases that an agent could
-                have written itself join nobody.
-            evidence: Every candidate it names is listed, if only by its id, unless it
-                is a pipeline.
+            persons: Sightings, also several of one id. Aliases that an agent could have
+                written itself merge no persons.
+            evidence: Every candidate that it names becomes a person, unless it is a
+                pipeline.
         """
         named = {person.id for person in persons}
         said: dict[PersonId, list[OwnerEvidence]] = defaultdict(list)
@@ -76,7 +76,7 @@ class People:
             if item.person not in named and not is_pipeline(item.person):
                 said[item.person].append(item)
         known = [*persons, *(_implied(key, items) for key, items in said.items())]
-        # Handles and believed aliases only; an alias of one's own writing is shown.
+        # Handles and believed aliases only; self-reported aliases are only shown.
         self.handles: Mapping[str, PersonId] = _groups(known)
         merged: dict[PersonId, list[Person]] = defaultdict(list)
         for person in known:
@@ -89,7 +89,7 @@ class People:
     def restored(
         cls, handles: Mapping[str, PersonId], by_id: Mapping[PersonId, Person]
     ) -> "People":
-        """Take persons that were merged before.
+        """Build a directory from persons merged before.
 
         Args:
             handles: Id by folded handle or believed alias.
@@ -101,7 +101,7 @@ class People:
         return people
 
     def __call__(self, person: str) -> PersonId:
-        """Return the one id of a person; an unknown handle comes back as is."""
+        """Return the merged id of a person; an unknown handle comes back unchanged."""
         return self.handles.get(fold_name(handle(person)), PersonId(person))
 
     def get(self, person: str) -> Person | None:
@@ -112,12 +112,12 @@ class People:
 def listed(
     persons: Mapping[PersonId, Person], evidence: Iterable[OwnerEvidence]
 ) -> Mapping[PersonId, tuple[PersonId, ...]]:
-    """Return the persons to list, each with the ids of those it stands for.
+    """Return the persons to list, each with the ids it represents.
 
-    A home is its person, whatever addresses its files state: a person of whom only
-    self-reported evidence tells is listed as the one person who states that address.
-    No decision rests on it, since an agent of the home could have written both. A
-    person whom somebody named as an owner stays apart.
+    A person known by self-reported evidence alone is listed under the one person whose
+    home states that address. No decision depends on this, since an agent of the home
+    could have written both. A person named as an owner by other evidence is listed
+    separately.
     """
     named = {
         item.person
@@ -143,7 +143,7 @@ def listed(
 
 
 def _implied(key: PersonId, said: Sequence[OwnerEvidence]) -> Person:
-    """Make a person of whom only evidence tells; named by team tags alone, a team."""
+    """Build a person known from evidence only; a team if only team tags name it."""
     telling = [item for item in said if item.seen.written_by.believed] or said
     team = all(item.kind is EvidenceKind.TEAM_TAG for item in telling) or is_team(key)
     seen = min((item.seen for item in said), key=lambda s: (s.at, s.source, s.place))
@@ -183,7 +183,7 @@ def _merged(head: PersonId, found: Sequence[Person]) -> Person:
     found = sorted(
         found, key=lambda p: (p.id != head, not p.seen.written_by.believed, repr(p))
     )
-    # One tag that calls a person a team must not take everything from them.
+    # A single team tag must not turn a person into a team.
     telling = [p for p in found if p.seen.written_by.believed] or found
     names = {fold_name(handle(p.id)) for p in found}
     names |= {fold_name(alias) for p in found for alias in p.aliases}

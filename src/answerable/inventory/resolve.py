@@ -1,4 +1,4 @@
-"""What the user typed, as an id: an id, an ARN, or an unambiguous name."""
+"""Resolution of user input to an id: an id, an ARN, or an unambiguous name."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,16 +18,16 @@ _ALIKE = 3
 
 
 def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> str:
-    """Find the one thing of these kinds that a text names.
+    """Find the single entity of some kinds that a text names.
 
     Args:
-        inventory: Where to look.
+        inventory: The inventory to search.
         text: An id, an ARN (of a session too), a key id, or a name.
-        kinds: What may be meant.
+        kinds: Accepted kinds.
 
     Raises:
-        AmbiguousError: The text names several; they are listed.
-        UsageError: It names nothing; the nearest spelling is the hint.
+        AmbiguousError: Several entities match; they are listed.
+        UsageError: No entity matches; the hint is the nearest spelling.
     """
     asked = text.strip()
     table = inventory.names
@@ -53,13 +53,13 @@ def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> s
 
 
 def _principal(asked: str, table: NameTable) -> str:
-    """Return the inventory's id of an IAM user, role or session, else nothing."""
+    """Return the canonical id of an IAM user, role or session, else an empty text."""
     key = principal_key(asked)
     return table.principals.get(":".join(key), "") if key is not None else ""
 
 
 def name_table(inventory: Inventory, kinds: Sequence[Kind] = KINDS) -> NameTable:
-    """Index every spelling of everything of some kinds."""
+    """Index every spelling of all entities of some kinds."""
     entries: dict[str, dict[NameEntry, None]] = defaultdict(dict)
     for kind in kinds:
         for key in _IDS[kind](inventory):
@@ -105,9 +105,9 @@ def _unknown(asked: str, kinds: Sequence[Kind], known: Iterable[str]) -> UsageEr
 
 
 def likely(asked: str, names: Sequence[str]) -> Sequence[str]:
-    """Choose the names that are worth a comparison: of many, those that begin or end alike.
+    """Select names for comparison: among many, those with an equal prefix or suffix.
 
-    To compare takes a fifth of a millisecond each, and somebody waits for the answer.
+    A comparison takes 0.2 ms, and the user waits for it.
     """
     if len(names) <= _MOST_COMPARED:
         return names

@@ -1,1 +1,1 @@
-"""Lineage: who stands behind an event, hop by hop, each with how it is known."""
+"""Lineage: the chain behind an event, hop by hop, each with its evidence."""

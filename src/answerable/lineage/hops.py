@@ -1,7 +1,6 @@
-"""The six hops of a chain at one moment, and how each is known.
+"""Hops of a chain at one time: person, agent, tool, identity and owner.
 
-Nothing here reads a session's name, a user agent or a source identity: they are the
-caller's own words.
+Session names, user agents and source identities are never read: the caller writes them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +14,13 @@ from answerable.model.record import WEB
 
 _FEDERATED = ("oidc:", "saml:")  # they sign in elsewhere, never at the console
 _TOKEN = "cred:token/"  # noqa: S105 - the beginning of an id
-Uses = Mapping[str, DeclaredUse]  # by subject, those that stand at the moment
+Uses = Mapping[str, DeclaredUse]  # by subject, valid at one time
 Persons = Mapping[str, Sequence[SignIn]]  # by credential or identity
 
 
 @dataclass(frozen=True, slots=True)
 class AgentHops:
-    """The agent hop, its parents from the root down, and the tool hop."""
+    """Agent hop, agents from the root down, and tool hop."""
 
     agent: Hop
     path: tuple[str, ...]
@@ -29,18 +28,18 @@ class AgentHops:
 
 
 def person_hop(path: Path, agent: Hop, uses: Uses, persons: Persons) -> Hop:
-    """Person who answers for the call.
+    """Build the person hop: the person responsible for the call.
 
-    In this order: the delegation, launch or sign-in that a record proves; the agent's
+    In this order: the delegation, launch or sign-in proved by a record; the agent's
     attested owner in the record of its token; a sign-in that shares a session's
     credential; the agent's owner; the owner of the key; a sign-in as the same user.
-    The owner of an assumed role is none of them: a role serves many callers.
+    The owner of an assumed role is not used, since a role serves many callers.
 
     Args:
         path: Steps from the acting identity to the origin.
         agent: Agent hop of the same call.
-        uses: What the inventory declares.
-        persons: Who signed in as what.
+        uses: Declared uses of the inventory.
+        persons: Sign-ins.
     """
     for step in path.steps:
         if step.person:
@@ -61,7 +60,7 @@ def person_hop(path: Path, agent: Hop, uses: Uses, persons: Persons) -> Hop:
 
 
 def _owner_of_agent(agent: Hop, uses: Uses) -> Hop | None:
-    """Owner of the agent, at most as sure as that it was this agent."""
+    """Build the hop of the agent's owner; inferred if the agent hop is inferred."""
     use = uses.get(agent.value) if agent.value else None
     if use is None or not use.person:
         return None
@@ -72,7 +71,7 @@ def _owner_of_agent(agent: Hop, uses: Uses) -> Hop | None:
 
 
 def _owner_of_key(path: Path, uses: Uses) -> Hop | None:
-    """Owner of the nearest credential or user on the path; roles are left out."""
+    """Build the hop of the owner of the nearest credential or user, roles left out."""
     for subject in _nearest_first(path.steps):
         use = uses.get(subject)
         if use is not None and use.person and not is_role(subject):
@@ -81,7 +80,7 @@ def _owner_of_key(path: Path, uses: Uses) -> Hop | None:
 
 
 def owner_hop(path: Path, uses: Uses) -> Hop:
-    """Owner of the acting identity, as the inventory declares it."""
+    """Build the owner hop of the acting identity, as the inventory declares it."""
     acting = path.steps[0].identity
     use = uses.get(acting) if acting else None
     if use is not None and use.person:
@@ -115,7 +114,7 @@ def _nearest_first(steps: Sequence[Step]) -> Iterable[str]:
 
 
 def _signed_in(subjects: Iterable[str], persons: Persons) -> Hop | None:
-    """Person of the nearest subject as which exactly one signed in."""
+    """Find the person of the nearest subject with exactly one signed-in person."""
     for subject in subjects:
         signed_in = _only(persons.get(subject, ())) if subject else None
         if signed_in:
@@ -124,7 +123,7 @@ def _signed_in(subjects: Iterable[str], persons: Persons) -> Hop | None:
 
 
 def _maker(made: Issuance | None, person: str, persons: Persons) -> Hop | None:
-    """Person who created a key: they may use it, or may have handed it over."""
+    """Infer the person who created a key, which they may have handed over."""
     if made is None:
         return None
     what = f"created {made.credential} ({made.source} event {made.event})"
@@ -149,13 +148,13 @@ def _inferred(signed_in: SignIn, what: str) -> Hop:
 
 
 def _unissued(path: Path) -> str:
-    """Give the token that was shown, where no record here says what issued it."""
+    """Return the presented token if no record of its issuance is known, else empty."""
     shown = path.steps[0].credential
     return shown if shown.startswith(_TOKEN) and path.issued is None else ""
 
 
 def _gap(path: Path, agent: Hop) -> str:
-    """Name the source that would supply the person."""
+    """Return the source that would supply the person."""
     if path.cut:
         return "the issuance records lead in a circle"
     unissued = _unissued(path)
@@ -184,12 +183,12 @@ def _origin_gap(path: Path, agent: str) -> str:
 
 
 def identity_hop(path: Path, tool: str, source: str = "") -> Hop:
-    """Say who acted: what the platform logged.
+    """Build the identity hop from the platform's record.
 
     Args:
         path: Steps from the acting identity to the origin.
-        tool: Tool that a mediator saw called: what it acts as, it knows itself.
-        source: Of the record.
+        tool: Tool whose call a gateway recorded, without the tool's own identity.
+        source: Log source of the record.
     """
     acting = path.steps[0]
     if acting.identity:
@@ -203,7 +202,7 @@ def identity_hop(path: Path, tool: str, source: str = "") -> Hop:
 
 
 def seen_hops(joint: Joint, path: Path, parents: Mapping[str, str]) -> AgentHops | None:
-    """Give the agent and the tool that a mediator saw, if it saw an agent act."""
+    """Build agent and tool hops from a gateway's record, if it names an agent."""
     key = joint.key
     if not key.agent or not joint.believed:
         return None
@@ -220,7 +219,7 @@ def seen_hops(joint: Joint, path: Path, parents: Mapping[str, str]) -> AgentHops
 
 
 def page_hops(joint: Joint) -> AgentHops | None:
-    """Say that no agent is looked for where a person came to our own page."""
+    """Build missing agent and tool hops for a person's request to our web page."""
     key = joint.key
     if joint.source != WEB or not joint.believed or key.identity or key.credential:
         return None
@@ -229,7 +228,7 @@ def page_hops(joint: Joint) -> AgentHops | None:
 
 
 def issued_hops(path: Path) -> AgentHops | None:
-    """Give the agent that our token service issued the credential to, if it did."""
+    """Build the agent hop from the token service's issuance record, if there is one."""
     if not path.told:
         return None
     told = path.told[0]
@@ -238,10 +237,10 @@ def issued_hops(path: Path) -> AgentHops | None:
 
 
 def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
-    """Say which agent acted, and with which tool, as the inventory declares it.
+    """Build agent and tool hops from the declared uses of the inventory.
 
-    A credential says more than an identity: an agent's own key is its own, where a
-    role may serve many. So credentials are asked first, the acting one before all.
+    A credential identifies more than an identity: an agent has keys of its own, while a
+    role may serve many agents. So credentials come first, the acting one before others.
     """
     subjects = [s.credential for s in path.steps] + [s.identity for s in path.steps]
     standing = [uses[s] for s in dict.fromkeys(subjects) if s and s in uses]
@@ -276,11 +275,11 @@ def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Start of a role's session: a role serves many, its caller is one of them.
+    """Start of a role session, which identifies one of the callers that a role serves.
 
     Attributes:
-        role: Role.
-        by: Steps behind the session, nearest first; none where no record names them.
+        role: Id of the role.
+        by: Steps behind the session, nearest first; none without a record.
     """
 
     role: str
@@ -288,19 +287,19 @@ class Started:
 
     @classmethod
     def of(cls, path: Path, role: str) -> "Started":
-        """Find who started the session of a role on a path."""
+        """Find the start of a role's session on a path."""
         at = next(n for n, step in enumerate(path.steps) if step.identity == role)
         return cls(role, path.steps[at + 1 :])
 
     @property
     def gap(self) -> str:
-        """Text for a session that no agent of the configurations started."""
+        """Text for a session that no configured agent started."""
         origin = self.by[-1]
         by = origin.identity or origin.credential or origin.person
         return f"the session of {self.role} was started by {by}, of no agent known here"
 
     def is_by(self, agent: str, uses: Uses) -> bool:
-        """Tell whether a record or the agent's configuration names the caller."""
+        """Tell whether a record or configuration names the agent as the caller."""
         owner = uses[agent].person if agent in uses else ""
         return any(
             is_service(step.identity)
@@ -312,10 +311,10 @@ class Started:
         )
 
     def may_be_by(self, agent: str, uses: Uses) -> bool:
-        """Tell whether nothing names another caller than the agent."""
+        """Tell whether no record names a caller other than the agent."""
         if not self.by or self.is_by(agent, uses):
             return True
-        # A checkout without a remote does not say which repository it is.
+        # A checkout without a remote has no known repository.
         unnamed = agent.startswith(_WORKFLOW) and not _repository_of_agent(agent)
         return unnamed and any(repository_of(step.identity) for step in self.by)
 
@@ -347,14 +346,14 @@ def _repository_of_agent(agent: str) -> str:
 
 
 def _heads(agents: Iterable[str], parents: Mapping[str, str]) -> set[str]:
-    """Leave out subagents of others: whichever of them acted, it ran inside these."""
+    """Drop subagents of other agents in the set, since they run inside them."""
     among = set(agents)
     heads = {a for a in among if not among & set(_ancestry(a, parents)[:-1])}
-    return heads or among  # parents in a circle say nothing
+    return heads or among  # a cycle of parents is ignored
 
 
 def _no_agent(path: Path) -> str:
-    """Name what a configuration could hold: the lasting key at the origin, if any."""
+    """Explain a missing agent by the long-lived key, or identity, at the origin."""
     origin, acting = path.steps[-1], path.steps[0]
     named = origin.credential if lasting(origin.credential) else ""
     if not named and not is_service(origin.identity):

@@ -1,23 +1,23 @@
-"""What stitching is given, besides the model's nouns."""
+"""Inputs and output of stitching."""
 
 from dataclasses import dataclass
 
 from answerable.model.lineage import Chain, ChainKey
 
 ALWAYS = (0, 2**63 - 1)
-# More links than any chain of assumed roles has; a longer one is cut.
+# Longest chain of assumed roles that is followed.
 LONGEST = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """The joints of some events of one source.
+    """Chain key of events of one source, with its trust.
 
     Attributes:
-        key: What they carry.
+        key: Keys that the events carry.
         source: Log source.
-        believed: False when the source wrote about itself: then nothing that it says
-            makes a hop observed.
+        believed: False for a self-reporting source: its records never make a hop
+            observed.
     """
 
     key: ChainKey
@@ -27,13 +27,13 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A person whom a platform let in, seen beside what they could use then.
+    """Sign-in of a person at a platform.
 
     Attributes:
         at: UTC nanoseconds.
-        person: Whom.
-        identity: An identity that is this person's own (an IAM user), empty otherwise.
-        credential: A credential of the same session, empty where not said.
+        person: Id of the person.
+        identity: An identity of this person alone (an IAM user), else empty.
+        credential: Credential of the same session, empty where not known.
         event: Hex event id of the record.
         source: Log source.
     """
@@ -48,21 +48,21 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class JointChains:
-    """The chains of one joint, in order of time, without gaps."""
+    """Chains of one chain key over time, in order and without gaps."""
 
     joint: Joint
     chains: tuple[Chain, ...]
 
 
 def lasting(credential: str) -> bool:
-    """Tell whether a credential outlives the session that made it.
+    """Tell whether a credential outlives the session that created it.
 
-    Who creates a long-lived key hands it over; who assumes a role acts through it. So
-    a path leads through the second and not through the first.
+    The creator of a long-lived key may hand it over; the caller that assumes a role
+    acts through it. So a path leads through the second and not through the first.
     """
     return credential.startswith("cred:aws/AKIA")
 
 
 def is_service(identity: str) -> bool:
-    """Tell whether an identity is a service of the platform itself."""
+    """Tell whether an identity is a service principal of the platform."""
     return "." in identity and ":" not in identity

@@ -1,7 +1,7 @@
-"""Whether a gateway's call could have led to what a platform logged of an agent.
+"""Mediation: whether a gateway call could have caused a platform event of an agent.
 
-What no call could have led to is unmediated use: the agent, or whoever holds its
-credential, went past the gateway. Unknown is never no, in either direction.
+An event that no call could have caused is unmediated: the agent, or another holder of
+its credential, bypassed the gateway. Missing records never count as evidence.
 """
 
 from bisect import bisect_left, bisect_right
@@ -14,19 +14,19 @@ _SECOND = 1_000_000_000
 _MILLISECOND = 1_000_000
 # Clocks of gateway and platform differ, and a platform may log whole seconds.
 CLOCKS = 5 * _SECOND
-# How long a call may go on whose end nobody knows.
+# Longest duration assumed for a call without a recorded end.
 UNENDED = 15 * 60 * _SECOND
 
-# Streams stay open for hours and carry news to the client; nothing acts under them.
+# Streams stay open for hours and carry notifications; no action runs under them.
 # A session's stream of an older revision has no method.
 _STREAMS = frozenset({"mcp:subscriptions/listen", "mcp:request"})
-# The server may go on after these: the client left, or nothing readable came back.
+# The server may continue after these: the client left, or the response was unreadable.
 _OPEN_ENDED = frozenset({"unknown", "upstream-error", "never recorded"})
 _NEVER_WENT_ON = frozenset({"", "withheld"})
 
 
 class Verdict(StrEnum):
-    """What can be told of an event."""
+    """Verdict on the mediation of a platform event."""
 
     MEDIATED = "mediated"
     NO_CALL = "no-call"  # unmediated: no call of the agent was open
@@ -43,14 +43,14 @@ UNMEDIATED = frozenset({Verdict.NO_CALL, Verdict.OTHER_TOOL})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that a gateway let go on.
+    """Call that a gateway forwarded.
 
     Attributes:
-        agents: Agents that acted for each other, root first.
+        agents: Delegation chain of agents, root first.
         tool: `tool:mcp/SERVER/TOOL`.
-        start: Its decision, UTC nanoseconds.
-        end: Last moment at which it was surely open.
-        perhaps: Last moment at which it may have been; `end` where that is known.
+        start: Time of the decision, UTC nanoseconds.
+        end: Last time at which it was certainly open.
+        perhaps: Last time at which it may have been open; `end` if that is known.
     """
 
     agents: tuple[str, ...]
@@ -62,11 +62,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a platform logged.
+    """Event that a platform logged.
 
     Attributes:
         agents: Agents behind it, root first; empty where none is known.
-        tool: Tool that carries its identity, empty where the inventory names none.
+        tool: Tool that holds its identity, empty where the inventory has none.
         at: UTC nanoseconds.
     """
 
@@ -77,12 +77,12 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the store holds of gateways.
+    """Coverage of the gateway records in the store.
 
     Attributes:
         covered: Agents that call through a gateway.
-        spans: From first to last record of each recorder; both count.
-        gaps: Where a recorder's numbers show that records are missing: from the record
+        spans: Times of the first and last record of each recorder, inclusive.
+        gaps: Intervals with missing records, by a recorder's numbers: from the record
             before (0 where there is none) to the record after.
     """
 
@@ -100,19 +100,19 @@ def call_of(
     milliseconds: str,
     task: str,
 ) -> Call | None:
-    """Make a call of what a gateway's event says.
+    """Parse a gateway's event into a call.
 
     Args:
         agents: Root first.
         tool: As the event names it.
         action: `mcp:METHOD`.
         at: UTC nanoseconds.
-        ended: How it ended; empty where it was held back.
+        ended: Outcome; empty where the call was withheld.
         milliseconds: Between decision and end, rounded down; empty without an end.
-        task: Id of the task that it made, which goes on; empty for none.
+        task: Id of a task it started that continues; empty for none.
 
     Returns:
-        None where nothing could act under it: it never went on, or is a stream.
+        None where no action could run under it: it was not forwarded, or is a stream.
     """
     if not agents or action in _STREAMS or ended in _NEVER_WENT_ON:
         return None
@@ -123,38 +123,38 @@ def call_of(
 
 
 def server_of(tool: str) -> str:
-    """Give the server of a call's tool; a gateway's server has no slash in its name."""
+    """Return the server of a call's tool; a gateway's server name has no slash."""
     return tool.removeprefix("tool:mcp/").partition("/")[0]
 
 
 def carrier_of(tool: str) -> str:
-    """Give the server of a tool of the inventory, where one server is one tool."""
+    """Return the server of an inventory tool, where one server is one tool."""
     return tool.removeprefix("tool:mcp/").rpartition("/")[0]
 
 
 @dataclass(slots=True)
 class Spans:
-    """Intervals, closed, of which it is asked whether one holds a moment.
+    """Set of closed intervals with a membership test for a time.
 
-    Any number of intervals is two sorted lists: those that began, less those that
-    ended, are open.
+    Two sorted lists of starts and ends: the difference of their ranks is the number of
+    open intervals.
     """
 
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
     def add(self, start: int, end: int) -> None:
-        """Take one more."""
+        """Add an interval."""
         self.starts.append(start)
         self.ends.append(end)
 
     def sort(self) -> None:
-        """Make them ready to be asked."""
+        """Sort the intervals, before any membership test."""
         self.starts.sort()
         self.ends.sort()
 
     def holds(self, at: int) -> bool:
-        """Tell whether one of them holds the moment."""
+        """Tell whether some interval contains a time."""
         return bisect_right(self.starts, at) > bisect_left(self.ends, at)
 
 
@@ -162,7 +162,7 @@ Key = tuple[str, str]  # agent, server; an empty server for any
 
 
 class _Open:
-    """When calls were open: of an agent, or of any that acts for it."""
+    """Intervals of open calls, by agent and by agents in its delegation chain."""
 
     def __init__(self) -> None:
         self._on_path: dict[Key, Spans] = defaultdict(Spans)
@@ -188,11 +188,11 @@ class _Open:
 
 
 class Judge:
-    """Judges acts one by one, each in the logarithm of the number of calls.
+    """Judge of platform events, in logarithmic time in the number of calls.
 
     Args:
-        calls: All that could have been open.
-        records: What is known of the gateways.
+        calls: All calls that could have been open.
+        records: Coverage of the gateway records.
     """
 
     def __init__(self, calls: Iterable[Call], records: Records) -> None:
@@ -211,7 +211,7 @@ class Judge:
             each.sort()
 
     def judge(self, act: Act) -> Verdict:
-        """Say what can be told of an act."""
+        """Return the mediation verdict on an event."""
         if not act.agents:
             return Verdict.AGENT_MISSING
         if self._covered.isdisjoint(act.agents):
@@ -230,11 +230,11 @@ class Judge:
 
 
 def without_act(calls: Iterable[Call], acts: Iterable[Act]) -> int:
-    """Count the calls to which no act is there that they could have led to.
+    """Count the calls without any event that they could have caused.
 
     Args:
-        calls: Those to count among.
-        acts: All that the platforms logged of agents.
+        calls: Calls to count.
+        acts: All platform events of agents.
     """
     by_leaf: dict[Key, list[int]] = defaultdict(list)
     by_path: dict[Key, list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""From an acting credential back to its origin, over the records of issuance."""
+"""Path from an acting credential back to its origin, over issuance records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ from answerable.model.lineage import ChainKey, Issuance
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One principal on the path.
+    """Principal on an issuance path.
 
     Attributes:
-        identity: Who, empty where the record names nobody.
-        credential: With what.
-        person: Whom the platform authenticated, empty otherwise.
-        told_by: The record or source that says so.
+        identity: Identity, empty where the record names none.
+        credential: Credential it used.
+        person: Person that the platform authenticated, else empty.
+        told_by: Record or source of the step.
     """
 
     identity: str
@@ -26,15 +26,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Steps from the acting identity (first) to the origin (last).
+    """Path of issuances from the acting identity (first) to the origin (last).
 
     Attributes:
         steps: At least one.
         issued: Issuance of the acting credential, or None.
-        maker: Issuance of the origin's long-lived credential, or None.
-        cut: True when a cycle or an absurd length ended it.
-        told: Issuances that say which agents act for each other, the nearest first.
-        made_by: Person whom a record proves behind the maker's own session, or empty.
+        maker: Creation of the origin's long-lived credential, or None.
+        cut: True if a cycle or the length limit ended it.
+        told: Issuances that name the delegation chain of agents, the nearest first.
+        made_by: Person proved by a record behind the session of `maker`, or empty.
     """
 
     steps: tuple[Step, ...]
@@ -45,7 +45,7 @@ class Path:
     made_by: str = ""
 
     def identities(self) -> tuple[str, ...]:
-        """Principals from the origin on, each change once."""
+        """Return the identities from the origin on, without repetitions."""
         found: list[str] = []
         for step in reversed(self.steps):
             if step.identity and found[-1:] != [step.identity]:
@@ -54,7 +54,7 @@ class Path:
 
     @property
     def owned(self) -> Issuance | None:
-        """The nearest issuance that names an attested owner."""
+        """Nearest issuance that names an attested owner."""
         return next((each for each in self.told if each.owner), None)
 
     @property
@@ -63,15 +63,15 @@ class Path:
         return next((each.parent.run for each in self.told if each.parent.run), "")
 
     def credentials(self) -> tuple[str, ...]:
-        """Credentials from the origin on."""
+        """Return the credentials from the origin on."""
         return tuple(s.credential for s in reversed(self.steps) if s.credential)
 
 
 def by_credential(issuances: Iterable[Issuance]) -> dict[str, Issuance]:
-    """Give the most telling issuance of each credential.
+    """Select the most informative issuance of each credential.
 
-    Both accounts record one that crosses an account; the side that names the caller
-    tells more. Of equals the first counts.
+    Two accounts record a cross-account issuance; the record that names the caller is
+    selected, or the first of equals.
     """
     best: dict[str, Issuance] = {}
     for issuance in issuances:
@@ -97,13 +97,13 @@ def _rank(issuance: Issuance) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """Issuances, found by what they gave, by their run, and by who was given to.
+    """Index of issuances by credential, by run and by parent.
 
     Attributes:
-        by_credential: The most telling of each credential.
-        by_run: Of those that name a chain, the first of each run: for each agent at
-            the end of one, and for whichever (empty).
-        by_parent: Likewise, by the joints of the record itself.
+        by_credential: Most informative issuance of each credential.
+        by_run: First issuance with a delegation chain, by run and last agent; under an
+            empty agent for any.
+        by_parent: Likewise, by the chain key of the record itself.
     """
 
     by_credential: Mapping[str, Issuance]
@@ -125,22 +125,22 @@ def index(issuances: Sequence[Issuance]) -> Issued:
 
 
 def _unnamed(key: ChainKey) -> ChainKey:
-    """Leave out the session's name, which is its caller's own word."""
+    """Return a key without the session name, which the caller writes."""
     return replace(key, session="")
 
 
 def _order(issuance: Issuance) -> tuple[object, ...]:
-    """Put those first that name an owner: a record without one hides none."""
+    """Return a sort key: issuances with an owner come first."""
     unowned = not issuance.owner
     return (unowned, issuance.at, issuance.event, issuance.chain, issuance.owner)
 
 
 def trace_back(joint: Joint, issued: Issued) -> Path:
-    """Walk from a joint to its origin.
+    """Walk from a chain key back to its origin.
 
     Args:
-        joint: Where to begin.
-        issued: All issuances.
+        joint: Start of the walk.
+        issued: Index of all issuances.
     """
     key = joint.key
     if not joint.believed:
@@ -168,7 +168,7 @@ def trace_back(joint: Joint, issued: Issued) -> Path:
 
 
 def _person_behind(made: Issuance, issued: Issued) -> str:
-    """Return the person at the start of the session that made something, or empty."""
+    """Return the person at the start of the session that created a key, or empty."""
     key = made.parent
     for _ in range(LONGEST):
         if key.person:
@@ -183,11 +183,11 @@ def _person_behind(made: Issuance, issued: Issued) -> str:
 def _told(
     key: ChainKey, walked: Sequence[Issuance], issued: Issued
 ) -> tuple[Issuance, ...]:
-    """Give the issuances that name the agents of a chain, the nearest first.
+    """List the issuances that name the agents of a chain, the nearest first.
 
-    The record of an exchange or of a ticket itself comes before what it was asked for
-    with: who acts from now on stands in it. Whose run it is comes last. A run is held
-    to the agent, too: a token of another issuer bears a run of that issuer's choice.
+    The record of an exchange or ticket itself comes first, since it names the agent
+    that acts from then on. Issuances of the same run come last, and only for the same
+    agent: a token of another issuer carries a run chosen by that issuer.
     """
     own = issued.by_parent.get(_unnamed(key)) if key.agent else None
     same = issued.by_run.get((key.run, key.agent)) if key.run else None
@@ -200,10 +200,10 @@ def _step(key: ChainKey, told_by: str) -> Step:
 
 
 def _named(steps: Sequence[Step], first: Issuance | None) -> tuple[Step, ...]:
-    """Where the event names no identity, the issuance of its credential may.
+    """Name the acting identity by the issuance of its credential, if it is missing.
 
-    Not where a mediator saw an agent act: the token that it was shown says who called,
-    and not what the tool then acts as.
+    This does not apply to gateway records: their token identifies the caller, not the
+    identity that the tool acts as.
     """
     acting = steps[0]
     if acting.identity or first is None:

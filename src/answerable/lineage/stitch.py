@@ -1,4 +1,4 @@
-"""Stitching: joints and facts to chains."""
+"""Stitching: derivation of chains from chain keys and facts."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,18 +27,18 @@ def stitch(
     sign_ins: Iterable[SignIn] = (),
     parents: Mapping[str, str] | None = None,
 ) -> tuple[JointChains, ...]:
-    """Derive the chains of all joints.
+    """Derive the chains of all chain keys.
 
     Args:
-        joints: What the events carry, each once.
-        issuances: Records of believed sources that a credential was issued.
-        declared: The inventory's word, while each snapshot stood.
-        sign_ins: Persons let in by a believed source.
+        joints: Distinct chain keys of the events.
+        issuances: Issuance records of believed sources.
+        declared: Declared uses of the inventory, each with its validity.
+        sign_ins: Sign-ins recorded by believed sources.
         parents: Parent agent by agent.
 
     Returns:
-        One entry per joint, in their order. The chains of a joint cover all time
-        without a gap: one interval where nothing was declared or nothing changed.
+        One entry per chain key, in order. The chains of a key cover all time without
+        gaps: one interval if no declared use changed.
     """
     issued = index(tuple(issuances))
     by_subject: dict[str, list[DeclaredUse]] = {}
@@ -53,7 +53,7 @@ def stitch(
 
 
 def chain_at(chains: Sequence[Chain], at: int) -> Chain:
-    """Give the chain that holds at a moment."""
+    """Return the chain that is valid at a time."""
     starts = [chain.valid_from for chain in chains]
     return chains[max(0, bisect_right(starts, at) - 1)]
 
@@ -97,7 +97,7 @@ def _stitch_one(
 
 
 def _seen_agent(joint: Joint) -> str:
-    """Give the agent that a mediator saw act, empty where none did."""
+    """Return the agent named by a gateway's record, else empty."""
     return joint.key.agent if joint.believed else ""
 
 

@@ -1,8 +1,7 @@
-"""Who could make a call by itself: of very many identities, the few to be asked.
+"""Candidate callers: the few identities that could make a call by themselves.
 
-A call of one action on one resource is allowed by a statement that its maker holds, or
-by the resource's own policy. Whoever neither speaks of cannot make it, and need not be
-asked; of all others only asking tells.
+A call of one action on one resource is allowed by a statement that the caller holds, or
+by the resource policy. An identity that neither matches need not be evaluated.
 """
 
 from collections.abc import Iterator, Set
@@ -25,13 +24,13 @@ from answerable.reach.verdict.sides import Own, is_required
 def candidates(
     estate: Estate, action: str, resource: str, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
-    """List who could make a call by itself, in order of id, each with its place.
+    """List the candidate callers in order of id, each with its position.
 
     Args:
-        estate: The estate.
+        estate: The compiled accounts.
         action: The action.
         resource: An ARN, a pattern, or `*`.
-        start: The place to begin at.
+        start: Position to begin at.
     """
     call = estate.asked(action, resource)
     if call is not None:
@@ -41,7 +40,7 @@ def candidates(
 def able(
     estate: Estate, call: Request, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
-    """List the same for a request that exists."""
+    """List the candidate callers of a possible request."""
     holding = estate.holding
     if call.action in NO_PERMISSION:
         places: Iterator[int] = in_order([holding.everyone], start)
@@ -67,17 +66,17 @@ def _holding(holding: Holding, call: Request) -> Iterator[Numbers]:
 
 
 def _may_apply(clause: Clause, call: Request) -> bool:
-    """Tell whether a statement that takes the action applies for some maker of it."""
+    """Tell whether a statement on the action may apply for some caller."""
     if takes_resource(clause, call.parts, call.known) == FALSE:
         return False
     return evaluate(clause.conditions, call.known) != FALSE
 
 
 def _homes(estate: Estate, call: Request) -> Set[str] | None:
-    """Say whose statements count: of which accounts the callers are, None for any.
+    """Return the accounts whose identities can be callers, None for any.
 
-    From another account nobody comes whom the resource's own policy does not name, and
-    with keys and roles its own account is one like others.
+    A caller of another account must be named by the resource policy. For KMS keys and
+    roles that holds for the own account too.
     """
     own = own_policy(estate, call)
     if call.wild or not call.owner or own is None or own.gaps:
@@ -92,16 +91,16 @@ def _homes(estate: Estate, call: Request) -> Set[str] | None:
 
 
 def _allowing(own: Own, call: Request) -> Iterator[Clause]:
-    """List the statements of a resource's own policy that may allow a call."""
+    """List the statements of a resource policy that may allow a call."""
     for grant in own.speaking(call.action):
         if grant.clause.effect is Effect.ALLOW and _may_apply(grant.clause, call):
             yield grant.clause
 
 
 def _named(estate: Estate, call: Request) -> Iterator[Numbers]:
-    """List those whom the resource's own policy may allow a call by itself.
+    """List the identities that the resource policy alone may allow.
 
-    Of another account nobody can without a statement of its own.
+    An identity of another account needs a statement of its own too.
     """
     if call.wild:
         return  # no policy of one resource allows all of a pattern

@@ -1,6 +1,6 @@
 """Action names and globs of a question, checked against the catalogue.
 
-A mistyped action would otherwise be answered `never`, for the wrong reason.
+A mistyped action would otherwise be answered `never`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,10 +20,10 @@ _EXAMPLE = "for example s3:GetObject; `answerable reach --action GLOB` takes pat
 
 
 def read_action(text: str, load: Load, used: Used) -> str:
-    """Spell an action as its service does.
+    """Parse an action into its service's spelling.
 
-    An action that its service's entry does not hold may be new: it is an error where
-    another one is spelled much like it and no collected policy names it.
+    An action that the catalogue does not hold may be new: it is an error only if
+    another one has a similar spelling and no collected policy names it.
 
     Args:
         text: As typed.
@@ -86,10 +86,10 @@ def check_action_glob(text: str, load: Load, used: Used) -> None:
 
 
 def unmatched(text: str, load: Load) -> str | None:
-    """Match an action glob with the catalogue.
+    """Suggest a spelling for an action glob that matches nothing in the catalogue.
 
     Returns:
-        None where an action matches, else the nearest spelling that has one; empty
+        None where an action matches, else the nearest spelling that matches one; empty
         where there is none.
     """
     pattern = inward(text.lower())
@@ -149,7 +149,7 @@ def _near_service(whole: Catalogue, service: str, name: str) -> str:
 
 
 def _only_action(catalogue: Catalogue, name: str) -> str:
-    """Find the action of a name that one service has; of several, that of S3."""
+    """Find the action with a name that one service has; among several, that of S3."""
     every, folded = catalogue.services, name.lower()
     having = sorted(s for s, entry in every.items() if folded in entry.actions)
     if len(having) > 1 and "s3" in having:
@@ -158,7 +158,7 @@ def _only_action(catalogue: Catalogue, name: str) -> str:
 
 
 def near_service(service: str, known: Iterable[str]) -> str:
-    """Find the nearest service prefix; of equally near ones one that begins alike."""
+    """Find the nearest service prefix; among equals one with the same first letter."""
 
     def nearness(other: str) -> tuple[float, bool]:
         ratio = SequenceMatcher(None, other, service).ratio()

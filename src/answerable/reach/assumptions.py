@@ -1,6 +1,6 @@
-"""Assumptions of a verdict: kinds of policy that were not collected and could change it.
+"""Assumptions of a verdict: policy kinds not collected that could change it.
 
-A closed list: the words of coverage, each under the name that `--assume` takes.
+A closed list: the coverage words, each with the name that `--assume` takes.
 """
 
 from collections.abc import Iterable
@@ -27,12 +27,12 @@ NAMES = {
 
 
 def assumptions(words: Iterable[str], policies: Iterable[str] = ()) -> list[str]:
-    """Name the assumptions behind words of coverage.
+    """List the assumptions behind coverage words.
 
     Args:
-        words: Words of coverage, each with or without its place. A word that is none
-            speaks of an identity or credential whose policies are missing.
-        policies: Ids of single policies among the words; their kind is a word, too.
+        words: Coverage words, with or without a place. Any other word is an identity or
+            credential whose policies are missing.
+        policies: Ids of single policies among the words; their kind is a word too.
     """
     kinds = {word.partition(" (")[0] for word in words} - {"", *policies}
     return sorted({NAMES.get(kind, "identity-policies") for kind in kinds})

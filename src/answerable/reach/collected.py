@@ -1,14 +1,14 @@
-"""What a snapshot collected, and where: one account says nothing of another."""
+"""Coverage words of a snapshot, by account, region and service."""
 
 from collections.abc import Iterable
 
 from answerable.model.coverage import Held
 
-ANY = "*"  # a region, or a service, that a question leaves open
+ANY = "*"  # any region, or any service
 
 
 class Collected:
-    """The words of coverage that hold, each in its places."""
+    """Collected data: coverage words with the places where they hold."""
 
     def __init__(self, held: Iterable[Held] = ()) -> None:
         self._held: dict[str, dict[str, list[Held]]] = {}
@@ -17,24 +17,24 @@ class Collected:
             of_word.setdefault(each.account, []).append(each)
 
     def holds(self, word: str, account: str) -> bool:
-        """Tell whether a word holds of an account, in some region and service."""
+        """Tell whether a word holds for an account, in some region and service."""
         return account in self._held.get(word, {})
 
     def lacking(
         self, word: str, account: str, region: str = "", service: str = ""
     ) -> str:
-        """Name what was not collected, empty where it was.
+        """Return the coverage word with the missing place, or an empty text.
 
-        The word stands alone where it holds nowhere, or whose the thing is cannot be
-        told; else with the place of which it is missing: `scp (account 111122223333)`,
+        The word comes without a place where it holds nowhere, or the account is not
+        known; else as `scp (account 111122223333)` or
         `running-code (account 111122223333, other regions)`.
 
         Args:
-            word: A word of coverage.
-            account: Whose things the question is about; empty where not known.
-            region: Where they lie; `ANY` for anywhere, empty for what has no region.
-            service: Whose resources they are, or the kind of code where some kinds
-                are collected apart; `ANY` for every service's.
+            word: A coverage word.
+            account: Account of the question; empty where not known.
+            region: Region; `ANY` for any, empty for global resources.
+            service: Service of the resources, or kind of code where kinds are
+                collected separately; `ANY` for any.
         """
         of_word = self._held.get(word, {})
         if not of_word or not account:
@@ -49,14 +49,14 @@ class Collected:
 
 
 def _of_services(held: list[Held]) -> list[Held]:
-    """Leave out kinds of code (`ecs:task`), which say nothing of other code."""
+    """Drop kinds of code (`ecs:task`), which do not cover other code."""
     return [each for each in held if ":" not in each.service]
 
 
 def _missing(held: list[Held], region: str, service: str) -> Iterable[str]:
-    """Say which services and regions of an account are missing.
+    """List the services and regions of an account that are missing.
 
-    No source lists every service or every region: what is open stays so.
+    No source lists every service or region, so `ANY` is always missing.
     """
     if service == ANY:
         yield "other services"

@@ -1,6 +1,7 @@
-"""What was not collected, or not evaluated, and could change this very answer.
+"""Coverage of one answer: data not collected, or not evaluated, that could change it.
 
-What only denies cannot change a `never`, what only allows cannot change an `always`.
+A kind of policy that only denies cannot change a `never`; one that only allows cannot
+change an `always`.
 """
 
 from collections.abc import Iterable, Iterator, Set
@@ -42,11 +43,11 @@ def not_collected(
     *,
     direct: bool = False,
 ) -> Iterator[str]:
-    """Name what could change one answer, each with the account it is missing of.
+    """List the missing data that could change one answer, each with its account.
 
     Args:
-        estate: The estate.
-        collected: What was collected, and where.
+        estate: The compiled accounts.
+        collected: Collected data by place.
         action: The action asked about, or a pattern.
         resource: The resource asked about, or a pattern.
         reply: The answer.
@@ -66,7 +67,7 @@ def _told(
     *,
     direct: bool,
 ) -> Iterator[str]:
-    """Name it, with empty words where something was collected after all."""
+    """List coverage words, with empty ones where the data was collected."""
     held = verdict(reply.formula)
     if held is not Verdict.NEVER:
         yield from _limiting(estate, collected, action, resource, reply)
@@ -84,7 +85,7 @@ def _told(
 
 
 def _is_settled(action: str, reply: Reply) -> bool:
-    """Tell whether no policy of any kind has a part in an answer."""
+    """Tell whether no policy of any kind can change an answer."""
     if action.lower() in NO_PERMISSION:
         return True
     said = reply.determining
@@ -94,7 +95,7 @@ def _is_settled(action: str, reply: Reply) -> bool:
 def _is_foreign(estate: Estate, reply: Reply) -> bool:
     """Tell whether a subject is an AWS principal outside the snapshot.
 
-    `*` is anybody, without a policy; who enters a role has an account, and policies.
+    `*` has no policies; a principal that enters a role has an account with policies.
     """
     subject = reply.subject
     if subject in estate.principals:
@@ -108,7 +109,7 @@ def _is_foreign(estate: Estate, reply: Reply) -> bool:
 def _limiting(
     estate: Estate, collected: Collected, action: str, resource: str, reply: Reply
 ) -> Iterator[str]:
-    """Name policies that only limit."""
+    """List missing policies of kinds that only limit."""
     acting = actors(estate, reply)
     for actor in acting:
         yield _lacks_scps(estate, collected, actor)
@@ -123,9 +124,9 @@ def _limiting(
 
 
 def actors(estate: Estate, reply: Reply) -> list[Principal]:
-    """List the identities that act for an answer: the subject, and each on its path.
+    """List the principals that act for an answer: the subject, and those on its path.
 
-    One yet to be made acts under the policies of its account.
+    An identity not yet created acts under the policies of its account.
     """
     names = [reply.subject, *(hop.to for hop in reply.path), reply.actor, *reply.tried]
     found: dict[str, Principal] = {}
@@ -140,13 +141,13 @@ def actors(estate: Estate, reply: Reply) -> list[Principal]:
 
 
 def _running(estate: Estate, collected: Collected, reply: Reply) -> Iterator[str]:
-    """Name code that nobody collected and an actor could take over: to nobody, any."""
+    """List running code that was not collected and an actor could take over."""
     acting = actors(estate, reply)
     places = {
         (actor.identity.account, region)
         for actor in acting
         for rule in RUNNING
-        if rule.kind != SAML_PROVIDER  # found in the trusts of roles
+        if rule.kind != SAML_PROVIDER  # found in trust policies
         for region in regions_of(actor, rule)
     }
     if not acting:
@@ -156,10 +157,10 @@ def _running(estate: Estate, collected: Collected, reply: Reply) -> Iterator[str
 
 
 def _elsewhere(estate: Estate, resource: str, reply: Reply) -> Iterator[str]:
-    """Name accounts outside the snapshot in which an actor may assume roles.
+    """List accounts outside the snapshot in which an actor may assume roles.
 
-    What such a role may do was not collected; it bears on resources of accounts that
-    were not collected either, and on those whose own policy names others.
+    Permissions of such roles were not collected. They matter for resources of accounts
+    not collected, and for resources whose policy names other accounts.
     """
     if not _is_open_to_others(estate, resource, reply):
         return
@@ -183,7 +184,7 @@ def _is_open_to_others(estate: Estate, resource: str, reply: Reply) -> bool:
 
 
 def _names_others(held: ResourcePolicy) -> bool:
-    """Tell whether a resource's own policy allows anything to another account."""
+    """Tell whether a resource policy allows anything to another account."""
     return any(
         grant.clause.effect is Effect.ALLOW
         and any(
@@ -195,27 +196,27 @@ def _names_others(held: ResourcePolicy) -> bool:
 
 
 def _accounts(estate: Estate, reply: Reply) -> Set[str]:
-    """Say from which account a call is made: where nobody makes it, from any."""
+    """Return the account of the caller; all accounts if there is none."""
     if reply.actor:
         return {owner_in(reply.actor)}
     return estate.inhabited
 
 
 def _lacks_scps(estate: Estate, collected: Collected, principal: Principal) -> str:
-    """Name the SCPs that could bind a principal and were not collected."""
+    """Return the coverage word for missing SCPs of a principal, or an empty text."""
     number = principal.identity.account
     account = estate.accounts.get(number)
     if principal.linked or (account and account.management):
         return ""
     if principal.levels:
-        return ""  # a level that is missing is an open condition
+        return ""  # a missing level is an open condition
     return collected.lacking("scp", number)
 
 
 def lacking_rcps(
     estate: Estate, collected: Collected, resource: str, reply: Reply
 ) -> Iterator[str]:
-    """Name the RCPs that could bind the call and were not collected."""
+    """List missing RCPs that could bind the call."""
     actor = estate.principals.get(reply.actor)
     if actor and actor.linked:
         return
@@ -227,9 +228,9 @@ def lacking_rcps(
 
 
 def _owners(estate: Estate, resource: str, reply: Reply) -> Set[str]:
-    """Say whose a resource is, empty where nobody knows.
+    """Return the accounts of a resource; an empty account where it is not known.
 
-    A pattern that names no account speaks of the caller's own.
+    A pattern without an account means the caller's own.
     """
     if resource != "*" and not _is_pattern(resource):
         return {estate.place(resource).owner}
@@ -240,7 +241,7 @@ def _owners(estate: Estate, resource: str, reply: Reply) -> Set[str]:
 def _policies(
     estate: Estate, collected: Collected, action: str, resource: str, reply: Reply
 ) -> Iterator[str]:
-    """Name the resources' own policies that were not collected."""
+    """List missing resource policies."""
     if not has_resource_policies(action) or action.lower() in TRUST_CALLS:
         return
     pattern = _less(resource)
@@ -267,7 +268,7 @@ def _service_of(action: str) -> str:
 
 
 def _less(resource: str) -> str:
-    """Take a row's pattern without what is left out of it."""
+    """Return a row's pattern without its exceptions."""
     return resource.partition(" ")[0]
 
 
@@ -293,7 +294,7 @@ _ACL_READS = frozenset(
 
 
 def _of_s3(estate: Estate, action: str, resource: str, reply: Reply) -> Iterator[str]:
-    """Name what S3 asks besides policies when callers come from elsewhere."""
+    """List missing S3 data besides policies for callers of other accounts."""
     if _is_pattern(resource) or resource == "*":
         return
     place = estate.place(resource)
@@ -308,7 +309,7 @@ def _of_s3(estate: Estate, action: str, resource: str, reply: Reply) -> Iterator
 
 
 def _has_blocks(estate: Estate, place: Place) -> bool:
-    """Tell whether it is known what bucket and account keep from the public."""
+    """Tell whether the public-access blocks of bucket and account are known."""
     return {place.holder, place.owner} <= estate.public_access.keys()
 
 
@@ -341,5 +342,5 @@ def _trusts(estate: Estate, action: str, resource: str, reply: Reply) -> Iterato
 
 
 def is_partial(replies: Iterable[Reply]) -> bool:
-    """Tell whether something that could not be read bears on an answer."""
+    """Tell whether an answer depends on statements that could not be read."""
     return any(gap.key == UNREAD for reply in replies for gap in reply.gaps)

@@ -1,7 +1,7 @@
-"""Every identity of an estate with what makes it grave: administrator, public, external.
+"""Exposure of every identity: administrator, public, externally assumable.
 
-Read off the steps and closures of all actors at once; paths are found only for the
-identities that are shown.
+Computed from the closure over all actors; paths are searched only for the identities
+that are shown.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ _ANYONE = "*"
 
 
 class Gravity(StrEnum):
-    """Grades of exposure, the gravest first."""
+    """Grade of exposure, the gravest first."""
 
     PUBLIC_ADMIN = "public administrators"
     EXTERNAL_ADMIN = "externally assumable administrators"
@@ -35,15 +35,15 @@ class Gravity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One identity.
+    """Exposure of one identity.
 
     Attributes:
-        identity: Its id.
-        admin: Whether it is an administrator or can come to be one.
-        public: Whether its own trust lets anyone at all in.
-        external: Whether its own trust lets an outsider in that it names.
-        becomes: Other identities it can come to act as, as bits of the whole.
-        entered_by: Outsiders that its own trust lets in.
+        identity: Id of the identity.
+        admin: Verdict on being or becoming an administrator.
+        public: Verdict on its trust policy admitting anyone.
+        external: Verdict on its trust policy admitting a named outside principal.
+        becomes: Other identities it can become, as a bitset of the closure.
+        entered_by: Outside principals that its trust policy admits.
     """
 
     identity: IdentityId
@@ -55,7 +55,7 @@ class Exposure:
 
     @property
     def gravity(self) -> Gravity:
-        """Say what makes it grave."""
+        """Grade of the exposure."""
         admin = self.admin is not Verdict.NEVER
         if self.public is not Verdict.NEVER:
             return Gravity.PUBLIC_ADMIN if admin else Gravity.PUBLIC
@@ -67,18 +67,18 @@ class Exposure:
 
     @property
     def is_certain(self) -> bool:
-        """Tell whether what makes it grave holds without a condition."""
+        """Tell whether the exposure is unconditional."""
         return Verdict.ALWAYS in (self.admin, self.public, self.external)
 
 
 @dataclass(eq=False, slots=True)
 class EstateExposure:
-    """The identities of a graph, read off the closures.
+    """Exposure of all identities of a graph, from its closure.
 
     Attributes:
         graph: The graph.
-        whole: All of its actors.
-        admins: Actors that lead to an administrator.
+        whole: Closure of the graph.
+        admins: Actors that are or reach an administrator.
     """
 
     graph: Graph
@@ -89,7 +89,7 @@ class EstateExposure:
     _towards: Towards | None = None
 
     def __post_init__(self) -> None:
-        """Find administrators, and the roles that outsiders may enter."""
+        """Find administrators, and the roles that outside principals may enter."""
         graph = self.graph
         self.whole = whole = whole_of(graph)
         numbers = range(whole.size)
@@ -104,7 +104,7 @@ class EstateExposure:
                 self._entries[role] = found
 
     def identities(self) -> Iterator[Exposure]:
-        """List every identity of the estate."""
+        """List the exposure of every identity."""
         whole = self.whole
         for name in self.graph.estate.principals:
             number = whole.number(self.graph.start(name))
@@ -120,18 +120,18 @@ class EstateExposure:
             )
 
     def _nodes_of(self, number: int) -> int:
-        """List the actors of one identity: itself, and itself with more permissions."""
+        """Return the actors of one identity, with and without gained permissions."""
         return self.whole.actors.index.with_gains(1 << number)
 
     def becomes(self, found: Exposure) -> list[IdentityId]:
-        """List the identities that one can come to act as, administrators first."""
+        """List the identities that one can become, administrators first."""
         numbers = positions(found.becomes)
         numbers.sort(key=lambda n: not self._are_admins.some >> n & 1)
         names = (self.whole.node(number).identity for number in numbers)
         return [each for each in dict.fromkeys(names) if each != found.identity]
 
     def path(self, found: Exposure) -> tuple[Hop, ...]:
-        """Give the path that makes an identity grave: to an admin, else from outside."""
+        """Return the path of an exposure: to an administrator, else from outside."""
         if found.admin is not Verdict.NEVER:
             if self._towards is None:
                 self._towards = towards(self.graph, (), self._are_admins)

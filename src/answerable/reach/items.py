@@ -1,4 +1,4 @@
-"""Replies in the shapes of the documents."""
+"""Conversion of answers to the items of documents."""
 
 from collections.abc import Callable
 from typing import cast
@@ -23,12 +23,12 @@ from answerable.reach.verdict.request import Determining
 
 
 def can_item(reply: Reply, action: str, resource: str, coverage: Coverage) -> CanItem:
-    """Shape the answer to `can`."""
+    """Build the item of `can`."""
     return cast("CanItem", {**pair_item(reply, action, resource), "coverage": coverage})
 
 
 def part_items(reply: Reply) -> list[PartItem]:
-    """Shape the parts of a pattern that are allowed."""
+    """Build the items of the allowed parts of a pattern."""
     return [
         {
             "resource": part_text(part),
@@ -42,18 +42,18 @@ def part_items(reply: Reply) -> list[PartItem]:
 
 
 def reach_item(reply: Reply, spelled: Callable[[str], str]) -> ReachItem:
-    """Shape a row of `reach`.
+    """Build a row of `reach`.
 
     Args:
-        reply: A reply with its row.
-        spelled: Writes an action pattern as its service does.
+        reply: An answer with its row.
+        spelled: Formats an action pattern in its service's spelling.
     """
     action, resource = row_texts(reply.row, spelled) if reply.row else ("", "")
     return pair_item(reply, action, resource)
 
 
 def pair_item(reply: Reply, action: str, resource: str) -> ReachItem:
-    """Shape a row of `reach` or `who-can` for given patterns."""
+    """Build a row of `reach` or `who-can` for given patterns."""
     item: ReachItem = {
         "subject": reply.subject,
         "action": action,
@@ -71,7 +71,7 @@ def pair_item(reply: Reply, action: str, resource: str) -> ReachItem:
 
 
 def conditions(formula: Formula) -> list[AlternativeItem]:
-    """Shape open conditions: alternatives, the shortest first."""
+    """Build the alternatives of open conditions, the shortest first."""
     listed = [sorted(alternative) for alternative in formula if alternative]
     if frozenset() in formula:
         return []
@@ -82,7 +82,7 @@ def conditions(formula: Formula) -> list[AlternativeItem]:
 
 
 def condition_item(a: Atom) -> ConditionItem:
-    """Shape one condition, with who can satisfy it."""
+    """Build one condition, with the principals that can satisfy it."""
     found = key_class(a.key)
     return {
         "key": a.key,
@@ -95,7 +95,7 @@ def condition_item(a: Atom) -> ConditionItem:
 
 
 def _who(a: Atom) -> str:
-    """Say who can satisfy a condition on the subject of a GitHub token."""
+    """Describe who can satisfy a condition on the subject of a GitHub token."""
     key = a.key.lower()
     if not (key.startswith(GITHUB) and key.endswith(":sub")) or a.negated:
         return ""
@@ -122,7 +122,7 @@ def _pusher(value: str) -> str:
 
 
 def determining(found: tuple[Determining, ...]) -> list[DeterminingItem]:
-    """Shape the statements that decided."""
+    """Build the items of determining statements."""
     return [
         {
             "layer": d.layer,
@@ -135,7 +135,7 @@ def determining(found: tuple[Determining, ...]) -> list[DeterminingItem]:
 
 
 def path_item(hop: Hop) -> PathItem:
-    """Shape one hop."""
+    """Build the item of one hop."""
     return {
         "from": hop.origin,
         "via": hop.via,

@@ -1,4 +1,4 @@
-"""Sequences and mappings whose values are read when they are first asked for."""
+"""Lazy sequences and mappings, and encodings for tables."""
 
 import sys
 from array import array
@@ -11,12 +11,12 @@ Value = TypeVar("Value")
 
 
 def number_key(number: int) -> str:
-    """Spell a number as a key that sorts by it."""
+    """Encode a number as a key that sorts in numeric order."""
     return f"{number:010}"
 
 
 def pack_numbers(numbers: Iterable[int]) -> bytes:
-    """Write numbers of 32 bits, little-endian."""
+    """Encode unsigned 32-bit numbers, little-endian."""
     found = array("I", numbers)
     if sys.byteorder == "big":
         found.byteswap()
@@ -24,7 +24,7 @@ def pack_numbers(numbers: Iterable[int]) -> bytes:
 
 
 def unpack_numbers(data: bytes) -> "array[int]":
-    """Read what `pack_numbers` wrote."""
+    """Decode numbers written by `pack_numbers`."""
     found = array("I")
     found.frombytes(data)
     if sys.byteorder == "big":
@@ -33,7 +33,7 @@ def unpack_numbers(data: bytes) -> "array[int]":
 
 
 class ReadSequence(Sequence[Value], Generic[Value]):
-    """A sequence whose values are read by number, each once."""
+    """Sequence whose values are read on first use."""
 
     def __init__(self, size: int, read: Callable[[int], Value]) -> None:
         self._size, self._read = size, read
@@ -62,7 +62,7 @@ class ReadSequence(Sequence[Value], Generic[Value]):
 
 
 class ReadMapping(Mapping[Key, Value], Generic[Key, Row, Value]):
-    """A table whose rows are turned into values when they are read, each once."""
+    """Mapping whose rows are decoded on first use."""
 
     def __init__(
         self, rows: Mapping[str, Row], read: Callable[[Key, Row], Value]

@@ -1,7 +1,7 @@
-"""What a subject can reach, a part at a time: a page of it costs no more than a page.
+"""Pages of long answers; a page costs no more than its rows.
 
-All rows of somebody who can become thousands of identities take minutes to list. A part
-goes through a few identities, in the same order, and says where to go on.
+All rows of a subject that can become thousands of identities take minutes to list. A
+page covers a few identities, in the same order, and ends with a cursor.
 """
 
 from collections.abc import Iterator
@@ -30,11 +30,11 @@ from answerable.reach.who_can import (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where in a list to go on.
+    """Cursor: position in a list at which the next page begins.
 
     Attributes:
-        way: The identity, counted along the search from the subject.
-        row: Its row.
+        way: Position of the identity in the search from the subject.
+        row: Position of its row.
     """
 
     way: int = 0
@@ -43,12 +43,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some replies, and where the next are.
+    """Page of answers.
 
     Attributes:
         replies: In order.
-        after: Where to go on; None at the end.
-        ways: How many identities were gone through.
+        after: Cursor of the next page; None at the end.
+        ways: Number of identities covered.
     """
 
     replies: tuple[Reply, ...]
@@ -66,12 +66,12 @@ def part(
     most_rows: int,
     most_ways: int,
 ) -> Part:
-    """List rows from a place on, as `questions.reach` does.
+    """List rows from a cursor on, in the order of `questions.reach`.
 
-    A row that an earlier part held may come again, with another path to it.
+    A row of an earlier page may come again, with another path.
     """
     if start not in graph.estate.principals:
-        # A caller from outside has few rows, and they come in one list.
+        # An outside caller has few rows, in one list.
         found = reach(graph, start, wanted, direct=direct)
         rows = tuple(islice(found, after.row, after.row + most_rows + 1))
         more = Place(0, after.row + most_rows) if len(rows) > most_rows else None
@@ -86,9 +86,9 @@ def _ways(graph: Graph, start: IdentityId, *, direct: bool) -> Iterator[Reached]
 
 
 def count_identities(graph: Graph, start: IdentityId, *, direct: bool) -> int:
-    """Count the identities that rows of a subject come from, itself among them.
+    """Count the identities whose rows a subject has, its own included.
 
-    Roles that a caller from outside may enter are counted, not what they lead to.
+    For an outside caller the roles that it may enter are counted, without their reach.
     """
     if start not in graph.estate.principals:
         caller = caller_of(start, graph.estate.accounts)
@@ -106,17 +106,17 @@ def count_identities(graph: Graph, start: IdentityId, *, direct: bool) -> int:
 def able_part(
     asking: Asking, count: int, *, after: Place, most_rows: int, most_ways: int
 ) -> Part:
-    """List who can from a place on, as `who_can.who_can` does.
+    """List callers from a cursor on, in the order of `who_can.who_can`.
 
-    Place 0 is that of callers from outside, then come all identities once for each
-    grade, and services from outside last.
+    Position 0 holds outside callers; then come all identities once per grade, and
+    services last.
 
     Args:
-        asking: Asks callers.
-        count: How many identities there are.
-        after: Where to go on.
-        most_rows: Most replies.
-        most_ways: Most identities to ask.
+        asking: Evaluates callers.
+        count: Number of identities.
+        after: Cursor.
+        most_rows: Most answers.
+        most_ways: Most identities to evaluate.
     """
     end = 1 + count * len(IDENTITY_GRADES)
     found: list[Reply] = []
@@ -144,7 +144,7 @@ def able_part(
 
 
 class _Listing:
-    """One list on its way."""
+    """Pager over the rows of a subject."""
 
     def __init__(self, graph: Graph, start: IdentityId, wanted: Filter) -> None:
         self._graph, self._start, self._wanted = graph, start, wanted
@@ -176,7 +176,7 @@ class _Listing:
         )
 
     def _is_ruled(self, way: Reached) -> bool:
-        """Tell whether an admin met before says all that this one could."""
+        """Tell whether rows of an earlier administrator cover those of an identity."""
         account = self._graph.principal(way.node).identity.account
         if account in self._ruled and way.steps:
             return True

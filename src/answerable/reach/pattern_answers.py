@@ -1,8 +1,8 @@
-"""Answers about a resource pattern: all of it, part of it, or none of it.
+"""Answers about a resource pattern: all, part or none of it is allowed.
 
-A pattern is asked about as one request first, then by the rows that touch it: each row
-is a part (`pattern_parts`). Work that does not depend on the subject is done once for
-all subjects of a question.
+A pattern is evaluated as one request first, then by the rows that overlap it: each row
+is a part (`pattern_parts`). Results that do not depend on the subject are shared by all
+subjects of a question.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,17 +36,17 @@ from answerable.reach.verdict.request import Answer
 from answerable.reach.whole_pattern import WholePattern
 
 FURTHER = "answerable:further-parts"
-MOST_THROUGH = 64  # others through whom the parts of one answer are listed
+MOST_THROUGH = 64  # identities on paths whose parts are listed in one answer
 
 
 def is_pattern(estate: Estate, action: str, resource: str) -> bool:
-    """Tell whether a question is about all that a pattern matches.
+    """Tell whether a question is about all resources of a pattern.
 
     Args:
-        estate: The estate.
+        estate: The compiled accounts.
         action: The action.
-        resource: An ARN, a pattern, or `*`, which is none for an action that takes no
-            resource.
+        resource: An ARN, a pattern, or `*`, which is no pattern for an action without
+            resources.
     """
     call = estate.asked(action, resource)
     return call is not None and call.wild
@@ -55,22 +55,22 @@ def is_pattern(estate: Estate, action: str, resource: str) -> bool:
 def can_on_pattern(
     graph: Graph, start: IdentityId, action: str, resource: str, *, direct: bool
 ) -> Reply:
-    """Answer about a pattern for a subject, by itself or through whom it can become.
+    """Answer about a pattern for a subject, by itself or through other identities.
 
     Returns:
-        A reply with `covers` and `parts`.
+        An answer with `covers` and `parts`.
     """
     return PatternQuestion(graph, action, resource).answer(start, direct=direct)
 
 
 class PatternQuestion:
-    """A question about one action on a resource pattern, for one subject or many.
+    """Query of one action on a resource pattern, for one subject or many.
 
     Attributes:
         graph: The graph.
         action: The action.
         resource: The pattern.
-        union: Makes one answer of parts.
+        union: Combines parts into one answer.
     """
 
     def __init__(self, graph: Graph, action: str, resource: str) -> None:
@@ -86,7 +86,7 @@ class PatternQuestion:
         self._paths: _Paths | None = None
 
     def answer(self, start: IdentityId, *, direct: bool) -> Reply:
-        """Answer for one subject; it may be a caller from outside."""
+        """Answer for one subject, which may be an outside caller."""
         if start not in self.graph.estate.principals:
             return self._answer_outside(start, direct=direct)
         found = self.permitted(start, direct=direct)
@@ -100,12 +100,12 @@ class PatternQuestion:
     def permitted(
         self, start: IdentityId, *, direct: bool, most: int = MOST_THROUGH
     ) -> Reply | None:
-        """Answer for an identity; None where it can act on nothing of the pattern.
+        """Answer for an identity; None where it can act on no part of the pattern.
 
         Args:
             start: The identity.
-            direct: By itself alone.
-            most: List parts through so many others, the nearest; count the rest.
+            direct: Paths aside.
+            most: Most identities on paths whose parts are listed; the rest is counted.
         """
         node = self.graph.start(start)
         itself = Reached(self.graph, (node,))
@@ -119,13 +119,13 @@ class PatternQuestion:
         return self._combined(start, ways, most)
 
     def leads(self, node: Node) -> bool:
-        """Tell whether a node, or whom it can become, may act on some of it."""
+        """Tell whether a node, or an identity it can become, may act on some of it."""
         return self._paths_of().leads(node)
 
     def may_touch(self, principal: Principal) -> bool:
         """Tell whether a principal may act on some of the pattern by itself.
 
-        True does not say that it does.
+        The test is necessary, not sufficient.
         """
         if principal.gaps or self._wanted.actions.pattern in TRUST_CALLS:
             return True
@@ -137,10 +137,10 @@ class PatternQuestion:
     def _combined(
         self, start: IdentityId, ways: Iterable[Reached], most: int
     ) -> Reply | None:
-        """Make one answer of what is at the end of each way; None for nothing.
+        """Combine the answers at the end of each path; None without any.
 
-        Rows that a sure part of the same account covers are left out, before the steps
-        that lead to them are judged.
+        Rows covered by an unconditional part of the same account are dropped before the
+        steps to them are evaluated.
         """
         graph = self.graph
         whole: Reply | None = None
@@ -202,7 +202,7 @@ class PatternQuestion:
         return found
 
     def _rows_of(self, node: Node) -> tuple[Row, ...]:
-        """List the rows of a node; one that may act on all of the pattern has one."""
+        """List the rows of a node; a single one if all of the pattern is allowed."""
         found = self._rows.get(node)
         if found is None:
             answer, principal = self._answer_of(node), self.graph.principal(node)
@@ -218,7 +218,7 @@ class PatternQuestion:
         return found
 
     def _touches(self, clause: Clause) -> bool:
-        """Tell whether a statement may speak of some of the pattern."""
+        """Tell whether a statement may match some of the pattern."""
         found = self._touching.get(clause)
         if found is None:
             wanted = self._wanted.resources.pattern
@@ -234,7 +234,7 @@ class PatternQuestion:
         return any(matches_parts(parts, self._pattern) for parts in clause.parts)
 
     def _ways(self, node: Node) -> Iterator[Reached]:
-        """List a node and whom it can become who may act on some of it, nearest first."""
+        """List paths to nodes that may act on some of it, nearest first."""
         paths = self._paths_of()
         if not paths.leads_on(node):
             return iter([Reached(self.graph, (node,))])
@@ -246,7 +246,7 @@ class PatternQuestion:
         return self._paths
 
     def _find_paths(self) -> "_Paths":
-        """Find every actor that may act on some of the pattern, or on all of it."""
+        """Find the actors that may act on some of the pattern, and on all of it."""
         graph, estate = self.graph, self.graph.estate
         whole = whole_of(graph)
         index, action = whole.actors.index, self._wanted.actions.pattern
@@ -281,9 +281,9 @@ class PatternQuestion:
         return self._answer_of(node).formula == TRUE
 
     def _stops(self, whole: Whole, sure: int) -> int:
-        """Pick those behind whom nothing is to be found.
+        """Find the nodes at which the search can stop.
 
-        Whoever may act on all of the pattern has all that others of its account have.
+        A node that may act on all of the pattern covers the other nodes of its account.
         """
         accounts: dict[str, list[int]] = {}
         for number, node in enumerate(whole.actors.nodes[: whole.size] if sure else ()):
@@ -297,12 +297,12 @@ class PatternQuestion:
 
 
 def _is_open(reply: Reply | None) -> bool:
-    """Tell whether an answer rests on more than policies that were not collected."""
+    """Tell whether an answer does not depend on uncollected allows alone."""
     return reply is not None and questions.rank(reply) >= questions.OPEN
 
 
 def _with_further(reply: Reply, further: int) -> Reply:
-    """Say through how many identities, which are not listed, there may be more."""
+    """Add the number of identities that are not listed as an open condition."""
     if not further or reply.formula == TRUE:
         return reply
     more = atom(FURTHER, "Through", (str(further),))
@@ -315,12 +315,12 @@ def _account_of(node: Node) -> str:
 
 
 class _Paths:
-    """Identities that may act on part of a pattern, and the steps that lead there.
+    """Identities that may act on part of a pattern, and paths to them.
 
     Attributes:
-        some: Actors that may act on some of it by themselves, as bits; perhaps more.
-        sure: Paths to those that may act on all of it, without any condition.
-        stops: Actors that need not be followed further, as bits.
+        some: Bitset of actors that may act on some of it; a superset.
+        sure: Unconditional paths to actors that may act on all of it.
+        stops: Bitset of actors at which a search can stop.
     """
 
     def __init__(self, whole: Whole, some: int, sure: Towards, stops: int) -> None:
@@ -328,15 +328,15 @@ class _Paths:
         self._whole = whole
 
     def leads_on(self, node: Node) -> bool:
-        """Tell whether others whom a node can become may act on some of it."""
+        """Tell whether other identities a node can become may act on some of it."""
         number = self._whole.number(node)
         return bool(self._whole.beyond(number) & self.some & ~(1 << number))
 
     def count(self, node: Node) -> int:
-        """Count the others whom a node can become who may act on some of it."""
+        """Count the other identities a node can become that may act on some of it."""
         number = self._whole.number(node)
         return (self._whole.beyond(number) & self.some & ~(1 << number)).bit_count()
 
     def leads(self, node: Node) -> bool:
-        """Tell whether a node, or whom it can become, may act on some of it."""
+        """Tell whether a node, or an identity it can become, may act on some of it."""
         return bool(self.some >> self._whole.number(node) & 1) or self.leads_on(node)

@@ -1,8 +1,8 @@
-"""Parts of a resource pattern, and what they make together.
+"""Parts of a resource pattern, and their union.
 
-A part speaks of every resource that matches both its pattern and the one
-asked about. A pattern that names no account speaks of the caller's own. `*` alone asks
-about every resource type of the action.
+A part covers every resource that matches both its pattern and the one asked about. A
+pattern without an account means the caller's own. `*` alone asks about every resource
+type of the action.
 """
 
 from collections import defaultdict
@@ -43,15 +43,15 @@ from answerable.reach.verdict.request import DENY
 from answerable.reach.verdict.wholes import RESOURCE_POLICY
 
 PART = "answerable:resource"
-# Conditions on which of several resources is named; they do not hold for all of a part.
+# Conditions on the resource that a call names; they do not hold for all of a part.
 _NAMING = frozenset({PART, SCOPE, DENY, RESOURCE_POLICY})
 _PARTITION, _ACCOUNT = 1, 4  # parts of an ARN
-_MOST_LEFT = 64  # pieces of a pattern that are not covered yet
+_MOST_LEFT = 64  # remaining terms of a pattern that are not covered yet
 _Resources = Term[Parts]
 
 
 def merged(graph: Graph, action: str, resource: str, replies: Sequence[Reply]) -> Reply:
-    """Join the answers of several identities of one subject about a pattern."""
+    """Merge the answers of several identities of one subject about a pattern."""
     if len(replies) == 1:
         return replies[0]
     parts = [part for reply in replies for part in reply.parts]
@@ -59,13 +59,13 @@ def merged(graph: Graph, action: str, resource: str, replies: Sequence[Reply]) -
 
 
 class PatternUnion:
-    """Makes one answer of the parts of a pattern; comparisons are kept for the next."""
+    """Union of the parts of a pattern, with cached comparisons."""
 
     def __init__(self, estate: Estate, action: str, resource: str) -> None:
-        """Take a question.
+        """Prepare the target patterns of a question.
 
         Args:
-            estate: The estate.
+            estate: The compiled accounts.
             action: The action.
             resource: The pattern.
         """
@@ -73,11 +73,11 @@ class PatternUnion:
         self._covers: dict[tuple[_Resources, _Resources], bool] = {}
 
     def combined(self, replies: Sequence[Reply], parts: Iterable[Reply]) -> Reply:
-        """Make one answer of answers about all of a pattern, and of parts of it.
+        """Combine answers about all of a pattern, and about its parts, into one.
 
         Args:
             replies: Answers about all of it, of one subject.
-            parts: Replies with a row each.
+            parts: Answers with a row each.
         """
         kept = self._distinct(parts)
         sure = [part for part in kept if part.formula == TRUE]
@@ -87,7 +87,7 @@ class PatternUnion:
         if not kept:
             extent = Extent.NONE if best.formula == FALSE else Extent.PART
             return replace(best, covers=extent, parts=())
-        # A reply about the whole is as good as its parts unless it leaves open which
+        # An answer about the whole counts with its parts unless it leaves open which
         # resource is named.
         wholes = [
             one.formula for one in replies if _names_none(one.formula) or one.parts
@@ -98,7 +98,7 @@ class PatternUnion:
         return _of_parts(best, kept, kept, formula, extent)
 
     def _distinct(self, parts: Iterable[Reply]) -> list[Reply]:
-        """Leave out parts of which another one of the same account says as much."""
+        """Drop parts that another part of the same account covers."""
         ordered = sorted(parts, key=lambda part: (part.formula != TRUE, len(part.path)))
         kept: dict[str, _Kept] = defaultdict(_Kept)
         for part in ordered:
@@ -118,7 +118,7 @@ class PatternUnion:
         return found
 
     def _on_parts(self, parts: Sequence[Reply]) -> Iterator[Formula]:
-        """Say when a call is allowed: it names a resource of a part, whose terms hold."""
+        """Build the conditions of a call: it names a resource of an allowed part."""
         sure = sorted({part_text(part) for part in parts if part.formula == TRUE})
         if sure:
             yield atom(PART, "Matches", tuple(sure))
@@ -131,10 +131,10 @@ class PatternUnion:
             yield both(named, part.formula)
 
     def _covered(self, parts: Sequence[Reply]) -> bool:
-        """Tell whether parts of callers of one account hold all of a pattern together.
+        """Tell whether parts of callers of one account together cover a pattern.
 
-        They do not where the pattern is in no part's pattern, exceptions aside: what
-        remains of it is never empty then.
+        They do not if no single part's pattern, exceptions aside, contains the
+        pattern: the remainder is never empty then.
         """
         by_account: dict[str, list[Reply]] = defaultdict(list)
         for part in parts:
@@ -150,7 +150,7 @@ class PatternUnion:
     def _holding(
         self, terms: Iterable[_Resources], targets: Iterable[_Resources]
     ) -> list[_Resources] | None:
-        """List terms whose pattern holds a target; None where a target has none."""
+        """List terms whose pattern contains a target; None if a target has none."""
         found = []
         for target in targets:
             holding = [t for t in terms if self._is_in(Term(t.pattern), target)]
@@ -161,7 +161,7 @@ class PatternUnion:
 
 
 class _Kept:
-    """The parts of one account that are kept, by the beginnings of their patterns."""
+    """Kept parts of one account, by the literal prefix of their patterns."""
 
     def __init__(self) -> None:
         self.parts: list[Reply] = []
@@ -172,27 +172,27 @@ class _Kept:
         self._starting[begins(_term(part).pattern[-1])].append(part)
 
     def near(self, term: _Resources) -> Iterator[Reply]:
-        """List the parts whose patterns begin as one that holds a term does."""
+        """List the parts whose literal prefix is a prefix of a term."""
         text = term.pattern[-1]
         for length in range(len(text) + 1):
             yield from self._starting.get(text[:length], ())
 
 
 class SureParts:
-    """Parts that hold without any condition, by account."""
+    """Unconditional parts, by account."""
 
     def __init__(self) -> None:
         self._kept: dict[str, _Kept] = defaultdict(_Kept)
         self._covered: dict[tuple[str, _Resources], bool] = {}
 
     def add(self, account: str, part: Reply) -> None:
-        """Add a part, if it holds without any condition."""
+        """Add a part, if it is unconditional."""
         if part.formula == TRUE:
             self._kept[account].add(part)
             self._covered.clear()
 
     def cover(self, account: str, row: Row) -> bool:
-        """Tell whether a part of an account covers all of a row."""
+        """Tell whether a part of an account covers a row."""
         key = account, row.resources
         found = self._covered.get(key)
         if found is None:
@@ -203,7 +203,7 @@ class SureParts:
 
 
 def _is_used_up(left: list[_Resources], terms: Iterable[_Resources]) -> bool:
-    """Tell whether nothing is left of patterns when terms are taken out."""
+    """Tell whether terms together cover the remaining patterns."""
     for term in terms:
         left = _without(left, term)
         if not left:
@@ -236,17 +236,17 @@ def _of_parts(
 
 
 def _implies(formula: Formula, other: Formula) -> bool:
-    """Tell whether each alternative of a formula demands what one of another does."""
+    """Tell whether a formula implies another, alternative by alternative."""
     return all(any(less <= more for less in other) for more in formula)
 
 
 def part_text(part: Reply) -> str:
-    """Write the resource pattern of a part."""
+    """Format the resource pattern of a part."""
     return resource_text(part.row.resources, part.row.shown) if part.row else "*"
 
 
 def target_patterns(estate: Estate, action: str, resource: str) -> tuple[Parts, ...]:
-    """List the patterns that all of a question consists of.
+    """List the patterns that make up a question.
 
     For `*` these are the ARN patterns of the resource types of the action.
     """
@@ -258,10 +258,10 @@ def target_patterns(estate: Estate, action: str, resource: str) -> tuple[Parts, 
 def examples(
     estate: Estate, action: str, resource: str, account: str, granted: Iterable[Parts]
 ) -> Iterator[str]:
-    """Write resources that a pattern matches, of each resource type of an action.
+    """Yield example ARNs that a pattern matches, for each resource type of an action.
 
     Args:
-        estate: The estate.
+        estate: The compiled accounts.
         action: The action.
         resource: The pattern.
         account: Number of the account whose resources they are.
@@ -273,7 +273,7 @@ def examples(
     for kind, inside in product(kinds, (EVERYTHING, *granted)):
         forms = [one for one in (asked, kind, inside, own) if one != EVERYTHING]
         texts = [meeting(tuple(same)) for same in zip(*forms, strict=True)]
-        # The account of such a resource type, or of the pattern, may be another one.
+        # The account of the resource type, or of the pattern, may be another one.
         texts[_ACCOUNT] = texts[_ACCOUNT] or meeting(
             tuple(form[_ACCOUNT] for form in forms[:-1])
         )
@@ -293,7 +293,7 @@ def _without(left: Iterable[Term[Parts]], gone: Term[Parts]) -> list[Term[Parts]
 
 
 def _narrowed(target: Parts, part: Reply) -> Parts:
-    """Write any partition and account as the caller's: only those are asked about."""
+    """Replace a wildcard partition and account by those of the caller."""
     if target == EVERYTHING or len(target) <= _ACCOUNT:
         return target
     own = {_PARTITION: _partition(part), _ACCOUNT: _account(part)}
@@ -317,12 +317,12 @@ def _term(part: Reply) -> Term[Parts]:
 
 
 def _names_none(formula: Formula) -> bool:
-    """Tell whether no condition is about which resource is named."""
+    """Tell whether no condition is about the resource that a call names."""
     return not any(a.key in _NAMING for alternative in formula for a in alternative)
 
 
 def _has_plain(formula: Formula) -> bool:
-    """Tell whether some alternative holds for each resource of a part alike."""
+    """Tell whether some alternative is equal for every resource of a part."""
 
     def plain(alternative: frozenset[Atom]) -> bool:
         return not any(a.key in _NAMING for a in alternative)

@@ -1,8 +1,8 @@
-"""Identities that a person can use: roles of single sign-on, and those of their agents.
+"""Identities that a person can use: single sign-on roles, and those of their agents.
 
-A person signs in through IAM Identity Center to the roles of the permission sets that
-are assigned to them, or to a group of theirs. What an agent in their home directory acts
-through, they can use as well. Being named as an owner by a tag gives no access.
+A person signs in through IAM Identity Center to the roles of permission sets assigned
+to them, or to one of their groups. They can also use the identities of agents in their
+home directory. An owner tag gives no access.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ AWS_ORG = "aws-org"
 
 
 class Use(NamedTuple):
-    """One way in which a subject comes to act as an identity.
+    """Way in which a subject acts as an identity.
 
     Attributes:
-        via: The way, in the words of a path.
+        via: The step, in the terms of a path.
         identity: The identity.
     """
 
@@ -36,7 +36,7 @@ class Use(NamedTuple):
 
 
 class Uses(NamedTuple):
-    """Every way that is known, and what is missing to know more."""
+    """Known ways to act as identities, and the missing data."""
 
     found: tuple[Use, ...]
     missing: tuple[UnknownSubject, ...]
@@ -111,7 +111,7 @@ def _uncollected(assignment: RoleAssignment) -> UnknownSubject:
 def _evidence(
     inventory: Inventory, subject: str, person: PersonId, kind: EvidenceKind
 ) -> Iterator[OwnerEvidence]:
-    """List believed evidence of a kind that names a person for a subject itself."""
+    """Yield believed evidence of a kind that names a person for a subject itself."""
     ownership = inventory.owners.get(subject)
     for candidate in ownership.candidates if ownership else ():
         if candidate.person == person:

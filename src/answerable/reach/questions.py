@@ -1,4 +1,4 @@
-"""The three questions: what can it reach, can it do this, who can do this."""
+"""Queries of one subject: `reach` lists permissions, `can` decides one call."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ from answerable.reach.visiting import entries_of, rows_as
 
 
 class Extent(StrEnum):
-    """Share of a resource pattern that an answer allows, given its conditions."""
+    """Share of a resource pattern that an answer allows under its conditions."""
 
     ALL = "all"
     PART = "part"
@@ -44,21 +44,21 @@ class Extent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer for one subject.
+    """Answer for one subject.
 
     Attributes:
-        subject: Id of who was asked about.
+        subject: Id of the subject.
         actor: The identity that makes the call at the end of the path.
-        formula: When, over the whole path.
-        determining: The statements that decided the call itself.
-        admin: Whether the actor may do everything everywhere.
-        path: Steps from subject to actor; empty when they are the same.
-        gaps: What was not read and could change it.
+        formula: Condition over the whole path.
+        determining: Determining statements of the call itself.
+        admin: Whether the actor is an administrator.
+        path: Steps from subject to actor; empty if they are equal.
+        gaps: Policies and statements not read that could change it.
         row: The row, for answers that are patterns.
-        covers: How much of a pattern, for a question about one.
-        parts: Replies with a row each, of the parts of the pattern that are allowed.
-        own: When the call itself is allowed, its path aside; None where that is not kept.
-        tried: Whom the subject can become, in vain; of an answer that is never.
+        covers: Share of a pattern, for a question about one.
+        parts: Answers with a row each, for the allowed parts of the pattern.
+        own: Condition of the call itself, paths aside; None where not kept.
+        tried: Identities that the subject can become; for the answer `never`.
     """
 
     subject: str
@@ -84,12 +84,12 @@ def can(
     direct: bool,
     goals: Verdicts | None = None,
 ) -> Reply:
-    """Answer for a subject, by itself or through whom it can become.
+    """Decide a call of a subject, by itself or through identities it can become.
 
-    A sure answer beats an open one, an open one beats one that only a policy that was
-    not collected could allow, a shorter path a longer one. The subject may be a
-    caller from outside the snapshot. `goals` are the actors that may make the call by
-    themselves, where they were found before.
+    An unconditional answer beats a conditional one, that beats one that depends on
+    uncollected allows alone, and a shorter path beats a longer one. The subject may be
+    an outside caller. `goals` are the actors that may make the call by themselves, if
+    computed before.
     """
     if start not in graph.estate.principals:
         return _can_as(graph, start, action, resource, direct=direct)
@@ -119,11 +119,11 @@ def can(
 
 
 MISSING, OPEN = 1, 2
-_MOST_OPEN = 256  # open paths that are judged for one that rests on less
+_MOST_OPEN = 256  # conditional paths that are evaluated in search of a better one
 
 
 def rank(reply: Reply) -> int:
-    """Rank an answer: never, open for want of a policy that was not collected, open, always."""
+    """Rank an answer: never, dependent on uncollected allows, conditional, always."""
     if reply.formula in (FALSE, TRUE):
         return 3 if reply.formula == TRUE else 0
     return MISSING if rests_on_missing(reply.formula) else OPEN
@@ -144,7 +144,7 @@ def _can_as(
 
 
 def _tried_as(graph: Graph, subject: str) -> tuple[IdentityId, ...]:
-    """List whom a caller from outside can become through the roles it may enter."""
+    """List the identities that an outside caller can become through trust policies."""
     caller = caller_of(subject, graph.estate.accounts)
     roles = [role for role, _ in entries_of(graph, caller)] if caller else []
     beyond = (becoming(graph, graph.start(role)) for role in roles)
@@ -154,7 +154,7 @@ def _tried_as(graph: Graph, subject: str) -> tuple[IdentityId, ...]:
 def _answers_as(
     graph: Graph, subject: str, action: str, resource: str, *, direct: bool
 ) -> Iterator[Reply]:
-    """Answer for a caller from outside: by itself, then through roles it may enter."""
+    """Yield answers for an outside caller: by itself, then through roles."""
     estate = graph.estate
     caller = caller_of(subject, estate.accounts)
     if caller is None:
@@ -175,7 +175,7 @@ def _answers_as(
 
 
 def of_caller(caller: Caller, answer: Answer) -> Reply:
-    """Reply the answer about a caller from outside."""
+    """Build the answer for an outside caller."""
     return Reply(
         subject=caller.id,
         actor=IdentityId(caller.id),
@@ -201,14 +201,14 @@ def replied(
     answer: Answer,
     before: tuple[Hop, ...] = (),
 ) -> Reply:
-    """Reply what the end of a path was answered.
+    """Build the answer for the result at the end of a path.
 
     Args:
         graph: The graph.
-        subject: Id of who was asked about.
+        subject: Id of the subject.
         way: The path.
-        answer: Of the call itself.
-        before: How the subject enters the path.
+        answer: Result of the call itself.
+        before: Steps from the subject to the start of the path.
     """
     entering = (hop.formula for hop in before)
     return Reply(
@@ -224,18 +224,18 @@ def replied(
 
 
 def _way_gaps(way: Reached) -> tuple[Gap, ...]:
-    """List what was not read along a path."""
+    """List the gaps along a path."""
     return tuple(dict.fromkeys(g for _, edge in way.edges for g in edge.gaps))
 
 
 def reach(
     graph: Graph, start: IdentityId, wanted: Filter, *, direct: bool
 ) -> Iterator[Reply]:
-    """List rows: the identity's own first, then those of each it can become.
+    """List permission rows: the identity's own, then those of identities it can become.
 
-    Rows through an identity in an account where the path already met an admin are
-    left out: the admin's rows say as much. The same row in another account is another:
-    a pattern speaks of the account's own, and its trail records the calls.
+    After an administrator of an account, rows through other identities of the account
+    are left out: its rows cover them. Equal rows in two accounts are both listed: a
+    pattern without an account means the own account, whose trail records the calls.
     """
     if start not in graph.estate.principals:
         yield from _reach_as(graph, start, wanted, direct=direct)
@@ -265,14 +265,14 @@ def listed(
     row: Row,
     told: set[tuple[object, ...]],
 ) -> Reply | None:
-    """Reply what a row at the end of a path says, unless that was told already.
+    """Build the answer for a row at the end of a path, unless it was listed before.
 
     Args:
         graph: The graph.
         start: The subject.
         way: The path.
         row: The row.
-        told: What holds for sure by an earlier path; grows.
+        told: Keys of rows listed unconditionally; extended.
     """
     account = graph.principal(way.node).identity.account
     formula = chained(way.formula, row.formula)
@@ -297,7 +297,7 @@ def listed(
 def _reach_as(
     graph: Graph, subject: str, wanted: Filter, *, direct: bool
 ) -> Iterator[Reply]:
-    """List rows of a caller from outside: its own, then those of roles it may enter."""
+    """List rows of an outside caller: its own, then those of roles it may enter."""
     caller = caller_of(subject, graph.estate.accounts)
     if caller is None:
         return
@@ -313,9 +313,9 @@ def _reach_as(
 
 
 def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> Iterator[Row]:
-    """List a principal's own rows; assuming a role is judged with the role's trust.
+    """List a principal's own rows; `sts:AssumeRole` is evaluated with trust policies.
 
-    Rows of a wider pattern (`sts:*`, `*`) speak for the principal's side alone.
+    Rows of a wider pattern (`sts:*`, `*`) cover the principal's side alone.
     """
     rows = rows_of(graph.estate, principal, wanted)
     return callable_rows(graph, principal, wanted, rows)
@@ -324,13 +324,13 @@ def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> Iterat
 def callable_rows(
     graph: Graph, principal: Principal, wanted: Filter, rows: Iterable[Row]
 ) -> Iterator[Row]:
-    """Replace rows about assuming roles by one for each role whose trust allows it.
+    """Replace rows of `sts:AssumeRole` by one for each role that may be assumed.
 
     Args:
         graph: The graph.
         principal: The principal.
-        wanted: Which rows are asked for.
-        rows: What its statements and resources' own policies say.
+        wanted: Filter of the rows.
+        rows: Rows of its statements and of resource policies.
     """
     estate, account = graph.estate, principal.identity.account
     for row in rows:
@@ -369,7 +369,7 @@ def _assumable(graph: Graph, principal: Principal, wanted: Filter) -> Iterator[R
 
 
 def entry_hop(entry: Entry, role: str) -> Hop:
-    """Write how somebody outside enters a role."""
+    """Build the hop by which an outside principal enters a role."""
     return Hop(
         entry.principal,
         entry.action,
@@ -380,5 +380,5 @@ def entry_hop(entry: Entry, role: str) -> Hop:
 
 
 def nobody() -> Reply:
-    """Return the reply of somebody who can do nothing."""
+    """Build the answer `never` without a subject."""
     return Reply("", IdentityId(""), FALSE, (), False, (), ())

@@ -1,4 +1,4 @@
-"""Names of AWS regions: an area, a direction of the compass and a number.
+"""Region names of AWS: an area, a compass direction and a number.
 
 Source: the region patterns of AWS's partitions (`regionRegex` of partitions.json in the
 AWS SDKs, 2026-11): aws, aws-cn, aws-us-gov, aws-iso and its sisters, aws-eusc. A list of
@@ -30,6 +30,6 @@ def near_region(text: str) -> str:
     number = number if number.isdigit() and head else "1"
     names = [f"{area}-{way}-{number}" for area in _AREAS for way in _DIRECTIONS]
     close = get_close_matches(text.lower(), names, n=9, cutoff=0.7)
-    # Letters that changed places are the likeliest slip.
+    # Transposed letters are the most likely typing error.
     swapped = [name for name in close if sorted(name) == sorted(text.lower())]
     return next(iter([*swapped, *close]), "")

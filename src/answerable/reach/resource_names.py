@@ -1,6 +1,6 @@
 """ARNs and ARN globs of a question, checked against the catalogue's resource types.
 
-A mistyped ARN would otherwise be answered `never`, for the wrong reason. Source of the
+A mistyped ARN would otherwise be answered `never`. Source of the
 form: AWS IAM User Guide, "IAM ARNs"; of the types: AWS Service Authorization Reference,
 "Resource types defined by SERVICE".
 """
@@ -24,7 +24,7 @@ _PARTITION, _SERVICE, _REGION, _ACCOUNT, _RESOURCE = 1, 2, 3, 4, 5
 # in the SDKs' own list of partitions.
 _PARTITIONS = re.compile(r"aws(-cn|-us-gov|-iso|-iso-b|-iso-e|-iso-f|-eusc)?")
 _ACCOUNT_NUMBER = re.compile(r"[0-9]{12}")
-# Sessions stand in logs and policies, but are no resource type of `sts`.
+# Sessions appear in logs and policies, but are no resource type of `sts`.
 # Source: AWS IAM User Guide, "IAM identifiers".
 _SESSIONS = ("arn:*:sts::*:assumed-role/*/*",)
 _CLOSE = 0.7
@@ -34,8 +34,8 @@ _MOST_FORMS = 4
 def check_resource(text: str, facts: Facts, load: Load, used: Used) -> None:
     """Refuse an ARN, or an ARN with wildcards, that no resource can have.
 
-    Nothing is refused that was collected, or that a collected policy names; nor what
-    belongs to a service of which the catalogue knows no resource type.
+    A collected resource is accepted, and so is one that a collected policy names,
+    or one of a service without resource types in the catalogue.
 
     Args:
         text: An ARN, which may hold wildcards.
@@ -82,7 +82,7 @@ def _is_collected(facts: Facts, text: str) -> bool:
 
 
 def _form_problem(text: str, parts: Parts, load: Load) -> UsageError | None:
-    """Check what the ARNs of all services have in common."""
+    """Check the form shared by the ARNs of all services."""
     written = text.split(":", _RESOURCE)
     if len(written) <= _RESOURCE and not _is_open(written):
         return _refused(text, "has too few parts", _completed(text, load))
@@ -103,7 +103,7 @@ def _form_problem(text: str, parts: Parts, load: Load) -> UsageError | None:
 
 
 def _region_problem(text: str, parts: Parts, catalogue: Catalogue) -> UsageError | None:
-    """Refuse an ARN without a region where each type that it fits has one."""
+    """Refuse an ARN without a region if every matching type has one."""
     if parts[_REGION]:
         return None
     fitting = [
@@ -122,13 +122,13 @@ _BEGINNINGS = {2: r"[a-z0-9-]*", 3: r"([a-z]{2}(-[a-z0-9-]*)?)?", 4: r"[0-9]*"}
 
 
 def _is_open(written: list[str]) -> bool:
-    """Tell whether an ARN of too few parts ends in a wildcard for all that follows."""
+    """Tell whether an incomplete ARN ends in a wildcard."""
     beginning = _BEGINNINGS.get(len(written) - 1, "")
     return re.fullmatch(beginning + r"\*", written[-1]) is not None
 
 
 def _completed(text: str, load: Load) -> str:
-    """Add the colons that are missing, where one way gives an ARN that can exist."""
+    """Add missing colons, if that gives an ARN of a known type."""
     written = text.split(":")
     for at in range(len(written) - 1, 2, -1):
         lacking = 6 - len(written)
@@ -145,7 +145,7 @@ def _fits(catalogue: Catalogue, parts: Parts) -> bool:
 
 
 def _forms(catalogue: Catalogue, service: str) -> Iterator[Parts]:
-    """List the ARN patterns of a service that stands in ARNs; of any where it is wild.
+    """List the ARN patterns of a service, by its name in ARNs; all for a wildcard.
 
     The prefix of actions may be another: `elasticfilesystem`, `servicecatalog`.
     """
@@ -167,7 +167,7 @@ def _services(catalogue: Catalogue) -> set[str]:
 
 
 def _nearest(parts: Parts, forms: list[Parts]) -> tuple[str, str]:
-    """Find the nearest ARN that a type allows, and say which forms there are."""
+    """Find the nearest ARN of a type, and describe the possible forms."""
     text = outward(":".join(parts))
     best, score = "", _CLOSE
     for form in forms:
@@ -182,7 +182,7 @@ def _nearest(parts: Parts, forms: list[Parts]) -> tuple[str, str]:
 
 
 def _bent(parts: Parts, form: Parts) -> str:
-    """Write an ARN with the literal parts, and the leading word, of a type's form."""
+    """Apply the literal parts and the leading word of a type's form to an ARN."""
     out = [
         wanted if is_literal(wanted) else got
         for got, wanted in zip(parts[:_RESOURCE], form, strict=False)

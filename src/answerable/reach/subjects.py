@@ -1,4 +1,4 @@
-"""Whom a question is about: an agent or a credential acts through identities."""
+"""Subjects of a question, resolved to the identities they act through."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,14 +30,14 @@ from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, chained
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """An identity to begin with, and how the subject comes to act as it.
+    """Identity that a subject acts through, with the steps to it.
 
     Attributes:
         subject: The subject of the question.
         identity: The identity.
         hops: Steps from the subject to the identity.
-        unknown: Why the identity's own permissions are not known, None where they
-            are. What others grant it is evaluated all the same.
+        unknown: Reason why the identity's policies are not known, None where they are.
+            Grants of resource policies are evaluated in both cases.
     """
 
     subject: str
@@ -48,11 +48,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """Every identity of a subject, and what is missing to know more.
+    """Identities of a subject, and the missing data.
 
     Attributes:
         starts: Identities that can be evaluated.
-        apart: Identities and credentials of the subject that cannot.
+        apart: Identities and credentials of the subject that cannot be evaluated.
     """
 
     starts: tuple[Start, ...] = ()
@@ -60,13 +60,13 @@ class Starts:
 
     @property
     def unknown(self) -> tuple[UnknownSubject, ...]:
-        """Everything that is not known of the subject's permissions."""
+        """Missing data about the subject's permissions."""
         within = (each.unknown for each in self.starts)
         return (*(each for each in within if each), *self.apart)
 
     @property
     def not_collected(self) -> tuple[str, ...]:
-        """One text for each of these."""
+        """Texts for the subjects that cannot be evaluated."""
         return tuple(f"{each.id}: {each.because}" for each in self.apart)
 
 
@@ -76,10 +76,10 @@ _MOST = 4  # tools whose rules a condition names
 
 
 def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
-    """Find the identities of an agent, credential, person or identity; or take a caller.
+    """Find the identities of an agent, credential, person, identity or outside caller.
 
-    A caller is `*`, a service, an identity provider or a principal of an account that
-    was not scanned: resources' own policies and trusts judge it.
+    An outside caller is `*`, a service, an identity provider or a principal of an
+    account that was not scanned: resource and trust policies decide.
     """
     agent = inventory.agents.get(AgentId(subject))
     if agent:
@@ -98,7 +98,7 @@ def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
 
 
 def _of_identity(graph: Graph, inventory: Inventory, start: Start) -> Starts:
-    """Evaluate an identity as far as the snapshot allows it."""
+    """Resolve an identity, with the reason where its policies are not known."""
     estate, identity = graph.estate, start.identity
     caller = caller_of(identity, estate.accounts)
     if identity not in estate.principals and caller:
@@ -124,7 +124,7 @@ def _of_credential(
 
 
 def _of_uses(graph: Graph, inventory: Inventory, subject: str, uses: Uses) -> Starts:
-    """Evaluate every identity that a person, a group or a permission set leads to."""
+    """Resolve every identity of a person, a group or a permission set."""
     found: list[Start] = []
     apart = list(uses.missing)
     person = inventory.persons.get(PersonId(subject))
@@ -181,9 +181,9 @@ def _unresolved(
 def _hops(
     graph: Graph, inventory: Inventory, entity: AgentEntity, identity: IdentityId
 ) -> Iterator[Hop]:
-    """Say how an agent comes to act as an identity.
+    """Yield the hops by which an agent acts as an identity.
 
-    A workflow enters with its token: then the trust's conditions stand on the path.
+    A workflow enters with its OIDC token, under the conditions of the trust policy.
     """
     subject = entity.agent.id
     uses = [use for use in entity.tools if identity in use.identities]
@@ -200,7 +200,7 @@ def _hops(
 
 
 def _entries(graph: Graph, entity: AgentEntity, identity: IdentityId) -> list[Hop]:
-    """List how the token of a workflow enters a role that the workflow runs as."""
+    """List the hops by which a workflow's token enters a role that it runs as."""
     trusted = identity in graph.estate.trusts and identity in entity.agent.runs_as
     if not trusted or not entity.agent.kind.startswith("github"):
         return []
@@ -227,10 +227,10 @@ def _through_tools(
     uses: Sequence[ToolUse],
     reads: Sequence[ToolUse],
 ) -> Hop:
-    """Say through which tool an agent acts: one that no rule narrows, if there is one.
+    """Build the hop through an agent's tool, if possible one without a client rule.
 
-    A rule of the agent's client lies in a file that the agent can edit: it makes a
-    condition of the path and never ends it.
+    A rule of the agent's client is in a file that the agent can edit: it becomes a
+    condition of the path and never blocks it.
     """
     acting = [use for use in uses if not use.tool.is_indirect]
     free = next((use for use in acting if not _rule(use.tool)), None)
@@ -241,13 +241,13 @@ def _through_tools(
 
 
 def _lifted_rules(uses: Iterable[ToolUse]) -> Formula:
-    """Return the condition that the client's rule lets one of its tools act."""
+    """Build the condition that the client's rule allows one of its tools."""
     asked = sorted({f"{use.tool.id}: {_rule(use.tool)}" for use in uses})
     return either(*(atom(CLIENT_RULE, "Allows", (each,)) for each in asked[:_MOST]))
 
 
 def _indirect_use(reading: Sequence[ToolUse]) -> Formula:
-    """Return the condition that a credential which a tool reads is used elsewhere.
+    """Build the condition that a credential read by a tool is used outside the tool.
 
     A file tool or a shell reads files, a fetch tool the instance metadata service.
     """
@@ -264,7 +264,7 @@ def _rule(tool: Tool) -> str:
 
 
 def through(start: Start, reply: Reply) -> Reply:
-    """Put the subject before an identity's reply."""
+    """Prepend the subject's steps to the answer of an identity."""
     if not start.hops:
         return reply
     formula = chained(*(hop.formula for hop in start.hops), reply.formula)
@@ -276,14 +276,14 @@ def through(start: Start, reply: Reply) -> Reply:
 
 
 def known_rows(start: Start, rows: Iterable[Reply]) -> Iterator[Reply]:
-    """Put the subject before each row, less what only missing policies could allow."""
+    """Prepend the subject to rows, without those that depend on uncollected allows."""
     for reply in rows:
         if start.unknown is None or not rests_on_missing(reply.formula):
             yield through(start, reply)
 
 
 def best(replies: Sequence[Reply]) -> Reply:
-    """Pick the reply that says most: sure before open, short before long."""
+    """Choose the best answer: unconditional before conditional, short before long."""
 
     def rank(reply: Reply) -> tuple[bool, bool, bool, int]:
         formula = reply.formula
@@ -294,7 +294,7 @@ def best(replies: Sequence[Reply]) -> Reply:
 
 
 def services_of(facts: Facts) -> frozenset[str]:
-    """List the services that policies speak of, `*` aside."""
+    """List the services that policies name."""
     return frozenset(
         action.partition(":")[0].lower()
         for policy in facts.policies

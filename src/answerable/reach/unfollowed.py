@@ -1,6 +1,6 @@
-"""Ways that an answer did not follow.
+"""Steps that are not modelled or not collected, for coverage.
 
-Roles that are passed to a service without a rule, and code that no source tells of.
+Roles passed to a service without an escalation rule, and code that no source collected.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ FOLLOWED = frozenset(launch.service for launch in LAUNCHES)
 def unfollowed(
     estate: Estate, collected: Collected, actors: Iterable[Principal]
 ) -> Iterator[str]:
-    """Name, in words of coverage, the ways of some actors that were not followed."""
+    """List the steps of some actors that were not followed, as coverage words."""
     for actor in actors:
         account = actor.identity.account
         for service in _services(estate, actor):
@@ -32,7 +32,7 @@ def unfollowed(
 
 
 def _services(estate: Estate, actor: Principal) -> Iterator[str]:
-    """List services without a rule that a role may be passed to."""
+    """List services without a rule that an actor may pass a role to."""
     if not may_pass(actor):
         return
     for service, roles in estate.by_service.items():
@@ -49,7 +49,7 @@ def _services(estate: Estate, actor: Principal) -> Iterator[str]:
 
 
 def _kinds(collected: Collected, actor: Principal) -> Iterator[str]:
-    """List kinds of code that an actor may take over and were not collected there."""
+    """List kinds of code that an actor may take over and that were not collected."""
     account = actor.identity.account
     for kind in sorted(COLLECTED_APART):
         regions = {
@@ -67,7 +67,7 @@ def _kinds(collected: Collected, actor: Principal) -> Iterator[str]:
 
 
 def regions_of(actor: Principal, rule: Running) -> Iterator[str]:
-    """Say in which regions an actor may call all that a rule needs."""
+    """List the regions in which an actor may make every call of a rule."""
     allows = [actor.matching(need.action.lower()).allows for need in rule.needs]
     if all(allows):
         for grant in allows[0]:
@@ -76,7 +76,7 @@ def regions_of(actor: Principal, rule: Running) -> Iterator[str]:
 
 
 def part_of(pattern: str, which: int) -> str:
-    """Take a part of an ARN, `ANY` where it is open."""
+    """Return a part of an ARN pattern, `ANY` for a wildcard."""
     parts = pattern.split(":", 5)
     if len(parts) < 6 or any(sign in parts[which] for sign in "*?$"):
         return ANY

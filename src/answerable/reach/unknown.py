@@ -1,6 +1,6 @@
-"""Subjects whose permissions were not collected, and the scan source that would tell.
+"""Subjects whose permissions were not collected, with the source that supplies them.
 
-For such a subject the absence of an allow says nothing: the answer is `not-known`.
+For such a subject the absence of an allow proves nothing: the answer is `not-known`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,14 +21,14 @@ _EVERY_ACCOUNT = "arn:aws:iam::*:*"
 
 @dataclass(frozen=True, slots=True)
 class UnknownSubject:
-    """A subject whose permissions no collected source tells.
+    """Subject whose permissions were not collected.
 
     Attributes:
         id: Agent, identity or credential.
-        because: The data that is missing.
-        source: Name of the scan source that would tell, empty where none is known.
-        absent: Its account was scanned and holds no such identity: it was made
-            later, or deleted, or its name is misspelled.
+        because: Missing data.
+        source: Name of the scan source that supplies it, empty where none is known.
+        absent: Its account was scanned and holds no such identity: it was created
+            later, deleted or misspelled.
     """
 
     id: str
@@ -39,7 +39,7 @@ class UnknownSubject:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A system with identities and permissions, and how its ids are recognised.
+    """System with identities and permissions, and the patterns of its ids.
 
     Attributes:
         source: Name of the scan source that supplies its permissions.
@@ -60,7 +60,7 @@ class Platform:
         return key.startswith(self.prefixes) or key.endswith(self.suffixes)
 
 
-# Kinds: the connectors' own words. Ids: docs/cli.md, "Ids".
+# Kinds: as the connectors name them. Ids: docs/cli.md, "Ids".
 PLATFORMS = (
     Platform(AWS, ("aws",), ("arn:", "cred:aws/")),
     Platform("gcp", ("gcp", "gcloud"), ("gcp:",), (".gserviceaccount.com",)),
@@ -73,19 +73,19 @@ PLATFORMS = (
 
 
 def source_of(key: str, kind: str = "") -> str:
-    """Name the scan source of an identity or credential, empty where none is known."""
+    """Return the scan source of an identity or credential, or an empty text."""
     return next((each.source for each in PLATFORMS if each.holds(key, kind)), "")
 
 
 def unknown_identity(
     estate: Estate, identity: IdentityId, facts: Callable[[], Mapping[str, Identity]]
 ) -> UnknownSubject | None:
-    """Say why the permissions of an identity are not known, None where they are.
+    """Explain why the permissions of an identity are not known; None where they are.
 
     Args:
-        estate: The estate.
-        identity: Its id.
-        facts: Gives the identities as sources saw them, by id.
+        estate: The compiled accounts.
+        identity: Id of the identity.
+        facts: Returns the identities as sources saw them, by id.
     """
     principal = estate.principals.get(identity)
     if principal and principal.collected:
@@ -109,7 +109,7 @@ _UNNAMED = "its identity policies were not collected"
 
 
 def unknown_credential(estate: Estate, entity: CredentialEntity) -> UnknownSubject:
-    """Say why the identity of a credential is not known."""
+    """Explain why the identity of a credential is not known."""
     kind = next((each.kind for each in entity.sightings if each.kind), "")
     source = source_of(entity.id) or source_of(entity.id, kind)
     account = next((s.account for s in entity.sightings if s.account), "")
@@ -122,21 +122,21 @@ _NO_IDENTITY = "no identity is known for it"
 
 
 def unknown_agent(agent: str) -> UnknownSubject:
-    """Say that no identity of an agent is known."""
+    """Explain that no identity of an agent is known."""
     return UnknownSubject(agent, _NO_IDENTITY, "")
 
 
 def unknown_platform(estate: Estate) -> UnknownSubject | None:
-    """Say that no account was scanned at all, None where one was."""
+    """Explain that no account was scanned; None where one was."""
     if estate.inhabited:
         return None
     return UnknownSubject(_EVERY_ACCOUNT, "no AWS account was scanned", AWS)
 
 
 def rests_on_missing(formula: Formula) -> bool:
-    """Tell whether only policies that were not collected could allow a call.
+    """Tell whether only uncollected policies could allow a call.
 
-    A call that they could merely deny is allowed by others.
+    A call that they could only deny is allowed by other policies.
     """
     return all(any(map(_is_missing_allow, one)) for one in formula)
 
@@ -148,7 +148,7 @@ def _is_missing_allow(each: Atom) -> bool:
 def unknown_identities(
     estate: Estate, inventory: Inventory
 ) -> Iterator[UnknownSubject]:
-    """List every identity that the inventory names and no source gives permissions of."""
+    """List every identity of the inventory whose permissions were not collected."""
     facts = inventory.facts.identities_by_id()
     named = dict.fromkeys(facts)
     for agent in inventory.agents.values():

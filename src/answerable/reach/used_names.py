@@ -1,6 +1,6 @@
 """Actions and resources that collected policies name.
 
-A name that the catalogue does not hold is no spelling mistake where a policy uses it.
+A name that the catalogue does not hold is accepted if a policy uses it.
 """
 
 from collections.abc import Container
@@ -27,7 +27,7 @@ class UsedNames:
     resources: frozenset[Parts]
 
     def has_service(self, service: str) -> bool:
-        """Tell whether some action pattern is of a service in lower case."""
+        """Tell whether some action pattern belongs to a service in lower case."""
         return any(one.startswith(f"{service}:") for one in self.actions)
 
     def has_action(self, action: str) -> bool:
@@ -35,7 +35,7 @@ class UsedNames:
         return action in self.actions
 
     def matched_by(self, pattern: str, known: Container[str]) -> bool:
-        """Tell whether an action pattern in inner form matches what policies name.
+        """Tell whether an action pattern in inner form overlaps one of a policy.
 
         Args:
             pattern: In lower case.

@@ -1,7 +1,7 @@
-"""The three questions about callers outside the snapshot.
+"""Queries about callers outside the snapshot.
 
-By themselves they do what resources' own policies let them; and they act as whom the
-trust of a role lets in.
+They have the permissions that resource policies grant them, and enter roles whose trust
+policies admit them.
 """
 
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ from answerable.reach.verdict.trust import Entry
 
 
 def callers_of(estate: Estate, call: Request) -> Iterator[Caller]:
-    """List callers outside the snapshot whom own policies of the resource name.
+    """List the outside callers that resource policies name.
 
-    Of a pattern these are the policies of all that may match it.
+    For a pattern these are the policies of all resources that may match it.
     """
     seen: dict[str, None] = {}
     for own in _policies_of(estate, call):
@@ -63,7 +63,7 @@ def _listed(clause: Clause) -> Iterator[str]:
 
 
 def entries_of(graph: Graph, caller: Caller) -> Iterator[tuple[IdentityId, Entry]]:
-    """List the roles whose trust lets a caller in."""
+    """List the roles whose trust policy admits a caller."""
     for role in graph.estate.trusts:
         for entry in graph.entries(role):
             if _is_by(entry, caller):
@@ -91,7 +91,7 @@ def _is_named(text: str, caller: Caller) -> bool:
 
 
 def rows_as(estate: Estate, caller: Caller, wanted: Filter) -> Iterator[Row]:
-    """List what resources' own policies let a caller do by itself."""
+    """List the permission rows that resource policies grant to a caller."""
 
     def namer(clause: Clause) -> Names:
         found = named(clause, caller)

@@ -1,8 +1,8 @@
-"""Everyone who can make a call, the gravest first.
+"""Query of all callers that can make a call, the gravest first.
 
-Anyone at all comes first, then other accounts and identity providers, identities
-through which an unattended agent acts, those through which another agent acts, all
-other identities, and services of AWS last.
+The public comes first, then other accounts and identity providers, identities of
+unattended agents, identities of other agents, all other identities, and AWS services
+last.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -44,23 +44,23 @@ from answerable.reach.visiting import callers_of
 
 PUBLIC, FOREIGN, UNATTENDED, ACTING, OTHER, SERVICE = range(6)
 _ANYONE = "*"
-MOST_LISTED_THROUGH = 8  # others through whom each of a list acts on parts of a pattern
+MOST_LISTED_THROUGH = 8  # identities on paths listed per caller and pattern
 
 
 @dataclass(frozen=True, slots=True)
 class Gravity:
-    """The order of those who can.
+    """Ranking of callers by agents.
 
     Attributes:
-        acting: Identities through which an agent acts.
-        unattended: Those of them through which an agent acts that runs unattended.
+        acting: Identities that an agent acts through.
+        unattended: Identities that an unattended agent acts through.
     """
 
     acting: frozenset[str] = frozenset()
     unattended: frozenset[str] = frozenset()
 
     def of_identity(self, identity: str) -> int:
-        """Grade an identity of the snapshot; the gravest is the least."""
+        """Grade an identity of the snapshot; the gravest grade is the least."""
         if identity in self.unattended:
             return UNATTENDED
         return ACTING if identity in self.acting else OTHER
@@ -70,7 +70,7 @@ NO_AGENTS = Gravity()
 
 
 def grade_of_outsider(subject: str, *, service: bool) -> int:
-    """Grade a caller from outside the snapshot."""
+    """Grade a caller outside the snapshot."""
     if service:
         return SERVICE
     return PUBLIC if subject == _ANYONE else FOREIGN
@@ -84,20 +84,20 @@ _Entry = tuple[_Key, Callable[[], Reply]]
 
 
 class Asking(Protocol):
-    """Asks callers one by one, so that a part of them can be asked."""
+    """Evaluator of callers one by one, for pages of a list."""
 
     def outsiders(self) -> tuple[list[Reply], list[Reply]]:
-        """List callers from outside the snapshot who can; services apart."""
+        """List the outside callers that can make the call, and the services."""
 
     def identities(self, grades: tuple[int, ...], first: int = 0) -> Asked:
-        """Ask identities of some grades, in order of id.
+        """Evaluate identities of some grades, in order of id.
 
         Args:
             grades: The grades.
-            first: The place of the first to be asked.
+            first: Position of the first identity.
 
         Yields:
-            The place of each that was asked, and what it can: None for nothing.
+            Position of each evaluated identity with its answer, None for `never`.
         """
 
 
@@ -109,10 +109,10 @@ def who_can(
     direct: bool,
     gravity: Gravity = NO_AGENTS,
 ) -> Iterator[Reply]:
-    """List every identity that can, and those outside the snapshot, the gravest first.
+    """List every identity and outside caller that can make a call, the gravest first.
 
-    Outside are those whom the resource's own policy lets in, and those who may enter a
-    role that can.
+    Outside callers are those that the resource policy admits, and those that may enter
+    a role that can make the call.
     """
     if not direct and not is_pattern(graph.estate, action, resource):
         listed = _Listed(graph, action, resource, gravity)
@@ -133,9 +133,9 @@ def who_can(
 def asking_of(
     graph: Graph, action: str, resource: str, gravity: Gravity, *, direct: bool
 ) -> Asking:
-    """Return what asks callers one by one.
+    """Build the evaluator of callers for a question.
 
-    Through others it does so for a pattern only.
+    It follows paths for a pattern only.
     """
     if is_pattern(graph.estate, action, resource):
         return _AskingOnPattern(graph, action, resource, gravity, direct=direct)
@@ -147,7 +147,7 @@ def _certain_first(reply: Reply) -> tuple[bool, bool, str]:
 
 
 class _AskingDirectly:
-    """Asks about one resource; everyone by itself."""
+    """Evaluator for one resource, paths aside."""
 
     def __init__(
         self, graph: Graph, action: str, resource: str, gravity: Gravity
@@ -168,7 +168,7 @@ class _AskingDirectly:
 
 
 class _AskingOnPattern:
-    """Asks about a pattern, everyone by itself or also through others."""
+    """Evaluator for a pattern, with or without paths."""
 
     def __init__(
         self,
@@ -210,7 +210,7 @@ class _AskingOnPattern:
         return self._found[identity]
 
     def _entering(self) -> _Graded:
-        """List callers from outside who may enter a role that can."""
+        """List outside callers that may enter a permitted role."""
         graph = self._graph
         for role in graph.estate.open_roles:
             entries = graph.outsiders(role) if self._question.leads(Node(role)) else ()
@@ -221,14 +221,14 @@ class _AskingOnPattern:
 
 
 def _in_order(found: _Graded) -> tuple[list[Reply], list[Reply]]:
-    """Sort callers from outside, the gravest first; services apart."""
+    """Sort outside callers, the gravest first, and separate services."""
     ordered = sorted(found, key=lambda pair: (pair[0], *_certain_first(pair[1])))
     leading = [reply for grade, reply in ordered if grade != SERVICE]
     return leading, [reply for grade, reply in ordered if grade == SERVICE]
 
 
 def _outsiders(graph: Graph, action: str, resource: str) -> Iterator[tuple[int, Reply]]:
-    """List callers from outside whom the resource's own policy lets in."""
+    """List outside callers that the resource policy allows."""
     estate = graph.estate
     callers = callers_of(estate, estate.call(action, resource))
     found = (of_caller(c, ask_as(estate, c, action, resource)) for c in callers)
@@ -254,7 +254,7 @@ def _outsiders_on_pattern(question: PatternQuestion) -> Iterator[tuple[int, Repl
 
 
 def _trusted(question: PatternQuestion, call: Request) -> Iterator[Reply]:
-    """List callers from outside whom some role of a pattern trusts."""
+    """List outside callers that some role of a pattern trusts."""
     estate, action = question.graph.estate, question.action
     parts: dict[str, list[Reply]] = {}
     for role in estate.trusts:
@@ -272,14 +272,14 @@ def _trusted(question: PatternQuestion, call: Request) -> Iterator[Reply]:
 
 
 class _Listed:
-    """Everyone who can, also through others; replies are made when asked for."""
+    """Evaluator of all callers over all paths; answers are built lazily."""
 
     def __init__(
         self, graph: Graph, action: str, resource: str, gravity: Gravity
     ) -> None:
         self._graph, self._call, self._gravity = graph, (action, resource), gravity
         whole = whole_of(graph)
-        # All identities are actors, but for sessions that a stated policy limits.
+        # All identities are actors, except sessions that a stated policy limits.
         starts: list[Node] = []
         if graph.estate.session:
             starts = [graph.start(identity) for identity in graph.estate.principals]
@@ -289,7 +289,7 @@ class _Listed:
         self._answered: int | None = None
 
     def all(self) -> Iterator[_Entry]:
-        """List everyone, each with its place in the order."""
+        """List all callers, each with its sort key."""
         for grade, reply in _outsiders(self._graph, *self._call):
             key = (grade, reply.formula != TRUE, False, reply.subject)
             yield key, partial(_same, reply)
@@ -305,7 +305,7 @@ class _Listed:
                 yield key, partial(self._reply, node, way)
 
     def _is_start(self, node: Node) -> bool:
-        """Tell an identity as it is from what it may become, and from one to be made."""
+        """Tell whether a node is an existing identity without gained permissions."""
         return node == self._graph.start(node.identity) and not is_made(node.identity)
 
     def _reply(self, node: Node, way: Reached) -> Reply:
@@ -319,7 +319,7 @@ class _Listed:
         return better if rank(better) > MISSING else reply
 
     def _leads_to_answer(self, node: Node) -> bool:
-        """Tell whether a node leads to one that collected policies allow the call."""
+        """Tell whether a node reaches one that collected policies allow the call."""
         if self._answered is None:
             graph, open_ = self._graph, self._goals.some & ~self._goals.sure
             self._answered = self._goals.sure
@@ -334,7 +334,7 @@ class _Listed:
         return bool(self._whole.some.beyond[number] & self._answered)
 
     def _entering(self) -> Iterator[_Entry]:
-        """List who may enter a role that can, and is not in the snapshot."""
+        """List outside callers that may enter a permitted role."""
         for role in self._graph.estate.open_roles:
             way = self._found.way(Node(role))
             if way is None:

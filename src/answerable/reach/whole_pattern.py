@@ -1,7 +1,7 @@
-"""Answers about all that a pattern matches, for many principals.
+"""Evaluation of all resources of a pattern, for many principals.
 
-The answers are those of `single.ask`. The denies of resources' own policies are
-evaluated once for all principals that they treat alike.
+The results are those of `single.ask`. Denies of resource policies are evaluated once
+per class of principals with equal results.
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ _Deny = tuple[Grant, Formula]
 
 
 class WholePattern:
-    """Says of any principal when it may act on all of a pattern."""
+    """Evaluator of an action on all resources of a pattern, for any principal."""
 
     def __init__(self, estate: Estate, action: str, resource: str) -> None:
-        """Pick the resources' own policies that may deny something of the pattern.
+        """Select the resource policies that may deny part of the pattern.
 
         Args:
-            estate: The estate.
+            estate: The compiled accounts.
             action: The action.
             resource: The pattern.
         """
@@ -39,11 +39,11 @@ class WholePattern:
         owners = list(overlapping(estate, call)) if call else []
         self._gaps = tuple(gap for own in owners for gap in own.gaps)
         self._denies = PolicyCache(self._members(owners), self._denied_by)
-        # A side with the denies that it was made of: they must not be freed.
+        # Keeps the denies of each result alive, since they are keyed by identity.
         self._sides: dict[tuple[int, bool], tuple[object, Side]] = {}
 
     def answer(self, principal: Principal) -> Answer:
-        """Say when a principal may act on all of the pattern."""
+        """Evaluate a principal on all of the pattern."""
         call = self._call
         if (
             call is None

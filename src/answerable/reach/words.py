@@ -1,4 +1,4 @@
-"""Resources of a question, as the user typed them."""
+"""Resource arguments of a question, parsed from user input."""
 
 from difflib import get_close_matches
 
@@ -10,7 +10,7 @@ from answerable.reach.resource_names import check_resource
 
 
 def read_resource(text: str, facts: Facts, load: Load, used: Used) -> str:
-    """Read a resource: an ARN, an `s3://` URI, `*`, or a known resource's name.
+    """Parse a resource: an ARN, an `s3://` URI, `*`, or a known resource's name.
 
     Args:
         text: As typed.
@@ -38,7 +38,7 @@ def read_resource(text: str, facts: Facts, load: Load, used: Used) -> str:
 
 
 def read_resource_glob(text: str, facts: Facts, load: Load, used: Used) -> str:
-    """Read a resource glob: `*`, an ARN glob, or a glob over the text of an ARN.
+    """Parse a resource glob: `*`, an ARN glob, or a glob over the text of an ARN.
 
     Args:
         text: As typed; an `s3://` URI and the name of a known resource are taken too.
@@ -70,7 +70,7 @@ def _near(facts: Facts, name: str) -> str:
 
 
 def as_arn(resource: str) -> str:
-    """Turn an `s3://` URI into an ARN; anything else stays as it is."""
+    """Convert an `s3://` URI to an ARN; other texts stay unchanged."""
     if resource.startswith("s3://"):
         return "arn:aws:s3:::" + resource.removeprefix("s3://").rstrip("/")
     return resource

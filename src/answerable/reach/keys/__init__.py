@@ -1,1 +1,1 @@
-"""Condition keys: who writes each, and who may set a tag. Start at `keys`."""
+"""Condition keys: the author of each value, and tag setters. Start at `keys`."""

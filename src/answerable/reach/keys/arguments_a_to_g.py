@@ -1,7 +1,7 @@
-"""Keys of a call's own arguments, or of what it names: services a to g.
+"""Condition keys set by the arguments of a call: services a to g.
 
-A service prefix, then the names of its keys; `*` stands for a name that the policy's
-author chooses. The service applies what such a key says, so whoever sends the call can
+A service prefix, then the names of its keys; `*` is a name that the policy's author
+chooses. The service applies the value of such a key, so the sender of the call can
 satisfy it, and is bound by it.
 
 Source: AWS Service Authorization Reference, "Condition keys for SERVICE" of each

@@ -1,4 +1,4 @@
-"""Global condition keys, and the keys of tokens: who writes each.
+"""Global condition keys and token claims, by the author of their value.
 
 Source: AWS IAM User Guide, "AWS global condition context keys" (its sections are the
 headings below) and "IAM and AWS STS condition context keys"; the providers' own pages
@@ -33,7 +33,7 @@ _JOB = (
 )
 _SIGNED_IN = "whoever the provider signs in and issues a token to"
 
-# (start of the provider's name, who gets a token, source); the first that fits.
+# (prefix of the provider's name, parties that get a token, source); first match wins.
 PROVIDERS: tuple[tuple[str, str, str], ...] = (
     ("token.actions.", _JOB, "GitHub Docs, OpenID Connect reference"),
     ("github.com/enterprises/", _JOB, "GitHub Docs, OpenID Connect reference"),
@@ -64,5 +64,5 @@ PROVIDERS: tuple[tuple[str, str, str], ...] = (
     ),
     ("", _SIGNED_IN, "AWS IAM User Guide, IAM and AWS STS condition context keys"),
 )
-# The audience is what the job, or the application, asks its provider for.
+# The job, or the application, requests the audience from its provider.
 ASKED_FOR = ("token.actions.", "github.com/enterprises/", "gitlab.com", "agent.")

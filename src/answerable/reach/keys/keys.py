@@ -1,9 +1,9 @@
-"""Who writes a condition key: the difference between a guard and a request.
+"""Classification of condition keys by the author of their value.
 
-`platform`: set by the platform, out of the caller's hands. `operation`: supplied with
-the call, but it binds what the call does. `caller`: the caller's word about itself; a
-grant guarded by such keys alone is unguarded. `depends`: on somebody else's part, which
-the note names. A key that stands in no table is `depends`: not listed is not safe.
+`platform`: set by the platform, not by the caller. `operation`: supplied with the call,
+and binding for what it does. `caller`: the caller's claim about itself; a grant guarded
+by such keys alone is unguarded. `depends`: set by another party, named in the note. A
+key in no table is `depends`, since an unlisted key is not safe.
 
 The tables are data: `global_keys.py`, `service_keys.py`, `arguments_*.py`.
 """
@@ -22,7 +22,7 @@ from answerable.reach.keys import (
 
 
 class AssertedBy(StrEnum):
-    """Who writes a condition key's value."""
+    """Author of a condition key's value."""
 
     PLATFORM = "platform"
     OPERATION = "operation"
@@ -31,7 +31,7 @@ class AssertedBy(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a key speaks of, as far as it makes a difference to who can satisfy it."""
+    """Kind of a key, where it decides how a condition can be satisfied."""
 
     PRINCIPAL_TAG = "principal-tag"
     RESOURCE_TAG = "resource-tag"
@@ -42,13 +42,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyClass:
-    """The class of one key.
+    """Class of a condition key.
 
     Attributes:
-        asserted_by: Who writes it.
-        who: Who can satisfy a condition on it.
-        source: Where that is said.
-        kind: What it speaks of.
+        asserted_by: Author of the value.
+        who: Description of the parties that can satisfy a condition on it.
+        source: Documentation.
+        kind: Kind of the key.
     """
 
     asserted_by: AssertedBy
@@ -70,7 +70,7 @@ _TAGGER = "whoever may tag the principal or its session"
 _RESOURCE_TAGGER = "whoever may tag the resource"
 _SIGNER = "the identity provider, for whoever it issues a token to"
 
-# (table, class); `_SAR` is completed with the service's prefix.
+# (table, class); the service's prefix is appended to `_SAR`.
 _TABLES: tuple[tuple[str, KeyClass], ...] = (
     (arguments_a_to_g.ARGUMENTS, KeyClass(O, _BINDS, _SAR)),
     (arguments_h_to_z.ARGUMENTS, KeyClass(O, _BINDS, _SAR)),
@@ -128,7 +128,7 @@ _TABLES: tuple[tuple[str, KeyClass], ...] = (
     ),
 )
 
-# Better words for single keys, in lower case.
+# Specific texts for single keys, in lower case.
 _WORDS: dict[str, tuple[str, str]] = {
     "aws:requestedregion": ("the region the call is made to", ""),
     "ec2:region": ("the region the call is made to", ""),
@@ -150,7 +150,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 _NAMED = "which action and resource the call names"
 _UNREAD = "not known: what the policy says was not read"
-# Keys of our own, for what is open without a condition being written.
+# Keys of this product, for open conditions that no policy states.
 _OURS: dict[str, KeyClass] = {
     "answerable:deny": KeyClass(O, _NAMED, ""),
     "answerable:scope": KeyClass(O, _NAMED, ""),
@@ -208,7 +208,7 @@ GITHUB = "token.actions.githubusercontent.com"
 
 
 def names() -> Iterator[tuple[str, KeyClass]]:
-    """List every key of the tables as written, `*` for a part its author chooses."""
+    """List every key of the tables as written, with `*` for a free part."""
     for table, entry in _TABLES:
         service = ""
         for word in table.split():
@@ -249,7 +249,7 @@ def _index() -> _Index:
 
 @lru_cache(maxsize=1 << 14)
 def key_class(key: str) -> KeyClass:
-    """Say who writes a condition key; case does not matter."""
+    """Return the class of a condition key, in any case."""
     folded = key.lower()
     index = _index()
     found = index.exact.get(folded)
@@ -265,7 +265,7 @@ def key_class(key: str) -> KeyClass:
 
 
 def _claim(provider: str, claim: str) -> KeyClass:
-    """Class a claim of a token: who gets one depends on the provider alone."""
+    """Classify a token claim: the identity provider alone decides who gets one."""
     if claim == "aud" and provider.startswith(global_keys.ASKED_FOR):
         return _ASKED
     for start, who, source in global_keys.PROVIDERS:

@@ -1,8 +1,8 @@
-"""What a subject could do after it set a tag itself.
+"""Answers for a subject that may set the tags its permissions depend on.
 
-Tags are known as they stand, and a condition on one is then decided. But a `never` that
-rests on a tag which the subject, or someone on its path, may set is one call away from
-being untrue: here the question is asked again with tags left open.
+Current tags decide a condition on a tag. A `never` that depends on a tag that the
+subject, or an identity on its path, may set is one call from being wrong: here the
+question is evaluated again with tags left open.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,10 +35,10 @@ _ON_THE_WAY = frozenset(action.lower() for action in actions())
 def retagged(
     graph: Graph, start: IdentityId, action: str, resource: str, *, direct: bool
 ) -> Reply | None:
-    """Answer a question that was answered `never`, were tags what the subject makes them.
+    """Evaluate a call answered `never` again, with tags that the subject may set.
 
     Returns:
-        A reply whose open conditions on tags the subject, or someone on its path, may
+        An answer whose open tag conditions the subject, or an identity on its path, may
         satisfy, those of each hop before it is taken; None where there is none.
     """
     estate = graph.estate
@@ -69,7 +69,7 @@ def retagged(
 
 
 class _Over(Mapping[IdentityId, Principal]):
-    """Principals, some of which were exchanged."""
+    """Mapping of principals with some of them replaced."""
 
     def __init__(
         self,
@@ -90,12 +90,12 @@ class _Over(Mapping[IdentityId, Principal]):
 
 
 class _Loose:
-    """The same graph with tags left open, for those that are asked about.
+    """Graph with open tags for the principals that are evaluated.
 
     Attributes:
-        tight: The graph as tags stand.
-        estate: The estate in which tags are open.
-        graph: Its graph.
+        tight: Graph with current tags.
+        estate: Compiled accounts with open tags.
+        graph: Graph of these accounts.
     """
 
     def __init__(self, tight: Graph) -> None:
@@ -108,11 +108,11 @@ class _Loose:
         self.graph = Graph(self.estate)
 
     def principal(self, node: Node) -> Principal:
-        """Return a principal whose tags are open."""
+        """Return a principal with open tags."""
         return _without_tags(self.tight.principal(node))
 
     def edges(self, node: Node) -> Iterator[Edge]:
-        """List steps that tags as they stand do not allow, and other tags might."""
+        """List edges that current tags forbid and other tags might allow."""
         known = self._principals.get(node.identity)
         if known is None or self.tight.admin(node):
             return
@@ -123,7 +123,7 @@ class _Loose:
 
 
 def _ways(loose: _Loose, start: Node) -> Iterator[Reached]:
-    """List paths, nearest first: as tags stand, then over a step that tags allow."""
+    """List paths, nearest first: with current tags, then over steps by other tags."""
     graph = loose.tight
     listed = list(islice(reached(graph, start), _MOST_WAYS))
     yield from listed
@@ -144,7 +144,7 @@ def _ways(loose: _Loose, start: Node) -> Iterator[Reached]:
 
 
 def speaking_of_tags(graph: Graph) -> tuple[Clause, ...]:
-    """List statements that depend on a tag: of those on the same actions, one."""
+    """List statements that depend on a tag, one for each set of actions."""
     if graph.tagged is None:
         found: dict[tuple[object, ...], Clause] = {}
         for clause in graph.estate.clauses:

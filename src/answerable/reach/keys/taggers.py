@@ -1,6 +1,6 @@
-"""Which identities may set a tag, or take it away, by a call of their own.
+"""Search for the identities that may set or remove a tag by a call of their own.
 
-Source: `tagging_actions.py` says which calls; each is judged like any other request,
+Source of the calls: `tagging_actions.py`. Each is evaluated like any other request,
 with the tag it would carry.
 """
 
@@ -38,12 +38,12 @@ _ANY_OTHER = "any other value"
 
 
 class Wish(NamedTuple):
-    """What a condition wants of a tag.
+    """Tag values that satisfy a condition.
 
     Attributes:
-        tag: The tag's key, as written.
-        values: Values that satisfy it; None stands for one that is not worked out.
-        absent: Whether no tag satisfies it too.
+        tag: Key of the tag, as written.
+        values: Values that satisfy it; None for one that cannot be derived.
+        absent: Whether an absent tag satisfies it.
     """
 
     tag: str
@@ -52,7 +52,7 @@ class Wish(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Calls of one way to set a tag, all of them needed, on one resource."""
+    """Calls that together set a tag on one resource."""
 
     calls: tuple[str, ...]
     resource: str
@@ -61,14 +61,14 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Setters:
-    """Who may set a tag.
+    """Identities that may set a tag.
 
     Attributes:
         sure: Identities that may, unconditionally.
-        maybe: Identities that may under conditions of their own.
+        maybe: Identities that may under conditions.
         calls: By identity, the call it may make.
-        what: What the call acts on, in a word.
-        root: Whether a root user may; they are not listed.
+        what: Noun for the tagged resource.
+        root: Whether a root user may; root users are not listed.
     """
 
     sure: tuple[IdentityId, ...]
@@ -85,7 +85,7 @@ def on_resource(key: str, resource: str, wanted: Wish) -> tuple[Step, ...]:
 
 
 def on_principal(principal: Principal, wanted: Wish) -> tuple[Step, ...]:
-    """Tag the identity itself; of a role also its session, which hides the role's."""
+    """List the ways to tag an identity; of a role also its session."""
     steps = on_resource("aws:ResourceTag/", principal.id, wanted)
     if is_role(principal.identity):
         plain = Wish(wanted.tag, wanted.values, absent=False)
@@ -105,7 +105,7 @@ def _steps(calls: Iterable[str], resource: str, wanted: Wish) -> tuple[Step, ...
 
 
 def wish(condition: ConditionItem, known: Known) -> Wish:
-    """Work out what a condition wants of the tag its key names."""
+    """Derive the tag values that satisfy a condition."""
     values = tuple(condition["values"])
     clause = ConditionClause(condition["operator"], condition["key"], values)
     wanted = not condition["negated"]
@@ -125,19 +125,19 @@ def wish(condition: ConditionItem, known: Known) -> Wish:
 
 
 def _varies(clause: ConditionClause) -> bool:
-    """Tell whether the value that is wanted hangs on another key."""
+    """Tell whether the wanted value depends on another key."""
     variable = any(has_variable(value) for value in clause.values)
     return variable or clause.operator == "PolicyVariable"
 
 
 def _value(written: str, known: Known, *, wild: bool) -> str:
-    """Pick a value that a written one may match."""
+    """Choose a value that a written pattern may match."""
     pattern = flat(resolve(written, known, wild=wild).pattern)
     return outward(pattern.replace(STAR, "").replace(ANY, "a"))
 
 
 def find_setters(estate: Estate, steps: tuple[Step, ...]) -> Setters:
-    """Find who may take any one of some steps, by itself."""
+    """Find the identities that may take any one of some steps by themselves."""
     sure: list[IdentityId] = []
     maybe: list[IdentityId] = []
     calls: dict[IdentityId, str] = {}
@@ -156,19 +156,19 @@ def find_setters(estate: Estate, steps: tuple[Step, ...]) -> Setters:
 
 
 class Prepared(NamedTuple):
-    """A request, and whether the resource's own policy might allow it by itself."""
+    """Request, and whether the resource policy alone might allow it."""
 
     request: Request
     granted: bool
 
 
-_Ways = list[list[Prepared]]  # any one of them is enough; all calls of one are needed
+_Ways = list[list[Prepared]]  # alternatives; each needs all of its calls
 
 
 def _asked(
     estate: Estate, prepared: Iterable[tuple[str, _Ways]]
 ) -> Iterator[Principal]:
-    """List who could make the first call of some way; nobody else may take a step."""
+    """List the principals that could make the first call of some alternative."""
     able_each = (
         able(estate, way[0].request) for _, ways in prepared for way in ways if way
     )
@@ -177,7 +177,7 @@ def _asked(
 
 
 def _ways(estate: Estate, step: Step) -> _Ways:
-    """Make the requests of a step, once for every value that will do."""
+    """Build the requests of a step, one alternative for each wanted value."""
     if not all(estate.possible(call, step.resource) for call in step.calls):
         return []
     tag, values = step.wish.tag, step.wish.values
@@ -189,7 +189,7 @@ def _ways(estate: Estate, step: Step) -> _Ways:
 
 
 def prepare(estate: Estate, call: str, resource: str, carried: Known) -> Prepared:
-    """Make a request ready to be asked of every principal."""
+    """Prepare a request for evaluation with every principal."""
     request = estate.hop(call, resource, carried)
     own = own_policy(estate, request)
     if own is None:
@@ -213,7 +213,7 @@ def _best(
 
 
 def judge(estate: Estate, principal: Principal, call: Prepared) -> Formula:
-    """Judge a request; most principals have no statement that speaks of it."""
+    """Evaluate a request; most principals have no matching statement."""
     action, resource = call.request.action, call.request.resource
     silent = not (principal.gaps or principal.matching(action).allows)
     if (silent and not call.granted) or abroad(
@@ -224,7 +224,7 @@ def judge(estate: Estate, principal: Principal, call: Prepared) -> Formula:
 
 
 def _carried(tag: str, value: str | None) -> Known:
-    """Say what a tagging call carries; the caller may add other tags to it."""
+    """Build the keys of a tagging call; the caller may add other tags."""
     folded = tag.lower()
     values = {"aws:tagkeys": (tag,), "s3:requestobjecttagkeys": (tag,)}
     if value is not None:

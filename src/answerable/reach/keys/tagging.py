@@ -1,7 +1,7 @@
-"""Who in the snapshot can set the tag that a condition asks for.
+"""Explanation of open tag conditions: the identities that may set the tag.
 
-A condition on a tag is somebody's to satisfy. Where that somebody is the subject
-itself, or someone on its path, the condition guards nothing.
+A tag condition guards nothing if the subject itself, or an identity on its path, may
+set the tag.
 """
 
 from collections import Counter, defaultdict
@@ -38,7 +38,7 @@ Item = TypeVar("Item", CanItem, ReachItem)
 
 
 class Told(NamedTuple):
-    """Who can satisfy one condition, in words and ids."""
+    """Identities that can satisfy one condition, as text and ids."""
 
     who: str
     set_by: tuple[IdentityId, ...] = ()
@@ -46,15 +46,15 @@ class Told(NamedTuple):
 
 
 class _About(NamedTuple):
-    """What conditions speak of.
+    """Principal and resources that the conditions of a hop are about.
 
     Attributes:
-        principal: Who makes the request.
-        resource: What it acts on.
-        inside: A resource that the same hop acts on too: code that runs as the
-            identity; empty for none. Keys of IAM speak of the identity alone.
-        whole: Whether no other resource takes part. Launching code under a role is
-            several requests, of which only IAM's own keys speak of the role.
+        principal: Caller of the request.
+        resource: Resource of the request.
+        inside: Further resource of the same hop: code that runs as the identity; empty
+            for none. IAM keys are about the identity alone.
+        whole: Whether no other resource takes part. A launch under a role is several
+            requests, of which only IAM keys are about the role.
     """
 
     principal: str
@@ -63,7 +63,7 @@ class _About(NamedTuple):
     whole: bool = True
 
     def named(self, key: str) -> str:
-        """Return the one resource that a tag's key speaks of, empty where it is open."""
+        """Return the single resource that a tag key is about, else an empty text."""
         if key.lower().startswith("iam:"):
             return self.resource
         if self.inside:
@@ -72,7 +72,7 @@ class _About(NamedTuple):
 
 
 def _hop_about(hop: PathItem) -> _About:
-    """Say what the calls of a hop act on."""
+    """Return the principal and resources of a hop."""
     calls, _, inside = hop["via"].partition(" on ")
     listed = calls.split(" + ")
     of_identity = [call.startswith(("iam:", "sts:AssumeRole")) for call in listed]
@@ -85,12 +85,12 @@ _Question = tuple[str, str, tuple[str, ...], bool]
 
 @dataclass(eq=False, slots=True)
 class Tagging:
-    """Answers for one graph; what was worked out once is kept.
+    """Explainer of tag conditions for one graph, with a cache.
 
     Attributes:
         graph: The graph.
-        most: Tags to work out; later ones keep their general words. Each asks every
-            identity of the estate.
+        most: Most tags to evaluate; later ones keep their general text. Each evaluates
+            every identity.
     """
 
     graph: Graph
@@ -98,10 +98,10 @@ class Tagging:
     _found: dict[tuple[Step, ...], Setters] = field(default_factory=dict)
 
     def explained(self, reply: Reply, item: Item) -> Item:
-        """Say of each open condition on a tag who may set it.
+        """Add the identities that may set the tag to each open tag condition of an item.
 
         Args:
-            reply: The reply the item was made of.
+            reply: The answer of the item.
             item: An item of `can`, `reach` or `who-can`.
         """
         if not item["conditions"]:
@@ -115,11 +115,11 @@ class Tagging:
         return item
 
     def told(self, reply: Reply, item: ReachItem | CanItem) -> dict[_Question, Told]:
-        """Say who may set each tag asked for, hop by hop; hops of the item are shown so.
+        """Find the setters of each tag, hop by hop; hops of the item are updated.
 
-        A condition is about the resource of its own hop, and satisfied by those who can
-        act before it. Where several hops ask the same, the whole is as guarded as the
-        best guarded of them.
+        A condition is about the resource of its own hop, and must be satisfied by an
+        identity before that hop. A condition of several hops is as guarded as the best
+        guarded of them.
         """
         found: dict[_Question, list[Told | None]] = defaultdict(list)
         acting: list[str] = [reply.subject]
@@ -145,7 +145,7 @@ class Tagging:
         }
 
     def is_settled(self, reply: Reply, item: ReachItem) -> bool:
-        """Tell whether the subject, or those on its path, may set all tags asked for."""
+        """Tell whether subject or identities on its path may set all needed tags."""
         told = self.told(reply, item)
         for alternative in item["conditions"]:
             tags = [c for c in alternative["all_of"] if _is_tag(c["key"])]
@@ -195,7 +195,7 @@ class Tagging:
 
 
 def _is_one(resource: str) -> bool:
-    """Tell a single resource from a pattern, and from none."""
+    """Tell whether a text is a single resource, not a pattern or empty."""
     return bool(resource) and not set("*?") & set(resource)
 
 
@@ -204,7 +204,7 @@ def _is_tag(key: str) -> bool:
 
 
 def _told(found: Setters, acting: Sequence[str]) -> Told:
-    """Put into words who may; the subject and those on its path come first."""
+    """Describe the setters; the subject and identities on its path come first."""
     mine = [i for i in dict.fromkeys(acting) if i in found.sure]
     listed = (*mine, *(i for i in (*found.sure, *found.maybe) if i not in mine))
     set_by = tuple(IdentityId(i) for i in listed[:MOST_NAMED])
@@ -239,7 +239,7 @@ def _counted(found: Sequence[IdentityId], more: str = "") -> str:
 
 
 def _named(found: Sequence[IdentityId]) -> str:
-    """List short names; one that several have carries its account."""
+    """List short names; ambiguous ones carry their account."""
     shared = Counter(map(_short, found))
     names = ", ".join(
         _short(i) if shared[_short(i)] == 1 else f"{_short(i)} ({owner_in(i)})"
@@ -256,10 +256,10 @@ def _short(identity: IdentityId) -> str:
 def unguarded(
     conditions: Sequence[AlternativeItem], told: dict[_Question, Told] | None = None
 ) -> str:
-    """Say why open conditions guard nothing; empty where they do.
+    """Explain why open conditions guard nothing; empty where they do.
 
-    They do not when one alternative has nothing but what the caller says of itself and
-    what the subject, or someone on its path, can bring about.
+    They do not if every condition of some alternative is the caller's claim, or can be
+    satisfied by the subject or an identity on its path.
     """
     known = told or {}
     for alternative in conditions:

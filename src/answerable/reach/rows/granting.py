@@ -1,4 +1,4 @@
-"""Rows that resources' own policies add: what they grant to a principal directly."""
+"""Permission rows that resource policies grant to a principal directly."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -40,16 +40,16 @@ def granted_rows(
     wanted: Filter,
     told: Speaks,
 ) -> Iterator[Row]:
-    """List what resources' own policies grant to a principal by name, or to everyone.
+    """List the rows that resource policies grant to a principal directly.
 
-    What they leave to its account is listed by its own statements.
+    Grants to its account are listed by its own statements.
 
     Args:
-        estate: The estate.
-        principal: Whose rows.
-        standing: What stands around its statements.
-        wanted: Which rows are asked for.
-        told: Whether all of actions on resources is told already.
+        estate: The compiled accounts.
+        principal: The principal.
+        standing: Its own allows, limits and denies.
+        wanted: Filter of the rows.
+        told: Tells whether earlier rows cover actions on resources.
     """
     if told(ALL_ACTIONS, ALL_RESOURCES):
         return
@@ -73,7 +73,7 @@ def granted_rows(
 
 
 def _wanted_services(policies: Iterable[ResourcePolicy], wanted: Filter) -> set[str]:
-    """List the services of some policies that the actions asked for may be of."""
+    """List the services of some policies that the filter's actions may belong to."""
     found = {own.service for own in policies}
     return {
         service
@@ -85,7 +85,7 @@ def _wanted_services(policies: Iterable[ResourcePolicy], wanted: Filter) -> set[
 def _may_add(
     own: ResourcePolicy, on: Term[Parts], wanted: Filter, told: Speaks
 ) -> bool:
-    """Tell whether a policy may grant what is not told already."""
+    """Tell whether a policy may grant more than earlier rows cover."""
     offers = _offers(own, on)
     if offers is None or not wanted.is_all:
         return True
@@ -93,7 +93,7 @@ def _may_add(
 
 
 def _offers(own: ResourcePolicy, on: Term[Parts]) -> Terms | None:
-    """List what a policy may grant on what it speaks of; None where that varies."""
+    """List the terms that a policy may grant; None where they depend on variables."""
     if on.pattern not in own.offers:
         allows = [g.clause for g in own.grants if g.clause.effect is Effect.ALLOW]
         varies = own.gaps or not all(clause.parts for clause in allows)
@@ -108,7 +108,7 @@ def _offers(own: ResourcePolicy, on: Term[Parts]) -> Terms | None:
 
 
 def ways_in(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
-    """Say in which ways a policy may grant something to a principal by name."""
+    """List the ways in which a policy's allows name a principal."""
     found = {"direct"} if own.gaps else set()
     for grant in own.grants:
         if grant.clause.effect is Effect.ALLOW:
@@ -121,7 +121,7 @@ def ways_in(own: ResourcePolicy, principal: Principal, known: Known) -> list[str
 
 
 def asked_of(own: ResourcePolicy, wanted: Filter) -> Iterator[Term[Parts]]:
-    """List what a resource's own policy speaks of, as far as it is asked for."""
+    """List the ARN patterns of a resource policy that the filter includes."""
     if disjoint(ACTIONS, Term(f"{own.service}:{STAR}"), wanted.actions):
         return
     for spoken in own.spoken_of:
@@ -161,12 +161,12 @@ def _of(
 
 
 def namer_of(principal: Principal, way: str, given: Known) -> Namer:
-    """Return a function that says how allows name a principal in one way, denies in any.
+    """Build a function that matches allows naming a principal in one way, and denies.
 
     Args:
         principal: The principal.
         way: As `ways_in` lists them.
-        given: What is stated of the request.
+        given: Stated condition keys.
     """
 
     def namer(clause: Clause) -> Names:
@@ -178,20 +178,20 @@ def namer_of(principal: Principal, way: str, given: Known) -> Namer:
 
 
 def any_row(actions: Term[str], resources: Term[Parts]) -> bool:
-    """Keep every row."""
+    """Accept every row."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, as a resource's own policy sees them.
+    """Caller as a resource policy sees it.
 
     Attributes:
-        namer: Says how a statement names them.
-        known: Condition keys known of every request they make on the resource.
-        exempt: Whether a public-access block is nothing to them.
-        linked: Whether resource control policies are nothing to them.
-        keeps: Whether anything can be left of actions on resources that it allows.
+        namer: Matches the Principal element against the caller.
+        known: Condition keys known for every request it makes on the resource.
+        exempt: Whether public-access blocks do not bind it.
+        linked: Whether RCPs do not bind it.
+        keeps: Tells whether some of actions on resources can remain after limits.
     """
 
     namer: Namer
@@ -208,7 +208,7 @@ def rows_on(
     wanted: Filter,
     asker: Asker,
 ) -> Iterator[Row]:
-    """List what a resource's own policy grants, less what it and RCPs deny."""
+    """List the rows that a resource policy grants, less its own and RCP denies."""
     place = estate.place(outward(":".join(on.pattern)), wild=STAR in on.pattern[-1])
     known = estate.given.over(place.known).over(asker.known)
     spans = list(spans_of(own.grants, known, asker.namer))
@@ -233,7 +233,7 @@ def rows_on(
 
 
 def _speaking_of(grants: Iterable[Grant], service: str) -> Iterator[Grant]:
-    """Leave out what speaks of other services only."""
+    """Drop statements on other services only."""
     for grant in grants:
         services = grant.clause.services
         if services is None or service in services:
@@ -259,7 +259,7 @@ def _allowed(allows: Iterable[Span], on: Term[Parts], wanted: Filter) -> Iterato
 def _unread(
     own: ResourcePolicy, on: Term[Parts], wanted: Filter, asker: Asker
 ) -> Iterator[Row]:
-    """Leave open what was not read and may allow; it counts as naming directly."""
+    """Yield open rows for unread statements, which may name the caller directly."""
     if not asker.namer(EVERYTHING_FOR_ALL):
         return
     for gap in own.gaps:
@@ -269,7 +269,7 @@ def _unread(
             yield Row(actions, on, "", gap.may("Allows"), by)
 
 
-# Names everyone directly, as what was not read might.
+# Names everyone directly, as an unread statement might.
 EVERYTHING_FOR_ALL = replace(
     EVERYTHING_CLAUSE, naming=Naming(everyone=True), principals=(("AWS", "*"),)
 )

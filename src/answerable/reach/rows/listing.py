@@ -1,7 +1,7 @@
-"""What one principal may do, listed: its statements, less what limits them.
+"""Permission rows of one principal: its statements, less limits and denies.
 
-Rows are the statements' own patterns, narrowed by filters, by every limiting layer and
-by denies; then what resources' own policies may take from them, and what they add.
+Rows are the statements' patterns, narrowed by filters, by every limiting layer and by
+denies. Resource policies may deny parts of them, and add rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,10 @@ from answerable.reach.verdict.request import unread_name
 
 
 def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> Iterator[Row]:
-    """Give what a principal may do by itself, row by row.
+    """Yield the rows of a principal, paths aside.
 
-    What its own statements say comes first. What resources grant it takes longer to
-    find, where thousands of them have policies.
+    Rows of its own statements come first: grants of resource policies take longer to
+    find where thousands of resources have policies.
     """
     known = estate.given.over(principal.known)
     standing = standing_of(estate, principal, known)
@@ -43,7 +43,7 @@ def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> Iterator[Ro
 
 
 def own_rows(estate: Estate, standing: Standing, wanted: Filter) -> Iterator[Row]:
-    """List what a principal's own statements allow, less what limits them."""
+    """List the rows of a principal's own statements, less limits and denies."""
     limits = (*standing.escapable, *standing.limits)
     for span in standing.allows:
         row = filtered(span, wanted)
@@ -52,7 +52,7 @@ def own_rows(estate: Estate, standing: Standing, wanted: Filter) -> Iterator[Row
 
 
 def told_by(rows: Sequence[Row]) -> Speaks:
-    """Make a test whether some row says all of actions on resources."""
+    """Build a test whether some row covers all of actions on resources."""
     on_which: dict[Term[str], list[Term[Parts]]] = {}
 
     def is_told(actions: Term[str], resources: Term[Parts]) -> bool:
@@ -67,7 +67,7 @@ def told_by(rows: Sequence[Row]) -> Speaks:
 
 
 def unread_rows(principal: Principal, wanted: Filter) -> Iterator[Row]:
-    """List rows that policies which were not read may allow."""
+    """List open rows for identity policies that were not read."""
     for gap in principal.gaps_at(Layer.IDENTITY):
         by = (unread_name(gap),)
         yield Row(wanted.actions, wanted.resources, "", gap.may("Allows"), by, (gap,))

@@ -1,8 +1,8 @@
-"""Cache of what resources' own policies say, shared by the principals they treat alike.
+"""Cache of evaluated resource policies, shared by principals with equal results.
 
-A policy treats two principals alike when both are of one account and of one kind, none
-of its statements names either of them by itself, and the condition keys that its
-statements ask for have the same values.
+Two principals have equal results if both are of one account and kind, no statement of
+the policy names either of them by itself, and the condition keys of its statements have
+equal values.
 """
 
 from collections import defaultdict
@@ -18,12 +18,12 @@ _Signature = tuple[object, ...]
 
 
 class Member(NamedTuple):
-    """A policy that is evaluated.
+    """Policy with the statements that matter.
 
     Attributes:
         policy: The policy.
-        clauses: Its statements that bear on the question.
-        others: Statements over the resource that are not its own (RCPs).
+        clauses: Its statements on the question.
+        others: Other statements on the resource (RCPs).
     """
 
     policy: ResourcePolicy
@@ -32,18 +32,18 @@ class Member(NamedTuple):
 
 
 class PolicyCache(Generic[Said]):
-    """Evaluates policies for any principal, each kind of principal once."""
+    """Cache of evaluated policies, by class of principals."""
 
     def __init__(
         self,
         members: Iterable[Member],
         evaluate: Callable[[ResourcePolicy, Principal], Iterable[Said]],
     ) -> None:
-        """Take policies.
+        """Index the policies by the condition keys and principals of their statements.
 
         Args:
             members: The policies.
-            evaluate: Says what one of them says to a principal.
+            evaluate: Evaluates one policy for a principal.
         """
         self._evaluate = evaluate
         self._keys: dict[tuple[str, ...], list[ResourcePolicy]] = defaultdict(list)
@@ -59,7 +59,7 @@ class PolicyCache(Generic[Said]):
         self._whole: dict[tuple[_Signature, ...], tuple[Said, ...]] = {}
 
     def evaluated(self, principal: Principal) -> tuple[Said, ...]:
-        """Return all that the policies say; alike principals get the same tuple."""
+        """Return all results for a principal; an equal class gets the same tuple."""
         signatures = tuple(_signature(principal, keys) for keys in self._keys)
         naming = self._by_name(principal)
         if naming:
@@ -89,7 +89,7 @@ class PolicyCache(Generic[Said]):
                 yield from found
 
     def _by_name(self, principal: Principal) -> set[ResourcePolicy]:
-        """List the policies that name a principal by itself."""
+        """Return the policies that name a principal by itself."""
         identity = principal.identity
         names = [identity.id, identity.unique_id or identity.id]
         if principal.is_role:

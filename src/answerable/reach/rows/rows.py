@@ -1,7 +1,7 @@
-"""Rows: what one principal may do, as patterns of actions on patterns of resources.
+"""Permission rows: patterns of actions on patterns of resources.
 
-A row says: every action of the pattern, on every resource of the pattern that the
-action can take. A pattern that names no account speaks of the principal's own.
+A row allows every action of its pattern, on every resource of its pattern that the
+action can take. A pattern without an account means the principal's own.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,20 +23,20 @@ from answerable.reach.verdict.formula import Formula, both
 from answerable.reach.verdict.request import Determining
 
 SCOPE = "answerable:scope"
-# Whether something may speak of actions on resources, or speaks of all of them.
+# Tests actions on resources: whether something may match them, or covers them.
 Speaks = Callable[[Term[str], Term[Parts]], bool]
 
 
 class Row(NamedTuple):
-    """A row under construction, then an answer.
+    """Permission row: action and resource patterns under a condition.
 
     Attributes:
-        actions: Which actions.
-        resources: On which resources.
-        shown: The resource pattern as written, where a variable in it is not known.
-        formula: When.
-        determining: The statements that decided.
-        gaps: What was not read and could change it.
+        actions: Action pattern.
+        resources: Resource pattern.
+        shown: Resource pattern as written, where a variable in it is not known.
+        formula: Condition.
+        determining: Determining statements.
+        gaps: Policies and statements not read that could change it.
     """
 
     actions: Term[str]
@@ -59,7 +59,7 @@ EVERY_ROW = (ALL_ACTIONS, ALL_RESOURCES, "")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows are asked for: those that could touch all patterns.
+    """Filter of rows: those that overlap all patterns.
 
     Attributes:
         actions: Action pattern.
@@ -73,11 +73,11 @@ class Filter:
 
     @property
     def is_all(self) -> bool:
-        """Tell whether every row is asked for."""
+        """Tell whether the filter accepts every row."""
         return (self.actions, self.resources, self.flat) == EVERY_ROW
 
     def flat_fits(self, resource: Parts) -> bool:
-        """Tell whether a glob that is no ARN could match a resource pattern's text."""
+        """Tell whether the flat glob could match the text of a resource pattern."""
         if not self.flat:
             return True
         text = STAR if resource == EVERYTHING else ":".join(resource)
@@ -85,7 +85,7 @@ class Filter:
 
 
 def row_texts(row: Row, spelled: Callable[[str], str]) -> tuple[str, str]:
-    """Write a row's action and resource patterns."""
+    """Format the action and resource patterns of a row."""
     return (
         action_text(row.actions, spelled),
         resource_text(row.resources, row.shown),
@@ -95,12 +95,12 @@ def row_texts(row: Row, spelled: Callable[[str], str]) -> tuple[str, str]:
 def speller(
     catalogue: Catalogue, written: Mapping[str, str], asked: str
 ) -> Callable[[str], str]:
-    """Return a function that writes an action pattern the way its service does.
+    """Build a function that formats an action pattern in its service's spelling.
 
     Args:
-        catalogue: Spells whole names.
-        written: How patterns were written, by inner form in lower case.
-        asked: The action glob of the question.
+        catalogue: Spelling of whole names.
+        written: Patterns as written, by inner form in lower case.
+        asked: Action glob of the question.
     """
     filtered = inward(asked.lower())
 
@@ -114,7 +114,7 @@ def speller(
 
 
 def make_filter(action: str, resource: str) -> Filter:
-    """Read the globs of a question; a resource glob need not be an ARN's."""
+    """Parse the globs of a question; a resource glob need not be an ARN."""
     actions = Term(inward(action.lower()))
     if resource.startswith("arn:") or resource.strip("*") == "":
         return Filter(actions, Term(pattern_parts(inward(resource or "*"))))

@@ -1,7 +1,7 @@
-"""Statements as pairs of patterns, and what one takes from another.
+"""Statements as pairs of patterns, and their intersections and differences.
 
-Where two patterns overlap and neither covers the other, a row stays as it is and says
-which statement decides (`answerable:scope`, `answerable:deny`).
+Where two patterns overlap and neither covers the other, the row stays and gets the
+deciding statement as a condition (`answerable:scope`, `answerable:deny`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,7 @@ from answerable.reach.verdict.sides import Namer
 
 
 class Span(NamedTuple):
-    """One pair of patterns of a statement, and when it applies."""
+    """Pair of patterns of a statement, with its condition."""
 
     actions: Term[str]
     resources: Term[Parts]
@@ -56,12 +56,12 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limiting:
-    """What must allow a row, too.
+    """Limiting layer as spans; some span must allow a row.
 
     Attributes:
         spans: Its allows.
-        gaps: What was not read of it and could allow.
-        is_open: True when it allows everything anyway.
+        gaps: Statements that were not read and could allow.
+        is_open: True if it allows everything.
     """
 
     spans: tuple[Span, ...]
@@ -69,21 +69,21 @@ class Limiting:
     is_open: bool
 
     def lets(self, actions: Term[str], resources: Term[Parts]) -> bool:
-        """Tell whether anything of actions on resources may be let through."""
+        """Tell whether it may allow some of actions on resources."""
         if self.is_open or self.gaps:
             return True
         return any(_meet(actions, resources, span) for span in self.spans)
 
 
 def limiting(spans: Iterable[Span], gaps: Iterable[Gap]) -> Limiting:
-    """Make a limit of the spans of one layer; its denies are not part of it."""
+    """Build a limit from the spans of one layer, denies left out."""
     allows = tuple(span for span in spans if not span.denies)
     is_open = any(s.formula == TRUE and is_everything(s.grant) for s in allows)
     return Limiting(allows, tuple(gaps), is_open)
 
 
 def everyone(clause: Clause) -> Names:
-    """Take a statement to speak of whoever asks: it names nobody."""
+    """Match every caller, for statements without a Principal element."""
     return [("direct", TRUE)]
 
 
@@ -94,8 +94,8 @@ def spans_of(
 
     Args:
         grants: The statements.
-        known: Condition keys that are known.
-        namer: Says whether and when a statement speaks of whoever asks.
+        known: Known condition keys.
+        namer: Matches the Principal element against the caller.
     """
     for grant in grants:
         clause = grant.clause
@@ -114,7 +114,7 @@ def spans_of(
 
 
 def fixed_terms(clause: Clause) -> Terms:
-    """Pair the patterns of a statement that holds no variable; found once."""
+    """Pair the patterns of a statement without variables; cached."""
     if clause.terms is None:
         on = [Term(parts) for parts in clause.parts]
         if clause.not_resources:
@@ -124,7 +124,7 @@ def fixed_terms(clause: Clause) -> Terms:
 
 
 def filtered(span: Span, wanted: Filter) -> Row | None:
-    """Make a row of a span, as far as it is asked for."""
+    """Build a row from a span, restricted to the filter."""
     if disjoint(ACTIONS, span.actions, wanted.actions):
         return None
     if disjoint(RESOURCES, span.resources, wanted.resources):
@@ -138,7 +138,7 @@ def filtered(span: Span, wanted: Filter) -> Row | None:
 
 
 def _meet(actions: Term[str], resources: Term[Parts], span: Span) -> bool:
-    """Tell whether a statement may speak of some of actions on resources."""
+    """Tell whether a span overlaps actions on resources."""
     return not (
         disjoint(ACTIONS, actions, span.actions)
         or disjoint(RESOURCES, resources, span.resources)
@@ -146,7 +146,7 @@ def _meet(actions: Term[str], resources: Term[Parts], span: Span) -> bool:
 
 
 def limited(row: Row, limit: Limiting) -> list[Row]:
-    """Narrow a row to what a limit lets through."""
+    """Narrow a row to the parts that a limit allows."""
     if limit.is_open:
         return [row]
     found = []
@@ -165,7 +165,7 @@ def limited(row: Row, limit: Limiting) -> list[Row]:
 
 
 def denied(row: Row, deny: Span) -> list[Row]:
-    """Take a deny out of a row."""
+    """Subtract a deny from a row."""
     if deny.formula == FALSE or disjoint(ACTIONS, row.actions, deny.actions):
         return [row]
     if disjoint(RESOURCES, row.resources, deny.resources):
@@ -189,7 +189,7 @@ def denied(row: Row, deny: Span) -> list[Row]:
 
 
 def action_terms(clause: Clause) -> list[Term[str]]:
-    """Write the actions of a statement as terms."""
+    """List the actions of a statement as terms."""
     if clause.not_actions:
         return [Term(STAR, clause.not_actions)]
     return [Term(pattern) for pattern in clause.actions]
@@ -198,7 +198,7 @@ def action_terms(clause: Clause) -> list[Term[str]]:
 def resource_terms(
     grant: Grant, known: Known
 ) -> Iterator[tuple[Term[Parts], str, Formula]]:
-    """Write the resources of a statement as terms, each with what it leaves open."""
+    """List the resources of a statement as terms, each with its open condition."""
     clause = grant.clause
     if clause.not_resources:
         holes = [resolve(text, known) for text in clause.not_resources]

@@ -1,4 +1,4 @@
-"""All that stands around a principal's statements, as spans to narrow rows by."""
+"""Allows, limits and denies of a principal, as spans that narrow rows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -26,15 +26,15 @@ from answerable.reach.verdict.formula import FALSE, both, negation
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What allows, limits and denies.
+    """Allows, limits and denies of a principal.
 
     Attributes:
-        allows: What the principal's own policies allow.
-        escapable: Its boundary and its session: they do not limit what names its user
-            or session itself.
-        limits: SCP levels and the endpoint.
+        allows: Allows of its identity policies.
+        escapable: Its boundary and session policy: they do not limit a grant that names
+            its user or session itself.
+        limits: SCP levels and the endpoint policy.
         denies: Explicit denies of all of them.
-        gaps: What was not read of any.
+        gaps: Policies and statements not read.
     """
 
     allows: tuple[Span, ...]
@@ -46,11 +46,11 @@ class Standing:
     _over: dict[tuple[bool, bool], tuple[Limiting, ...]] = field(default_factory=dict)
 
     def over_granted(self, *, near: bool, escaping: bool) -> tuple[Limiting, ...]:
-        """List what limits what a resource's own policy grants.
+        """List the limits on a grant of a resource policy.
 
         Args:
             near: Whether the resource is of the principal's own account.
-            escaping: Whether the policy names its user or session itself.
+            escaping: Whether the policy names the user or session itself.
         """
         found = self._over.get((near, escaping))
         if found is None:
@@ -64,7 +64,7 @@ class Standing:
         return found
 
     def speaking_of(self, service: str) -> "Standing":
-        """Leave out what speaks of other services only."""
+        """Return a copy without spans on other services."""
         found = self._of_service.get(service)
         if found is None:
             found = self._of_service[service] = Standing(
@@ -89,13 +89,13 @@ def _cut(limit: Limiting, service: str) -> Limiting:
 def standing_of(
     estate: Estate, principal: Principal, known: Known, action: str = ""
 ) -> Standing:
-    """Collect what allows, limits and denies.
+    """Collect the allows, limits and denies of a principal.
 
     Args:
-        estate: The estate.
+        estate: The compiled accounts.
         principal: The principal.
-        known: Condition keys known of every call that it makes.
-        action: Leave out statements that do not take this action, in lower case.
+        known: Condition keys known for every call that it makes.
+        action: Action in lower case; statements on others are left out.
     """
 
     def taking(grants: Iterable[Grant]) -> Iterable[Grant]:
@@ -143,7 +143,7 @@ def narrowed(
     denies: Iterable[Span],
     gaps: tuple[Gap, ...],
 ) -> Iterator[Row]:
-    """Narrow a row to what every limit lets through and nothing denies."""
+    """Narrow a row to the parts that every limit allows and no statement denies."""
     left = [row]
     for limit in limits:
         left = [inside for one in left for inside in limited(one, limit)]

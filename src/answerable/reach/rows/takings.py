@@ -1,7 +1,7 @@
-"""What resources' own policies and accounts may take from a principal's rows.
+"""Denies of resource policies and RCPs on the rows of a principal.
 
-A row of many resources cannot say which of them denies: it says that some may, in one
-condition, of the services where that is so (`answerable:resource-policy`).
+A row of many resources does not list which of them deny: one condition says that some
+may, for the services concerned (`answerable:resource-policy`).
 """
 
 from collections.abc import Mapping
@@ -41,13 +41,13 @@ from answerable.reach.verdict.wholes import KEYS, RESOURCE_POLICY, has_unsure_do
 
 @dataclass(slots=True)
 class Takings:
-    """What may be taken from one principal's rows.
+    """Denies that may apply to the rows of one principal.
 
     Attributes:
-        estate: The estate.
-        principal: Whose rows.
-        known: Condition keys known of every call.
-        deniers: Own policies of resources that may deny, by service.
+        estate: The compiled accounts.
+        principal: The principal.
+        known: Condition keys known for every call.
+        deniers: Resource policies that may deny, by service.
     """
 
     estate: Estate
@@ -58,7 +58,7 @@ class Takings:
     _applying: dict[int, bool] = field(default_factory=dict)
 
     def left(self, row: Row) -> list[Row]:
-        """Return a row, with what may be taken from it set apart and left open."""
+        """Split a row into parts; a part that may be denied is left open."""
         on = row.resources.pattern
         if self._is_far(on) or _is_door(on) or _needs_trust(row):
             return [opened(row)]
@@ -79,7 +79,7 @@ class Takings:
         return kept + open_
 
     def bearing(self, service: str) -> tuple[object, ...]:
-        """List the denies over a service that may apply to the principal."""
+        """List the denies of a service that may apply to the principal."""
         denies = self.deniers.get(service, ())
         own = (grant is None or self._applies(grant) for grant, _ in denies)
         return (*own, *(grant.clause.number for grant in self._fencing()))
@@ -98,7 +98,7 @@ class Takings:
         return owner_of(self.estate.resources, arn, holder_of(arn)) not in ("", mine)
 
     def _concerned(self) -> tuple[str, ...]:
-        """List the services some of whose resources may have a say."""
+        """List the services whose resource policies or RCPs may deny."""
         if self._services is None:
             found = {"kms", *self.deniers}
             if self.estate.doors:
@@ -154,7 +154,7 @@ class Takings:
         )
 
     def _applies(self, grant: Grant) -> bool:
-        """Tell whether a resource's own deny may speak of the principal."""
+        """Tell whether a deny of a resource policy may apply to the principal."""
         number = grant.clause.number
         found = self._applying.get(number)
         if found is None:
@@ -167,25 +167,25 @@ class Takings:
 
 
 def _is_door(on: Parts) -> bool:
-    """Tell whether a row names access points: what is behind them has a say, too."""
+    """Tell whether a row names access points; the bucket policy applies too."""
     return len(on) == 6 and on[2] == "s3" and on[5].startswith("accesspoint/")
 
 
 def _needs_trust(row: Row) -> bool:
-    # Assuming a role is listed role by role, with the role's trust.
+    # Rows of `sts:AssumeRole` are listed by role, with the trust policy.
     action = row.actions.pattern
     return action in TRUST_CALLS and action != ASSUME
 
 
 def opened(row: Row) -> Row:
-    """Leave open whether the policies of the resources of a row allow it."""
+    """Return a row under the open condition of its resource policies."""
     on = parts_text(row.resources.pattern)
     decides = atom(RESOURCE_POLICY, "Matches", (on,))
     return row._replace(formula=both(row.formula, decides))
 
 
 def _split(row: Row, term: Term[str]) -> tuple[Row, list[Row]]:
-    """Set a service's actions apart, where patterns can say so exactly."""
+    """Split off the actions of a service, where patterns can express it exactly."""
     if covers(ACTIONS, term, row.actions):
         return row, []
     part, exact = meet(ACTIONS, row.actions, term)

@@ -1,1 +1,1 @@
-"""Ways to become somebody, as data with sources. Start at `rules`."""
+"""Privilege escalation rules, as data with sources. Start at `rules`."""

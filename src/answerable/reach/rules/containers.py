@@ -1,4 +1,4 @@
-"""Ways to have a container run under a role, as data: ECS and Batch.
+"""PassRole rules for containers under a role: ECS and Batch.
 
 Sources: as in `launches`.
 """

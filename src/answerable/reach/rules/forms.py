@@ -1,21 +1,21 @@
-"""The forms that rules of escalation take.
+"""Types of escalation rules.
 
-A rule names the calls one principal needs together. There are four forms: launch
-something under a role, edit IAM, take over what runs already, make an identity.
-Rules are written once and looked up all the time: each equals itself alone.
+A rule names the calls that one principal needs together. There are four types: pass a
+role to a service, edit IAM, take over running code, create an identity. Rules are
+compared by object identity, for speed.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-NAME = "answerable"  # stands for a name the caller may choose
-OTHER_NAME = "own"  # another one, where the first is refused
-REGION = "us-east-1"  # stands for a region the caller may choose
+NAME = "answerable"  # placeholder for a name that the caller may choose
+OTHER_NAME = "own"  # second placeholder, where the first is denied
+REGION = "us-east-1"  # placeholder for a region that the caller may choose
 
 
 class Gives(StrEnum):
-    """What a rule leads to."""
+    """Effect of an IAM edit."""
 
     TARGET = "target"
     TRUST = "trust"
@@ -25,26 +25,26 @@ class Gives(StrEnum):
 
 
 class On(StrEnum):
-    """What a rule that edits IAM acts on."""
+    """Target of an IAM edit."""
 
     USER = "user"
     ROLE = "role"
     GROUP = "group"
     POLICY = "policy"
-    BOUNDARY = "boundary"  # the policy that a boundary is
+    BOUNDARY = "boundary"  # the managed policy of a boundary
 
 
 class Need(NamedTuple):
-    """An action and a resource it must be allowed on.
+    """Required permission: an action and the resource it must be allowed on.
 
     Attributes:
         action: As the service spells it.
         resource: ARN with `{partition}`, `{region}`, `{account}` and `{name}`, or `*`
-            for an action that takes no resource. `{existing}` is the ARN of a resource
-            that is there already; `{region}` and `{account}` are then its own, and
-            `{parent}` is the middle one of the three segments of its name. Needs of one
-            rule with the same resource mean the same resource.
-        context: Condition keys the call itself settles.
+            for an action that takes no resource. `{existing}` is the ARN of an existing
+            resource; `{region}` and `{account}` are then its own, and `{parent}` is the
+            middle one of the three segments of its name. Permissions of one rule with
+            the same template mean the same resource.
+            context: Condition keys that the call itself sets.
     """
 
     action: str
@@ -54,16 +54,16 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Launch:
-    """Pass a role to a service, and have the service run something under it.
+    """Rule: pass a role to a service, and have the service run code under it.
 
     Attributes:
-        service: Receives the role: `iam:PassedToService` and the role's trust.
-        needs: All are needed beside `iam:PassRole` on the role.
-        source: Where that is said.
-        changes: Kind of a resource that must be there already and is given the role;
-            empty where everything is made new.
-        also: Needed besides where the role has just been made.
-        awaits: What must be so besides and no snapshot shows; empty for nothing.
+        service: Receives the role: `iam:PassedToService` and the trust policy.
+        needs: Permissions required with `iam:PassRole` on the role.
+        source: Documentation.
+        changes: Kind of an existing resource that is given the role; empty where
+            everything is created.
+        also: Further permissions required for a newly created role.
+        awaits: External precondition that no snapshot shows; empty for none.
     """
 
     service: str
@@ -76,14 +76,14 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Running:
-    """Take over code that runs as an identity already.
+    """Rule: take over code that already runs as an identity.
 
     Attributes:
         kind: Kind of the resource it runs in, as `Resource.kind`.
-        needs: All are needed.
-        source: Where that is said.
-        service: Must be passed the role once more; empty where no role is passed.
-        awaits: What must be so besides and no snapshot shows; empty for nothing.
+        needs: Required permissions.
+        source: Documentation.
+        service: Service that must be passed the role again; empty for none.
+        awaits: External precondition that no snapshot shows; empty for none.
     """
 
     kind: str
@@ -95,14 +95,14 @@ class Running:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edit:
-    """Create a credential, or edit a policy, a trust or a membership.
+    """Rule: create a credential, or edit a policy, trust policy or membership.
 
     Attributes:
         action: As IAM spells it.
-        on: What it acts on.
-        gives: What it leads to.
-        source: Where that is said.
-        context: Condition keys the call itself settles.
+        on: Target.
+        gives: Effect.
+        source: Documentation.
+        context: Condition keys that the call itself sets.
     """
 
     action: str
@@ -114,15 +114,15 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Make:
-    """Make an identity or a group, and let it do anything.
+    """Rule: create an identity or a group, and grant it anything.
 
     Attributes:
-        on: What is made.
-        create: Makes it.
-        widen: Any one of these gives it a policy of the maker's choosing.
-        enter: Any one of these leads into it. `sts:AssumeRole` is judged with a trust
-            that names the maker.
-        source: Where that is said.
+        on: Kind of the new object.
+        create: Permission to create it.
+        widen: Alternatives to attach a policy chosen by the creator.
+        enter: Alternatives to become it. `sts:AssumeRole` is evaluated with a trust
+            policy that names the creator.
+        source: Documentation.
     """
 
     on: On

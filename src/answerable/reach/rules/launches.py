@@ -1,8 +1,8 @@
-"""Ways to have a service run something under a role, as data.
+"""PassRole rules: services that run code under a passed role.
 
 Sources: the AWS Service Authorization Reference for the actions and the resources they
 must all be allowed on; "Granting a user permissions to pass a role to an AWS service"
-(IAM User Guide); the developer guide of the service for what runs under the role; the
+(IAM User Guide); the developer guide of the service for the code under the role; the
 catalogued path where there is one (pathfinding.cloud, by id).
 """
 
@@ -41,7 +41,7 @@ _INSTANCE_NEEDS = tuple(
         arn("ec2", "subnet/{name}"),
     )
 )
-# How a resource that a rule changes is named, for when the snapshot has none.
+# ARN templates of the resources that rules change, for snapshots without one.
 KINDS: dict[str, str] = {
     "codepipeline:pipeline": arn("codepipeline", "{name}"),
     "eks:cluster": arn("eks", "cluster/{name}"),

@@ -1,4 +1,4 @@
-"""Short forms in which tables of launches are written."""
+"""Helpers for the tables of PassRole rules."""
 
 from answerable.reach.rules.forms import Launch, Need
 
@@ -12,7 +12,7 @@ _PROFILE = (
 
 
 def arn(service: str, resource: str) -> str:
-    """Write the ARN of a regional resource of the caller's account."""
+    """Build the ARN template of a regional resource in the caller's account."""
     return f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}"
 
 
@@ -23,7 +23,7 @@ def launch(
     changes: str = "",
     awaits: str = "",
 ) -> Launch:
-    """Make a rule; EC2 receives a new role in a new instance profile."""
+    """Build a rule; EC2 receives a new role in a new instance profile."""
     also = _PROFILE if service == EC2 else ()
     made = tuple(Need(*n) for n in needs)
     return Launch(service, made, source, changes, also, awaits)

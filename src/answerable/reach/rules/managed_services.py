@@ -1,7 +1,7 @@
-"""Ways to have further managed services run something under a role, as data.
+"""PassRole rules for further managed services.
 
-Sources: as in `launches`; each rule names its page. A rule that awaits something stays
-open: what it awaits is in no snapshot.
+Sources: as in `launches`; each rule names its page. A rule with an external
+precondition stays open, since no snapshot shows it.
 """
 
 from answerable.reach.rules.forms import Launch

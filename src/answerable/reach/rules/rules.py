@@ -1,8 +1,8 @@
-"""Ways from one identity to another that are not `sts:AssumeRole`, as data.
+"""Registry of escalation rules: steps between identities besides `sts:AssumeRole`.
 
-The tables for what runs under a role are in `launches` and `running`; here stand those
-that make or edit something of IAM. Sources: the AWS Service Authorization Reference for
-the actions and what they act on; the IAM User Guide; the catalogued path where there is
+Rules for code that runs under a role are in `launches` and `running`; the rules that
+create or edit IAM objects are here. Sources: the AWS Service Authorization Reference
+for actions and their resources; the IAM User Guide; the catalogued path where there is
 one (pathfinding.cloud, by id).
 """
 
@@ -80,8 +80,8 @@ _ROLE = "arn:{partition}:iam::{account}:role/{name}"
 _USER = "arn:{partition}:iam::{account}:user/{name}"
 _GROUP = "arn:{partition}:iam::{account}:group/{name}"
 
-# A boundary that the create call must state (iam:PermissionsBoundary) stays open: what
-# it would let through is the maker's choice among those the statement names.
+# A boundary required by the create call (iam:PermissionsBoundary) stays open: the
+# creator chooses it among those that the statement names.
 MAKES: tuple[Make, ...] = (
     Make(
         On.ROLE,
@@ -121,14 +121,14 @@ MAKES: tuple[Make, ...] = (
 # Setting another version as default helps only where a wider one exists, which the
 # account's dump of default versions does not show.
 OTHER_VERSION = "answerable:other-policy-version"
-# A rule that changes something needs it to be there; kinds are in the condition.
+# A rule that changes a resource needs one to exist; its kind is in the condition.
 EXISTING = "answerable:existing-resource"
-# What must be so beside the calls and no snapshot shows; the condition says what.
+# External precondition of a rule that no snapshot shows; named in the condition.
 AWAITED = "answerable:awaited"
 
 
 def actions() -> frozenset[str]:
-    """Every action the rules ask about."""
+    """Return every action that some rule needs."""
     needs = [n for launch in LAUNCHES for n in (*launch.needs, *launch.also)]
     needs += [need for running in RUNNING for need in running.needs]
     for make in MAKES:

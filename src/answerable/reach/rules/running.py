@@ -1,8 +1,8 @@
-"""Ways to take over code that runs as an identity already, as data.
+"""Takeover rules: code that already runs as an identity.
 
-Sources: as in `launches`; `iam:PassRole` is asked once more only where the call passes
-the role again. What no snapshot shows (an agent that listens, a trigger) is named and
-stays open.
+Sources: as in `launches`; `iam:PassRole` is required again only where the call passes
+the role again. A precondition that no snapshot shows (an agent that listens, a trigger)
+is named and stays open.
 """
 
 from answerable.reach.rules.forms import Need, Running
@@ -24,8 +24,8 @@ _ASSERTED = "the role's trust accepts an assertion that the caller signs"
 _EXEC = "the task was started with execute command enabled"
 
 
-# Kinds that are collected by themselves, or by no source (Batch, browsers): where an
-# actor may take one over in a place that was not scanned for it, coverage says so.
+# Kinds that are collected separately, or by no source (Batch, browsers): coverage names
+# places where an actor may take one over and that were not scanned for it.
 COLLECTED_APART = frozenset(
     [
         "batch:job-definition",

@@ -1,1 +1,1 @@
-"""Answers about policies as they would be: edits, their effect, and the smallest cuts."""
+"""What-if analysis of policy edits: their effect, and minimal cuts."""

@@ -1,7 +1,7 @@
-"""Difference of a subject's reach between two graphs: what falls away, what appears.
+"""Difference of a subject's reach between two graphs: lost and gained permissions.
 
-A permission that another statement or another path still gives has not fallen away.
-Verdicts before and after are those of the subject as a whole.
+A permission that another statement or path still grants is not lost. Verdicts before
+and after are those of the subject over all paths.
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,13 +47,13 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One change of what a subject can do or whom it can become.
+    """One changed permission, or one identity gained or lost.
 
     Attributes:
-        reply: The answer that falls away, or that appears; with its path.
-        before: What the subject could do of it, over every path.
-        after: What it could do of it after the edit.
-        identity: The identity that can be reached, None where it is a permission.
+        reply: Answer that is lost or gained, with its path.
+        before: Permission level before the edit, over all paths.
+        after: Permission level after the edit.
+        identity: Identity that can be reached, None for a permission.
     """
 
     reply: Reply
@@ -63,7 +63,7 @@ class Difference:
 
     @property
     def change(self) -> Change:
-        """Say what happens to it."""
+        """Direction of the change."""
         if Verdict.NOT_KNOWN in (self.before.verdict, self.after.verdict):
             return Change.UNDECIDED
         if self.before.rank > self.after.rank:
@@ -75,17 +75,17 @@ class Difference:
 
 @dataclass(eq=False, slots=True)
 class Comparison:
-    """The reach of one subject before and after an edit.
+    """Comparison of one subject's reach before and after an edit.
 
     Attributes:
-        before: The graph as collected.
-        after: The graph as edited.
-        scope: What the edit touches.
-        wanted: Which permissions are compared.
-        most_identities: Rows of so many changed identities are compared.
+        before: Reach in the graph as collected.
+        after: Reach in the edited graph.
+        scope: Identities and resources that the edit changes.
+        wanted: Filter of the permissions to compare.
+        most_identities: Most changed identities whose rows are compared.
         own_rows: Whether only the subject's own permissions are compared.
-        compared: Of how many they were.
-        of: How many changed identities there are.
+        compared: Number of identities compared.
+        of: Number of changed identities.
     """
 
     before: Side
@@ -99,10 +99,10 @@ class Comparison:
     _undecided: dict[object, tuple[Side, Node, Row]] = field(default_factory=dict)
 
     def differences(self) -> Iterator[Difference]:
-        """List whom the subject comes to be or no more, then what it may do.
+        """List gained and lost identities, then changed permissions.
 
-        Where nothing else changes, rows of several calls whose conditions change are
-        not known: some of their calls may be decided on one side alone.
+        If nothing else changes, rows of several calls whose conditions change are
+        `not-known`: some of their calls may be decided on one side alone.
         """
         old, new = self.before, self.after
         if _is_same_reach(old, new):
@@ -152,7 +152,7 @@ class Comparison:
         for side, found in ((self.before, rows[0]), (self.after, rows[1])):
             listed = [(key, pair) for key, pair in found.items() if key not in same]
             listed.sort(key=lambda each: not side.is_sure(each[1][0]))
-            unchanged: set[object] = set()  # the other side may speak for these
+            unchanged: set[object] = set()  # the other side may list these
             for key, (node, row) in listed:
                 if key[2:] in told or key[2:] in unchanged:
                     continue
@@ -164,7 +164,7 @@ class Comparison:
                     yield difference
 
     def _rests_on_edit(self, row: Row) -> bool:
-        """Tell whether a row that stands on both sides may say other things of a call."""
+        """Tell whether a row present on both sides may differ for a single call."""
         if is_one_call(row):
             return True
         return row.formula != TRUE and any(
@@ -190,7 +190,7 @@ class Comparison:
         if before == after:
             return None
         lost = before.rank > after.rank
-        # A row that another one speaks for is that one's difference.
+        # A row covered by another one is reported with that one.
         if lost != (side is self.before) and Verdict.NOT_KNOWN not in (
             before.verdict,
             after.verdict,
@@ -259,7 +259,7 @@ def _is_same_reach(old: Side, new: Side) -> bool:
 
 
 def _way_reply(side: Side, way: Reached) -> Reply:
-    """Reply that a subject can become an identity."""
+    """Build the answer that a subject can become an identity."""
     last = way.hops[-1:]
     return Reply(
         subject=side.start,

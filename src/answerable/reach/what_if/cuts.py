@@ -1,8 +1,8 @@
-"""Smallest sets of statements whose removal ends a reach.
+"""Minimal cuts: smallest sets of statements whose removal ends a reach.
 
-A way that is open names statements that hold it up; every cut contains one of them. The
-search branches on these, the smallest sets first (Reiter, "A theory of diagnosis from
-first principles", 1987: hitting-set tree), and judges each set by an updated graph.
+An open path depends on a set of statements; every cut contains one of them. The search
+branches on these, the smallest sets first (Reiter, "A theory of diagnosis from first
+principles", 1987: hitting-set tree), and tests each set on an updated graph.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,23 +24,23 @@ from answerable.reach.questions import Reply
 from answerable.reach.what_if.edits import StatementId, without_statements
 
 Cut = frozenset[StatementId]
-# Finds a way that is still open in a graph; None where there is none.
+# Finds a path that is still open in a graph; None where there is none.
 FindWay = Callable[[Graph], Reply | None]
 
 
 @dataclass(slots=True)
 class CutSearch:
-    """A search for the smallest cuts.
+    """Search for minimal cuts.
 
     Attributes:
-        whole: The graph as collected.
-        facts: Its facts.
-        call: Action and resource, where the reach is of one call; else empty texts.
-        find_way: Finds a way that is still open.
-        most_tried: Sets of statements to judge at most.
-        most_statements: Statements of a set at most.
-        tried: How many sets were judged.
-        exhausted: Whether every set of the sizes tried was judged.
+        whole: Closure of the graph as collected.
+        facts: Facts of the graph.
+        call: Action and resource of a single call; else empty texts.
+        find_way: Finds a path that is still open.
+        most_tried: Most sets to test.
+        most_statements: Most statements of a set.
+        tried: Number of sets tested.
+        exhausted: Whether every set of the sizes tried was tested.
     """
 
     whole: Whole
@@ -55,10 +55,10 @@ class CutSearch:
     _known: frozenset[StatementId] = frozenset()
 
     def cuts(self) -> list[tuple[Cut, Graph]]:
-        """Find every cut of the smallest size, each with the graph it leaves.
+        """Find every cut of the smallest size, each with the remaining graph.
 
         Returns:
-            Nothing where no removal of statements ends it, or none was found.
+            An empty list where no removal ends the reach, or none was found.
         """
         self._known = frozenset(
             StatementId(str(policy.id), sid)
@@ -88,7 +88,7 @@ class CutSearch:
         return []
 
     def _support(self, removed: Cut) -> tuple[Cut | None, Graph]:
-        """Give the statements that hold up some open way; None where none is open."""
+        """Return the statements that an open path depends on; None without one."""
         for known in self._supports:
             if known.isdisjoint(removed):
                 return known, self.whole.graph
@@ -109,12 +109,12 @@ class CutSearch:
 def supporting(
     estate: Estate, reply: Reply, call: tuple[str, str]
 ) -> Iterator[StatementId]:
-    """List statements of which some hold up a way: every one that allows a call of it.
+    """List the statements that allow some call of a path: a superset of its support.
 
     Args:
-        estate: The estate.
-        reply: The way, open.
-        call: The call at its end; empty texts where the reply has a row.
+        estate: The compiled accounts.
+        reply: The open path.
+        call: Call at its end; empty texts where the answer has a row.
     """
     action, resource = call
     if reply.row is not None:
@@ -137,7 +137,7 @@ def _actions(via: str) -> list[str]:
 def _allowing(
     estate: Estate, origin: str, action: str, to: str
 ) -> Iterator[StatementId]:
-    """List what allows a call: policies of the caller's side, and the target's own."""
+    """List the statements that allow a call: caller's policies and the target's own."""
     principal = estate.principals.get(IdentityId(origin))
     grants: list[Grant] = []
     if principal is not None:

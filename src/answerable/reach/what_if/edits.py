@@ -1,4 +1,4 @@
-"""Edits of policies in collected facts: statements removed, policies removed or added."""
+"""Edits of policies in collected facts: remove statements, remove or add policies."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -21,7 +21,7 @@ _MOST_LISTED = 20
 
 @dataclass(frozen=True, slots=True, order=True)
 class StatementId:
-    """A statement of a policy: every statement of the policy with that id.
+    """Id of a policy's statement; it selects every statement with that id.
 
     Attributes:
         policy: The policy's id.
@@ -63,7 +63,7 @@ def _without(policy: Policy, sids: Collection[str]) -> Policy:
 def without_policy(facts: Facts, policy: str) -> Facts:
     """Remove a policy.
 
-    An inline, trust or resource policy stays, empty: it was collected, and says nothing.
+    An inline, trust or resource policy stays and is empty, since it was collected.
     A managed policy, a boundary and an SCP are detached from every target.
     """
     layers = {one.layer for one in facts.attachments if one.policy == policy}
@@ -85,7 +85,7 @@ def with_policy(facts: Facts, policy: Policy, target: str, layer: Layer) -> Fact
         held = {policy.id for policy in facts.policies}
         shared = {a.policy for a in attachments if a.target != target}
         for one in same:
-            # Written into its place, so that all that is known of it stays known.
+            # Replaced in place, so that its attachment stays collected.
             if layer is not Layer.BOUNDARY and one.policy in held - shared:
                 return _rewritten(facts, one.policy, policy)
         attachments = tuple(a for a in attachments if a not in same)
@@ -112,12 +112,12 @@ def find_policy(facts: Facts, text: str, printed: Callable[[str], str]) -> Polic
 
     Args:
         facts: The collected facts.
-        text: What was asked for.
-        printed: Writes a policy's id as answers do.
+        text: As typed.
+        printed: Formats a policy's id as answers do.
 
     Raises:
-        UsageError: There is none.
-        AmbiguousError: The text fits several.
+        UsageError: No policy or statement matches.
+        AmbiguousError: Several match.
     """
     asked = text.strip()
     exact = [one for one in facts.policies if one.id == asked]
@@ -140,7 +140,7 @@ def find_policy(facts: Facts, text: str, printed: Callable[[str], str]) -> Polic
 
 
 def _says(asked: str, name: str) -> bool:
-    """Tell whether a text is a printed name, with or without the words of its layer."""
+    """Tell whether a text is a printed name, with or without its layer."""
     return asked == name or asked.endswith(f"policy {name}")
 
 
@@ -151,11 +151,11 @@ def find_statement(
 
     Args:
         facts: The collected facts.
-        text: What was asked for.
-        printed: Writes a policy's id as answers do.
+        text: As typed.
+        printed: Formats a policy's id as answers do.
 
     Raises:
-        UsageError: There is none; with the nearest spelling.
+        UsageError: No statement matches; the hint has the nearest spelling.
         AmbiguousError: The text fits several.
     """
     asked = text.strip()
@@ -204,7 +204,7 @@ def _sids(policy: Policy) -> list[str]:
 
 
 def _nearest(text: str, known: list[str], printed: Callable[[str], str]) -> str:
-    """Suggest the nearest spelling: of ids that begin alike, where there are many."""
+    """Suggest the nearest spelling; among many, of ids with an equal prefix."""
     names = {printed(each): each for each in known} | {each: each for each in known}
     tail = text.rpartition(":")[2]
     some = [name for name in names if name.rpartition(":")[2][:4] == tail[:4]]

@@ -1,4 +1,4 @@
-"""Difference between two graphs for callers from outside, and the subjects to compare."""
+"""Difference between two graphs for outside callers, and the subjects to compare."""
 
 from collections.abc import Iterable, Iterator
 
@@ -29,7 +29,7 @@ from answerable.reach.what_if.side import NONE, Standing, better, standing_of
 def caller_differences(
     before: Graph, after: Graph, caller: IdentityId, wanted: Filter
 ) -> Iterator[Difference]:
-    """List what changes for a caller from outside the snapshot: its rows are few."""
+    """List the changed permissions of a caller outside the snapshot."""
     sides = [list(reach(g, caller, wanted, direct=False)) for g in (before, after)]
     for mine, others in (sides, sides[::-1]):
         for reply in mine:
@@ -88,7 +88,7 @@ def changed_subjects(
 def outsider_differences(
     before: Graph, after: Graph, scope: EditScope
 ) -> Iterator[Difference]:
-    """List who outside the snapshot may enter a role no more, or enters it now."""
+    """List the outside principals that gain or lose admission to a role."""
     changed = {parts_text(parts) for parts in scope.resources}
     for role in before.estate.trusts.keys() | after.estate.trusts.keys():
         if role not in changed and parts_text(EVERYTHING) not in changed:

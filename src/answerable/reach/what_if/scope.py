@@ -1,4 +1,4 @@
-"""Extent of an edit: identities and resources about which statements differ."""
+"""Scope of an edit: identities and resources whose statements differ."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class EditScope:
     """Identities and resources whose own answers may differ after an edit.
 
     Attributes:
-        identities: Their policies, boundaries or SCPs differ.
-        resources: Patterns of resources whose own policies, trusts or RCPs differ.
-        groups: Groups that an identity may join and whose policies differ.
+        identities: Identities whose policies, boundaries or SCPs differ.
+        resources: Patterns of resources whose policies, trust policies or RCPs differ.
+        groups: Groups whose policies differ.
     """
 
     identities: frozenset[IdentityId]
@@ -29,7 +29,7 @@ class EditScope:
 
 
 def scope_of(before: Estate, after: Estate) -> EditScope:
-    """Compare two estates of the same identities.
+    """Compare compiled accounts of the same identities.
 
     Args:
         before: As collected.
@@ -79,7 +79,7 @@ def _is_same_levels(old: Principal, new: Principal) -> bool:
 
 
 def _is_same(old: Sequence[Grant], new: Sequence[Grant]) -> bool:
-    """Tell whether statements say the same; a cold run compiles each another time."""
+    """Tell whether statements are equal; a full run compiles new objects."""
     return old is new or (
         len(old) == len(new)
         and all(
@@ -101,11 +101,11 @@ def _said(grant: Grant) -> tuple[object, ...]:
 
 
 def _own_policies(before: Estate, after: Estate) -> Iterator[Parts]:
-    """List the resources of which resource policies, trusts or RCPs say otherwise."""
+    """List the resources whose policies, trust policies or RCPs differ."""
     for account in before.fences.keys() | after.fences.keys():
         if not _is_same_policy(before.fences.get(account), after.fences.get(account)):
             yield EVERYTHING
-            # Rows of wide patterns leave open what own policies say of one resource.
+            # Rows of wide patterns leave the policy of a single resource open.
             for own in after.holders.values():
                 if own.account == account:
                     yield from own.spoken_of

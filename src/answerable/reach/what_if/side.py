@@ -1,4 +1,4 @@
-"""One graph as seen from a subject: whom it can become, and how much of a row it may do."""
+"""Reach of one subject in one graph: identities, and permission levels of rows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from answerable.reach.questions import (
 from answerable.reach.rows.rows import Filter, Row
 from answerable.reach.verdict.formula import TRUE, Verdict
 
-# A pattern is looked for in the rows of so many identities; past that it is not known.
+# Most identities whose rows are searched for a pattern; beyond that it is not known.
 MOST_SEARCHED = 64
 
 
@@ -35,11 +35,11 @@ _RANK = {Verdict.NEVER: 0, Verdict.NOT_KNOWN: 1, Verdict.ONLY_IF: 2, Verdict.ALW
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Extent to which a subject may do something, over every path.
+    """Verdict of a subject on a pattern over all paths, and the share it covers.
 
     Attributes:
-        verdict: Whether.
-        covers: How much of a pattern.
+        verdict: The verdict.
+        covers: Share of the pattern.
     """
 
     verdict: Verdict
@@ -47,12 +47,12 @@ class Standing:
 
     @property
     def rank(self) -> tuple[int, bool]:
-        """Order by how much is allowed."""
+        """Sort key: more permissions are greater."""
         return _RANK[self.verdict], self.covers is Extent.ALL
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether all of it is allowed without a condition."""
+        """Tell whether all of the pattern is allowed unconditionally."""
         return self.verdict is Verdict.ALWAYS and self.covers is Extent.ALL
 
 
@@ -61,18 +61,18 @@ UNKNOWN = Standing(Verdict.NOT_KNOWN, Extent.PART)
 
 
 def standing_of(found: Verdict | None) -> Standing:
-    """Give the standing of a verdict about one thing; None is never."""
+    """Build the level of a verdict on one resource; None means never."""
     return Standing(found, Extent.ALL) if found else NONE
 
 
 @dataclass(eq=False, slots=True)
 class Side:
-    """One of the two graphs, seen from a subject.
+    """Reach of a subject in one of two compared graphs.
 
     Attributes:
         graph: The graph.
-        start: The identity to begin with.
-        absent: Whether the subject does not come to act as that identity at all.
+        start: Identity that the subject acts as.
+        absent: Whether the subject cannot act as that identity in this graph.
     """
 
     graph: Graph
@@ -87,7 +87,7 @@ class Side:
     )
 
     def __post_init__(self) -> None:
-        """Look up whom the subject can become."""
+        """Look up the identities that the subject can become."""
         self.whole = whole_of(self.graph)
         self.number = self.whole.number(self.graph.start(self.start))
         own = 0 if self.absent else 1 << self.number
@@ -100,7 +100,7 @@ class Side:
             )
 
     def identities(self) -> dict[IdentityId, Verdict]:
-        """Say of each identity whether the subject is it or can become it."""
+        """Return the verdict on becoming each reachable identity."""
         found: dict[IdentityId, Verdict] = {}
         for number in positions(self.reach.some):
             name = self.whole.node(number).identity
@@ -123,12 +123,12 @@ class Side:
         return [node for node in every if names is None or node.identity in names]
 
     def nearest(self, name: IdentityId) -> Node:
-        """Pick a node of an identity that is reached, for sure where one is."""
+        """Choose a reached node of an identity, an unconditional one if possible."""
         nodes = self.nodes([name])
         return min([node for node in nodes if self.is_sure(node)] or nodes)
 
     def ways(self, wanted: Iterable[Node]) -> dict[Node, Reached]:
-        """Give a shortest path to each of some nodes."""
+        """Return a shortest path to each of some nodes."""
         left = {node for node in wanted if node not in self._ways}
         for way in reached(self.graph, self.graph.start(self.start)) if left else ():
             if way.node in left:
@@ -139,22 +139,22 @@ class Side:
         return self._ways
 
     def is_sure(self, node: Node) -> bool:
-        """Tell whether a node is reached without a condition."""
+        """Tell whether a node is reached unconditionally."""
         return bool(self.reach.sure >> self.whole.number(node) & 1)
 
     def standing(self, row: Row, by: Node | None = None) -> Standing:
-        """Say how much of a row the subject may do, over every path.
+        """Return the permission level of a row, over all paths.
 
         Args:
             row: The row.
-            by: A node that has the row itself, None where none is known.
+            by: Node that has the row itself, or None.
         """
         key = row.actions, row.resources
         found = self._searched.get(key)
         if found is None:
             found = self._searched[key] = self._standing(row)
         if by is None or (is_one_call(row) and self.number < self.whole.size):
-            return found  # of one call the exact answer is known
+            return found  # exact for a single call
         return better(found, self._given_by(by, row, row))
 
     def _standing(self, row: Row) -> Standing:
@@ -178,7 +178,7 @@ class Side:
         yield from principal_rows(self.graph, self.graph.principal(node), wanted)
 
     def _given_by(self, node: Node, one: Row, row: Row) -> Standing:
-        """Say how much of a row another one gives."""
+        """Return the level of a row that another row gives."""
         whole = covers(ACTIONS, one.actions, row.actions) and covers(
             RESOURCES, one.resources, row.resources
         )
@@ -188,28 +188,28 @@ class Side:
 
 
 def is_one_call(row: Row) -> bool:
-    """Tell whether a row speaks of one action on one resource."""
+    """Tell whether a row is about one action on one resource."""
     return _literal(row) is not None
 
 
 def _literal(row: Row) -> tuple[str, str] | None:
-    """Give the one call that a row speaks of, None where it speaks of several."""
+    """Return the single call of a row, None for several."""
     pattern = row.resources.pattern
     if row.actions.excluded or row.resources.excluded or pattern == EVERYTHING:
         return None
     if not is_literal(row.actions.pattern) or not all(map(is_literal, pattern)):
         return None
-    # A pattern of a name without an account speaks of the caller's own account.
+    # A name without an account means the caller's own account.
     if len(pattern) != 6 or (not pattern[4] and pattern[2] != "s3"):
         return None
     return row.actions.pattern, parts_text(pattern)
 
 
 def better(one: Standing, other: Standing) -> Standing:
-    """Pick the one that allows more."""
+    """Return the higher level."""
     return max(one, other, key=lambda each: each.rank)
 
 
 def _at_least(best: Standing) -> Standing:
-    """Leave open what was not searched whole."""
+    """Return `not-known` for a negative result of an incomplete search."""
     return UNKNOWN if best.verdict is Verdict.NEVER else best
