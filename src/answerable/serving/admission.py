@@ -28,7 +28,7 @@ _SITE = 64  # bits of an IPv6 address that one site has
 
 
 class Client(Protocol):
-    """One client connection."""
+    """Admitted connection of a client."""
 
     @property
     def is_busy(self) -> bool:
@@ -39,14 +39,13 @@ class Client(Protocol):
 
 
 class Slot:
-    """The place of one connection.
+    """Slot of one connection.
 
     Args:
-        client: The connection.
-        address: Of its other end; empty for a unix socket.
+        address: Address of its other end; empty for a unix socket.
 
     Attributes:
-        caller: The principal of its last request, empty before there was one.
+        caller: Principal of its last request, empty before there was one.
     """
 
     __slots__ = ("address", "caller", "client", "held")
@@ -82,16 +81,16 @@ class Quota:
         self._size = 0
 
     def __len__(self) -> int:
-        """Number of connections."""
+        """Return the number of connections."""
         return self._size
 
     def add(self, key: str, slot: Slot) -> None:
-        """Count one more."""
+        """Count one connection more."""
         self._held.setdefault(key, {})[slot] = None
         self._size += 1
 
     def discard(self, key: str, slot: Slot) -> None:
-        """Count one less."""
+        """Count one connection less."""
         same = self._held[key]
         del same[slot]
         self._size -= 1
@@ -99,7 +98,7 @@ class Quota:
             del self._held[key]
 
     def make_room(self, key: str, most: int, most_of_key: int) -> bool:
-        """Tell whether one more fits, and close an idle connection where that helps."""
+        """Tell whether one more fits, after closing an idle connection if necessary."""
         same = self._held.get(key, {})
         if len(same) >= most_of_key:
             crowded = same
@@ -117,16 +116,16 @@ class Quota:
 
 
 class AdmissionControl:
-    """Decides which connections one process keeps open.
+    """Quotas for the connections that one process keeps open.
 
     Args:
-        limits: Bounds; half as many places as `connections` are kept for unix sockets.
+        limits: Limits in force; half of `connections` more places are for unix sockets.
         proxies: Networks whose connections are counted by caller alone.
-        log: Where it says that a quota is full; None for nowhere.
-        clock: Gives monotonic seconds.
+        log: Log for full quotas; None for none.
+        clock: Returns monotonic seconds.
 
     Attributes:
-        limits: Bounds in force.
+        limits: Limits in force; half of `connections` more places are for unix sockets.
         evicted: Connections closed for another one, by quota.
         refused: Connections and requests refused because a quota was full, by quota.
     """
@@ -163,11 +162,11 @@ class AdmissionControl:
         return [full_warning(self.evicted.total(), self.refused.total())]
 
     def admit(self, client: Client, address: str) -> Slot | None:
-        """Give a new connection over an address its place; None where there is none.
+        """Give a new connection over an address its slot; None where there is none.
 
         Args:
             client: The connection.
-            address: Of its other end; see `address_of`.
+            address: Address of its other end; see `address_of`.
         """
         most = self.limits.connections
         own = most if self._is_proxy(address) else self._most_of_address
@@ -179,7 +178,7 @@ class AdmissionControl:
         return slot
 
     def admit_local(self, client: Client, user: int) -> Slot | None:
-        """Give a connection at a unix socket its place; None where there is none."""
+        """Give a connection at a unix socket its slot; None where there is none."""
         most = max(2, self.limits.connections // 2)
         key = str(user)
         if not self._users.make_room(key, most, max(1, most // 2)):
@@ -190,7 +189,7 @@ class AdmissionControl:
         return slot
 
     def identify(self, slot: Slot, caller: str) -> bool:
-        """Count a connection as its caller's; False where that has no place left."""
+        """Count a connection for its caller; False where its quota is full."""
         if not slot.address or slot.caller == caller:
             return True
         before = slot.held.copy()
@@ -205,7 +204,7 @@ class AdmissionControl:
         return True
 
     def counted(self) -> Iterator[tuple[str, str, int]]:
-        """Give what was counted: (`evicted` or `refused`, quota, how many)."""
+        """Yield the counts: (`evicted` or `refused`, quota, count)."""
         for quota in QUOTAS:
             yield "evicted", quota, self.evicted[quota]
             yield "refused", quota, self.refused[quota]
@@ -256,7 +255,7 @@ class AdmissionControl:
 
 
 def full_warning(evicted: int, refused: int) -> str:
-    """Word what readiness says while connections are closed or refused."""
+    """Format the readiness warning while connections are closed or refused."""
     return (
         "connections: a quota was full within the last minute "
         f"({evicted} closed for others, {refused} refused, since the start)"
@@ -264,14 +263,14 @@ def full_warning(evicted: int, refused: int) -> str:
 
 
 class Named(Protocol):
-    """A transport, or whatever else knows its other end."""
+    """Object with transport information, such as an asyncio transport."""
 
     def get_extra_info(self, name: str) -> Any:
-        """Give what is known by this name, None for nothing."""
+        """Return the information of a name, None for none."""
 
 
 def address_of(transport: Named) -> str:
-    """Give the address that a connection is counted by: of IPv6, its /64."""
+    """Return the address that a connection is counted by: for IPv6, its /64."""
     name = transport.get_extra_info("peername")
     return _counted_as(str(name[0])) if isinstance(name, tuple) and name else "unknown"
 

@@ -1,4 +1,4 @@
-"""Whether an agent is known to run as our own user, so that what is signed is advice."""
+"""Check whether an agent runs as our own user, so that signatures are only advisory."""
 
 import os
 from contextlib import suppress
@@ -11,12 +11,12 @@ from answerable.model.inventory import Inventory
 def shared_uid(
     inventory: Inventory, subject: str, config: Config | None = None
 ) -> int | None:
-    """Give our own user id, where an agent runs as it; None where that is not known.
+    """Return our own user id where an agent runs as it; None where that is unknown.
 
     Args:
-        inventory: Where agents are known from.
+        inventory: Inventory of agents.
         subject: Id of an agent, or of anything else.
-        config: What else says as whom agents call.
+        config: Configuration with the users that agents call as.
     """
     own = os.getuid()
     agent = inventory.agents.get(AgentId(subject))

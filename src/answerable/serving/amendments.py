@@ -1,7 +1,7 @@
-"""What owners have signed, on its way from the store into the decisions of a process.
+"""Watch over the policy exceptions in a store.
 
-So a signature, a revocation, a key that counts no more and an owner who changed all
-take hold within a second.
+A signature, a revocation, a key that is no longer trusted and a change of owner take
+effect within a second.
 """
 
 from pathlib import Path
@@ -11,15 +11,15 @@ from answerable.model.amendment import Amendment, Fallen
 from answerable.serving.store_watch import Changed, Refused, StoreWatch, Told, Unheld
 from answerable.store.store import Store
 
-# What becomes of amendments, and is no fault of anybody's.
+# Ordinary ends of policy exceptions, which are not reported.
 _EXPECTED = (None, Fallen.ENDED, Fallen.REVOKED, Fallen.UNCONFIRMED)
 
 
 class AmendmentWatch(StoreWatch[tuple[Amendment, ...]]):
-    """Looks at the amendments of a store.
+    """Watch over the policy exceptions of a store.
 
     Attributes:
-        held: What was read last; None before the first look.
+        held: Result of the last reading; None before the first.
     """
 
     _nothing = ()

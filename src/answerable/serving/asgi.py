@@ -1,4 +1,4 @@
-"""Connections, read by uvicorn: who is at the other end, and when one is late."""
+"""HTTP connections on uvicorn, with transport facts, admission and deadlines."""
 
 import asyncio
 import logging
@@ -24,21 +24,19 @@ MAX_HEAD = 64 * 1024  # bytes of a request's head that are waited for
 
 
 class Connection(HttpToolsProtocol):
-    """Reads requests, and hands each on with what the transport knows.
+    """HTTP protocol that adds the transport facts to each request.
 
-    `scope["state"]` has `link` and `served`, and nothing of the request's own. The
-    application may put `caller` there: who was identified.
+    `scope["state"]` has `link` and `served`, and nothing of the request itself. The
+    application may store the authenticated `caller` there.
 
     Args:
-        config: Of uvicorn.
-        state: Of all connections.
-        admission: Decides which connections stay open.
-        ticker: Tells when it is late.
-        served: Names that its listener is called by.
-        url: The listener's.
+        state: Shared state of uvicorn's connections.
+        ticker: Timer of the connections' deadlines.
+        served: Accepted values of Host and Origin.
+        url: URL of the listener.
 
     Attributes:
-        deadline: When it is late.
+        deadline: Time at which the connection is closed.
     """
 
     def __init__(
@@ -59,7 +57,7 @@ class Connection(HttpToolsProtocol):
         self._head_is_here, self._came = True, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Find out who is at the other end."""
+        """Read the transport facts, and admit the connection."""
         stream = cast(asyncio.Transport, transport)
         super().connection_made(stream)
         try:
@@ -89,44 +87,44 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Whoever asked is gone."""
+        """Release the slot of a connection that is gone."""
         self._ticker.discard(self)
         if self._slot is not None:
             self._slot.release()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; whoever sends a head without end is cut off."""
+        """Parse bytes; a head without an end closes the connection."""
         self._came += len(data)
         super().data_received(data)
         if not self._head_is_here and self._came > MAX_HEAD:
             self.transport.abort()
 
     def on_message_begin(self) -> None:
-        """A request begins: its head has to be here in time."""
+        """Start the deadline for the head of a request."""
         self._head_is_here, self._came = False, 0
         self._wait(self._admission.limits.head)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Its head is here."""
+        """Start the deadline for the body."""
         self._head_is_here = True
         self._wait(self._admission.limits.body)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Its body is here: from now on it is we who take time."""
+        """Stop the deadline: the request is complete."""
         self.deadline = NEVER
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """It was answered: the next one may take as long as it is idle."""
+        """Start the idle deadline after a response."""
         self._count_for_caller()
         super().on_response_complete()
         self._wait(self._admission.limits.idle)
 
     def _count_for_caller(self) -> None:
-        """Count the connection as its caller's; close it where that has too many."""
+        """Count the connection for its caller; close it above the quota."""
         caller = self.scope["state"].get("caller", "")
         if not caller or self._slot is None or self.transport.is_closing():
             return
@@ -134,7 +132,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def late(self) -> None:
-        """It took too long."""
+        """Close a connection after its deadline."""
         self.abort()
 
     def _wait(self, seconds: int) -> None:
@@ -142,13 +140,10 @@ class Connection(HttpToolsProtocol):
 
 
 class Connections:
-    """All connections of one app.
+    """All connections of one ASGI application.
 
     Args:
-        app: Answers requests.
-        admission: Decides which connections stay open.
-        listeners: Of the process.
-        loop: Its event loop.
+        listeners: Listeners of the process.
     """
 
     def __init__(
@@ -164,20 +159,20 @@ class Connections:
         self._ticker = Ticker(loop)
 
     def __len__(self) -> int:
-        """How many are open."""
+        """Return the number of open connections."""
         return len(self._state.connections)
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is being answered."""
+        """True while a request is being answered."""
         return bool(self._state.tasks)
 
     async def listen(self, what: str, bound: Bound) -> None:
-        """Take connections at one more place.
+        """Accept connections at one more listener.
 
         Args:
-            what: What is there, as whoever starts us is told.
-            bound: The place.
+            what: Name of the listener, for the process that starts us.
+            bound: The listener.
         """
         given = bound.of_worker(0)
         served = Served(frozenset(given.hosts), frozenset(given.listener.origins))
@@ -192,18 +187,18 @@ class Connections:
         await self._listeners.open(what, bound, connection, "http/1.1")
 
     def drain(self) -> None:
-        """End each as soon as what it asked is answered."""
+        """Close each connection when its request is answered."""
         for each in list(self._state.connections):
             each.shutdown()
 
     def cancel(self) -> None:
-        """Answer nothing more."""
+        """Cancel every open request."""
         for task in self._state.tasks:
             task.cancel()
 
 
 def uvicorn_config(app: Any, idle: int) -> Config:
-    """Make what uvicorn asks for: it reads and writes, and does nothing else for us."""
+    """Build the configuration of uvicorn as a plain HTTP parser and writer."""
     config = Config(
         app,
         http=Connection,
@@ -217,6 +212,6 @@ def uvicorn_config(app: Any, idle: int) -> Config:
         timeout_keep_alive=idle,
     )
     config.load()
-    # What it would print is of whoever sent it, and in a form of its own.
+    # Its log lines would contain text of clients.
     logging.getLogger("uvicorn.error").disabled = True
     return config

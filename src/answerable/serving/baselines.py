@@ -1,7 +1,7 @@
-"""The baselines that stand, on their way from the store into the decisions of a process.
+"""Watch over the valid baselines in a store.
 
-The store is where signed profiles lie, and nowhere else. A baseline only takes: while
-the store cannot be read, what stood goes on to stand until its signature ends.
+Signed profiles are stored in the store only. A baseline only restricts: while the store
+cannot be read, the last valid ones stay in force until their signatures end.
 """
 
 import msgspec
@@ -15,14 +15,13 @@ from answerable.store.store import Store
 
 
 class InForce(msgspec.Struct, frozen=True):
-    """A profile that stands, as it is handed to a worker.
+    """Valid profile, as a worker gets it.
 
     Attributes:
-        subject: Whose.
-        digest: Of it, hex.
-        stage: Whether it holds calls back.
+        subject: Subject of the profile.
+        digest: Digest of the profile, hex.
+        stage: Whether it is enforced.
         expires: UTC nanoseconds at which its signature ends.
-        profile: The document.
     """
 
     subject: Subject
@@ -33,7 +32,7 @@ class InForce(msgspec.Struct, frozen=True):
 
 
 class BaselineWatch(StoreWatch[tuple[InForce, ...]]):
-    """Looks at the baselines of a store."""
+    """Watch over the baselines of a store."""
 
     _nothing = ()
     _of: BaselinesOf
@@ -54,4 +53,4 @@ class BaselineWatch(StoreWatch[tuple[InForce, ...]]):
         return standing, [(each.digest, each.why) for each in held.unheld]
 
     def _unread(self, error: AnswerableError, seconds: float) -> None:
-        """What stood goes on to stand: without it more would be allowed."""
+        """Keep the last baselines: without them more would be allowed."""

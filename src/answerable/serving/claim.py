@@ -1,7 +1,7 @@
-"""The state folder belongs to one server at a time.
+"""Exclusive lock on a state folder: one server at a time.
 
-The lock file names the store that its server reads, so that a kill reaches a server
-that was started with another one.
+The lock file contains the path of the store that its server reads, so that a revocation
+reaches a server that was started with another store.
 """
 
 import fcntl
@@ -16,14 +16,14 @@ _LONGEST = 4096  # bytes of a path (PATH_MAX)
 
 
 def claim(state: Path, store: Path) -> IO[bytes]:
-    """Make the folder if it is missing, and hold it until the file is closed.
+    """Create the folder if it is missing, and lock it until the file is closed.
 
     Args:
-        state: The server's own folder.
+        state: State folder of the server.
         store: Folder of the store that it reads.
 
     Raises:
-        EnvironmentRefused: It may not be used, or another server holds it.
+        EnvironmentRefused: It may not be used, or another server has locked it.
     """
     refuse_foreign(state)
     make_folder(state)
@@ -45,9 +45,9 @@ def claim(state: Path, store: Path) -> IO[bytes]:
 
 
 def is_of(state: Path, store: Path) -> bool:
-    """Tell whether the server that ran last with a folder reads a store.
+    """Tell whether the server that last locked a folder reads a store.
 
-    False for one of an earlier release, which names none; True where none ever ran.
+    False for one of an earlier release, which stores no path; True where none ever ran.
     """
     try:
         handle = os.open(state / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -28,10 +28,10 @@ TERMINAL = (
 
 
 def clean_environment(names: Iterable[str] = ()) -> dict[str, str]:
-    """Take the variables that are always given, and those named, from our environment.
+    """Select the constant and the named variables from our environment.
 
     Args:
-        names: Further ones; one that is not set is left out.
+        names: Further variables; one that is not set is left out.
     """
     wanted = (*ALWAYS, *names)
     return {name: os.environ[name] for name in wanted if name in os.environ}

@@ -1,4 +1,4 @@
-"""Client certificates of mutual TLS: parsed once, their dates checked at each use.
+"""Client certificates of mutual TLS: parsed once, validity dates checked at each use.
 
 OpenSSL verifies the chain in a full handshake alone. A connection, or a session that a
 later connection resumes (RFC 5246 F.1.4), may outlive the certificate it began with.
@@ -29,17 +29,17 @@ def parse_certificate(der: bytes) -> "Certificate":
 
     try:
         certificate = load_der_x509_certificate(der)
-        certificate.public_key()  # what is malformed in there is found here, not later
+        certificate.public_key()  # fails here where the key is malformed
     except (InvalidVersion, UnsupportedAlgorithm) as unsupported:
         raise ValueError(str(unsupported)) from None
     return certificate
 
 
 def with_valid_certificate(link: Link, now: float) -> Link:
-    """Give the link as of now: without its certificate outside of the validity period.
+    """Return the transport facts without a certificate that is not valid now.
 
     Args:
-        link: The connection.
+        link: Transport facts of the connection.
         now: NumericDate.
     """
     if not link.certificate or is_valid(link.certificate, now):

@@ -1,6 +1,6 @@
-"""The keyed fingerprint of a secret: the same here as in the store's inventory.
+"""Keyed fingerprints of secrets, equal to those in the store's inventory.
 
-Whoever scans a machine and finds the secret there knows it by the same id.
+A scan that finds the secret on a machine gives it the same id.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from answerable.store.layout import Layout
 
 
 def fingerprints(store: Path) -> Callable[[str], str]:
-    """Give what fingerprints by the key of a store, which is read with the first.
+    """Return a fingerprint function with a store's key, which is read at the first use.
 
     It may be called by several threads, and raises `EnvironmentRefused` where the key
     may not be read.

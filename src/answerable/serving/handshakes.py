@@ -13,13 +13,13 @@ from contextlib import suppress
 
 from answerable.serving.admission import AdmissionControl, Slot, address_of
 
-_AT_ONCE = 64  # connections accepted before the loop does something else
-_PAUSE = 0.1  # seconds, where no more files may be open
+_AT_ONCE = 64  # connections accepted in one iteration of the loop
+_PAUSE = 0.1  # seconds between two attempts while no more files may be open
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class _Handshake:
-    """A connection before its protocol hears of it."""
+    """Connection before its handshake is over."""
 
     is_busy = False
 
@@ -27,26 +27,25 @@ class _Handshake:
         self._connection = connection
 
     def abort(self) -> None:
-        """End it; the loop sees the end and closes the socket."""
+        """Shut the socket down; the loop then closes it."""
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
     def get_extra_info(self, name: str) -> object:
-        """Give the address of the other end, as a transport does."""
+        """Return the address of the other end, as a transport does."""
         with suppress(OSError):
             return self._connection.getpeername() if name == "peername" else None
         return None
 
 
 class TlsServer:
-    """Accepts connections and has the loop do their handshakes, until it is closed.
+    """Server that accepts connections and bounds their TLS handshakes.
 
     Args:
-        loop: The event loop.
-        listening: A socket that listens; closed with this.
-        make: Makes the protocol of a connection.
-        context: For the handshakes.
-        admission: Counts connections, and bounds the time of a handshake.
+        listening: Listening socket; closed with the server.
+        make: Builds the protocol of a connection.
+        context: SSL context of the handshakes.
+        admission: Quotas for connections, and the timeout of a handshake.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class TlsServer:
         loop.add_reader(listening, self._accept)
 
     def close(self) -> None:
-        """Accept no more; what was accepted goes on."""
+        """Stop accepting; accepted connections continue."""
         if self._resume is not None:
             self._resume.cancel()
         self._loop.remove_reader(self._listening)
@@ -102,7 +101,7 @@ class TlsServer:
         task.add_done_callback(self._handshakes.discard)
 
     async def _shake(self, connection: socket.socket, slot: Slot) -> None:
-        """Do one handshake; after it the protocol takes a place of its own."""
+        """Do one handshake; after it the protocol takes a slot of its own."""
         try:
             await self._loop.connect_accepted_socket(
                 self._make,

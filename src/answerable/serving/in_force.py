@@ -1,4 +1,4 @@
-"""Amendments in force in one process, each until it ends by the wall clock."""
+"""Policy exceptions in force in one process, each until its end by the wall clock."""
 
 import asyncio
 import time
@@ -9,25 +9,25 @@ from answerable.enforce.amending import Amendments
 from answerable.enforce.signed import standing, unended
 from answerable.model.amendment import Amendment
 
-TICK = 0.25  # seconds between two looks at the clock
+TICK = 0.25  # seconds between two checks of the clock
 
 Standing = tuple[Amendment, ...]
 
 
 class Bound(Protocol):
-    """Whatever decides in a process."""
+    """Decision point that applies policy exceptions."""
 
     def set_amendments(self, amendments: Amendments) -> None:
-        """Allow what these amendments allow."""
+        """Apply these policy exceptions."""
 
 
 class InForce:
-    """Keeps what stands in force in one process, each amendment until it ends.
+    """Policy exceptions of one process, each in force until its end.
 
     Args:
-        bound: Decides in this process.
-        loop: Its event loop.
-        clock: Gives the time as a NumericDate.
+        bound: Decision point of this process.
+        loop: Event loop of the process.
+        clock: Returns the time as a NumericDate.
     """
 
     def __init__(
@@ -41,18 +41,18 @@ class InForce:
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self, amendments: Standing) -> None:
-        """Put these in force, and no others."""
+        """Replace the policy exceptions in force."""
         self._standing = unended(amendments, self._clock())
         self._bound.set_amendments(standing(self._standing))
         self._look_later()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
 
     def _look_later(self) -> None:
-        """Look at the wall clock: what ends does so also after the machine slept."""
+        """Schedule a check of the wall clock, which is right also after a suspend."""
         self.close()
         if any(each.until for each in self._standing):
             self._timer = self._loop.call_later(TICK, self._look)

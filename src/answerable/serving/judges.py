@@ -1,8 +1,8 @@
-"""A large set of policies is judged in processes of its own, one for each core.
+"""Process pool that checks large policy sets, one process per core.
 
-Judging 10,000 policies takes a second of a core and more, for which a service would
-hold up what else it does, and several times their size in memory, which it would not
-get back. Each process is handed a share as soon as there is one.
+Checking 10,000 policies takes more than a second of a core, and several times their
+size in memory, which a service would not get back. Each process gets a batch as soon as
+one is parsed.
 """
 
 import os
@@ -33,13 +33,13 @@ Share = tuple[Piece, ...]
 def judged_apart(
     pieces: Iterable[Piece], approved: Approved = NOTHING_APPROVED
 ) -> list[Judged]:
-    """Judge policies as `judge` does, a large set by several processes.
+    """Check policies as `judge` does, a large set in several processes.
 
-    What a process does not answer is judged here.
+    A batch that a process does not answer is checked here.
 
     Args:
-        pieces: Each one policy, or what stands where one should.
-        approved: What persons have approved of the tools' arguments.
+        pieces: Texts of one policy each, or of a malformed one.
+        approved: Tool schemas that persons have approved.
     """
     shares = _shares(iter(pieces))
     first = next(shares, ())
@@ -57,7 +57,7 @@ def _shares(pieces: Iterator[Piece]) -> Iterator[Share]:
 
 
 class _Judges:
-    """Processes, started as they are needed; each has a thread that waits for it."""
+    """Processes, started when needed; a thread waits for each."""
 
     def __init__(self, approved: Approved) -> None:
         self._approved = approved
@@ -80,19 +80,19 @@ class _Judges:
                 pass
 
     def take(self, share: Share) -> Future[list[Judged]]:
-        """Have a share judged, by whoever is free first; nothing by who fails."""
+        """Submit a batch to the first free process; empty where it fails."""
         return self._waiting.submit(self._answered, share)
 
     def _start(self) -> None:
         self._own.process, self._own.is_new = None, True
         try:
-            # -P: a module of that name in the working directory must not be run.
+            # -P: no module is imported from the working directory.
             process = subprocess.Popen(  # noqa: S603 - our own words
                 (sys.executable, "-P", "-m", _MODULE),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # an interrupt is its service's to hear
+                start_new_session=True,  # an interrupt goes to the service alone
             )
         except OSError:  # no process: shares are judged here
             return
@@ -109,7 +109,10 @@ class _Judges:
                 self._own.is_new = False
             send(process.stdin, share)
             found = _judged.decode(received(process.stdout))
-        except (OSError, msgspec.DecodeError):  # it has ended, or says something else
+        except (
+            OSError,
+            msgspec.DecodeError,
+        ):  # it has ended, or its answer is malformed
             self._own.process = None
             return []
         return found if len(found) == len(share) else []

@@ -1,10 +1,10 @@
-"""What a process does that judges policies for another one, until that has no more.
+"""Worker process of the policy check pool.
 
     python -P -m answerable.serving.judging
 
-reads what is approved and then texts, a share at a time, as MessagePack, each behind
-its length, and writes what came of a share in the same way. It imports little: it is
-started while others wait for it.
+reads the approved schemas and then batches of policies as MessagePack, each with a
+length prefix, and writes the result of each batch in the same way. It imports little:
+its pool waits for the start.
 """
 
 import gc
@@ -17,14 +17,14 @@ from answerable.enforce.cedar.forms import Forms
 from answerable.enforce.cedar.judging import judge, written
 from answerable.enforce.cedar.lexis import Piece
 
-LENGTH = 4  # bytes of a length, the first first
+LENGTH = 4  # bytes of a length, big-endian
 
 
 def send(to: BinaryIO, what: object) -> None:
-    """Write something, and have it leave.
+    """Write one message and flush.
 
     Raises:
-        OSError: Nobody reads it.
+        OSError: The reader is gone.
     """
     data = msgspec.msgpack.encode(what)
     to.write(len(data).to_bytes(LENGTH, "big") + data)
@@ -32,13 +32,13 @@ def send(to: BinaryIO, what: object) -> None:
 
 
 def received(source: BinaryIO) -> bytes:
-    """Read what was sent; empty at the end."""
+    """Read one message; empty at the end."""
     return source.read(int.from_bytes(source.read(LENGTH), "big"))
 
 
 def main() -> None:
-    """Judge what comes in."""
-    gc.disable()  # it leaves few cycles, and ends soon
+    """Check batches from standard input."""
+    gc.disable()  # few cycles, and a short life
     pieces = msgspec.msgpack.Decoder(list[Piece])
     forms = Forms(written)
     said = received(sys.stdin.buffer)

@@ -1,4 +1,4 @@
-"""Effects of a kill: what is dead, and what lives on until when."""
+"""Effects of a revocation: what has ended, and what continues until when."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from answerable.serving.killing import GATEWAY, SERVICE, Done
 KILL, REVIVE, DRY_RUN = "kill", "revive", "dry-run"
 ELSEWHERE = "servers that verify tokens themselves"
 PLATFORM = "its platform"
-# Subjects of which delegations are on record.
+# Kinds of subjects with delegations on record.
 _HOLD_TOKENS = ("agent:", "run:", "person:", "rule:", "issuer:")
 _WHAT = {GATEWAY: "calls", SERVICE: "new tokens"}
 _NOT_SCANNED = "nothing was scanned into this store"
@@ -26,12 +26,12 @@ _NOT_FOUND = "not in the newest snapshot"
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act on a subject.
+    """Revocation of a subject, or its reinstatement.
 
     Attributes:
         kind: `KILL`, `REVIVE` or `DRY_RUN`.
-        subject: What may do nothing, or may again.
-        done: What became of it.
+        subject: Subject that is revoked or reinstated.
+        done: Result of the operation.
         now: UTC nanoseconds.
     """
 
@@ -51,7 +51,7 @@ class Act:
         id: str | None = None,
         note: str = "",
     ) -> KillEffectItem:
-        """Make one item."""
+        """Build one item of the answer."""
         return {
             "act": self.kind, "subject": self.subject, "what": what, "where": where,
             "state": state, "until": until, "count": count, "id": id, "note": note,
@@ -59,12 +59,12 @@ class Act:
 
 
 def effects(act: Act, config: Config | None, inventory: Inventory | None) -> Document:
-    """List what an act ends, and what goes on.
+    """List what a revocation ends, and what continues.
 
     Args:
-        act: The act.
-        config: The configuration; None where none is named.
-        inventory: The newest snapshot; None where the store could not be read.
+        act: The revocation.
+        config: The configuration; None without one.
+        inventory: Newest snapshot; None where the store could not be read.
     """
     items = list(_at_servers(act))
     if act.kind != REVIVE:
@@ -79,7 +79,7 @@ def _coverage(act: Act, inventory: Inventory | None) -> Coverage:
         covered = coverage_of_list("credentials", inventory, act.now)
     elif _is_of_inventory(act.subject):
         covered["not_collected"] = ["ambient-credentials"]
-    # The act itself is whole, whatever a scan could not read.
+    # Gaps of a scan do not make the revocation itself partial.
     covered["partial"] = False
     return covered
 
@@ -98,7 +98,7 @@ def _at_servers(act: Act) -> Iterator[KillEffectItem]:
 
 
 def _of_tokens(act: Act, config: Config | None) -> Iterator[KillEffectItem]:
-    """Give what was handed out before: delegations, and the tokens made of them."""
+    """Yield what was issued before: delegations, and the tokens made from them."""
     done, subject = act.done, act.subject
     service = None if config is None else config.sts
     if service is None or not subject.startswith(_HOLD_TOKENS):
@@ -120,13 +120,13 @@ def _of_tokens(act: Act, config: Config | None) -> Iterator[KillEffectItem]:
 
 
 def _longest_token(config: Config | None) -> int:
-    """Seconds that a token of any rule lives at most."""
+    """Return the maximum lifetime of a token of any rule, in seconds."""
     rules = () if config is None else config.rules
     return max((grant.ttl for rule in rules for grant in rule.grants), default=LONGEST)
 
 
 def _of_credentials(act: Act, inventory: Inventory | None) -> Iterator[KillEffectItem]:
-    """Give what the subject holds elsewhere, which no kill of ours ends."""
+    """Yield the subject's credentials on other platforms, which stay valid."""
     if not _is_of_inventory(act.subject):
         return
     if inventory is None or not inventory.coverage:

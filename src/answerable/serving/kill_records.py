@@ -1,4 +1,4 @@
-"""The record of a kill or a revival in the log of the store: one, wherever it came from."""
+"""Record of a revocation or reinstatement in the store's log."""
 
 import msgspec
 
@@ -8,16 +8,16 @@ KIND = "kill"  # of the objects that say who did it
 
 
 class KillRecord(msgspec.Struct):
-    """Facts about one act.
+    """Record of one revocation or reinstatement.
 
     Attributes:
-        subject: The subject that was killed or revived.
-        by: Who did it: a person where the page knows one, else a user of the machine.
-        how: How they signed in; `command` for the command line.
-        revived: It was taken back.
+        subject: Subject that was revoked or reinstated.
+        by: Person on the web page, else user of the machine.
+        how: Kind of sign-in; `command` for the command line.
+        revived: It is a reinstatement.
         at: UTC nanoseconds.
-        reason: Why, empty where none was given.
-        ended: Delegations that ended by it; None where that is not known.
+        reason: Reason, empty without one.
+        ended: Delegations that it ended; None where that is unknown.
     """
 
     subject: str
@@ -30,7 +30,7 @@ class KillRecord(msgspec.Struct):
 
 
 def put_record(store: Store, record: KillRecord) -> None:
-    """Keep the record of an act.
+    """Store a record.
 
     Raises:
         EnvironmentRefused: The store cannot be written.
@@ -39,7 +39,7 @@ def put_record(store: Store, record: KillRecord) -> None:
 
 
 def read_records(store: Store, most: int) -> tuple[list[KillRecord], int]:
-    """Read the newest records, newest first, and say how many there are."""
+    """Read the newest records, newest first, and the number of all."""
     logged = store.objects(KIND)
     newest = [
         msgspec.json.decode(store.get_object(each.digest), type=KillRecord)

@@ -1,14 +1,14 @@
-"""One kill at every server of a configuration: the gateway, and the token service.
+"""Revocation at every server of a configuration: the gateway and the token service.
 
-The command line and the page put it in force here: in the one file of the store, which
-all of them watch. A running token service is asked over its socket as well, since it
-can say which delegations it ended; these are killed with it, as a call names no rule,
-no issuer and no owner of its agent. Where it says nothing, so do we, and claim nothing
-of the gateway.
+The command line and the web page write the revocation to the one file in the store,
+which all servers watch. A running token service is asked over its socket as well, since
+it knows which delegations a revocation ends; these are revoked with it, as a call names
+no rule, no issuer and no owner of its agent. Without its answer the result claims
+nothing about the gateway.
 
 A server of another user, of an earlier release, or with another store does not read
-that file: the kill goes to its own folder, too. One whose folder is not ours to write
-does not take it from us, and the command to run is told.
+that file: the revocation is written to its own folder, too. Where that folder is not
+writable, the result names the command to run.
 """
 
 import os
@@ -29,27 +29,27 @@ from answerable.serving.told_service import SOMEBODY, Post, owner_of, user
 
 GATEWAY, SERVICE = "the gateway", "the token service"
 NOBODY = "no door of the configuration knows it"
-# What only a call is, and so nothing that is given.
+# Subjects of calls, which no token names.
 _OF_CALLS = ("principal:", "server:", "tool:", "cred:", "key:")
-# What no call says: a gateway refuses what the token service says of it.
+# Subjects of tokens, which no call names.
 _OF_TOKENS = ("rule:", "issuer:")
-# Of whom what was given may go on where the token service does not say what that is: a
-# run has others below it, a person agents that act for nobody.
+# Subjects whose tokens may stay valid without the token service's answer: a run has
+# others below it, a person agents that act for no person.
 _HALF_KNOWN = ("rule:", "person:", "run:")
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a kill, or of taking one back.
+    """Result of a revocation or reinstatement.
 
     Attributes:
-        is_new: Something has changed by it.
-        at: Where it is in force: `GATEWAY`, `SERVICE`.
-        ended: Delegations that the token service refuses by it; None where none said.
-        refused: Where it is not, and why; empty where it is in force everywhere.
-        hints: What to run there.
-        waits: What does not hold yet, and what is to be done, a sentence each.
-        waiting: Where it is in force once a server starts.
+        at: Servers where it is in force: `GATEWAY`, `SERVICE`.
+        ended: Delegations that the token service refuses by it; None where it did not
+            answer.
+        refused: Servers where it is not in force, and why; empty where there is none.
+        hints: Commands to run for them.
+        waits: Effects that are still pending, and what to do, a sentence each.
+        waiting: Servers where it is in force once they start.
     """
 
     is_new: bool
@@ -63,7 +63,7 @@ class Done:
 
 @dataclass(slots=True)
 class _Doing:
-    """What became of it so far."""
+    """Progress of a revocation, by server."""
 
     changed: dict[str, bool] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class _Doing:
             self.why[where] = error.message
 
     def add(self, where: str, other: "_Doing") -> None:
-        """Take over what became of a change that a server shares with others."""
+        """Merge the result of a change that several servers share."""
         for changed in other.changed.values():
             self.changed[where] = changed or self.changed.get(where, False)
         for why in other.why.values():
@@ -86,16 +86,16 @@ class _Doing:
 
 
 def operator() -> str:
-    """Name whoever gives a command here, to be shown: a user of this machine."""
+    """Return the name of the user that runs a command, for display."""
     return user(os.getuid())
 
 
 class Kills:
-    """The kills of one store and its configuration.
+    """Revocations of one store and its configuration.
 
     Args:
         store: Folder of the store.
-        config: The configuration; None where none is named, as the usual folders are.
+        config: The configuration; None for the default folders.
     """
 
     def __init__(self, store: Path, config: Config | None) -> None:
@@ -104,16 +104,16 @@ class Kills:
         self._place = "FILE" if config is None else config.place
         own = store / "gateway" if config is None else gateway_state(config, store)
         state = token_state(service, store)
-        # A token service may stand alone.
+        # A token service may run without a gateway.
         alone = config is not None and config.sts and not config.servers
         self.has_gateway = not (alone and not own.is_dir())
         self._has_service = bool(service) or state.is_dir()
         point = store / "decisions"
         if config is not None and config.decisions is not None:
             point = decisions_state(config.decisions, store)
-        # Of those who are bound by the gateway's kills.
+        # Spools of the servers that apply the gateway's revocations.
         self._spools = (own / "spool", point / "spool")
-        # A folder of another user that we may not enter is not ours to list.
+        # Folders of another user that we may not enter are left out.
         listed = [each for each in (own, state) if KillFile(each).may_be_seen()]
         self._list = KillList(store, *listed)
         self._folders = {GATEWAY: own, SERVICE: state}
@@ -125,7 +125,7 @@ class Kills:
         }
 
     def told(self) -> Mapping[str, Note]:
-        """Give all that is killed anywhere, with the facts about each kill.
+        """Return all revoked subjects, with the facts about each revocation.
 
         Raises:
             EnvironmentRefused: A file may not be read.
@@ -133,7 +133,7 @@ class Kills:
         return self._list.told()
 
     def servers_of(self, subject: str) -> tuple[str, ...]:
-        """Name the servers that a kill of a subject is for.
+        """List the servers that a revocation of a subject concerns.
 
         Raises:
             IdError: It names no subject.
@@ -144,12 +144,12 @@ class Kills:
         return (*((GATEWAY,) if gateway else ()), *((SERVICE,) if service else ()))
 
     def kill(self, subject: str, by: str, reason: str = "") -> Done:
-        """Put a kill in force wherever that can be done.
+        """Revoke a subject at every server that can be reached.
 
         Args:
-            subject: What may do nothing.
-            by: Who says so, to be shown.
-            reason: Why, likewise.
+            subject: Subject to revoke.
+            by: Name of the person or user, for display.
+            reason: Reason, for display.
 
         Raises:
             IdError: It names no subject.
@@ -161,7 +161,7 @@ class Kills:
         def write(file: KillFile) -> bool:
             return file.kill_all((subject,), note)
 
-        # First where calls are: a token service that hangs keeps it waiting no longer.
+        # First the gateway: a token service that hangs must not delay it.
         self._write(doing, servers, write)
         said = None
         if SERVICE in servers:
@@ -180,7 +180,7 @@ class Kills:
         )
 
     def preview(self, subject: str) -> Done:
-        """Tell what a kill would do; nothing is changed, and nobody is told of it.
+        """Preview a revocation, without changing anything.
 
         Raises:
             IdError: It names no subject.
@@ -198,11 +198,11 @@ class Kills:
         return Done(is_new, servers, ended, waiting=waiting)
 
     def revive(self, subject: str) -> Done:
-        """Take a kill back wherever that can be done; what was ended stays ended.
+        """Reinstate a subject at every server; ended delegations stay ended.
 
         Raises:
             IdError: It names no subject.
-            EnvironmentRefused: It is taken back nowhere.
+            EnvironmentRefused: It is reinstated nowhere.
         """
         doing, servers = _Doing(), self._servers(subject, "revive")
 
@@ -211,7 +211,7 @@ class Kills:
 
         self._write(doing, servers, write)
         for where, folder in self._folders.items():
-            # Of an earlier release; wherever it stands, it counts.
+            # A file of an earlier release is in force, too.
             old = KillFile(folder)
             if where not in self._apart and _stands_in(old, subject):
                 doing.try_at(where, partial(write, old))
@@ -240,7 +240,7 @@ class Kills:
         servers: Collection[str],
         write: Callable[[KillFile], bool],
     ) -> None:
-        """Change the one file, and those of servers that do not read it."""
+        """Change the shared file, and those of servers that do not read it."""
 
         def shared() -> bool:
             if not self._store.exists():
@@ -258,7 +258,7 @@ class Kills:
     def _at_service(
         self, doing: "_Doing", subject: str, act: str, note: Note
     ) -> Mapping[str, object] | None:
-        """Have the token service act; what it said, None where it did not."""
+        """Ask the token service; return its answer, None without one."""
         folder = self._folders[SERVICE]
         owner = owner_of(folder)
         said, uid = self._post.ask(
@@ -273,7 +273,7 @@ class Kills:
             if apart is not None:
                 doing.try_at(SERVICE, partial(_written, apart, subject, act, note))
         else:
-            # Its folder is elsewhere: a file of ours would be one that nobody reads.
+            # Its folder is elsewhere: no server would read a file of ours.
             but = "does not answer us"
             if uid:
                 but = f"{folder} is {_whose(owner)}, so its word is not taken"
@@ -281,7 +281,7 @@ class Kills:
         return said
 
     def _waiting(self, doing: "_Doing", *, is_told: bool) -> tuple[str, ...]:
-        """Name the servers where it is in force once they start."""
+        """List the servers where the revocation is in force once they start."""
         waiting = []
         if doing.stands(GATEWAY) and not any(map(is_written, self._spools)):
             waiting.append(GATEWAY)
@@ -292,7 +292,7 @@ class Kills:
     def _waits(
         self, waiting: Collection[str], subject: str, *, is_known: bool
     ) -> tuple[str, ...]:
-        """Say what a kill does not stop yet."""
+        """Describe what the revocation does not stop yet."""
         waits = []
         if GATEWAY in waiting:
             waits.append(
@@ -353,7 +353,7 @@ def _stands_in(file: KillFile, subject: str) -> bool:
     try:
         return subject in (file.told() or {})
     except EnvironmentRefused:
-        return False  # nobody can take it back there, and it is told where it counts
+        return False  # it cannot be changed there, and is reported where it is in force
 
 
 def _elsewhere(subject: str) -> str:

@@ -1,11 +1,11 @@
-"""The kills in force: one file in the store, which every server of it watches.
+"""Revocation list: one file in the store, which every server of the store watches.
 
-One subject a line; behind tabs who killed it, when, why, and the kill that it ended
-with, where that is known. Only the subject decides. The file is replaced whole, so it
-is read whole, and it outlives a restart. Files of earlier releases, in the folders of
-gateway and token service, count as well; so do those of servers that read another
-store. A thread of each process looks four times a second: a kill waits neither for a
-supervisor nor for an event loop that is busy with calls.
+One subject per line; after tabs, where known: author, time, reason, and the revocation
+that it ended with. Only the subject decides. The file is replaced atomically and
+survives a restart. Files of earlier releases, in the folders of gateway and token
+service, count as well; so do those of servers that read another store. A thread of each
+process polls four times a second: a revocation needs neither a supervisor nor an idle
+event loop.
 """
 
 import asyncio
@@ -30,18 +30,18 @@ EVERY = 0.25  # seconds
 
 _HINT = "one subject a line; `answerable kill SUBJECT` writes it"
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_LONGEST = 500  # characters of who it was, and of a reason
+_LONGEST = 500  # characters of an author, and of a reason
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Facts about one kill that are shown, and decide nothing.
+    """Facts about one revocation, for display only.
 
     Attributes:
-        by: Who killed it, as the writer of the file said; empty where it did not.
-        at: When, RFC 3339; likewise.
-        reason: Why; likewise.
-        ended_with: The kill that ended it: a delegation of a subject that was killed.
+        by: Author, as recorded in the file; empty where unknown.
+        at: Time, RFC 3339; empty where unknown.
+        reason: Reason; empty where unknown.
+        ended_with: Revocation that ended this delegation.
     """
 
     by: str = ""
@@ -59,17 +59,17 @@ _Noted = Mapping[str, Note]
 
 
 class KillFile:
-    """One file of kills.
+    """One file of revocations.
 
     Args:
-        folder: Where it lies: the store, or a server's own folder.
+        folder: Its folder: the store, or a server's state folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "kills"
 
     def read(self) -> Kills:
-        """Read all kills; no file is none.
+        """Read all revoked subjects; a missing file has none.
 
         Raises:
             EnvironmentRefused: It may not be read, or a line is no subject.
@@ -78,7 +78,7 @@ class KillFile:
         return NO_KILLS if kills is None else kills
 
     def find(self) -> Kills | None:
-        """Read all kills; None where there is no file.
+        """Read all revoked subjects; None where there is no file.
 
         Raises:
             EnvironmentRefused: As `read`.
@@ -87,7 +87,7 @@ class KillFile:
         return None if told is None else frozenset(told)
 
     def told(self) -> Mapping[str, Note] | None:
-        """Read all kills, and what is known of each; None where there is no file.
+        """Read all revocations with their facts; None where there is no file.
 
         Raises:
             EnvironmentRefused: As `read`.
@@ -102,12 +102,7 @@ class KillFile:
             raise EnvironmentRefused(f"{self.path}: {error.message}", _HINT) from None
 
     def kill(self, subject: str, by: str = "", reason: str = "") -> bool:
-        """Put a kill in force, durable when this returns; False where it was already.
-
-        Args:
-            subject: What may do nothing.
-            by: Who says so, to be shown.
-            reason: Why, to be shown.
+        """Revoke a subject, durable on return; False where it was revoked already.
 
         Raises:
             IdError: It names no subject.
@@ -116,14 +111,14 @@ class KillFile:
         return self.kill_all((subject,), Note(by, reason=reason))
 
     def kill_all(self, subjects: Collection[str], note: Note) -> bool:
-        """Put several kills in force in one write; False where all were already.
+        """Revoke several subjects in one write; False where all were revoked already.
 
         Args:
-            subjects: What may do nothing.
+            subjects: Subjects to revoke.
             note: Facts about each; the time is now.
 
         Raises:
-            IdError: One names no subject; none is in force by this.
+            IdError: One names no subject; none is revoked by this.
             EnvironmentRefused: As `kill`.
         """
         if not subjects:
@@ -135,11 +130,11 @@ class KillFile:
             note.ended_with,
         )
         fresh = {kill_subject(each): note for each in subjects}
-        # Who killed it first is who did: it changes nothing to kill it again.
+        # The first author stays: another revocation changes nothing.
         return self._change(lambda kills: {**fresh, **kills})
 
     def revive(self, subject: str) -> bool:
-        """Take a kill back; False where there was none.
+        """Reinstate a subject; False where it was not revoked.
 
         Raises:
             IdError: It names no subject.
@@ -161,7 +156,7 @@ class KillFile:
         return True
 
     def stamp(self) -> tuple[int, int, int]:
-        """Tell one state of the file from another without reading it."""
+        """Return inode, modification time and size, to detect a change."""
         try:
             facts = self.path.stat()
         except OSError:
@@ -176,7 +171,7 @@ class KillFile:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             facts = os.fstat(handle)
-            # A process of the folder's user has to read what root writes there.
+            # A file written by root must be readable by the folder's user.
             owner = None if os.geteuid() else (facts.st_uid, facts.st_gid)
             before = self.told() or MappingProxyType({})
             after = change(before)
@@ -190,7 +185,7 @@ class KillFile:
 
 
 def _read(line: str) -> tuple[str, Note]:
-    """Read a line; earlier releases wrote fewer columns."""
+    """Parse a line; earlier releases wrote fewer columns."""
     subject, by, at, reason, ended_with = (line.split("\t") + [""] * 4)[:5]
     time = at if _AT.fullmatch(at) else ""
     return kill_subject(subject), Note(
@@ -209,16 +204,17 @@ def _line(kill: tuple[str, Note]) -> str:
 
 
 class KillList:
-    """The kills of one store, and those of files that count as well.
+    """Revocations of one store, and of further files that count.
 
     Args:
         store: Folder of the store, with the file that is written.
-        others: Folders with files of earlier releases, or of servers apart.
+        others: Folders with files of earlier releases, or of servers with another
+            store.
 
     Attributes:
-        shared: The store's file, which kills are written to.
-        files: All that count. A store of another user, which this process may not
-            enter, is not among them: its kills come in one of the other folders.
+        shared: File of the store, which is written.
+        files: All files that count. A store of another user that this process may not
+            enter is not among them: its revocations are in one of the other folders.
     """
 
     def __init__(self, store: Path, *others: Path) -> None:
@@ -227,7 +223,7 @@ class KillList:
         self.files = (self.shared, *own) if self.shared.may_be_seen() else own
 
     def read(self) -> Kills:
-        """Read all kills of all files.
+        """Read all revoked subjects of all files.
 
         Raises:
             EnvironmentRefused: One may not be read, or a line is no subject.
@@ -235,7 +231,7 @@ class KillList:
         return NO_KILLS.union(*(each.read() for each in self.files))
 
     def revive(self, subject: str) -> bool:
-        """Take a kill back in each file where it stands; False where it did in none.
+        """Reinstate a subject in each file; False where no file has it.
 
         Raises:
             IdError: It names no subject.
@@ -248,7 +244,7 @@ class KillList:
         return bool(standing)
 
     def told(self) -> _Noted:
-        """Read all kills, with the facts about each; the store's file goes first.
+        """Read all revocations with their facts; the store's file takes precedence.
 
         Raises:
             EnvironmentRefused: As `read`.
@@ -260,21 +256,21 @@ class KillList:
 
 
 class Bound(Protocol):
-    """An object that decides in a process, and is bound by the kills."""
+    """Decision point that applies revocations."""
 
     @property
     def kills(self) -> Kills:
-        """Subjects that may do nothing."""
+        """Revoked subjects."""
 
     def hold_kills(self, kills: Kills) -> None:
-        """Decide by these kills from now on; called in a thread of its own."""
+        """Apply these revocations from now on; called in another thread."""
 
     def set_kills(self, kills: Kills) -> None:
-        """Decide by these kills, and cut what they forbid; called in the event loop."""
+        """Apply these revocations, and cut open calls; called in the event loop."""
 
 
 class _Watched:
-    """One file as it was read last."""
+    """Last read state of one file."""
 
     def __init__(self, file: KillFile) -> None:
         self._file = file
@@ -283,7 +279,7 @@ class _Watched:
         self._was_there, self.kills = found is not None, found or NO_KILLS
 
     def look(self) -> str:
-        """Read it where it has changed; say why that cannot be, else nothing."""
+        """Read a changed file; return an error message, else an empty string."""
         stamp = self._file.stamp()
         if stamp == self._stamp:
             return ""
@@ -292,7 +288,7 @@ class _Watched:
         except EnvironmentRefused as error:
             return error.message
         if kills is None:
-            # Taking a kill back leaves the file there.
+            # A reinstatement does not remove the file.
             return f"{self._file.path} is gone" if self._was_there else ""
         # Only now: a file that could not be read is read again.
         self._stamp, self._was_there, self.kills = stamp, True, kills
@@ -300,18 +296,17 @@ class _Watched:
 
 
 class KillWatch:
-    """Puts the kills of a list in force in one process, and keeps them so.
+    """Watch over a revocation list, which applies it in one process.
 
-    A thread reads the files and has them hold at once, however busy the event loop is.
-    Streams are cut, and the rest is told, in the loop.
+    A thread reads the files and applies them at once, however busy the event loop is.
+    Streams are cut, and changes reported, in the loop.
 
     Args:
-        kills: The list.
-        bound: Decides in this process.
-        loop: Its event loop.
-        changed: Is told which subjects were killed, and which revived.
-        refused: Is told why a file cannot be read, or that it is gone. Kills that were
-            in force stay so.
+        bound: Decision point of this process.
+        loop: Event loop of the process.
+        changed: Called with the revoked and the reinstated subjects.
+        refused: Called with the reason where a file is unreadable or gone. Its
+            revocations stay in force.
 
     Raises:
         EnvironmentRefused: A file cannot be read at the start.
@@ -337,12 +332,12 @@ class KillWatch:
         self._thread.start()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop the watch."""
         self._ended.set()
         self._thread.join(1)
 
     def look(self) -> None:
-        """Put in force what the files say now, without waiting for the next look."""
+        """Apply the files as they are now, without waiting for the next poll."""
         self._look()
         self._settle()
 
@@ -350,7 +345,7 @@ class KillWatch:
         while not self._ended.wait(EVERY) and not self._loop.is_closed():
             try:
                 more = self._look()
-            except Exception as error:  # noqa: BLE001 - without this thread no kill holds
+            except Exception as error:  # noqa: BLE001 - this thread must not end
                 self._why = f"the kills cannot be read ({type(error).__name__})"
                 more = self._why != self._said
             if more:
@@ -358,7 +353,7 @@ class KillWatch:
                     self._loop.call_soon_threadsafe(self._settle)
 
     def _look(self) -> bool:
-        """Read what has changed, and have it hold; say whether more is to be done."""
+        """Read and apply changed files; tell whether the loop has work."""
         with self._looking:
             why = "; ".join(filter(None, (each.look() for each in self._files)))
             kills = self._union()
@@ -370,7 +365,7 @@ class KillWatch:
         return more
 
     def _settle(self) -> None:
-        """Cut what is killed, and tell of what has changed."""
+        """Cut open calls of revoked subjects, and report changes."""
         before, kills, why = self._settled, self._latest, self._why
         if kills != before:
             self._settled = kills

@@ -1,4 +1,4 @@
-"""What a process says of kills: in its records, and in its log."""
+"""Notices of revocations in a process's records and log."""
 
 from answerable.enforce.kill import Kills
 from answerable.serving.log import Log
@@ -6,18 +6,17 @@ from answerable.serving.recording.recorder import DoorRecorder
 
 
 class KillsTold:
-    """Tells of kills.
+    """Reporter of revocations.
 
     Args:
-        recorder: Records them.
-        log: Of the process.
+        recorder: Recorder of the process.
     """
 
     def __init__(self, recorder: DoorRecorder, log: Log) -> None:
         self._recorder, self._log = recorder, log
 
     def changed(self, killed: Kills, revived: Kills) -> None:
-        """Tell that some took hold here, and some were taken back."""
+        """Report revocations and reinstatements that took effect here."""
         self._recorder.killed(killed, revived)
         for subject in sorted(killed):
             self._log.warning("kill.taken", subject=subject)
@@ -25,5 +24,5 @@ class KillsTold:
             self._log.warning("kill.revived", subject=subject)
 
     def unread(self, why: str) -> None:
-        """Tell that the file cannot be read."""
+        """Report that the revocation list cannot be read."""
         self._log.error("kills.refused", why=why)

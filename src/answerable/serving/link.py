@@ -1,6 +1,6 @@
-"""What the transport knows of one connection, from TLS and the kernel alone.
+"""Transport facts of one connection, from TLS and the kernel alone.
 
-No field of a request ends up here: whoever sends a request can write any of them.
+No field of a request is part of them: a client can send any field.
 """
 
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class UnixPeer:
-    """The process at the other end of a unix socket, as the kernel names it.
+    """Process at the other end of a unix socket, as the kernel identifies it.
 
     Attributes:
-        pid: Its number, in our own namespace.
-        uid: Its user when it connected.
-        gid: Its group when it connected.
+        pid: Process id, in our own namespace.
+        uid: User at the time of the connection.
+        gid: Group at the time of the connection.
         unit: Its systemd unit, e.g. `invoices.service`; empty where it has none, or
-            the kernel cannot tell for certain.
-        start: When it started, clock ticks since boot.
+            where it is uncertain.
+        start: Start time, clock ticks since boot.
     """
 
     pid: int
@@ -28,14 +28,14 @@ class UnixPeer:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One connection.
+    """Transport facts of one connection.
 
     Attributes:
         certificate: DER of the client certificate, verified by TLS; empty without one.
         peer: The process at the other end of a unix socket, None elsewhere.
         tls: The connection is TLS.
-        url: Scheme and authority that clients know the listener by, as configured,
-            e.g. `https://gw.example`; empty for a unix socket.
+        url: Scheme and authority of the listener for clients, as configured, e.g.
+            `https://gw.example`; empty for a unix socket.
         network: Network of the other end; see `networks.network_of`.
     """
 

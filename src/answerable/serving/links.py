@@ -1,4 +1,4 @@
-"""What the transport of a connection tells about its other end."""
+"""Reader of the transport facts of a connection."""
 
 import asyncio
 import socket
@@ -11,14 +11,14 @@ from answerable.serving.tls import ServerContext
 
 
 def link_of(transport: asyncio.Transport, url: str) -> Link:
-    """Ask TLS and the kernel who is at the other end.
+    """Identify the other end of a connection by TLS and the kernel.
 
     Args:
         transport: The connection, its handshake done.
-        url: The listener's, as configured.
+        url: URL of the listener, as configured.
 
     Raises:
-        ProcessGone: The process at the other end of a socket cannot be named any more.
+        ProcessGone: The process at the other end of a socket has ended.
     """
     tls = transport.get_extra_info("ssl_object")
     if isinstance(tls, ssl.SSLObject):

@@ -1,4 +1,4 @@
-"""The listeners of the process of a door."""
+"""Listeners of a server process."""
 
 import asyncio
 import os
@@ -17,10 +17,10 @@ Factory: TypeAlias = Callable[[], asyncio.BaseProtocol]
 
 
 class Serving(Protocol):
-    """Takes connections."""
+    """Server that accepts connections."""
 
     def close(self) -> None:
-        """Take no more."""
+        """Stop accepting."""
 
 
 async def accept(
@@ -30,14 +30,14 @@ async def accept(
     context: ssl.SSLContext | None,
     admission: AdmissionControl,
 ) -> Serving:
-    """Take connections at a socket.
+    """Start to accept connections at a socket.
 
     Args:
         loop: The event loop.
-        listening: The socket; closed with what is returned.
-        connection: Makes what reads a connection.
-        context: For TLS, None for plain text.
-        admission: Counts handshakes; a protocol counts its own connection.
+        listening: Listening socket; closed with the returned server.
+        connection: Builds the protocol of a connection.
+        context: SSL context; None for plain text.
+        admission: Quotas for handshakes; a protocol counts its own connection.
     """
     if context is not None:
         listening.listen(BACKLOG)
@@ -50,15 +50,11 @@ async def accept(
 
 
 class Listeners:
-    """Listens until told to stop.
-
-    Args:
-        loop: The event loop.
-        admission: Counts connections.
+    """Listeners of one process.
 
     Attributes:
-        where: Where it can be reached: pairs (what, where).
-        urls: How clients know the listeners that have an address, by what they are.
+        where: Endpoints: pairs (what, where).
+        urls: Public URLs of the listeners with an address, by name.
     """
 
     def __init__(
@@ -74,13 +70,13 @@ class Listeners:
     async def open(
         self, what: str, bound: Bound, connection: Factory, protocol: str = HTTP_1
     ) -> None:
-        """Listen at one more place.
+        """Listen at one more socket.
 
         Args:
-            what: What is there, as whoever starts us is told.
-            bound: The place.
-            connection: Makes what reads a connection.
-            protocol: Of TLS's ALPN.
+            what: Name of the listener, for the process that starts us.
+            bound: The bound listener.
+            connection: Builds the protocol of a connection.
+            protocol: ALPN protocol of TLS.
         """
         given = bound.of_worker(0)
         own = socket.socket(fileno=os.dup(given.handle))
@@ -89,7 +85,7 @@ class Listeners:
         self.add(what, bound, serving)
 
     def add(self, what: str, bound: Bound, serving: Serving) -> None:
-        """Tell of a place where something listens already, and close it with the rest."""
+        """Add a listener that accepts already, to be closed with the rest."""
         self._bound.append(bound)
         self._servings.append(serving)
         listener = bound.listener
@@ -109,7 +105,7 @@ class Listeners:
         return self._tls.prepare(configured)
 
     def close(self) -> None:
-        """Take no more connections; what is under way goes on."""
+        """Stop accepting; open requests continue."""
         for serving in self._servings:
             serving.close()
         for bound in self._bound:

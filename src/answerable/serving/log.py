@@ -1,7 +1,7 @@
-"""What `serve` tells its operator: one JSON object a line, on standard error.
+"""Log of `serve` for its operator: one JSON object per line, on standard error.
 
-An event is a word of ours, and a field holds what is configured, counted or named by
-the kernel, or by an issuer that was pinned. What a caller sent is not among them.
+An event is a constant of ours, and a field is configured, counted, or named by the
+kernel or a pinned issuer. Text of callers is never logged.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ Field = str | int | float | bool | None | list[str]
 
 
 class Log:
-    """Writes lines.
+    """Writer of log lines.
 
     Args:
-        process: What this process is: `supervisor` or `worker-0`.
+        process: Name of this process: `supervisor` or `worker-0`.
         handle: File descriptor to write to.
     """
 
@@ -30,21 +30,21 @@ class Log:
         self._process, self._handle = process, handle
 
     def info(self, event: str, **fields: Field) -> None:
-        """Tell what happened as it should."""
+        """Log an ordinary event."""
         self._write("info", event, fields)
 
     def warning(self, event: str, **fields: Field) -> None:
-        """Tell what an operator should look at."""
+        """Log an event that an operator should look at."""
         self._write("warning", event, fields)
 
     def error(self, event: str, **fields: Field) -> None:
-        """Tell what does not work."""
+        """Log a failure."""
         self._write("error", event, fields)
 
     def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Tell what went wrong where no call could hear it; an exception handler.
+        """Log an unhandled exception of the event loop; its exception handler.
 
-        Of an exception its kind and place are told: its text may hold what was read.
+        Only type and place of the exception are logged: its text may contain input.
         """
         error = context.get("exception")
         frames = traceback.extract_tb(error.__traceback__) if error else []
@@ -59,7 +59,7 @@ class Log:
             "process": self._process,
         }
         try:
-            # One write a line: the lines of several processes do not mix.
+            # One write per line: lines of several processes do not mix.
             os.write(self._handle, msgspec.json.encode(line | fields) + b"\n")
         except OSError:
-            return  # nobody reads it any more, which stops no call
+            return  # a closed log stops no call

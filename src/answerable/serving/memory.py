@@ -1,4 +1,4 @@
-"""Resident memory of this process, as its metrics show it."""
+"""Resident memory of this process, for its metrics."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ _RESIDENT = 1  # place of the resident pages (proc(5))
 
 
 def resident_bytes() -> int:
-    """Give the bytes of memory that this process occupies now; 0 where none tells."""
+    """Return the resident memory in bytes; 0 where it is unknown."""
     try:
         pages = int(_STATM.read_text("ascii").split()[_RESIDENT])
     except (OSError, ValueError, IndexError):

@@ -1,8 +1,8 @@
-"""Addresses of cloud metadata services, in every form that leads to them: pure.
+"""Addresses of cloud metadata services, in every form that leads to them.
 
-A metadata service gives credentials of the machine to whoever connects, so an address of
-one counts as link-local, whatever its prefix. Many IPv6 addresses stand for an IPv4
-address, and a translator in the network sends the connection there.
+A metadata service gives the machine's credentials to any client, so its address counts
+as link-local, whatever its prefix. Many IPv6 addresses stand for an IPv4 address, and a
+translator in the network sends the connection there.
 """
 
 import ipaddress
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Those that are not link-local themselves.
+# Addresses that are not link-local themselves.
 _SERVICES = tuple(
     ipaddress.ip_network(each)
     for each in (
@@ -47,7 +47,7 @@ _ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))  # RFC 5214 6.1
 
 
 def is_metadata_service(address: Address) -> bool:
-    """Say whether a metadata service answers at an address or at what it stands for."""
+    """Tell whether an address is or stands for a metadata service's."""
     found = list(destinations(address))
     if isinstance(address, ipaddress.IPv6Address) and _without_zone(address) in _LOCAL:
         found += map(ipaddress.IPv4Address, _translated(int(address)))
@@ -55,7 +55,7 @@ def is_metadata_service(address: Address) -> bool:
 
 
 def destinations(address: Address) -> Iterator[Address]:
-    """Yield where a connection to an address goes: there, or to an IPv4 address."""
+    """Yield the address that a connection reaches: itself, or an IPv4 address."""
     if isinstance(address, ipaddress.IPv4Address):
         yield address
         return

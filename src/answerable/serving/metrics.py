@@ -1,4 +1,4 @@
-"""What one door counts, in the text format of Prometheus: numbers by our own words only."""
+"""Metrics of one server in the text format of Prometheus, with fixed label values."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ Gauges = Mapping[str, tuple[str, float]]  # name -> (what it says, value)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the numbers of a door are called.
+    """Names of a server's metrics.
 
     Attributes:
-        door: Each name begins with it.
-        counted: Name of what is asked of the door, what it says, and its labels.
-        away: What the number of requests turned away says.
-        unrecorded: What the number of those without a record says.
+        door: Prefix of each name.
+        counted: Request counter: its name, description, and labels.
+        away: Description of the counter of refused requests.
+        unrecorded: Description of the counter of requests without a record.
     """
 
     door: str
@@ -33,13 +33,13 @@ class Names:
 def rendered(
     names: Names, recorder: DoorRecorder, gauges: Gauges, admission: AdmissionControl
 ) -> bytes:
-    """Write every metric.
+    """Format every metric.
 
     Args:
-        names: What they are called.
-        recorder: What it counted.
-        gauges: Further ones.
-        admission: Counted connections.
+        names: Names of the metrics.
+        recorder: Recorder with the counters.
+        gauges: Further gauges.
+        admission: Quotas with the connection counters.
     """
     return generate_latest(_Collector(names, recorder, gauges, admission))
 
@@ -52,7 +52,7 @@ class _Collector(Collector):
     admission: AdmissionControl
 
     def collect(self) -> Iterator[Metric]:
-        """Give each family of metrics."""
+        """Yield each metric family."""
         names, recorder, journal = self.names, self.recorder, self.recorder.journal
         name, says, kinds = names.counted
         counted = CounterMetricFamily(f"{names.door}_{name}", says, labels=kinds)

@@ -1,7 +1,6 @@
-"""Networks: from where a connection comes, as coarse as says something.
+"""Coarse networks of client addresses.
 
-What stands in front of a listener is what is seen: behind a proxy every caller comes from
-the proxy's network.
+Behind a proxy every caller comes from the proxy's network.
 """
 
 import ipaddress
@@ -22,10 +21,10 @@ _PRIVATE = tuple(
 
 @lru_cache(maxsize=1024)
 def network_of(host: str) -> str:
-    """Give the network of an address; empty for what is none.
+    """Return the network of an address; empty for an invalid one.
 
-    `link-local` for addresses of metadata services, too, and for those that stand for
-    one; the block of a private address, 24 bits of a public one of IPv4 and 48 of IPv6.
+    `link-local` also for addresses of metadata services, and those that stand for one;
+    the block of a private address, 24 bits of a public IPv4 address and 48 of IPv6.
     """
     try:
         address = ipaddress.ip_address(host.partition("%")[0])

@@ -10,7 +10,7 @@ _FACTOR = 3  # quotas of connections, and calls to servers behind them
 
 
 def raise_open_files(limits: Limits, log: Log) -> None:
-    """Let a process hold as many files open as its connections need.
+    """Raise the limit of open files to what the configured connections need.
 
     Many systems start a process with 1,024, which it may raise itself.
     """

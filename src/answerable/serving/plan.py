@@ -1,4 +1,4 @@
-"""What the plans of all doors have in common: how a file becomes one, and replaces it."""
+"""Plan of a server: how a configuration file becomes one, and replaces it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,24 +11,24 @@ from answerable.model.errors import UsageError
 
 
 class Plan(Protocol):
-    """What one reading of the file asks for."""
+    """Result of one reading of the configuration file."""
 
     @property
     def fixed(self) -> Mapping[str, object]:
-        """What a running process cannot change, by what the file calls it."""
+        """Settings that only a restart can change, by their key in the file."""
 
 
 def needs_restart(plan: Plan, later: Plan) -> list[str]:
-    """Name what a later plan changes that a running process cannot."""
+    """List the keys whose change needs a restart."""
     after = later.fixed
     return [key for key, value in plan.fixed.items() if value != after[key]]
 
 
 def config_of(place: str, reading: Reading) -> Config:
-    """Give the configuration of a file of which nothing but the policy may be wrong.
+    """Return the configuration of a file that is valid but for its policy.
 
     Raises:
-        ConfigError: More is.
+        ConfigError: More than the policy is invalid.
     """
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
@@ -37,15 +37,16 @@ def config_of(place: str, reading: Reading) -> Config:
 
 
 def store_of(config: Config, named: Path | None, usual: Path | None) -> Path:
-    """Give the folder of the store.
+    """Return the folder of the store.
 
     Args:
-        config: May name it.
-        named: As named on the command line, None where it was not; it goes first.
-        usual: Where nobody names one; None where no home directory is known.
+        config: The configuration, which may name it.
+        named: Store named on the command line, which takes precedence; None without
+            one.
+        usual: Default store; None where no home directory is known.
 
     Raises:
-        UsageError: Nobody names one, and no home directory is known.
+        UsageError: No store is named, and no home directory is known.
     """
     found = named or (Path(config.store) if config.store else usual)
     if found is None:

@@ -1,4 +1,4 @@
-"""A configuration and its policies, read as whoever decides by them reads them."""
+"""Reader for a configuration and its policies, the same for every decision point."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,17 +20,17 @@ from answerable.serving.state import gateway_state
 def read_decided(
     place: str, store: Path | None, usual: Path | None, before: CedarRules = NO_RULES
 ) -> Reading:
-    """Read a configuration and the policies that it names, with every fault of them.
+    """Read a configuration and its policies, with all their faults.
 
     Args:
-        place: The file.
-        store: As named on the command line, None where it was not.
-        usual: The store where nobody names one.
-        before: The Cedar policies as they were read last.
+        place: Path of the file.
+        store: Store named on the command line; None without one.
+        usual: Default store.
+        before: Cedar policies of the previous reading.
 
     Raises:
-        UsageError: The file is not there, or larger than a configuration may be.
-        EnvironmentRefused: It may not be read, or what is pinned may not.
+        UsageError: The file does not exist, or is larger than a configuration may be.
+        EnvironmentRefused: It may not be read, or the pins may not.
     """
     reading = read_file(place)
     config = reading.config
@@ -42,13 +42,13 @@ def read_decided(
 
 
 def approved_schemas(config: Config, state: Path) -> Approved:
-    """Give the schemas of the tools that a person has approved.
+    """Return the schemas of the tools that a person has approved.
 
-    What was only seen is the server's own word: it would have the say in which policies
-    are right.
+    Merely observed schemas do not count: the server would decide which policies are
+    valid.
 
     Raises:
-        EnvironmentRefused: What is pinned cannot be read.
+        EnvironmentRefused: The pins cannot be read.
     """
     files, found = PinFiles(state), dict(NOTHING_APPROVED)
     for server in config.servers:
@@ -65,19 +65,19 @@ def approved_schemas(config: Config, state: Path) -> Approved:
 def faults_of_approval(
     reading: Reading, state: Path, server: str, definitions: Iterable[Definition]
 ) -> tuple[Fault, ...]:
-    """Tell which policies would be wrong once a person has approved some definitions.
+    """List the policy faults that an approval of definitions would cause.
 
     Args:
         reading: The configuration; its policies are read here.
-        state: The gateway's own folder, for what is approved so far.
-        server: Whose definitions they are.
-        definitions: What would be approved.
+        state: State folder of the gateway, with the present approvals.
+        server: Name of the server.
+        definitions: Definitions to approve.
 
     Returns:
-        Faults that the policies do not have as it is now.
+        Faults that the policies do not have now.
 
     Raises:
-        EnvironmentRefused: What is pinned cannot be read.
+        EnvironmentRefused: The pins cannot be read.
     """
     config = reading.config
     if config is None or not config.policy:

@@ -1,6 +1,6 @@
-"""The process of a door: starts, serves until told to end, and reads the file again.
+"""Runtime of a server process: start, reload at SIGHUP, and shutdown.
 
-It has a folder of its own, and writes to the store the evidence that waits there.
+It has a state folder of its own, and ships the evidence there to the store.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ from answerable.serving.systemd_notify import Notifier
 from answerable.serving.tasks import Tasks
 
 SHIP = 30.0  # seconds between two shippings
-LOOK = 0.1  # seconds between two looks at what is still under way
+LOOK = 0.1  # seconds between two checks for open requests
 
 Listening = list[tuple[str, str]]
 
-# Signals that have a server finish what is under way, and end. The last two would
-# otherwise end it at once, whoever sends them by mistake (signal(7)).
+# Signals for a graceful shutdown. The default action of the last two would end the
+# process at once (signal(7)).
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
-LINK = "sign-in"  # no listener: a link that lets somebody in, and stands in no log
+LINK = "sign-in"  # no listener: a sign-in link, which is never logged
 
 
 class Plan(Lasting, Protocol):
-    """What one reading of the file asks for, and where a process keeps its own."""
+    """Result of one reading of the configuration, with the folders of a process."""
 
     @property
     def config(self) -> Config:
@@ -47,7 +47,7 @@ class Plan(Lasting, Protocol):
 
     @property
     def reading(self) -> Reading:
-        """What was made of the file, its faults included."""
+        """Result of parsing the file, its faults included."""
 
     @property
     def store(self) -> Path:
@@ -55,11 +55,11 @@ class Plan(Lasting, Protocol):
 
     @property
     def state(self) -> Path:
-        """The process's own folder; its spool is in there."""
+        """State folder of the process, with its spool."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether what it decides by is right."""
+        """True where its policy or rules are valid."""
 
 
 OfPlan = TypeVar("OfPlan", bound=Plan)
@@ -67,12 +67,12 @@ Taken = TypeVar("Taken", bound=Plan, contravariant=True)
 
 
 class House(Protocol[Taken]):
-    """What the process is made of.
+    """Application of a server process.
 
     Attributes:
-        listening: Where it can be reached.
-        reload_refused: Why the last reload was refused, empty where it was not.
-        ship_refused: Why the last shipping was refused, likewise.
+        listening: Endpoints of the server.
+        reload_refused: Reason that the last reload failed; empty where it did not.
+        ship_refused: Reason that the last shipping failed; empty where it did not.
     """
 
     listening: Listening
@@ -81,26 +81,26 @@ class House(Protocol[Taken]):
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is being answered."""
+        """True while a request is being answered."""
 
     async def swap(self, plan: Taken) -> None:
-        """Decide by another configuration from now on."""
+        """Apply another configuration."""
 
     def drain(self) -> None:
-        """Take no more connections; what is under way goes on."""
+        """Stop accepting; open requests continue."""
 
     async def close(self) -> None:
-        """Cut what is still open, and write what is left to record."""
+        """Cut open connections, and write the remaining records."""
 
 
 class Process(Generic[OfPlan]):
-    """One process.
+    """Runtime of one server process.
 
     Args:
-        name: What the log calls it.
-        read: Reads what to serve, and does so again at a SIGHUP.
-        made: Puts together what it is made of, listening.
-        notifier: Tells a service manager how it does.
+        name: Name in the log.
+        read: Reads the plan, at the start and at each SIGHUP.
+        made: Builds the listening application.
+        notifier: Reports the state to a service manager.
     """
 
     def __init__(
@@ -118,11 +118,11 @@ class Process(Generic[OfPlan]):
         self._tasks = Tasks()
 
     async def run(self, ready: Callable[[Listening], None], *, alone: bool) -> None:
-        """Serve until told to end.
+        """Serve until a signal stops it.
 
         Args:
-            ready: Told where it can be reached, once it can.
-            alone: Nobody started it beside themselves, to end with them.
+            ready: Called with the endpoints once they are open.
+            alone: No parent process holds its input open to stop it.
 
         Raises:
             EnvironmentRefused: Something cannot be used.
@@ -132,7 +132,7 @@ class Process(Generic[OfPlan]):
             self._tasks.spawn(self._end_with_parent())
         make_store(self._plan.store)
         with claim(self._plan.state, self._plan.store):
-            async with self._reloading:  # a SIGHUP during the start is heard after it
+            async with self._reloading:  # a SIGHUP during the start is handled after it
                 self._house = house = await self._made(self._plan, self._log)
             _settle()
             try:
@@ -163,7 +163,7 @@ class Process(Generic[OfPlan]):
             self._log.error("policy.missing", faults=fault_lines(place, faults))
 
     async def _reload(self) -> None:
-        """Put the file in force as it is now; where it is wrong, the last one stays."""
+        """Apply the file as it is now; an invalid one leaves the last in force."""
         async with self._reloading:
             self._notifier.reloading()
             try:
@@ -190,7 +190,7 @@ class Process(Generic[OfPlan]):
         self._log.error("config.refused", faults=lines)
 
     async def _end_with_parent(self) -> None:
-        """Whoever started us holds our input open, and is gone when that ends."""
+        """Stop when the parent process closes our input."""
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(
@@ -220,7 +220,7 @@ class Process(Generic[OfPlan]):
         self._notifier.stopping()
         house.drain()
         until = time.monotonic() + self._plan.config.limits.drain
-        # Nobody tells when the last answer is given.
+        # No event signals the last answer.
         while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(LOOK)
         await self._tasks.cancel()
@@ -230,17 +230,16 @@ class Process(Generic[OfPlan]):
 
 
 def serving_at(listening: Listening, refused: str = "") -> str:
-    """Say in one line where it serves, and why the last reload was refused."""
+    """Format the endpoints and the reason of a refused reload in one line."""
     places = ", ".join(at for what, at in listening if what != LINK)
     last = f"the configuration is refused ({refused}), the last good one is in force; "
     return f"{last if refused else ''}serving at {places}"
 
 
 def _settle() -> None:
-    """Have the collector look at requests alone, and seldom.
+    """Freeze the objects of the start: garbage collection scans only later ones.
 
-    What is made at the start lives as long as the process, and a request leaves no
-    cycles.
+    They live as long as the process, and a request leaves no cycles.
     """
     gc.collect()
     gc.freeze()
@@ -255,17 +254,17 @@ def serve(
     *,
     alone: bool = True,
 ) -> None:
-    """Serve what a configuration asks for, until told to end.
+    """Run a server until a signal stops it.
 
     Args:
-        name: What the log calls the process.
-        read: Reads it.
-        made: Puts together what the process is made of, listening.
-        ready: Told where it can be reached, once it can.
-        alone: Nobody started it beside themselves, to end with them.
+        name: Name of the process in the log.
+        read: Reads the plan.
+        made: Builds the listening application.
+        ready: Called with the endpoints once they are open.
+        alone: No parent process holds its input open to stop it.
 
     Raises:
-        AnswerableError: It cannot be read, or cannot be served.
+        AnswerableError: The configuration cannot be read, or cannot be served.
     """
     import uvloop
 

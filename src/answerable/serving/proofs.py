@@ -1,8 +1,8 @@
-"""DPoP proofs are good once (RFC 9449 11.1), also across a restart.
+"""Replay cache for DPoP proofs (RFC 9449 11.1), which holds across a restart.
 
-What was seen is kept in memory for as long as a proof could be shown again. A worker
-that has just started has forgotten what the one before it saw, so for that long it
-takes proofs with a nonce alone, and a nonce given since then (RFC 9449 9).
+Seen proofs are kept in memory for as long as they could be presented again. A new
+worker has not seen the proofs of the previous one, so for that long it requires a nonce
+in each proof, issued since its start (RFC 9449 9).
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from answerable.federate.strict import Unread, base64url, unbase64url
 from answerable.model.claims import Proof
 from answerable.serving.secret import derived
 
-# Seconds from the first moment a proof can be shown to the last; both checks of its age
-# are in whole seconds.
+# Seconds in which a proof can be presented; both checks of its age are in whole
+# seconds.
 LIFE = WINDOW + SKEW + 1
 
 _SLOT = 30  # seconds of arrival that lie in one slot
 _SLOTS = 4  # a slot is three whole ones old, 90 seconds, when it is dropped
-MAX_PER_CALLER = 100_000  # whatever number of keys its tokens are bound to
+MAX_PER_CALLER = 100_000  # for all keys of its tokens
 MAX_PROOFS = 400_000  # some 40 MB
 
 _STAMP = 8  # bytes: milliseconds since 1970
@@ -33,7 +33,7 @@ NONCE_LIFE = 300  # seconds
 
 @dataclass(slots=True)
 class _Slot:
-    """Proofs that came within one slot: digests of key and `jti`, and whose they are."""
+    """Proofs of one time slot: digests of key and `jti`, and counts by principal."""
 
     number: int
     seen: set[bytes] = field(default_factory=set)
@@ -41,26 +41,26 @@ class _Slot:
 
 
 class SeenProofs:
-    """The proofs of the last while, in slots by the time they came."""
+    """Recently seen proofs, in slots by arrival time."""
 
     def __init__(self) -> None:
         self._slots: list[_Slot] = []
 
     def see(self, proof: Proof, principal: str, now: float) -> None:
-        """Remember a proof that holds.
+        """Add a valid proof.
 
         Args:
-            proof: Of the present request.
-            principal: Whose token it came with.
+            proof: Proof of the present request.
+            principal: Principal of its token.
             now: NumericDate.
 
         Raises:
-            ProofRefused: It was seen before, or may have been; or its caller shows more
-                than are remembered, and is refused before it crowds out the others.
+            ProofRefused: It was seen before, or may have been; or the principal has
+                reached its limit, and must not evict the proofs of others.
         """
         slot = self._slot(int(now) // _SLOT)
         if proof.expires < slot.number * _SLOT:
-            # The clock went back, and what was seen at this time is forgotten by now.
+            # The clock went back to a time whose proofs are dropped already.
             raise ProofRefused(Reason.PROOF_AGE, "expected a proof of a later time")
         # A thumbprint has one length, so no two pairs run together alike.
         digest = hashlib.sha256(f"{proof.jkt}{proof.jti}".encode()).digest()[:_TAG]
@@ -74,21 +74,21 @@ class SeenProofs:
         slot.of[principal] += 1
 
     def _slot(self, number: int) -> _Slot:
-        """Give the newest slot, after dropping those whose proofs have all ended."""
+        """Return the newest slot, after dropping expired ones."""
         if not self._slots or self._slots[-1].number < number:
             oldest = number - _SLOTS + 1
             self._slots = [each for each in self._slots if each.number >= oldest]
             self._slots.append(_Slot(number))
-        # Where the clock went back, the newest one takes what comes: kept longer.
+        # After the clock went back, the newest slot is used: its proofs are kept longer.
         return self._slots[-1]
 
 
 class Nonces:
-    """Nonces that carry when they were given; any worker can check one.
+    """Nonces that contain their issue time; any worker can check one.
 
     Args:
-        secret: What the workers share.
-        since: NumericDate at which this worker began to remember proofs.
+        secret: Secret that the workers share.
+        since: NumericDate from which this worker keeps proofs.
     """
 
     def __init__(self, secret: bytes, since: float) -> None:
@@ -96,16 +96,16 @@ class Nonces:
         self._since = since
 
     def are_asked_for(self, now: float) -> bool:
-        """Tell whether a proof could be shown that was seen before this worker was."""
+        """Tell whether a proof may have been seen before this worker started."""
         return now < self._since + LIFE
 
     def give(self, now: float) -> str:
-        """Make a nonce."""
+        """Issue a nonce."""
         stamp = int(now * 1000).to_bytes(_STAMP, "big")
         return base64url(stamp + self._tag(stamp))
 
     def holds(self, nonce: str, now: float) -> bool:
-        """Tell whether a nonce is one of ours, not old, and given since we began."""
+        """Tell whether a nonce is ours, recent, and issued since the start."""
         try:
             data = unbase64url(nonce)
         except Unread:

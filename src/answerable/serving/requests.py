@@ -1,6 +1,6 @@
-"""What persons asked agents for, on its way from the store into a process.
+"""Watch over the requests that persons filed with agents.
 
-A request only explains.
+A request only explains the origin of values; it allows nothing.
 """
 
 from answerable.flows.requests import RequestsOf
@@ -10,7 +10,7 @@ from answerable.store.store import Store
 
 
 class RequestWatch(StoreWatch[tuple[Requested, ...]]):
-    """Looks at the requests of a store."""
+    """Watch over the requests of persons in a store."""
 
     _nothing = ()
     _of: RequestsOf

@@ -1,7 +1,7 @@
-"""The secret that the workers of one gateway share: a file in their state folder.
+"""Secret that the workers of one gateway share: a file in their state folder.
 
-What it makes (session ids, DPoP nonces) is checked by the gateway alone. Whoever takes
-the file away ends every session, and no more.
+Its products (session ids, DPoP nonces) are checked by the gateway alone. Removing the
+file ends every session, and has no other effect.
 """
 
 import hmac
@@ -18,17 +18,18 @@ SIZE = 32  # bytes
 
 
 def shared_secret(state: Path) -> bytes:
-    """Read the secret, made by the first who asks.
+    """Read the secret; the first process creates it.
 
     Args:
-        state: The gateway's own folder; made, for its user alone, if it is missing.
+        state: State folder of the gateway; created, for its user alone, if it is
+            missing.
 
     Returns:
-        32 bytes, the same for every process that asks.
+        32 bytes, the same for every process.
 
     Raises:
-        EnvironmentRefused: The folder or the file cannot be used, others may write the
-            folder, or the file is open to them.
+        EnvironmentRefused: The folder or the file cannot be used, or is accessible to
+            other users.
     """
     path = state / NAME
     try:
@@ -45,12 +46,12 @@ def shared_secret(state: Path) -> bytes:
 
 
 def derived(secret: bytes, use: str) -> bytes:
-    """Give the key for one use, so that no use can stand in for another."""
+    """Derive the key for one use, so that keys of different uses differ."""
     return hmac.digest(secret, use.encode("ascii"), "sha256")
 
 
 def _check_folder(state: Path) -> None:
-    """Refuse a folder in which others could put a secret, kills or sockets of theirs."""
+    """Refuse a folder that other users can write to."""
     facts = state.stat()
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
         raise EnvironmentRefused(
@@ -60,7 +61,7 @@ def _check_folder(state: Path) -> None:
 
 
 def _make(path: Path) -> None:
-    """Write a new secret whole, or leave the one that another process wrote first."""
+    """Create a secret atomically, unless another process was first."""
     draft = path.with_name(f"{NAME}.{secrets.token_hex(8)}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

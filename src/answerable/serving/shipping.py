@@ -1,12 +1,11 @@
-"""Evidence goes from the spool to the store in a process of its own.
+"""Shipping of evidence from the spool to the store, in a process of its own.
 
     python -P -m answerable.serving.shipping STORE SPOOL
 
-writes one `Told` as JSON. What it takes to open the store and fill it is several times
-the memory of a service, and time that its clients would wait for: while little waits in
-the spool, it takes what the service leaves of its cores, or one part in thirty. Shipping
-begins anew after an end at any step, so it may be stopped at any: as long as it works it
-has all the time that it needs, and one that does nothing for long is killed.
+writes one `Told` as JSON. Opening and filling the store takes several times the memory
+of a service, and time that its clients would wait for: while the spool is nearly empty,
+the process runs at low priority. Shipping is resumable at any step: as long as it makes
+progress it has all the time that it needs, and a process without progress is killed.
 """
 
 import asyncio
@@ -27,21 +26,22 @@ from answerable.serving.stored import ship_spool
 
 _MODULE = "answerable.serving.shipping"
 NICE = 15
-LITTLE = 16  # part of the room in a spool up to which shipping gives way
-# Seconds without work, after which it is taken to hang: beside a service that goes on,
-# and at the end of one.
+LITTLE = 16  # fraction of the spool up to which shipping has low priority
+# Seconds without progress until it is killed: while its service runs, and at the end of
+# the service.
 STALL, LAST = 300.0, 30.0
-LOOK = 5.0  # seconds between two looks at whether it works
+LOOK = 5.0  # seconds between two checks of its progress
 DYING = 5.0  # seconds that a killed process gets to be gone
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What became of a spool.
+    """Result of one shipping.
 
     Attributes:
-        refused: Why it stays where it is, to be shipped later; empty where it does not.
-        stored: Events that are new in the store.
-        problems: What is missing, cut or does not hold: pairs (place, what).
+        refused: Reason that the spool stays for a later shipping; empty where it was
+            shipped.
+        stored: Number of events that are new in the store.
+        problems: Missing, truncated or invalid records: pairs (place, what).
     """
 
     refused: str = ""
@@ -50,13 +50,13 @@ class Told(msgspec.Struct, frozen=True):
 
 
 async def ship_apart(root: Path, spool: Path, *, most: int = 0) -> Told:
-    """Store what waits in the spool; nothing that goes wrong there is raised.
+    """Ship the spool in a process; failures are returned, not raised.
 
     Args:
         root: Folder of the store.
         spool: Folder of all recorders' folders.
-        most: Bytes of the spool at which the service stops that goes on beside; 0
-            where none does, and nothing is to be given way to.
+        most: Bytes of the spool at which the running service stops; 0 at its end, when
+            shipping needs no low priority.
     """
     try:
         process = await _begun(root, spool, niceness(spool, most) if most else 0)
@@ -79,33 +79,33 @@ async def ship_apart(root: Path, spool: Path, *, most: int = 0) -> Told:
 
 
 async def _begun(root: Path, spool: Path, nice: int) -> Process:
-    # It gives way from its first moment: a third of its work is to load its code.
+    # Low priority from the start: a third of its work is loading its code.
     begins = ("nice", "-n", str(nice)) if nice and shutil.which("nice") else ()
-    # -P: a module of that name in the working directory must not be run.
+    # -P: no module is imported from the working directory.
     process = await asyncio.create_subprocess_exec(
         *(*begins, sys.executable, "-P", "-m", _MODULE, str(root), str(spool)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # a terminal's interrupt is its service's to hear
+        start_new_session=True,  # a terminal's interrupt goes to the service alone
     )
     _give_way(process.pid, nice)
     return process
 
 
 def _give_way(pid: int, nice: int) -> None:
-    """Have a process give way to others; one that has ended does so."""
+    """Lower the priority of a process; one that has ended is ignored."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, nice)
-    # Where the kernel shares cores among sessions first, its session is to give way.
+    # With autogroup scheduling the priority of its session counts.
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(nice), "ascii")
 
 
 async def _said(process: Process, patience: float) -> bytes:
-    """Give what a process says, once it has ended.
+    """Return the output of a process that has ended.
 
     Raises:
-        TimeoutError: It was stopped, or waits for a disk that does not answer.
+        TimeoutError: It made no progress for too long.
     """
     saying = asyncio.ensure_future(process.communicate())
     spent, since = 0, time.monotonic()
@@ -122,7 +122,7 @@ async def _said(process: Process, patience: float) -> bytes:
 
 
 def _spent(pid: int) -> int:
-    """Give the clock ticks that a process worked; 0 where the system does not tell."""
+    """Return the CPU time of a process in clock ticks; 0 where it is unknown."""
     try:
         return spent_in(Path(f"/proc/{pid}/stat").read_text("ascii", "replace"))
     except (OSError, IndexError, ValueError):
@@ -132,7 +132,7 @@ def _spent(pid: int) -> int:
 async def _killed(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.kill()
-    # One that waits for a dead disk ends when that answers, or never.
+    # A process that waits for a dead disk cannot be killed.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DYING):
             await process.wait()
@@ -143,17 +143,17 @@ def _words(error: OSError | RuntimeError) -> str:
 
 
 def niceness(spool: Path, most: int) -> int:
-    """Say how much shipping gives way to a service that goes on.
+    """Return the nice value for shipping while a service runs.
 
     Args:
         spool: Folder of all recorders' folders.
-        most: Bytes of it at which the service stops.
+        most: Bytes of the spool at which the service stops.
     """
     return NICE if waiting(spool) <= most // LITTLE else 0
 
 
 def main(root: str, spool: str) -> None:
-    """Ship once, and say what became of it."""
+    """Ship once, and write the result."""
     shipped = ship_spool(Path(root), Path(spool))
     if isinstance(shipped, AnswerableError):
         told = Told(shipped.message)

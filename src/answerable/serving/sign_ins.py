@@ -1,11 +1,12 @@
-"""Accounts that people sign in with: a person is bound to one account at first sight.
+"""Sign-in accounts: each person is bound to one account at the first sign-in.
 
-An address can be given to somebody else at the provider; `sub` cannot (OpenID Connect
-Core 2). So of one issuer and audience a person is one `sub`, until an administrator
-releases it. `sub` may differ between audiences (pairwise identifiers, Core 8.1).
+A provider can give an address to another person; `sub` is never reassigned (OpenID
+Connect Core 2). So for one issuer and audience a person is one `sub`, until an
+administrator releases it. `sub` may differ between audiences (pairwise identifiers,
+Core 8.1).
 
-Each binding is a file of its own in a state folder, named by the digest of issuer,
-audience and person: processes that see a person first at the same moment agree.
+Each binding is a file in a state folder, named by the digest of issuer, audience and
+person: processes that see a person first at the same moment agree.
 """
 
 import contextlib
@@ -25,13 +26,12 @@ FOLDER = "sign-ins"  # in a state folder
 
 
 class Account(msgspec.Struct, frozen=True):
-    """An account at a provider and the person that it is here.
+    """Account at a provider, and the person that it is bound to.
 
     Attributes:
-        iss: The issuer.
-        aud: The audience of its tokens.
-        person: Whom it names.
-        sub: The account.
+        aud: Audience of its tokens.
+        person: Person that it is bound to.
+        sub: Subject at the issuer.
     """
 
     iss: str
@@ -41,23 +41,23 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class SignIns:
-    """The accounts of one door.
+    """Bound accounts of one server.
 
     Args:
-        state: The door's own folder.
+        state: State folder of the server.
     """
 
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER
 
     def is_bound(self, claims: SignedClaims, person: PersonId) -> bool:
-        """Tell whether a token is of the account that a person is bound to.
+        """Tell whether a token belongs to the account that a person is bound to.
 
         The first token that names a person binds them, durably.
 
         Args:
-            claims: Verified.
-            person: Whom they name.
+            claims: Verified claims.
+            person: Person that they name.
 
         Raises:
             EnvironmentRefused: The folder may not be read or written.
@@ -71,7 +71,7 @@ class SignIns:
         return found == account
 
     def release(self, person: PersonId) -> tuple[Account, ...]:
-        """Forget the accounts of a person; the next one that signs in is theirs.
+        """Remove the accounts of a person; the next sign-in binds another.
 
         Raises:
             EnvironmentRefused: The folder may not be read or written.
@@ -85,7 +85,7 @@ class SignIns:
         return gone
 
     def __iter__(self) -> Iterator[Account]:
-        """Give every account, ordered by person.
+        """Yield every account, ordered by person.
 
         Raises:
             EnvironmentRefused: The folder may not be read.
@@ -113,7 +113,7 @@ class SignIns:
 
 
 def release_all(states: Iterable[Path], person: PersonId) -> tuple[Account, ...]:
-    """Forget the accounts of a person at several doors."""
+    """Remove the accounts of a person at several servers."""
     return tuple(
         each
         for state in dict.fromkeys(states)

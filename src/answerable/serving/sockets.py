@@ -1,13 +1,14 @@
 """Listening sockets: bound by the supervisor, inherited by its workers.
 
-A worker that dies leaves its sockets open here, so whoever connects meanwhile waits for
-the next one instead of being refused. At an address each worker has a socket of its own
-(`SO_REUSEPORT`: the kernel spreads connections); a socket in the file system is shared.
+A worker that dies leaves its sockets open here, so clients wait for the next worker
+instead of being refused. At an address each worker has a socket of its own
+(`SO_REUSEPORT`: the kernel distributes connections); a socket in the file system is
+shared.
 
 An address belongs to one supervisor. `SO_REUSEPORT` alone would let a second one, with
 another policy, take half of the connections (socket(7)): before the workers' sockets,
-the address is bound without it, which the kernel refuses where anything listens there,
-at all addresses or at one. Starts at one port wait for each other meanwhile.
+the address is bound without it, which the kernel refuses where another process listens.
+Starts at one port wait for each other meanwhile.
 """
 
 import contextlib
@@ -27,20 +28,18 @@ from answerable.model.config import Address, Listener
 from answerable.model.errors import EnvironmentRefused
 
 BACKLOG = 1024
-# Seconds that a start waits: for another one at that port, or for the workers of a
-# supervisor that was killed to close their sockets.
+# Seconds that a start waits for another start at that port, or for the workers of a
+# killed supervisor to close their sockets.
 PATIENCE = 5.0
 _PAUSE = 0.02  # seconds between two tries
 
 
 class Socket(msgspec.Struct, frozen=True):
-    """A listening socket that a worker inherits.
+    """Listening socket that a worker inherits.
 
     Attributes:
-        handle: File descriptor.
-        listener: As configured.
-        hosts: Values of Host that are served there.
-        url: Scheme and authority that clients know it by.
+        hosts: Accepted values of Host.
+        url: Scheme and authority for clients.
     """
 
     handle: int
@@ -51,13 +50,12 @@ class Socket(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A listener that stands.
+    """Bound listener.
 
     Attributes:
-        listener: As configured.
-        address: Where it is, with the port that was given; None for a socket.
+        address: Address with its actual port; None for a unix socket.
         sockets: One for each worker, or one for all.
-        inode: Of the file of a socket in the file system; 0 for an address.
+        inode: Inode of a unix socket's file; 0 for an address.
     """
 
     listener: Listener
@@ -67,7 +65,7 @@ class Bound:
 
     @property
     def url(self) -> str:
-        """How clients know it: as configured, else made of the address."""
+        """URL for clients: configured, else derived from the address."""
         if self.address is None or self.listener.url:
             return self.listener.url
         scheme = "https" if self.listener.tls else "http"
@@ -75,7 +73,7 @@ class Bound:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Values of Host that are served: as configured, else made of the address."""
+        """Accepted values of Host: configured, else derived from the address."""
         if self.listener.hosts:
             return self.listener.hosts
         if self.address is None:
@@ -83,21 +81,21 @@ class Bound:
         return hosts_of(self.address)
 
     def of_worker(self, worker: int) -> Socket:
-        """The socket that a worker listens on."""
+        """Return the socket that a worker listens on."""
         own = self.sockets[worker % len(self.sockets)]
         return Socket(own.fileno(), self.listener, self.hosts, self.url)
 
     def close(self) -> None:
-        """Take no more connections; workers may still hold theirs."""
+        """Close the sockets of this process; workers may still hold theirs."""
         for each in self.sockets:
             each.close()
-        # Not one that another process has bound there since.
+        # Only our own file: another process may have bound the path since.
         if self.listener.unix and _inode(self.listener.unix) == self.inode:
             _remove_socket(self.listener.unix)
 
 
 def hosts_of(address: Address) -> tuple[str, ...]:
-    """Values of Host by which clients call an address."""
+    """Return the values of Host that clients send for an address."""
     hosts = [str(address).lower()]
     if is_loopback(address.host):
         port = address.port
@@ -106,7 +104,7 @@ def hosts_of(address: Address) -> tuple[str, ...]:
 
 
 def bind(listener: Listener, workers: int) -> Bound:
-    """Bind a listener for all workers of one supervisor, and for nobody else.
+    """Bind a listener exclusively for the workers of one supervisor.
 
     Raises:
         EnvironmentRefused: It cannot be bound, or another process listens there.
@@ -128,14 +126,14 @@ def bind(listener: Listener, workers: int) -> Bound:
 
 
 def bind_address(address: Address, *, share: bool) -> socket.socket:
-    """Bind and listen at an address.
+    """Bind an address and listen.
 
     Args:
-        address: Where.
-        share: Others of this process may bind it too.
+        address: The address.
+        share: Other sockets of this process may bind it too.
 
     Raises:
-        EnvironmentRefused: It is taken, or may not be bound.
+        EnvironmentRefused: It is in use, or may not be bound.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -170,11 +168,11 @@ def _named(address: Address, bound: socket.socket) -> Address:
 
 @contextlib.contextmanager
 def _one_start(what: str) -> Iterator[None]:
-    """Let one process at a time bind something; who waits too long goes on.
+    """Lock for binding an address, among starting processes; a waiter times out.
 
     The lock is a name in the abstract namespace (unix(7)): it ends with its process,
-    lies in no folder and reaches as far as a port does. A stranger who holds it only
-    delays: the kernel refuses what is bound by then in any case.
+    needs no folder and has the scope of a port. A foreign process that holds it only
+    delays: the kernel refuses an address that is bound by then in any case.
     """
     name = b"\0answerable-bind:" + hashlib.sha256(what.encode()).digest()
     until = time.monotonic() + PATIENCE
@@ -192,9 +190,9 @@ def _one_start(what: str) -> Iterator[None]:
 
 
 def _bind_unix(path: str) -> socket.socket:
-    """Bind a socket in the file system; one that nobody listens on any more goes.
+    """Bind a unix socket; an abandoned file is replaced.
 
-    Whoever can reach it may connect: its callers are known by their process.
+    Any user that can reach it may connect: callers are identified by their process.
     """
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -1,9 +1,8 @@
-"""What persons have signed, looked at in a store twice a second by one thread.
+"""Watch over signed statements in a store: read twice a second by one thread.
 
-The store is where it lies, and nowhere else: there is no second copy that somebody could
-change. So a signature, and a key that counts no more, take hold within a second. What is
-not what it was lets nothing stand; while the store is away, what stood stands for a
-while.
+The store holds the only copy. So a signature, and a revoked key, take effect within a
+second. An altered store leaves no statement in force; while the store is unavailable,
+the last valid ones stay in force for a while.
 """
 
 import asyncio
@@ -25,23 +24,23 @@ Unheld = Iterable[tuple[str, str]]
 
 
 class StoreWatch(ABC, Generic[Standing]):
-    """Looks at one kind of what persons sign.
+    """Watch over one kind of signed statements.
 
     Args:
         root: Folder of the store.
-        changed: Told what stands, whenever that is something else.
-        unheld: Told what does not count and why, each once.
-        refused: Told why the store cannot be read, each reason once.
+        changed: Called with the valid statements whenever they change.
+        unheld: Called once for each rejected statement, with the reason.
+        refused: Called once for each reason that the store cannot be read.
 
     Attributes:
-        every: Seconds between two looks.
-        last_good: Seconds that what stood stands while the store is away.
-        why: Why the store could not be read the last time, empty where it could.
+        every: Seconds between two readings.
+        last_good: Seconds that statements stay in force while the store is unavailable.
+        why: Reason that the last reading failed; empty where it did not.
     """
 
     every = 0.5
     last_good = 60.0
-    _nothing: Standing  # what stands where nothing does
+    _nothing: Standing  # the value without valid statements
 
     def __init__(
         self, root: Path, changed: Changed[Standing], unheld: Told, refused: Refused
@@ -57,30 +56,30 @@ class StoreWatch(ABC, Generic[Standing]):
 
     @abstractmethod
     def _look(self, store: Store, now: int, *, fresh: bool) -> tuple[Standing, Unheld]:
-        """Say what stands, and what does not count and why; the thread's.
+        """Return valid statements, and rejected ones with reasons; in the thread.
 
         Args:
-            store: Opened.
+            store: The open store.
             now: UTC nanoseconds.
             fresh: It was opened just now.
         """
 
     def _unread(self, error: AnswerableError, seconds: float) -> None:
-        """Decide what stands while the store cannot be read.
+        """Decide whether statements stay in force while the store cannot be read.
 
         Args:
-            error: Why.
-            seconds: For how long.
+            error: Reason of the failure.
+            seconds: Seconds since the last successful reading.
         """
         if not isinstance(error, EnvironmentRefused) or seconds > self.last_good:
             self._drop()
 
     def _drop(self) -> None:
-        """Let nothing stand."""
+        """Put no statement in force."""
         self._stand(self._nothing)
 
     async def refresh(self) -> None:
-        """Look now."""
+        """Read the store once now."""
         loop = asyncio.get_running_loop()
         try:
             standing, unheld = await loop.run_in_executor(self._reader, self._read)
@@ -98,13 +97,13 @@ class StoreWatch(ABC, Generic[Standing]):
         self._stand(standing)
 
     async def keep_fresh(self) -> None:
-        """Look again and again, until cancelled."""
+        """Read the store periodically, until cancelled."""
         while True:
             await self.refresh()
             await asyncio.sleep(self.every)
 
     async def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._reader, self._shut)
         self._reader.shutdown(wait=False)
@@ -121,7 +120,7 @@ class StoreWatch(ABC, Generic[Standing]):
         try:
             return self._look(store, now, fresh=fresh)
         except AnswerableError:
-            self._shut()  # whatever it was, look with fresh eyes the next time
+            self._shut()  # reopen the store for the next reading
             raise
 
     def _shut(self) -> None:

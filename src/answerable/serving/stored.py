@@ -1,4 +1,4 @@
-"""What `serve` has to do with the store: whom it knows, and where evidence goes."""
+"""Store access of servers: known agents, creation, and shipping of the spool."""
 
 import time
 from pathlib import Path
@@ -10,11 +10,11 @@ from answerable.store.store import Store
 
 
 def known_agents(root: Path) -> tuple[str, ...]:
-    """Name the agents of the newest snapshot; none where nothing was scanned.
+    """List the agents of the newest snapshot; empty before the first scan.
 
     Raises:
         EnvironmentRefused: The store may not be read.
-        VerificationError: A stored object is not what it was.
+        VerificationError: A stored object was altered.
     """
     if not root.is_dir():
         return ()
@@ -24,7 +24,7 @@ def known_agents(root: Path) -> tuple[str, ...]:
 
 
 def make_store(root: Path) -> None:
-    """Make the store where there is none.
+    """Create the store if it does not exist.
 
     Raises:
         UsageError: The folder holds something else.
@@ -34,10 +34,10 @@ def make_store(root: Path) -> None:
 
 
 def ship_spool(root: Path, spool: Path) -> Shipped | AnswerableError:
-    """Store what waits in the spool.
+    """Ship the spool to the store.
 
     Returns:
-        What became of it; or why it stays where it is, to be shipped later.
+        The result; or the error, where it stays for a later shipping.
     """
     now = time.time_ns()
     try:

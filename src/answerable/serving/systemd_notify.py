@@ -1,4 +1,4 @@
-"""Supervision by systemd: state and watchdog, told over `$NOTIFY_SOCKET`.
+"""Notifications to systemd: state and watchdog, over `$NOTIFY_SOCKET`.
 
 The protocol of sd_notify(3): one datagram of `NAME=VALUE` lines to a unix socket, by
 path or, with a leading `@`, by a name of the abstract namespace. It needs no library.
@@ -18,11 +18,11 @@ _LONGEST = 500  # characters of a status
 
 
 class Notifier:
-    """One process that a service manager watches.
+    """Notifications of one process to a service manager.
 
     Args:
-        address: Of the socket; empty where no service manager watches.
-        period: Seconds between two signs of life at most; 0 where none are awaited.
+        address: Address of the socket; empty without a service manager.
+        period: Seconds between two watchdog messages at most; 0 without a watchdog.
     """
 
     def __init__(self, address: str = "", period: float = 0.0) -> None:
@@ -32,10 +32,10 @@ class Notifier:
 
     @classmethod
     def of_environment(cls, environment: MutableMapping[str, str]) -> "Notifier":
-        """Take what the service manager says, and hide it from what is started here.
+        """Read the service manager's variables, and remove them from the environment.
 
-        Workers and servers that inherited it could tell that a service is ready which
-        is not (sd_notify(3), `unset_environment`).
+        Child processes that inherited them could report a service as ready that is not
+        (sd_notify(3), `unset_environment`).
         """
         address = environment.pop(_ADDRESS, "")
         period, pid = environment.pop(_PERIOD, ""), environment.pop(_PID, "")
@@ -47,20 +47,20 @@ class Notifier:
         return cls(address, usec / 1_000_000)
 
     def ready(self, status: str) -> None:
-        """Say that it serves, after a start or a reload."""
+        """Report that it serves, after a start or a reload."""
         self._send("READY=1", f"STATUS={_line(status)}", f"MAINPID={os.getpid()}")
 
     def reloading(self) -> None:
-        """Say that it reads its configuration again; `ready` follows."""
+        """Report a reload; `ready` follows."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     def stopping(self) -> None:
-        """Say that it ends what is under way, and then itself."""
+        """Report the shutdown."""
         self._send("STOPPING=1", "STATUS=draining")
 
     async def keep_alive(self) -> None:
-        """Give signs of life from the event loop, until cancelled."""
+        """Send watchdog messages from the event loop, until cancelled."""
         while self.period:
             self._send("WATCHDOG=1")
             # Half of the time, as sd_watchdog_enabled(3) advises.
@@ -74,7 +74,7 @@ class Notifier:
                 wire.settimeout(0)  # a manager that does not read delays no call
                 wire.sendto("\n".join(lines).encode(), self._address)
         except (OSError, ValueError):
-            return  # nobody watches any more, which stops no call
+            return  # a closed socket stops no call
 
 
 def _line(text: str) -> str:

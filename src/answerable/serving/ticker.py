@@ -1,7 +1,7 @@
-"""One timer for a whole process: whoever has deadlines is asked twice a second.
+"""Deadline timer for a whole process, which checks twice a second.
 
-A timer for each request would cost more than the request's own deadline is worth; what
-is late is late by half a second more.
+A timer per request would cost more than its precision is worth: a deadline may be late
+by half a second.
 """
 
 import asyncio
@@ -12,19 +12,19 @@ NEVER = float("inf")
 
 
 class Timed(Protocol):
-    """Something with a deadline."""
+    """Object with a deadline."""
 
     deadline: float
 
     def late(self) -> None:
-        """Its deadline has passed."""
+        """Handle the passed deadline."""
 
 
 class Ticker:
-    """Tells whatever is late so.
+    """Timer that calls objects whose deadline has passed.
 
     Args:
-        loop: The loop whose time deadlines are in.
+        loop: Event loop whose clock the deadlines use.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -33,17 +33,17 @@ class Ticker:
         self._handle: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        """How many are watched: connections that are open, on either side."""
+        """Return the number of watched objects, such as open connections."""
         return len(self._timed)
 
     def add(self, timed: Timed) -> None:
-        """Watch something from now on."""
+        """Watch an object from now on."""
         self._timed.add(timed)
         if self._handle is None:
             self._handle = self._loop.call_later(EVERY, self._tick)
 
     def discard(self, timed: Timed) -> None:
-        """Watch it no more."""
+        """Stop watching an object."""
         self._timed.discard(timed)
 
     def _tick(self) -> None:

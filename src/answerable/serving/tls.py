@@ -1,8 +1,8 @@
-"""TLS of a listener: each reload reads its files into an SSL context of their own.
+"""TLS of a listener: each reload reads its files into a new SSL context.
 
-A certificate authority that was loaded into a context stays in it, so a context is never
-added to. The context in force remembers the connections on which a client certificate
-was shown; those whose certificate the next context does not take are closed.
+A certificate authority that was loaded into a context stays in it, so a context is
+never added to. The context in force tracks the connections with a client certificate;
+those whose certificate the next context does not trust are closed.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from answerable.model.errors import EnvironmentRefused
 from answerable.serving.client_certificates import parse_certificate
 
 HTTP_1 = "http/1.1"
-_FEW = 64  # connections that are remembered before those that ended are forgotten
+_FEW = 64  # tracked connections before closed ones are dropped
 
 
 class ServerContext(ssl.SSLContext):
     """SSL context of one reading of a listener's files.
 
     Attributes:
-        later: The context that replaced it, None while it is in force.
+        later: Context that replaced it, None while it is in force.
     """
 
     later: "ServerContext | None" = None
@@ -36,14 +36,14 @@ class ServerContext(ssl.SSLContext):
 
     @property
     def authorities(self) -> frozenset[bytes]:
-        """DER of each authority whose client certificates are taken."""
+        """DER of each trusted authority of client certificates."""
         return frozenset(self.get_ca_certs(binary_form=True))
 
     def admits(self, transport: asyncio.Transport, certificate: bytes) -> bool:
-        """Tell whether a client certificate counts now, and remember that it was shown.
+        """Tell whether a client certificate is trusted now, and track its connection.
 
         Args:
-            transport: The connection that this context was used for.
+            transport: The connection whose handshake used this context.
             certificate: DER, verified in the handshake.
         """
         newest = self
@@ -55,7 +55,7 @@ class ServerContext(ssl.SSLContext):
         return True
 
     def retire(self, later: "ServerContext") -> None:
-        """Hand over to the next context, and close what that does not take."""
+        """Replace the context, and close connections that the next one distrusts."""
         self.later = later
         shown, authorities = list(self._shown.items()), self.authorities
         self._shown.clear()
@@ -67,7 +67,7 @@ class ServerContext(ssl.SSLContext):
 
     def _remember(self, transport: asyncio.Transport, certificate: bytes) -> None:
         if len(self._shown) >= self._look_at:
-            # Connections end without a word to us; uvloop's have no weak references.
+            # No event signals their end, and uvloop's transports have no weak references.
             open_ones = (
                 each for each in self._shown.items() if not each[0].is_closing()
             )
@@ -76,28 +76,28 @@ class ServerContext(ssl.SSLContext):
         self._shown[transport] = certificate
 
     def _takes(self, certificate: bytes, before: frozenset[bytes]) -> bool:
-        """Tell whether it takes a certificate that was verified by these authorities.
+        """Tell whether it trusts a certificate that these authorities verified.
 
-        OpenSSL does not say by which of them. Where one of them is gone, a certificate
-        counts if one that is left signed it directly.
+        OpenSSL does not name the authority. Where one of them was removed, a
+        certificate counts if a remaining one signed it directly.
         """
         now = self.authorities
         return before <= now or any(_signed(each, certificate) for each in now)
 
 
 class ListenerTls(ssl.SSLContext):
-    """SSL context for an event loop, which has the one in force wrap each connection.
+    """SSL context for an event loop, which delegates to the context in force.
 
     Args:
         files: PEM files of the listener.
-        protocol: The one to agree on by ALPN.
+        protocol: ALPN protocol to negotiate.
 
     Raises:
         EnvironmentRefused: A file cannot be read, or holds something else.
     """
 
     def __new__(cls, *_: object) -> "ListenerTls":
-        """Make the outer context; it is never used for a handshake."""
+        """Create the outer context; it is never used for a handshake."""
         return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
 
     def __init__(self, files: Tls, protocol: str = HTTP_1) -> None:
@@ -121,18 +121,18 @@ class ListenerTls(ssl.SSLContext):
         before.retire(context)
 
     def wrap_bio(self, *words: Any, **more: Any) -> ssl.SSLObject:
-        """Begin TLS on a connection, as `asyncio` and `uvloop` ask for it."""
+        """Start TLS on a connection, as `asyncio` and `uvloop` do."""
         return self._context.wrap_bio(*words, **more)
 
 
 class TlsListeners:
-    """The TLS listeners of a process."""
+    """TLS listeners of a process."""
 
     def __init__(self) -> None:
         self._listeners: list[tuple[Listener, ListenerTls]] = []
 
     def add(self, listener: Listener, protocol: str = HTTP_1) -> ListenerTls | None:
-        """Make the context of one more listener; None where it speaks plain text.
+        """Create the context of one more listener; None for plain text.
 
         Raises:
             EnvironmentRefused: A file cannot be read, or holds something else.
@@ -144,13 +144,14 @@ class TlsListeners:
         return made
 
     def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
-        """Read the files of every listener again, and change nothing yet.
+        """Read the files of every listener again, without applying them.
 
         Args:
-            configured: The listeners of the file as it is now, which may name others.
+            configured: Listeners of the present configuration, which may name other
+                files.
 
         Returns:
-            Puts what was read in force.
+            Function that applies them.
 
         Raises:
             EnvironmentRefused: A file cannot be read, or holds something else.
@@ -169,7 +170,7 @@ class TlsListeners:
 
 
 def client_context(ca: str) -> ssl.SSLContext:
-    """Make the SSL context of a client.
+    """Build the SSL context of a client.
 
     Args:
         ca: PEM file of the authorities to trust; empty for the system's.
@@ -184,14 +185,14 @@ def client_context(ca: str) -> ssl.SSLContext:
 
 
 def as_configured(listener: Listener, configured: Iterable[Listener]) -> Listener:
-    """Give a listener with the TLS files that the configuration names for it now."""
+    """Return a listener with the TLS files of the present configuration."""
     place = _place(listener)
     found = (each.tls for each in configured if _place(each) == place and each.tls)
     return replace(listener, tls=next(found, listener.tls))
 
 
 def without_tls_files(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
-    """Give listeners as far as a running process cannot change them."""
+    """Return listeners without the parts that a running process can change."""
     nameless = Tls("", "", "")
     return tuple(
         each if each.tls is None else replace(each, tls=nameless) for each in listeners
@@ -203,11 +204,11 @@ def _place(listener: Listener) -> tuple[Address | None, str]:
 
 
 def server_context(files: Tls, protocol: str) -> ServerContext:
-    """Make the SSL context of a listener; a client may show a certificate.
+    """Build the SSL context of a listener; client certificates are optional.
 
-    A token that is bound to a certificate is refused without it, so the handshake asks
-    for none. Where client certificates are taken, no session ticket is given: a resumed
-    session would be taken without a look at its chain.
+    A token that is bound to a certificate is refused without it, so the handshake
+    requires none. Where client certificates are accepted, session tickets are disabled:
+    a resumed session would skip the check of its chain.
 
     Raises:
         EnvironmentRefused: A file cannot be read, or holds something else.
@@ -239,6 +240,6 @@ def _signed(authority: bytes, certificate: bytes) -> bool:
     try:
         signer = parse_certificate(authority)
         parse_certificate(certificate).verify_directly_issued_by(signer)
-    except Exception:  # noqa: BLE001 - of three libraries; none of them is a yes
+    except Exception:  # noqa: BLE001 - any error of three libraries is a no
         return False
     return True

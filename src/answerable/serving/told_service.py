@@ -1,8 +1,8 @@
-"""What a running token service is told over its socket, by an operator of this machine.
+"""Admin client of a running token service, over its unix socket.
 
-Whoever can make a file where that socket is would be asked in its place. So what is
-answered counts from the owner of the service's folder alone, or from root, as the kernel
-names them; nobody else is told anything.
+Another user could create a file in the socket's place. So only answers of the owner of
+the service's folder, or of root, as the kernel identifies them, are trusted, and
+requests are sent to no other.
 """
 
 import json
@@ -18,14 +18,14 @@ from answerable.model.config import Listener, TokenService
 
 PATIENCE = 10  # seconds for all of one question
 LONGEST = 64 << 20  # bytes of an answer, which names each delegation that ended
-SOMEBODY = -1  # a user id that is nobody's, where that of a listener cannot be seen
+SOMEBODY = -1  # an unused user id, for an unknown owner
 _UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 
 Said = Mapping[str, object]
 
 
 def user(uid: int) -> str:
-    """Name a user, to be shown."""
+    """Format a user for display."""
     try:
         return f"user {pwd.getpwuid(uid).pw_name}"
     except (KeyError, OverflowError):
@@ -33,7 +33,7 @@ def user(uid: int) -> str:
 
 
 def owner_of(place: Path | str) -> int:
-    """Give the user whose file or folder it is; `SOMEBODY` where that is not seen."""
+    """Return the owner of a file or folder; `SOMEBODY` where it is unknown."""
     try:
         return os.stat(place).st_uid
     except OSError:
@@ -41,19 +41,19 @@ def owner_of(place: Path | str) -> int:
 
 
 def peer_of(wire: socket.socket) -> int:
-    """Give the user at the other end of a connection, as the kernel names it."""
+    """Return the user at the other end of a connection, as the kernel identifies it."""
     peer = wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     return int(_UCRED.unpack(peer)[1])
 
 
 class Post:
-    """The way to a token service.
+    """Client of a token service's admin endpoints.
 
     Args:
-        service: Its section; None where there is none.
+        service: Its configuration section; None without one.
 
     Attributes:
-        place: Of its socket, empty where it has none.
+        place: Path of its socket, empty without one.
     """
 
     def __init__(self, service: TokenService | None) -> None:
@@ -69,17 +69,17 @@ class Post:
         believed: Collection[int],
         reason: str = "",
     ) -> tuple[Said | None, int | None]:
-        """Ask whoever listens there, if that is somebody whom we believe.
+        """Send a request, if the listener belongs to a trusted user.
 
         Args:
-            path: Of the endpoint.
-            subject: What it is about.
-            by: Who asks.
-            believed: User ids.
-            reason: Why, empty where none was given.
+            path: Path of the endpoint.
+            subject: Subject of the request.
+            by: Name of the requester.
+            believed: Ids of trusted users.
+            reason: Reason, empty without one.
 
         Returns:
-            What it said, None where it did not take it; and whose user it is, None
+            The answer, None where it was refused; and the user id of the listener, None
             where none runs.
         """
         if self._at is None:
@@ -98,7 +98,7 @@ class Post:
 
 
 class _Wire:
-    """A connection whose every step has to be over at one time."""
+    """Connection with one deadline for all steps."""
 
     def __init__(self) -> None:
         self._until = time.monotonic() + PATIENCE
@@ -111,12 +111,12 @@ class _Wire:
         self._socket.close()
 
     def connect(self, place: str) -> int:
-        """Connect, and give whose user listens."""
+        """Connect, and return the user id of the listener."""
         self._in_time().connect(place)
         return peer_of(self._socket)
 
     def ask(self, request: bytes) -> bytes:
-        """Send all, and give all that comes."""
+        """Send a request, and return the complete answer."""
         self._in_time().sendall(request)
         answer = bytearray()
         while (part := self._in_time().recv(1 << 16)) and len(answer) < LONGEST:

@@ -1,1 +1,1 @@
-"""What was held back, told to whoever could let it pass."""
+"""Notifications of owners about denied calls that they could allow."""

@@ -1,8 +1,8 @@
-"""The message about an ask, as Slack takes it and others do (`text`, `blocks`).
+"""Chat message about an approval request, in Slack's format (`text`, `blocks`).
 
-An agent chooses the names in it, and a channel shows markup, links and mentions. So
-every name is written in letters that mean nothing there, and anything else is an escape.
-There are no arguments, no reasons of the agent, and nothing that is a secret.
+An agent chooses the names in it, and a chat client renders markup, links and mentions.
+So names contain harmless characters only, and any other is escaped. The message has no
+arguments, no reasons of the agent, and no secrets.
 """
 
 import msgspec
@@ -16,16 +16,16 @@ _MARKS = frozenset("./:-_")
 
 
 def message(asked: Asked, owner: str) -> bytes:
-    """Write the message.
+    """Build the message.
 
     Args:
-        asked: What was held back.
-        owner: Who may sign, as people know them; empty where nobody is attested.
+        asked: Denied call.
+        owner: Attested owner, as people know them; empty without one.
     """
     wanted = asked.wanted
     agent, server = plain(wanted.agent), plain(wanted.server)
     what = plain(wanted.name) or wanted.target.value
-    # A mail address, which no agent chose; no mention begins within a word.
+    # A mail address, which no agent chose; a mention cannot begin within a word.
     who = "@".join(map(plain, owner.split("@"))) or "nobody is its attested owner"
     said = f"{agent} was held back: {wanted.target.value} {what} at {server}"
     command = f"answerable asks show {asked.decision}"
@@ -50,7 +50,7 @@ def message(asked: Asked, owner: str) -> bytes:
 
 
 def plain(name: str) -> str:
-    """Write a name so that no channel reads markup, a link or a mention in it."""
+    """Escape a name, so that no chat client finds markup, a link or a mention in it."""
     shown = "".join(map(_letter, name[:_LONGEST]))
     # A channel makes a link of what looks like an address.
     shown = shown.replace("://", ":\\x2f\\x2f")

@@ -1,22 +1,22 @@
-"""How often anybody is told: each act once an hour, each agent so often an hour.
+"""Rate limit for notifications: each action once an hour, each agent N times an hour.
 
-An agent chooses what it asks for and how often, so all of this is bounded, and one
-agent's asks leave room for the others'.
+An agent chooses its requests and their frequency, so all of this is bounded, and one
+agent's requests leave room for the others'.
 """
 
 from collections import OrderedDict, deque
 
 from answerable.model.ask import Wanted
 
-HOUR = 3600.0  # seconds; until then the same act is not told again
+HOUR = 3600.0  # seconds in which the same action is notified once
 MOST_AGENTS = 1024
 
 
 class Rate:
-    """Says what is told, by the clock that it is handed.
+    """Rate limit of notifications.
 
     Args:
-        per_agent: How often an hour any one agent is told of.
+        per_agent: Notifications per agent and hour.
     """
 
     def __init__(self, per_agent: int) -> None:
@@ -24,11 +24,11 @@ class Rate:
         self._agents: OrderedDict[str, _Agent] = OrderedDict()
 
     def may(self, wanted: Wanted, now: float) -> bool:
-        """Say whether an act is told of now; it counts as told then.
+        """Tell whether to notify of an action now; if so, it is counted.
 
         Args:
-            wanted: The act.
-            now: Seconds of a clock that does not go back.
+            wanted: The action.
+            now: Monotonic seconds.
         """
         agent = self._agents.get(wanted.agent)
         if agent is None:
@@ -40,7 +40,7 @@ class Rate:
 
 
 class _Agent:
-    """What was told of one agent within the last hour."""
+    """Notifications about one agent in the last hour."""
 
     def __init__(self) -> None:
         self._told: deque[tuple[float, Wanted]] = deque()

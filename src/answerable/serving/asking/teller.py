@@ -1,4 +1,4 @@
-"""Who is told of calls that were held back, in a process that knows who owns what."""
+"""Notifier of owners about denied calls."""
 
 import asyncio
 import time
@@ -14,17 +14,17 @@ from answerable.serving.asking.webhook import Untold, Webhook
 
 
 def may_be_lifted(wanted: Wanted, decision: Decision) -> bool:
-    """Say whether a call does not go on, and its agent's owner could have let it."""
+    """Tell whether a call is denied that its agent's owner could have allowed."""
     is_held = not decision.passes and decision.reason in BY_OWNER
     return is_held and wanted.target in ASKABLE
 
 
 class Teller:
-    """Tells a webhook, where there is one.
+    """Notifier with at most one webhook.
 
     Args:
-        amendments: Knows the owners of agents.
-        untold: Hears of what the webhook did not take.
+        amendments: Watch that knows the owners of agents.
+        untold: Called for undelivered notifications.
     """
 
     def __init__(self, amendments: AmendmentWatch, untold: Untold) -> None:
@@ -35,12 +35,12 @@ class Teller:
 
     @property
     def told(self) -> Counter[str]:
-        """Messages by outcome, since the start."""
+        """Number of messages by outcome, since the start."""
         now = self._webhook.counted if self._webhook is not None else Counter[str]()
         return self._told + now
 
     def made(self, asks: Asks | None) -> Webhook | None:
-        """Make what tells owners of asks; None where nothing does.
+        """Build the webhook; None without one in the configuration.
 
         Raises:
             EnvironmentRefused: It cannot be used.
@@ -48,7 +48,7 @@ class Teller:
         return Webhook(asks, self._owner, self._untold) if asks is not None else None
 
     def use(self, webhook: Webhook | None) -> None:
-        """Tell this one from now on; what waits for another is dropped."""
+        """Replace the webhook; queued messages of another one are dropped."""
         self._told = self.told
         if self._serving is not None:
             self._serving.cancel()
@@ -57,26 +57,26 @@ class Teller:
             self._serving = asyncio.create_task(webhook.serve())
 
     def heard(self, asked: Asked) -> None:
-        """Hear of a call that was held back."""
+        """Notify of a denied call."""
         if self._webhook is not None:
             self._webhook.tell(asked, time.monotonic())
 
     def decided(self, id: str, wanted: Wanted, decision: Decision) -> None:
-        """Hear of what was decided; an owner hears of it who could let it pass.
+        """Notify of a decision, if the owner could have allowed the call.
 
         Args:
-            id: Of the decision.
-            wanted: What the agent wanted to do.
-            decision: What was decided.
+            id: Id of the decision.
+            wanted: Action of the agent.
+            decision: The decision.
         """
         if self._webhook is not None and may_be_lifted(wanted, decision):
             self.heard(Asked(id, wanted))
 
     async def close(self, seconds: float = 0.0) -> None:
-        """Tell no more.
+        """Stop notifying.
 
         Args:
-            seconds: How long what waits may take.
+            seconds: Time limit for queued messages, in seconds.
         """
         if self._webhook is not None and seconds:
             with suppress(TimeoutError):

@@ -1,7 +1,7 @@
-"""A webhook hears of asks, off the path of calls: bounded, tried again, then dropped.
+"""Webhook for approval requests, off the path of calls: bounded, retried, then dropped.
 
-Nothing waits for it, and nothing is decided by its answer: it takes messages, and who
-answers signs at a terminal of their own.
+No call waits for it, and its answer decides nothing: it accepts messages, and an owner
+signs at their own terminal.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from answerable.serving.tls import client_context
 
 Untold = Callable[[str, str, str], None]
 
-MOST = 256  # messages that wait
+MOST = 256  # queued messages
 PAUSES = (1.0, 4.0, 16.0)  # seconds before each further try
 _LARGEST = 16 * 1024  # bytes of an answer
 _FIELDS = (("Content-Type", "application/json"), ("Accept", "*/*"))
@@ -27,14 +27,13 @@ _TAKEN = (200, 201, 202, 204)
 
 
 class Webhook:
-    """Tells one webhook.
+    """One webhook.
 
     Args:
-        asks: Where it is.
-        owner: Names who may sign for an agent; empty for nobody.
-        untold: Hears of what was given up: its host alone, the decision, and why.
-        environ: Where its URL may stand.
-        pauses: Seconds before each further try.
+        owner: Returns the owner of an agent; empty for none.
+        untold: Called for a dropped message with host, decision, and reason.
+        environ: Environment that may hold its URL.
+        pauses: Seconds before each retry.
 
     Attributes:
         counted: Messages by outcome: `sent`, `dropped`.
@@ -58,11 +57,11 @@ class Webhook:
         self._queue: asyncio.Queue[Asked] = asyncio.Queue(MOST)
 
     def tell(self, asked: Asked, now: float) -> None:
-        """Have it told, unless it heard of that act, or enough of that agent.
+        """Queue a message, unless the rate limit for that action or agent is reached.
 
         Args:
-            asked: What was held back.
-            now: Seconds of a clock that does not go back.
+            asked: Denied call.
+            now: Monotonic seconds.
         """
         if not self._rate.may(asked.wanted, now):
             return
@@ -72,7 +71,7 @@ class Webhook:
             self.counted["dropped"] += 1
 
     async def serve(self) -> None:
-        """Tell it of one after the other, until cancelled."""
+        """Deliver messages in order, until cancelled."""
         while True:
             asked = await self._queue.get()
             sent = await self._push(asked)
@@ -80,7 +79,7 @@ class Webhook:
             self._queue.task_done()
 
     async def told_all(self) -> None:
-        """Wait until nothing waits to be told."""
+        """Wait until the queue is empty."""
         await self._queue.join()
 
     async def _push(self, asked: Asked) -> bool:
@@ -98,7 +97,7 @@ class Webhook:
                 why = error.message
             else:
                 return True
-        # Its host alone: the path of such a URL is what lets one write there.
+        # Only its host: the path of a webhook URL is a secret.
         host, _ = check_url(self._place.url)
         self._untold(host, asked.decision, why)
         return False

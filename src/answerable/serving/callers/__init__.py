@@ -1,1 +1,1 @@
-"""Who is calling: found out from tokens, TLS and the kernel, for every door."""
+"""Caller authentication by tokens, TLS and the kernel, shared by all servers."""

@@ -1,7 +1,7 @@
-"""Which agent a verified caller stands for.
+"""Mapping of an authenticated caller to its agent.
 
-The configuration says so first; then an id that only we could have written; else the
-caller is a stranger, and has an id by which it can be found and told apart.
+The configuration takes precedence; then an agent id in a token of ours; any other
+caller is unknown, and gets a derived id.
 """
 
 from itertools import combinations
@@ -17,14 +17,14 @@ Found = tuple[AgentId, bool]
 
 
 class Agents:
-    """The agents of the configuration and of the inventory.
+    """Agents of the configuration and of the inventory.
 
     Args:
-        config: Names agents and who stands for them.
+        config: Names the agents and their callers.
         inventory: Ids of the agents that a scan has found.
 
     Raises:
-        UsageError: One process could stand for two agents.
+        UsageError: One process could match two agents.
     """
 
     def __init__(self, config: Config, inventory: frozenset[AgentId]) -> None:
@@ -48,18 +48,18 @@ class Agents:
         actor = acting(claims) or Actor(claims.sub)
         named = self._by_rule.get(IssuerCaller(claims.issuer, actor.sub))
         if named is None and is_ours(claims):
-            # Another issuer could name any agent that it likes.
+            # Another issuer could name any agent.
             said = AgentId(actor.entity or actor.sub)
             named = said if said in self._known else None
         return self._found(named, principal)
 
     def above(self, claims: SignedClaims) -> tuple[AgentId, ...]:
-        """Name the agents above whoever acts, root first; none where others say so."""
+        """List the agents above a token's actor, root first; none for other issuers."""
         if acting(claims) is None:
             return ()
         above = list(reversed(claims.act.actors[1:]))
         if not is_person(claims.sub):
-            above.insert(0, Actor(claims.sub))  # an agent that acts for nobody
+            above.insert(0, Actor(claims.sub))  # an agent that acts for no person
         return tuple(
             self._by_rule.get(IssuerCaller(claims.issuer, each.sub))
             or AgentId(each.entity or each.sub)
@@ -67,7 +67,7 @@ class Agents:
         )
 
     def of_peer(self, peer: UnixPeer, principal: str) -> Found:
-        """Find the agent of a process at a socket."""
+        """Find the agent of a process at a unix socket."""
         fits = (agent for rule, agent in self._peers if _is_met(rule, peer))
         return self._found(next(fits, None), principal)
 
@@ -86,13 +86,13 @@ def is_ours(claims: SignedClaims) -> bool:
 
 
 def acting(claims: SignedClaims) -> Actor | None:
-    """Give who acts for the subject of a token of ours, None where it acts itself."""
+    """Return the current actor in a token of ours; None where the subject acts."""
     actors = claims.act.actors if is_ours(claims) else ()
     return actors[0] if actors else None
 
 
 def is_person(sub: str) -> bool:
-    """Tell whether a subject of a token of ours is a person."""
+    """Tell whether the subject of a token of ours is a person."""
     return sub.startswith("person:")
 
 
@@ -105,7 +105,7 @@ def _is_met(rule: UnixCaller, peer: UnixPeer) -> bool:
 
 
 def _overlap(one: UnixCaller, other: UnixCaller) -> bool:
-    """Tell whether one process could meet both."""
+    """Tell whether one process could match both rules."""
     return (
         one.uid == other.uid
         and (one.gid is None or other.gid is None or one.gid == other.gid)

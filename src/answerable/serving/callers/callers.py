@@ -1,9 +1,9 @@
-"""Who is calling: the one answer that the doors ask for.
+"""Authentication of callers, the same for all servers.
 
     token bound to a certificate or key > peer of a unix socket > bearer token
 
-A token that does not hold is refused, even where the kernel names the peer: whoever
-shows one means to be judged by it.
+An invalid token is refused, even where the kernel identifies the peer: a client that
+sends one is judged by it.
 """
 
 import asyncio
@@ -31,17 +31,17 @@ _RENEWAL = 30  # seconds between two looks at which keys are due
 
 
 class Callers:
-    """Identifies callers, for one worker.
+    """Authenticates callers, for one worker.
 
     Args:
-        config: Pins issuers and names agents.
-        keys: Of those issuers.
-        clock: Gives the time as a NumericDate.
-        secret: What the workers of the gateway share.
+        config: Names pinned issuers and agents.
+        keys: Keys of those issuers.
+        clock: Returns the time as a NumericDate.
+        secret: Secret that the workers share.
         inventory: Ids of the agents that a scan has found.
 
     Raises:
-        UsageError: One caller could stand for two agents.
+        UsageError: One caller could match two agents.
     """
 
     def __init__(
@@ -61,27 +61,28 @@ class Callers:
         self._use(config, Agents(config, inventory))
 
     def swap(self, config: Config, inventory: frozenset[AgentId] = frozenset()) -> None:
-        """Judge by another configuration from now on; key files are read anew.
+        """Apply another configuration, and read key files again.
 
         Raises:
-            UsageError: It cannot be used, and the present one stays.
-            EnvironmentRefused: A key file cannot be read, and the present one stays.
+            UsageError: It cannot be used; the present one stays in force.
+            EnvironmentRefused: A key file cannot be read; the present one stays in
+                force.
         """
         agents = Agents(config, inventory)
         self._keys.swap(config.issuers)
         self._use(config, agents)
 
     def identify(self, head: Head, link: Link, now: float) -> Caller:
-        """Give the caller of a request.
+        """Authenticate the caller of a request.
 
         Args:
-            head: Of it, only Authorization and DPoP say anything about the caller.
-            link: The connection it came on.
+            head: Head of the request; only Authorization and DPoP identify the caller.
+            link: Transport facts of the connection.
             now: NumericDate.
 
         Raises:
-            Unidentified: Nobody is known to call.
-            KeysNeeded: `fetch` the keys of that issuer, then ask once more.
+            Unidentified: The caller is not authenticated.
+            KeysNeeded: `fetch` the keys of that issuer, then try once more.
         """
         link = with_valid_certificate(link, now)
         authorization = head.fields.get("authorization")
@@ -95,7 +96,7 @@ class Callers:
             if self._keys.can_fetch(unknown.issuer, now):
                 raise KeysNeeded(unknown.issuer) from None
             if not self._keys.has_any(unknown.issuer, now):
-                # The token may be good: its client is to keep it, and try later.
+                # The token may be valid: its client keeps it, and tries later.
                 raise Unidentified("", 503, Cause.NO_KEYS) from None
             raise self._refused(head, link, unknown, now) from None
         except TokenRefused as refused:
@@ -105,24 +106,24 @@ class Callers:
         return caller
 
     def refuse_keys(self, kids: frozenset[str]) -> None:
-        """Refuse what these keys of our token service signed, from the next call on."""
+        """Refuse tokens that these keys of our token service signed."""
         self._tokens.refuse_keys(kids)
 
     def may_go_on(self, caller: Caller) -> bool:
-        """Tell whether no killed key signed the token of a caller."""
+        """Tell whether the signing key of a caller's token is not revoked."""
         return not self._tokens.may_be_of_killed_key(caller)
 
     def expired(self, head: Head, link: Link) -> Unidentified:
-        """Say what is told to a request whose token has ended since it was taken."""
+        """Build the error for a request whose token has expired since."""
         ended = TokenRefused(Reason.EXPIRED, "it has ended since")
         return self._refused(head, link, ended, self._clock())
 
     def vouched(self, token: str, now: float) -> Caller:
-        """Give the caller of a token that an enforcement point was shown.
+        """Authenticate the caller of a token that an enforcement point received.
 
         Raises:
-            TokenRefused: The token does not hold.
-            KeysNeeded: `fetch` the keys of that issuer, then ask once more.
+            TokenRefused: The token is invalid.
+            KeysNeeded: `fetch` the keys of that issuer, then try once more.
         """
         try:
             return self._tokens.vouched(token, now)
@@ -132,16 +133,16 @@ class Callers:
             raise
 
     def parent(self, server: str, parent: Parent) -> Caller:
-        """Give the caller of a stdio server's wrapper: whoever started it."""
+        """Authenticate the caller of a stdio wrapper: the process that started it."""
         principal = f"uid:{parent.peer.uid}/stdio:{server}"
         found = self._agents.of_parent(server, principal)
         return self._process(parent.peer, Shown.PARENT_PROCESS, principal, found)
 
     async def fetch(self, issuer: str) -> str:
-        """Fetch the keys of an issuer: seconds at most, once for all who wait.
+        """Fetch the keys of an issuer, once for all waiting requests; seconds at most.
 
         Returns:
-            Empty, or why it failed: a sentence for the operator.
+            Empty, or the reason of a failure: a sentence for the operator.
         """
         failed = await self._keys.fetch(issuer, self._clock())
         if not failed:
@@ -152,7 +153,7 @@ class Callers:
         """Renew keys before they are needed, until cancelled.
 
         Args:
-            tell: Is told (issuer, why) of each failure.
+            tell: Called with (issuer, reason) for each failure.
         """
         while True:
             for issuer in self._keys.due(self._clock()):
@@ -162,7 +163,7 @@ class Callers:
             await asyncio.sleep(_RENEWAL)
 
     def metadata(self, target: str, link: Link) -> bytes:
-        """Give the metadata document of `/mcp/SERVER`; empty where there is none."""
+        """Return the metadata document of `/mcp/SERVER`; empty where there is none."""
         if not link.url or not self._config.issuers:
             return b""
         return challenge.metadata(link.url, target, self._config, tls=link.tls)
@@ -171,7 +172,7 @@ class Callers:
         self._config = config
         self._agents = agents
         self._tokens.swap(config, agents)
-        # Each request of a connection asks anew.
+        # Cached, since each request of a connection authenticates.
         self._of_peer = lru_cache(maxsize=_PEERS)(self._peer)
 
     def _peer(self, peer: UnixPeer) -> Caller:
@@ -196,7 +197,7 @@ class Callers:
 
     def _nothing_shown(self, head: Head, link: Link) -> Unidentified:
         if not self._config.issuers:
-            # Nothing that a request could show would do.
+            # No credential would be accepted.
             return Unidentified("", 403, Cause.NOTHING_SHOWN)
         place = challenge.metadata_url(link.url, head.target)
         return Unidentified(challenge.challenge(place), 401, Cause.NOTHING_SHOWN)

@@ -1,4 +1,4 @@
-"""What a client is told that has shown nothing good: where to get a token. Pure.
+"""Challenge for an unauthenticated client: the place to get a token.
 
 RFC 6750 3 (Bearer), RFC 9449 7.1 (DPoP) and RFC 9728 5.1 (`resource_metadata`); the
 metadata document is that of RFC 9728 3.2. Nothing here depends on the request.
@@ -14,14 +14,14 @@ _ALGS = " ".join(ALGS)
 
 
 def challenge(resource: str, *, scheme: str = "", error: str = "") -> str:
-    """Write a WWW-Authenticate value.
+    """Build a WWW-Authenticate value.
 
-    Bearer stands first: some MCP clients read no further than the first scheme.
+    Bearer is first: some MCP clients read only the first scheme.
 
     Args:
-        resource: URL of the metadata document, empty where there is none to name.
-        scheme: As the client used it, empty where it showed nothing.
-        error: Code of RFC 6750 3.1 or RFC 9449; none where the client showed nothing.
+        resource: URL of the metadata document, empty where there is none.
+        scheme: Scheme that the client used, empty where it sent no credential.
+        error: Code of RFC 6750 3.1 or RFC 9449; none where it sent no credential.
     """
     shared = [f'resource_metadata="{resource}"'] if resource else []
     said = [f'error="{error}"'] if error else []
@@ -32,18 +32,18 @@ def challenge(resource: str, *, scheme: str = "", error: str = "") -> str:
 
 
 def metadata_url(url: str, target: str) -> str:
-    """Name the metadata of a target (RFC 9728 3.1), empty where clients know no URL."""
+    """Return the metadata URL of a target (RFC 9728 3.1); empty without a URL."""
     return f"{url}{WELL_KNOWN}{target}" if url else ""
 
 
 def metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes:
-    """Write the metadata document of one server.
+    """Build the metadata document of one server.
 
     Args:
-        url: Scheme and authority that clients know the listener by.
+        url: Scheme and authority of the listener for clients.
         target: `/mcp/SERVER`.
         config: Its issuers are the authorization servers.
-        tls: Client certificates can be shown, so tokens can be bound to one.
+        tls: Clients can send a certificate, so tokens can be bound to one.
     """
     issuers = config.issuers
     return msgspec.json.encode(
@@ -58,10 +58,10 @@ def metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes:
 
 
 def _resource(here: str, config: Config) -> str:
-    """Name what a client has to ask a token for.
+    """Return the resource identifier that a client has to request a token for.
 
-    That is our audience, where all issuers know us by one, and it is a parent of this
-    place: clients ask for a token for what stands here (MCP "Resource Parameter").
+    That is our audience, where all issuers share one, and it is a parent of this URL;
+    else this URL (MCP "Resource Parameter").
     """
     audiences = {each.audience.removesuffix("/") for each in config.issuers}
     if len(audiences) == 1 and here.startswith(f"{min(audiences)}/"):

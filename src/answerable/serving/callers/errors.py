@@ -1,7 +1,7 @@
-"""Why nobody is known to call, and what the door answers or does then.
+"""Errors of caller authentication, and the answers to them.
 
-The wire hears one word of RFC 6750 or RFC 9449 and never which check failed; `reason`
-is for evidence. No message holds a part of a token or a proof.
+The client gets one error code of RFC 6750 or RFC 9449 and never the failed check;
+`reason` is for evidence. No message contains a part of a token or a proof.
 """
 
 from enum import StrEnum
@@ -10,20 +10,19 @@ from answerable.model.errors import AnswerableError
 
 
 class Cause(StrEnum):
-    """What is missing, beside the reasons that `federate` has for a token."""
+    """Reason without a token; `federate` has the reasons of an invalid token."""
 
     NOTHING_SHOWN = "nothing-shown"
     NO_KEYS = "no-keys"  # the issuer's keys cannot be had now
 
 
 class Unidentified(AnswerableError):  # noqa: N818 - reads as the refusal it is
-    """Nobody is known to call; the request goes no further.
+    """Caller that is not authenticated; the request is refused.
 
     Args:
-        challenge: Value of WWW-Authenticate; empty where nothing could be shown here.
-        status: HTTP status.
-        reason: What did not hold, a word for evidence.
-        nonce: Value of DPoP-Nonce (RFC 9449 9), empty where none is asked for.
+        challenge: Value of WWW-Authenticate; empty where no credential would help.
+        reason: Failed check, a word for evidence.
+        nonce: Value of DPoP-Nonce (RFC 9449 9), empty where none is required.
     """
 
     def __init__(
@@ -37,10 +36,10 @@ class Unidentified(AnswerableError):  # noqa: N818 - reads as the refusal it is
 
 
 class KeysNeeded(AnswerableError):  # noqa: N818 - tells the door what to do
-    """The issuer's keys have to be fetched before its token can be judged.
+    """Issuer keys that must be fetched before its token can be verified.
 
     Args:
-        issuer: Its name in the configuration.
+        issuer: Name of the issuer in the configuration.
     """
 
     def __init__(self, issuer: str) -> None:

@@ -1,8 +1,8 @@
-"""Tokens in the Authorization field: verified once, remembered until they end.
+"""Cache of verified tokens of the Authorization field.
 
-What is shown beside a token (a DPoP proof, a client certificate) is checked with each
-request, whether the token is remembered or not. A token is remembered under its own
-text, in this process, and never written anywhere.
+The sender's proof of a token (a DPoP proof, a client certificate) is checked with each
+request, whether the token is cached or not. A token is cached under its own text, in
+this process, and never written anywhere.
 """
 
 from collections import OrderedDict
@@ -23,7 +23,7 @@ from answerable.serving.link import Link
 from answerable.serving.proofs import Nonces, SeenProofs
 from answerable.serving.wire.head import Head
 
-MAX_REMEMBERED = 4096  # tokens; the longest unused goes first
+MAX_REMEMBERED = 4096  # tokens; the least recently used one is evicted
 MAX_LENGTH = 4096  # characters; a longer one is verified each time
 
 BY = " by "
@@ -37,14 +37,13 @@ _SHOWN = {
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    """A token that was verified, and what has to be shown with it each time.
+    """Verified token, with the proof that each request needs.
 
     Attributes:
-        bound: What it says, where it is bound to a key or a certificate; None otherwise.
-        caller: Whom it is shown by.
-        until: NumericDate at which it is verified anew: it ends, or its key does.
-        certificate: DER that was shown with it; None where it is bound to none.
-        proven: A DPoP proof has to come with it.
+        bound: Claims, where it is bound to a key or a certificate; None otherwise.
+        until: NumericDate at which it is verified again: it or its key expires.
+        certificate: DER of the certificate that it is bound to; None otherwise.
+        proven: Each request needs a DPoP proof.
     """
 
     bound: SignedClaims | None = field(repr=False)
@@ -55,11 +54,11 @@ class _Verified:
 
 
 class Tokens:
-    """Verifies what stands in Authorization.
+    """Verifies the token in Authorization.
 
     Args:
-        keys: Of the pinned issuers.
-        nonces: For the DPoP proofs.
+        keys: Keys of the pinned issuers.
+        nonces: Nonces for DPoP proofs.
     """
 
     def __init__(self, keys: IssuerKeys, nonces: Nonces) -> None:
@@ -71,40 +70,39 @@ class Tokens:
         self._killed: frozenset[str] = frozenset()
 
     def swap(self, config: Config, agents: Agents) -> None:
-        """Judge by another configuration from now on; seen proofs stay seen."""
+        """Apply another configuration; seen proofs stay seen."""
         self._bearer = {each.pin.name for each in config.issuers if each.bearer}
         self._agents = agents
         self.forget()
 
     def forget(self) -> None:
-        """Verify each token anew, since keys or agents may have changed."""
+        """Clear the cache, since keys or agents may have changed."""
         self._remembered.clear()
 
     def refuse_keys(self, kids: frozenset[str]) -> None:
-        """Refuse what these keys of our token service signed, and nothing else."""
+        """Refuse tokens that these keys of our token service signed."""
         if kids != self._killed:
             self._killed = kids
             self.forget()
 
     def may_be_of_killed_key(self, caller: Caller) -> bool:
-        """Tell whether the token of a caller may be signed by a key that was killed."""
+        """Tell whether a caller's token may be signed by a revoked key."""
         if not self._killed or not caller.token_sha256:
             return False
         kid = self._signed_by.get(caller.token_sha256)
         return kid is None or kid in self._killed
 
     def check(self, authorization: str, head: Head, link: Link, now: float) -> Caller:
-        """Give the caller of a request that carries a token.
+        """Authenticate the caller of a request with a token.
 
         Args:
-            authorization: The field's value.
-            head: The request.
-            link: Its connection.
+            authorization: Value of the field.
+            head: Head of the request.
+            link: Transport facts of the connection.
             now: NumericDate.
 
         Raises:
-            TokenRefused: The token does not hold, or the presenter did not show that
-                it is its own.
+            TokenRefused: The token is invalid, or its sender is not proven.
         """
         found = self._remembered.get(authorization)
         if found is None or now >= found.until:
@@ -116,17 +114,17 @@ class Tokens:
         return found.caller
 
     def vouched(self, token: str, now: float) -> Caller:
-        """Give the caller of a token that somebody else was shown.
+        """Authenticate the caller of a token that an enforcement point received.
 
-        Whether it was its presenter's own is for them to know: what it is bound to is
-        not asked for here.
+        That point checks the sender: a certificate or key that the token is bound to is
+        not checked here.
 
         Args:
-            token: The token alone.
+            token: The bare token.
             now: NumericDate.
 
         Raises:
-            TokenRefused: The token does not hold.
+            TokenRefused: The token is invalid.
         """
         claims = self._verified(token, now)
         return replace(
@@ -168,7 +166,7 @@ class Tokens:
         link: Link,
         now: float,
     ) -> Binding:
-        """Check that the token is its presenter's; a proof is good for one request."""
+        """Check the sender of a token; a DPoP proof is accepted once."""
         scheme, _, token = authorization.partition(" ")
         proof = head.fields.get("dpop")
         presented = Presented(
@@ -214,9 +212,9 @@ class Tokens:
 
 
 def principal_of(claims: SignedClaims) -> str:
-    """Name whom a token's sessions, tasks and states are bound to.
+    """Return the principal that a token's sessions, tasks and states belong to.
 
-    Two agents of one person share none.
+    Two agents of one person are two principals.
 
     Raises:
         TokenRefused: The subject could be read as a person and their agent.

@@ -1,1 +1,1 @@
-"""Keys of the pinned issuers: fetched within bounds, and kept while they are good."""
+"""Keys of the pinned issuers: fetched with limits, and cached while they are valid."""

@@ -1,8 +1,8 @@
-"""Which addresses an issuer may be at, so that nobody's name leads us into our own net.
+"""Allowed addresses of issuers, so that no DNS name leads into our own network (SSRF).
 
-A name is looked up once, each of its addresses is judged, and the connection goes to one
-of these numbers: a name that answers otherwise a moment later (DNS rebinding) is not
-asked again.
+A name is resolved once, each of its addresses is checked, and the connection goes to
+one of these: a name that resolves differently a moment later (DNS rebinding) is not
+resolved again.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from answerable.serving.metadata_addresses import (
     is_metadata_service,
 )
 
-# What some versions of Python take for global, and the registries of IANA do not.
+# Not global in the registries of IANA, unlike in some versions of Python.
 _NOT_GLOBAL = tuple(
     ipaddress.ip_network(each)
     for each in ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")
@@ -26,14 +26,14 @@ _NOT_GLOBAL = tuple(
 
 
 class Unfetched(AnswerableError):  # noqa: N818 - an outcome
-    """The document cannot be had now; the message says why, without any of it."""
+    """Document that cannot be fetched now; the message has the reason alone."""
 
 
 def check_url(url: str) -> tuple[str, int]:
-    """Give host and port of an https URL.
+    """Return host and port of an https URL.
 
     Raises:
-        Unfetched: It is none: another scheme, a user, a letter that is not ASCII.
+        Unfetched: It is none: another scheme, a user, a non-ASCII character.
     """
     if normalise(url) is None or "#" in url or urlsplit(url).scheme != "https":
         raise Unfetched("not an https URL that names a host and nobody")
@@ -42,7 +42,7 @@ def check_url(url: str) -> tuple[str, int]:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Tell whether two https URLs have one host and port."""
+    """Tell whether two https URLs have the same host and port."""
     try:
         return check_url(one) == check_url(other)
     except Unfetched:
@@ -50,23 +50,23 @@ def same_origin(one: str, other: str) -> bool:
 
 
 async def find_addresses(host: str, port: int, *, private: bool) -> list[str]:
-    """Look a name up.
+    """Resolve a name to allowed addresses.
 
     Args:
         host: A name or an address.
-        port: To connect to.
-        private: Addresses of private networks and of this machine will do, too.
+        port: Port to connect to.
+        private: Private and loopback addresses are allowed, too.
 
     Returns:
         Addresses to connect to, in the order of the resolver.
 
     Raises:
-        Unfetched: One of them is not to be connected to.
+        Unfetched: One of them is not allowed.
         OSError: The name cannot be resolved.
     """
     addresses = [host] if _is_address(host) else await _look_up(host, port)
     for address in addresses:
-        # One that is not fit spoils the others: an honest name has none.
+        # One forbidden address refuses all: an honest name has none.
         if not is_fit(address, private=private):
             raise Unfetched(
                 "its name leads to an address of a private network or of this machine",
@@ -94,7 +94,7 @@ def _is_address(host: str) -> bool:
 def is_fit(text: str, *, private: bool) -> bool:
     """Tell whether an address may be connected to.
 
-    One of a metadata service never may, nor one that stands for it.
+    Never one of a metadata service, or one that stands for it.
     """
     try:
         address = ipaddress.ip_address(text)

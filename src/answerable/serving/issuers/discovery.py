@@ -1,9 +1,10 @@
-"""Where the keys of an issuer are, in its own words.
+"""Discovery of an issuer's keys by its own metadata.
 
-The words are believed only of the issuer itself: `issuer` is the pinned `iss` byte for
-byte (OpenID Connect Discovery 4.3, RFC 8414 3.3), or an issuer could send us to keys of
-its own for tokens of another. The keys have to be at the issuer's own origin. One that
-keeps them elsewhere, as Google does, is configured with that address instead.
+The metadata is trusted for the issuer itself alone: `issuer` is the pinned `iss` byte
+for byte (OpenID Connect Discovery 4.3, RFC 8414 3.3), or an issuer could point us to
+its own keys for tokens of another. The keys have to be at the issuer's own origin. An
+issuer that keeps them elsewhere, as Google does, is configured with that address
+instead.
 """
 
 import asyncio
@@ -20,10 +21,10 @@ MAX_METADATA = 64 * 1024  # bytes
 
 
 def metadata_urls(iss: str) -> tuple[str, str]:
-    """Give the addresses of an issuer's metadata, in the order they are asked.
+    """Return the URLs of an issuer's metadata, in the order of the requests.
 
-    OpenID Connect Discovery 4.1 appends its suffix; RFC 8414 3.1 puts its own between
-    host and path.
+    OpenID Connect Discovery 4.1 appends its suffix; RFC 8414 3.1 inserts its own
+    between host and path.
     """
     parts = urlsplit(iss)
     path = parts.path.rstrip("/")
@@ -35,18 +36,18 @@ def metadata_urls(iss: str) -> tuple[str, str]:
 
 
 async def fetch_discovered(iss: str, place: Place, most: int) -> Fetched:
-    """Fetch the key set of an issuer that says itself where it is.
+    """Fetch the key set of an issuer by its metadata.
 
     Args:
         iss: The pinned `iss`.
-        place: How it is reached; the URL is not looked at.
-        most: Bytes that the key set may have.
+        place: Connection settings; its URL is ignored.
+        most: Maximum bytes of the key set.
 
     Raises:
-        Unfetched: Metadata or keys cannot be had, or are not to be taken.
+        Unfetched: Metadata or keys cannot be fetched, or are not acceptable.
     """
     try:
-        # Both documents together are to be there as soon as one would have to be.
+        # Both documents share the time limit of one.
         async with asyncio.timeout(fetching.WITHIN):
             metadata = await _metadata(iss, place)
             return await fetch_document(
@@ -67,7 +68,7 @@ async def _metadata(iss: str, place: Place) -> Fetched:
 
 
 def read_jwks_uri(document: bytes, iss: str) -> str:
-    """Read where the keys are.
+    """Read the URL of the key set.
 
     Raises:
         Unfetched: It is no metadata, of another issuer, or names another origin.

@@ -1,7 +1,7 @@
-"""One small document over https, within bounds, at an address an operator wrote.
+"""HTTPS request for one small document at a configured address, with limits.
 
-No redirect is followed, no coding but plain is taken, and the whole is over within
-five seconds, however slowly it drips. Where it may be is said in `addresses`.
+No redirect is followed, no content coding is accepted, and the whole request has five
+seconds. `addresses` has the allowed addresses.
 """
 
 import asyncio
@@ -31,14 +31,12 @@ _OK = (200,)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a document is.
+    """Location of a document.
 
     Attributes:
-        url: https.
-        tls: Whom to trust; the system's authorities where None.
-        private: It may be at a private or loopback address.
-        unix: Path of the socket that leads there, empty for an address; what goes over
-            it needs no TLS.
+        tls: SSL context; the system's authorities where None.
+        private: Private and loopback addresses are allowed.
+        unix: Path of a unix socket, empty for an address; without TLS.
     """
 
     url: str
@@ -49,11 +47,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A document.
+    """Fetched document.
 
     Attributes:
         document: Its bytes.
-        fresh: Seconds until it is worth asking again, by its Cache-Control.
+        fresh: Seconds until it should be fetched again, by its Cache-Control.
     """
 
     document: bytes
@@ -62,7 +60,7 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Answer:
-    """What the parser calls out."""
+    """Collector of the parser's callbacks."""
 
     body: bytearray = field(default_factory=bytearray)
     fields: dict[str, str] = field(default_factory=dict)
@@ -82,11 +80,11 @@ async def fetch_document(place: Place, most: int) -> Fetched:
     """Fetch a document.
 
     Args:
-        place: Where it is.
-        most: Bytes that it may have.
+        place: Its location.
+        most: Maximum bytes of the document.
 
     Raises:
-        Unfetched: It cannot be had, or is not to be taken.
+        Unfetched: It cannot be fetched, or is not acceptable.
     """
     return await ask(place, most, "GET", (("Accept", "application/json"),))
 
@@ -99,18 +97,18 @@ async def ask(
     body: bytes = b"",
     statuses: tuple[int, ...] = _OK,
 ) -> Fetched:
-    """Ask for a document with any method.
+    """Send a request with any method.
 
     Args:
-        place: Where.
-        most: Bytes that the answer may have.
-        method: E.g. `POST`.
-        fields: More fields of the request, ASCII; they may hold a credential.
-        body: Of the request.
-        statuses: Those of an answer that is taken.
+        place: Its location.
+        most: Maximum bytes of the answer.
+        method: HTTP method, e.g. `POST`.
+        fields: Further fields of the request, ASCII; they may contain a credential.
+        body: Body of the request.
+        statuses: Accepted statuses of the answer.
 
     Raises:
-        Unfetched: The answer cannot be had, or is not to be taken.
+        Unfetched: The answer cannot be fetched, or is not acceptable.
     """
     try:
         async with asyncio.timeout(WITHIN):
@@ -123,8 +121,8 @@ async def ask(
     except ssl.SSLCertVerificationError as error:
         raise Unfetched(f"its certificate does not hold ({error.reason})") from None
     except (OSError, UnicodeError) as error:
-        # A name that cannot be spelled for DNS is no OSError, and several addresses
-        # that all fail have no one word for it.
+        # A name that cannot be encoded for DNS is no OSError, and several failed
+        # addresses have no common `strerror`.
         why = getattr(error, "strerror", None) or type(error).__name__
         raise Unfetched(f"no connection ({why})") from None
     except httptools.HttpParserError:
@@ -150,7 +148,7 @@ def _request(
 async def _connected(
     place: Place,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect to one of the addresses that were judged, and to no other."""
+    """Connect to one of the checked addresses, and to no other."""
     if place.unix:
         reader, writer = await asyncio.open_unix_connection(place.unix)
         try:
@@ -195,7 +193,7 @@ async def _read(
             raise Unfetched("the answer ended early")
         parser.feed_data(part)
         came += len(part)
-        # What lies around a body, chunk by chunk, is at most as much again.
+        # Chunk framing at most doubles the size of a body.
         if len(answer.body) > most or came > 2 * most + _MAX_HEAD:
             raise Unfetched(f"the answer is larger than {most} bytes")
     status = parser.get_status_code()
@@ -207,12 +205,12 @@ async def _read(
 
 
 def fresh(cache_control: str) -> int:
-    """Give the seconds that a document is fresh (RFC 9111 5.2.2), within our bounds."""
+    """Return the freshness of a document in seconds (RFC 9111 5.2.2), within limits."""
     said = [part.strip().lower() for part in cache_control.split(",")]
     if "no-store" in said or "no-cache" in said:
         return SHORTEST
     ages = [part.removeprefix("max-age=") for part in said if "max-age=" in part]
     if not ages or not (ages[0].isascii() and ages[0].isdigit()):
         return USUAL
-    # A number of any length; all that matters of a long one is that it is long.
+    # Of a number of any length nine digits are enough.
     return min(max(int(ages[0][:9]), SHORTEST), LONGEST)

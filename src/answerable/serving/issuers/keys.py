@@ -1,9 +1,9 @@
-"""The keys of the pinned issuers: read from files, or fetched and kept while good.
+"""Cache of the pinned issuers' keys: read from files, or fetched and renewed.
 
-A set that was fetched is renewed as its answer's Cache-Control asks, between five minutes
-and an hour, and off the path of a request. Where that fails, the last good set serves on
-for an hour from when it was due: an issuer's outage stops nobody whose key is known, for
-that long. So no key serves for more than two hours after its issuer last showed it.
+A fetched set is renewed as its Cache-Control asks, between five minutes and an hour,
+off the path of requests. Where that fails, the last good set is used for an hour after
+it was due: an issuer's outage affects no token whose key is known, for that long. So no
+key is used for more than two hours after its issuer last published it.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from answerable.serving.issuers.discovery import DISCOVERY, fetch_discovered
 from answerable.serving.issuers.fetching import Fetched, Place, fetch_document
 from answerable.serving.tls import client_context
 
-OUTAGE = 3600  # seconds that a fetched set serves after it was due to be renewed
+OUTAGE = 3600  # seconds that a fetched set is used after its renewal was due
 UNIX = "unix:"  # of the setting `keys`: a socket of our own token service
 OWN_KEYS = "http://localhost/jwks"
 PAUSE = 60  # seconds between two attempts for one issuer
@@ -35,15 +35,14 @@ _NONE_YET = KeySet({}, ())
 
 @dataclass(slots=True)
 class _Held:
-    """The keys of one issuer as of now.
+    """Cached keys of one issuer.
 
     Attributes:
-        pinned: The issuer.
-        keys: Of its set as last read.
-        due: NumericDate to fetch it again.
-        usable_until: NumericDate after which it serves no more.
+        keys: Key set of the last reading.
+        due: NumericDate of the next fetch.
+        usable_until: NumericDate after which it is no longer used.
         tried: NumericDate of the last attempt.
-        tls: Whom to trust for it; the system's authorities where None.
+        tls: SSL context for it; the system's authorities where None.
     """
 
     pinned: PinnedIssuer
@@ -66,8 +65,8 @@ class IssuerKeys:
     """Keys by issuer.
 
     Args:
-        issuers: Of the configuration. Files are read at once, URLs on demand.
-        tls: For fetching from an issuer without a `ca` of its own; the system's
+        issuers: Pinned issuers. Files are read at once, URLs on demand.
+        tls: SSL context for an issuer without a `ca` of its own; the system's
             authorities where None.
 
     Raises:
@@ -84,7 +83,7 @@ class IssuerKeys:
         self.swap(issuers)
 
     def swap(self, issuers: Iterable[PinnedIssuer]) -> None:
-        """Serve other issuers, and read files anew; what was fetched stays.
+        """Apply other issuers, and read files again; fetched keys stay.
 
         Raises:
             UsageError: As above; nothing has changed then.
@@ -94,28 +93,28 @@ class IssuerKeys:
         self._serve(0)
 
     def issuers(self, now: float) -> Issuers:
-        """Give the issuers with the keys that are usable now."""
+        """Return the issuers with the keys that are usable now."""
         if now >= self._until:
             self._serve(now)
         return self._issuers
 
     def usable_until(self, issuer: str) -> float:
-        """Tell how long the keys of an issuer serve, as a NumericDate."""
+        """Return the NumericDate until which an issuer's keys are used."""
         return self._held[issuer].usable_until
 
     def has_any(self, issuer: str, now: float) -> bool:
-        """Tell whether there is a key of that issuer that is usable now."""
+        """Tell whether an issuer has a usable key now."""
         return now < self._held[issuer].usable_until
 
     def can_fetch(self, issuer: str, now: float) -> bool:
-        """Tell whether asking the issuer again is in order, or under way."""
+        """Tell whether a fetch is due or under way."""
         held = self._held[issuer]
-        # A clock that went back may be anywhere: then what it said before is nothing.
+        # After the clock went back, earlier times mean nothing.
         rested = not held.tried <= now < held.tried + held.pause
         return held.is_fetched and (rested or issuer in self._fetching)
 
     def due(self, now: float) -> tuple[str, ...]:
-        """Name the issuers whose keys are to be fetched again."""
+        """List the issuers whose keys are to be fetched again."""
         return tuple(
             name
             for name, held in self._held.items()
@@ -123,10 +122,10 @@ class IssuerKeys:
         )
 
     async def fetch(self, issuer: str, now: float) -> str:
-        """Fetch the keys of an issuer; whoever asks meanwhile waits for the same.
+        """Fetch the keys of an issuer, once for all that wait.
 
         Returns:
-            Empty, or why it failed: a sentence for the operator.
+            Empty, or the reason of a failure: a sentence for the operator.
         """
         held = self._held.get(issuer)
         if held is None:
@@ -136,7 +135,7 @@ class IssuerKeys:
             task = asyncio.create_task(self._fetch(held, now))
             self._fetching[issuer] = task
             task.add_done_callback(lambda _: self._fetching.pop(issuer))
-        # One who gives up waiting does not take the answer from the others.
+        # A cancelled waiter does not cancel the fetch of the others.
         return await asyncio.shield(task)
 
     async def _fetch(self, held: _Held, now: float) -> str:
@@ -155,9 +154,9 @@ class IssuerKeys:
     def _hold(self, pinned: PinnedIssuer) -> _Held:
         held = self._held.get(pinned.pin.name)
         if _is_fetched(pinned):
-            # Certificates may have been replaced under one name.
+            # The file of certificates may have been replaced.
             tls = _trusted(pinned) if pinned.ca else self._tls
-            # Keys that came over a connection of a removed authority count no more.
+            # Keys fetched under a removed authority are dropped.
             if held is None or held.pinned != pinned or _lost(held.tls, tls):
                 held = _Held(pinned)
             held.tls = tls
@@ -171,7 +170,7 @@ class IssuerKeys:
         return _Held(pinned, keys, due=inf, usable_until=inf)
 
     def _serve(self, now: float) -> None:
-        """Make the issuers anew, without the keys that have served out."""
+        """Rebuild the issuers without expired keys."""
         held = self._held.values()
         usable = {each.pinned.pin.name for each in held if now < each.usable_until}
         self._issuers = Issuers(
@@ -189,7 +188,7 @@ class IssuerKeys:
 
 
 def _lost(before: ssl.SSLContext | None, now: ssl.SSLContext | None) -> bool:
-    """Tell whether an authority of before is not trusted any more."""
+    """Tell whether an authority was removed."""
     if before is None or now is None:
         return before is not now
     left = now.get_ca_certs(binary_form=True)

@@ -1,6 +1,8 @@
-"""Kubernetes TokenReview: the API server says whether a token is still good.
+"""Kubernetes TokenReview: the API server tells whether a token is still valid.
 
-Its keys verify a token that outlived its pod; the API server knows that the pod is gone.
+Its keys also verify a token that outlived its pod; the API server knows that the pod is
+gone.
+
 Source: Kubernetes API reference, TokenReview v1 authentication.k8s.io.
 """
 
@@ -18,20 +20,21 @@ from answerable.store.disk import read_file
 
 MAX_ANSWER = 256 * 1024  # bytes
 _PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
-_MAX_TOKEN = 16 * 1024  # bytes of the token that asks
+_MAX_TOKEN = 16 * 1024  # bytes of our own token for the API server
 _STATUSES = (201, 200)
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What the API server said.
+    """Result of a TokenReview.
 
     Attributes:
-        good: The token is good now, for our audience.
-        username: E.g. `system:serviceaccount:NAMESPACE:NAME`; empty where it is not.
-        uid: Of the service account, likewise.
-        extra: What else it says of the user, e.g. the pod, pairs (name, values).
-        why: Why it is not good: a word of ours.
+        good: The token is valid now, for our audience.
+        username: E.g. `system:serviceaccount:NAMESPACE:NAME`; empty where it is
+            invalid.
+        uid: Uid of the service account; empty where it is invalid.
+        extra: Further facts about the user, e.g. the pod: pairs (name, values).
+        why: Reason that it is invalid: a word of ours.
     """
 
     good: bool
@@ -64,13 +67,13 @@ _ANSWER = msgspec.json.Decoder(_Answer, strict=True)
 
 
 class Reviewer:
-    """Asks one API server.
+    """Client of one API server.
 
     Args:
-        review: Where it is, and who asks.
+        review: Its URL, and the file of our own token.
 
     Raises:
-        EnvironmentRefused: The file with its authority cannot be used.
+        EnvironmentRefused: The file of its certificate authority cannot be used.
     """
 
     def __init__(self, review: Review) -> None:
@@ -82,18 +85,19 @@ class Reviewer:
                 f"cannot use {review.ca} ({error.strerror or 'no certificate'})",
                 "name who signs the API server's certificate",
             ) from None
-        # The operator wrote the address itself: no name of an issuer leads to it.
+        # The operator configured the address: no issuer can choose it.
         self._place = Place(review.url.rstrip("/") + _PATH, tls, private=True)
 
     async def review(self, unverified_token: str, audience: str) -> Reviewed:
-        """Ask whether a token is good.
+        """Ask whether a token is valid.
 
         Args:
-            unverified_token: It is sent to the API server, which made it.
-            audience: The one it has to be for.
+            unverified_token: Token to check; the API server issued it.
+            audience: Audience that it must be for.
 
         Raises:
-            Unfetched: The API server does not say; whoever asks refuses, for now.
+            Unfetched: The API server does not answer; the caller refuses the token for
+                now.
         """
         asked = {
             "apiVersion": "authentication.k8s.io/v1",
@@ -110,7 +114,7 @@ class Reviewer:
         return read_review(answer.document, audience)
 
     def _credential(self) -> str:
-        """Read the token that asks; the kubelet replaces it before it ends."""
+        """Read our own token; the kubelet replaces it before it expires."""
         try:
             text = read_file(self._token).decode("ascii").strip()
         except (FileNotFoundError, EnvironmentRefused, UnicodeDecodeError):
@@ -121,10 +125,10 @@ class Reviewer:
 
 
 def read_review(document: bytes, audience: str) -> Reviewed:
-    """Read the answer.
+    """Parse the answer.
 
     Raises:
-        Unfetched: It is none.
+        Unfetched: It is no TokenReview.
     """
     try:
         answer = _ANSWER.decode(document)

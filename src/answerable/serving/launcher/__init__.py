@@ -1,1 +1,1 @@
-"""`answerable run`: starts an agent that the token service knows before it begins."""
+"""Launcher of `answerable run`: registers an agent's run before the agent starts."""

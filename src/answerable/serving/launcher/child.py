@@ -1,8 +1,8 @@
-"""A child that waits at a pipe, as the user it will run as, before it runs anything.
+"""Child process that waits at a pipe, as its final user, before it executes.
 
-Over one pipe it hears what its environment is to be, and that it may begin; over the
-other it says that it stands, and what went wrong if it does not begin. That one closes
-by itself when the program runs.
+Over one pipe it gets its environment and the start signal; over the other it reports
+that it is ready, and an error if it does not start. That one closes by itself when the
+program starts.
 """
 
 import ctypes
@@ -25,26 +25,18 @@ from answerable.serving.processes.held import text
 from answerable.serving.processes.units import start_in
 
 _STANDS = b"!"
-_FAILED = 127  # of a child that never began; nobody sees it
+_FAILED = 127  # exit code of a child that never started
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4  # <linux/prctl.h>
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}  # <asm/unistd.h>
 _KEYCTL_JOIN_SESSION_KEYRING = 1  # <linux/keyctl.h>
 _NO_KEYRINGS = (errno.ENOSYS, errno.EPERM)  # a kernel or container without them
-# Of the account, whatever the starter's are.
+# Variables of the account, in place of the starter's.
 ACCOUNT_NAMES = ("HOME", "LOGNAME", "SHELL", "USER")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user that the child is to be.
-
-    Attributes:
-        name: Login name.
-        uid: User id.
-        gid: Its group.
-        home: Its home.
-        shell: Its shell.
-    """
+    """User account for the child."""
 
     name: str
     uid: int
@@ -57,7 +49,7 @@ def account(user: str) -> Account:
     """Find a user by name or number.
 
     Raises:
-        UsageError: There is none, or it is the superuser.
+        UsageError: There is none, or it is root.
     """
     try:
         found = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
@@ -80,11 +72,11 @@ def account(user: str) -> Account:
 
 
 def environment_of(account: Account, names: Sequence[str]) -> dict[str, str]:
-    """Give the environment of a process of an account.
+    """Return the environment for a process of an account.
 
     Args:
-        account: Whose.
-        names: Variables of our own environment that it gets besides.
+        account: The account.
+        names: Further variables of our own environment.
     """
     return clean_environment((*TERMINAL, *names)) | {
         "HOME": account.home,
@@ -95,21 +87,20 @@ def environment_of(account: Account, names: Sequence[str]) -> dict[str, str]:
 
 
 class Child:
-    """A child that waits.
+    """Child process that waits for its start.
 
     Args:
-        program: Absolute path of what it will run.
-        argv: Its arguments, the first one among them.
-        account: Whom it runs as; None leaves it who we are.
-        mask: Signals that are blocked in it when it begins.
-        shut: A socket that it has no business with.
-        kept: Descriptors above 2 that its program gets; None for all that are open.
+        program: Absolute path of its program.
+        argv: Arguments, including the first one.
+        account: User that it runs as; None for our own.
+        mask: Signal mask for its program.
+        shut: Socket to close in it.
+        kept: Descriptors above 2 for its program; None for all open ones.
 
     Raises:
-        EnvironmentRefused: It cannot be made, or cannot become that user.
+        EnvironmentRefused: It cannot be forked, or cannot become that user.
 
     Attributes:
-        pid: Its number.
         start: When it started, clock ticks since boot.
     """
 
@@ -142,10 +133,11 @@ class Child:
         self.start = start_in(text(Path(f"/proc/{self.pid}/stat")))
 
     def begin(self, environment: Mapping[str, str]) -> None:
-        """Let it run its program.
+        """Start its program.
 
         Raises:
-            EnvironmentRefused: It could not; it is gone then.
+            EnvironmentRefused: The program could not be executed; the child is gone
+                then.
         """
         with suppress(BrokenPipeError), os.fdopen(self._gate, "wb") as gate:
             gate.write(msgspec.json.encode(_bytes_of(environment)))
@@ -159,7 +151,7 @@ class Child:
             )
 
     def abandon(self) -> None:
-        """End it before it began."""
+        """End it before its program starts."""
         os.close(self._gate)
         os.close(self._said)
         os.waitpid(self.pid, 0)
@@ -184,7 +176,7 @@ def _run(
     mask: set[signal.Signals],
     pipes: tuple[int, int, int, socket.socket],
 ) -> NoReturn:
-    """Be the child: nothing of the parent's goes on in here, whatever happens."""
+    """Run the child: no code of the parent continues in it."""
     begin, say, gate, shut = pipes
     try:
         os.close(gate)
@@ -205,7 +197,7 @@ def _run(
 
 
 def close_at_exec(kept: Collection[int]) -> None:
-    """Have all descriptors above 2 end where a program begins, but those to be kept."""
+    """Set close-on-exec for all descriptors above 2 that are not kept."""
     for name in os.listdir("/proc/self/fd"):
         # The one that lists the folder is gone by now.
         with suppress(OSError):
@@ -214,15 +206,15 @@ def close_at_exec(kept: Collection[int]) -> None:
 
 
 def _become(account: Account) -> None:
-    """Be another user, with no way back."""
+    """Switch to another user permanently."""
     os.initgroups(account.name, account.gid)
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)
     libc = ctypes.CDLL(None, use_errno=True)
-    # A launcher with CAP_SETUID instead of root keeps that over the change of user, and
-    # as an ambient one it would be the program's (man 7 capabilities).
+    # A launcher with CAP_SETUID instead of root keeps it over the change of user, and
+    # the program would inherit it as an ambient one (man 7 capabilities).
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    # Whoever has a session keyring may read its keys, whatever user they have become
+    # A process keeps access to its session keyring after a change of user
     # (man 7 session-keyring).
     number = _SYS_KEYCTL.get(os.uname().machine)
     if number and libc.syscall(number, _KEYCTL_JOIN_SESSION_KEYRING, None) < 0:
@@ -232,7 +224,7 @@ def _become(account: Account) -> None:
 
 
 def _reset_signals(mask: set[signal.Signals]) -> None:
-    """Undo what Python and the launcher did; what was ignored before stays so."""
+    """Restore the signal state; ignored signals stay ignored."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

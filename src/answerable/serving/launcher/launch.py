@@ -1,4 +1,4 @@
-"""The story of one start: connect, make a child that waits, register it, let it run."""
+"""Start of an agent: connect, fork a waiting child, register it, start its program."""
 
 import ctypes
 import hashlib
@@ -29,18 +29,17 @@ _LARGEST = 16 * 1024 * 1024  # bytes of a file that is digested
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What to start.
+    """Parameters of a start.
 
     Attributes:
-        agent: As which agent.
-        argv: Program and arguments.
-        user: Name or number of the user to run it as; empty for our own.
-        environment: Names of variables that another user's agent gets besides the usual.
-        descriptors: Open files above 2 that it gets.
-        shares_terminal: It has our terminal in place of one of its own.
+        agent: Id of the agent.
+        user: Name or number of the user that it runs as; empty for our own.
+        environment: Names of further variables for another user's agent.
+        descriptors: Open files above 2 for it.
+        shares_terminal: It uses our terminal instead of one of its own.
         sts: Path of the token service's socket.
-        files: The agent's configuration.
-        quiet: Say nothing of ourselves.
+        files: Configuration files of the agent.
+        quiet: Print nothing of our own.
     """
 
     agent: AgentId
@@ -55,18 +54,18 @@ class Start:
 
 
 def launch(start: Start, tell: Callable[[str], None]) -> int:
-    """Start an agent and wait until it ends.
+    """Start an agent and wait for its end.
 
     Args:
-        start: What.
-        tell: Is given sentences for whoever reads standard error.
+        start: Parameters of the start.
+        tell: Writes a line to standard error.
 
     Returns:
         Its exit code, 128 + n where signal n ended it.
 
     Raises:
         UsageError: There is no such program, user or file.
-        EnvironmentRefused: The service says no or is not there; the program cannot run.
+        EnvironmentRefused: The service refuses or does not run; the program cannot run.
     """
     if sys.platform != "linux":
         raise EnvironmentRefused(
@@ -142,7 +141,7 @@ def _environment(start: Start, user: Account | None, run: Registered) -> dict[st
     base = dict(os.environ)
     if user is not None:
         base = environment_of(user, start.environment)
-    # Names of places. Whoever knows them is not believed for it.
+    # Locations only: they prove nothing.
     return base | {
         "ANSWERABLE_STS": os.path.abspath(start.sts),
         "ANSWERABLE_RUN": run.run,
@@ -150,7 +149,7 @@ def _environment(start: Start, user: Account | None, run: Registered) -> dict[st
 
 
 def _check_handed_over(start: Start) -> None:
-    """Check that what another user's agent is to get besides is there.
+    """Check that the variables and files for another user's agent exist.
 
     Raises:
         UsageError: A variable is not set, a descriptor not open; or no user is named.
@@ -181,7 +180,7 @@ def _check_handed_over(start: Start) -> None:
 
 
 def _can_type() -> bool:
-    """Say whether whoever has our terminal can put words into its input (TIOCSTI).
+    """Tell whether a process with our terminal can inject input into it (TIOCSTI).
 
     Source: Documentation/admin-guide/sysctl, dev.tty.legacy_tiocsti, Linux 6.2.
     """
@@ -201,14 +200,14 @@ def _program(name: str) -> str:
 
 
 def _argv_digest(argv: tuple[str, ...]) -> str:
-    """Digest arguments as /proc/PID/cmdline writes them: a zero byte after each."""
+    """Digest arguments in the form of /proc/PID/cmdline: a zero byte after each."""
     return hashlib.sha256(
         b"".join(os.fsencode(each) + b"\0" for each in argv)
     ).hexdigest()
 
 
 def _files_digest(files: tuple[str, ...]) -> str:
-    """Digest files in the order given; empty for none.
+    """Digest files in the given order; empty for none.
 
     Raises:
         UsageError: One cannot be read, or is too large.
@@ -227,7 +226,7 @@ def _files_digest(files: tuple[str, ...]) -> str:
 
 
 def _take_in_orphans() -> None:
-    """Become the parent of what the agent leaves behind, so that it stays a part of it.
+    """Become the subreaper of the agent's orphans, so that they stay in its run.
 
     Source: man 2 PR_SET_CHILD_SUBREAPER.
     """

@@ -1,10 +1,9 @@
-"""Relay between the terminal of whoever starts an agent and the agent's session.
+"""Relay between the starter's terminal and the agent's session.
 
-It copies bytes between the terminal and a pseudo-terminal, passes window sizes and
-signals on, stops when the launcher does, and ends with its exit code. The terminal is in
+It copies bytes between the terminal and a pseudo-terminal, forwards window sizes and
+signals, stops when the launcher does, and ends with its exit code. The terminal is in
 raw mode meanwhile: the keys for interrupt and stop take effect on the pseudo-terminal.
-
-Without a terminal it passes signals on, and nothing else.
+Without a terminal it only forwards signals.
 """
 
 import fcntl
@@ -28,11 +27,11 @@ _FORWARDED = (
     signal.SIGUSR2,
     signal.SIGTSTP,
 )
-# The launcher is continued where it stopped, whoever continued us.
+# SIGCONT is handled separately: the launcher is continued where it stopped.
 _HEARD = (*_FORWARDED, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD)
 _PIECE = 65_536  # bytes that are read at once
 _MOST = 262_144  # bytes that wait in one direction
-_LOOK = 0.25  # seconds: a shell says nothing to a running job that it brings to front
+_LOOK = 0.25  # seconds: a shell sends no signal to a running job that it foregrounds
 _DRAIN = 1.0  # seconds for output that is there when the launcher ends
 _WINDOW_SIZE = 8  # bytes of struct winsize
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6  # of tcgetattr
@@ -43,11 +42,11 @@ _Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class Relay:
-    """One relay; it hears signals from when it is made.
+    """Relay of one session; it handles signals from its creation.
 
     Args:
         terminal: Descriptor of the terminal, -1 without one.
-        outer: Descriptor of the pseudo-terminal's outer end, -1 without one.
+        outer: Descriptor of the pseudo-terminal's master, -1 without one.
     """
 
     def __init__(self, terminal: int, outer: int) -> None:
@@ -61,13 +60,13 @@ class Relay:
         self._launcher = 0  # process id, while it runs
         self._handlers: dict[signal.Signals, _Handler] = {}
         for number in _HEARD:
-            # What was ignored before stays so, as under nohup(1).
+            # Ignored signals stay ignored, as under nohup(1).
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._handlers[number] = signal.signal(number, _note)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def leave(self) -> None:
-        """Undo all of it in the process that is no relay."""
+        """Undo everything in the process that does not relay."""
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -75,7 +74,7 @@ class Relay:
             os.close(each)
 
     def run(self, launcher: int) -> int:
-        """Relay until the launcher ends; give its exit code, 128 + n for signal n."""
+        """Relay until the launcher ends; return its exit code, 128 + n for signal n."""
         self._launcher = launcher
         self._attach()
         while (code := self._reaped()) is None:
@@ -103,9 +102,9 @@ class Relay:
             os.kill(self._launcher, signal.SIGCONT)
 
     def _suspend(self) -> None:
-        """Stop as the agent did, and all of our job with us; returns when it goes on.
+        """Stop like the agent, with our whole job; returns when continued.
 
-        Where no shell waits for the job the kernel ignores SIGTSTP, and it goes on.
+        Where no shell waits for the job the kernel ignores SIGTSTP, and it continues.
         """
         self._detach()
         before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -156,14 +155,14 @@ class Relay:
         except BlockingIOError:
             pass
         except OSError:
-            # Its other end is gone: the terminal, or all that had the pseudo-terminal.
+            # Its other end is closed: the terminal, or the pseudo-terminal's slave.
             self._close(here, write)
 
     def _close(self, here: int, write: bytearray) -> None:
         self._reads.discard(here)
         write.clear()
         if here == self._terminal and self._outer >= 0:
-            # The agent's terminal goes as ours went.
+            # Hang up the agent's terminal like ours.
             os.close(self._outer)
             self._reads.discard(self._outer)
             self._outer = -1
@@ -179,7 +178,7 @@ class Relay:
         return self._outer in self._reads and bool(poll.poll(0))
 
     def _attach(self) -> None:
-        """Take the terminal, if it is ours now, and pass its size on."""
+        """Switch the terminal to raw mode if we are in front, and forward its size."""
         if self._terminal < 0:
             return
         with suppress(OSError, termios.error):
@@ -194,10 +193,10 @@ class Relay:
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, raw)
 
     def _detach(self) -> None:
-        """Give the terminal back as it was.
+        """Restore the terminal.
 
-        Unread input is dropped: what the agent had the terminal answer is not typed into
-        whoever reads next.
+        Unread input is dropped: answers of the terminal to the agent must not reach the
+        next reader.
         """
         saved, self._saved = self._saved, None
         if saved is not None:
@@ -206,11 +205,11 @@ class Relay:
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    """Handle a signal: its number is in the pipe by now."""
+    """Signal handler without effect: the number is in the wakeup pipe."""
 
 
 def _raw(modes: _Modes, *, is_output_ours: bool) -> _Modes:
-    """Give the modes in which every key is a byte.
+    """Return the raw modes of a terminal.
 
     Where standard output goes elsewhere, the next program of a pipeline writes to the
     terminal, and is interrupted from it: then line ends and signal keys stay.

@@ -1,4 +1,4 @@
-"""The token service as a launcher sees it: a unix socket that takes up runs."""
+"""Client of the token service's run registration, over its unix socket."""
 
 import contextlib
 import http.client
@@ -11,7 +11,7 @@ from answerable.model.errors import EnvironmentRefused
 
 _SECONDS = 10.0
 _LARGEST = 64 * 1024  # bytes of an answer
-# What to do about a refusal, by its word.
+# Hints for a refusal, by its reason.
 _NEXT = {
     "killed": (
         "it starts again once an administrator takes the kill back: "
@@ -25,12 +25,12 @@ _NEXT = {
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A run that the service took up.
+    """Registered run.
 
     Attributes:
         run: Its name, `run:...`.
-        rule: The rule that allowed it.
-        advisory: Other processes of the same user can pass for it.
+        rule: Id of the rule that allowed it.
+        advisory: Other processes of the same user can impersonate it.
     """
 
     run: str
@@ -44,16 +44,13 @@ class _Refusal(msgspec.Struct):
 
 
 class Service:
-    """A connection that stands.
+    """Connection to the token service.
 
     Args:
         place: Path of the socket.
 
     Raises:
         EnvironmentRefused: Nobody listens there.
-
-    Attributes:
-        socket: The connection.
     """
 
     def __init__(self, place: str) -> None:
@@ -71,15 +68,15 @@ class Service:
         self._http = self._over(self.socket)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._http.close()
         self.socket.close()
 
     def register(self, request: dict[str, str | int]) -> Registered:
-        """Have a run taken up.
+        """Register a run.
 
         Raises:
-            EnvironmentRefused: The service says no, or nothing we understand.
+            EnvironmentRefused: The service refuses, or its answer is malformed.
         """
         body = msgspec.json.encode(request)
         try:
@@ -99,13 +96,13 @@ class Service:
         )
 
     def finish(self, run: str) -> None:
-        """Tell that a run is over; the service sees it anyway."""
+        """Report the end of a run; the service notices it anyway."""
         target = f"/runs/{run.removeprefix('run:')}"
         with contextlib.suppress(OSError, http.client.HTTPException):
             try:
                 self._ask("DELETE", target, b"")
             except (OSError, http.client.HTTPException):
-                # It may have hung up on us meanwhile: runs are long.
+                # It may have closed the connection meanwhile: runs are long.
                 self._ask_anew("DELETE", target)
 
     def _ask(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:

@@ -1,13 +1,13 @@
-"""Session of its own for an agent of another user, with a pseudo-terminal as in sudo.
+"""Session with a pseudo-terminal for an agent of another user, as in sudo.
 
-Two processes stand between the starter's terminal and the agent:
+Two processes are between the starter's terminal and the agent:
 
     terminal <-> relay <-> pseudo-terminal <-> launcher, leader of the session -> agent
 
-The relay is the process that was started, the launcher its child, and the agent's parent.
-The agent's controlling terminal is the pseudo-terminal: `/dev/tty` leads there, and the
-agent can put input into that one alone (TIOCSTI). Where its starter has no terminal at
-any standard stream the agent has none either.
+The relay is the process that was started, the launcher its child, and the agent's
+parent. The agent's controlling terminal is the pseudo-terminal: `/dev/tty` leads there,
+and the agent can inject input into that one alone (TIOCSTI). Where its starter has no
+terminal at any standard stream the agent has none either.
 
 Source: sudoers(5), `use_pty`.
 """
@@ -38,8 +38,8 @@ def run_in_session(account: Account, work: Callable[[], int]) -> int:
     in the launcher as `work` does, or raises.
 
     Args:
-        account: User of the agent, who gets the pseudo-terminal.
-        work: The launcher's part.
+        account: User of the agent, who becomes owner of the pseudo-terminal.
+        work: Function of the launcher.
 
     Raises:
         EnvironmentRefused: There is no pseudo-terminal or process left.
@@ -67,7 +67,7 @@ def run_in_session(account: Account, work: Callable[[], int]) -> int:
 
 
 def give_foreground(group: int) -> None:
-    """Make a process group the one that the session's terminal belongs to, if any."""
+    """Make a process group the foreground group of the session's terminal, if any."""
     with suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         try:
@@ -77,9 +77,9 @@ def give_foreground(group: int) -> None:
 
 
 def _open_terminal() -> int:
-    """Open the terminal that a standard stream is at, -1 where none is at any.
+    """Open the terminal of a standard stream, -1 where none is one.
 
-    It is opened anew: what is set for this descriptor is not set for the shell's.
+    It is opened again: settings of this descriptor do not affect the shell's.
     """
     at = [each for each in _STANDARD if os.isatty(each)]
     if not at:
@@ -107,7 +107,7 @@ def _above_standard(handle: int) -> int:
 
 
 def _set_up(terminal: int, inner: int, account: Account) -> None:
-    """Give the pseudo-terminal the modes of the terminal, and to the agent's user."""
+    """Copy the terminal's modes to the pseudo-terminal; make the agent its owner."""
     modes = termios.tcgetattr(terminal)
     if not os.isatty(1):
         modes[1] &= ~termios.OPOST  # the terminal itself ends lines then, see `relay`

@@ -1,9 +1,9 @@
-"""Waits for a child, and is as transparent to it as a process can be.
+"""Wait for a child process, with transparent signal handling.
 
-The child stays in our process group, so that the terminal's own signals reach it from
-the kernel: those are not sent on a second time. Whatever somebody sends to us is. Where
-the child stops we stop, and the shell sees a job that did. In a session of its own the
-child leads a group, and a relay sends on the signals of the starter's terminal.
+The child stays in our process group, so that the kernel delivers the terminal's own
+signals to it: those are not forwarded. Signals sent to us alone are. Where the child
+stops we stop, and the shell sees a stopped job. In a session of its own the child leads
+a group, and a relay forwards the signals of the starter's terminal.
 """
 
 import os
@@ -14,7 +14,7 @@ _SENT_ON = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM),
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT),
 )
-# Those that a terminal sends to all of a job.
+# Signals that a terminal sends to a whole job.
 _TO_GROUPS = frozenset(
     {
         signal.SIGHUP,
@@ -29,23 +29,23 @@ _WAITED_FOR = (signal.SIGCHLD, *_SENT_ON)
 
 
 def block() -> set[signal.Signals]:
-    """Have signals wait until we look at them; give what was blocked before."""
+    """Block the handled signals; return the previous mask."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     return {each for each in before if isinstance(each, signal.Signals)}
 
 
 def restore(mask: set[signal.Signals]) -> None:
-    """Undo `block`."""
+    """Restore the mask that `block` returned."""
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def wait_for(child: int) -> int:
     """Wait until a child has ended; signals are blocked meanwhile.
 
-    Orphans that were handed to us are waited for, too: nobody else will.
+    Adopted orphans are reaped, too.
 
     Args:
-        child: Its process id; that of its group, too, where it leads one.
+        child: Its pid; its process group's, too, where it leads one.
 
     Returns:
         Its exit code, 128 + n where signal n ended it.
@@ -61,7 +61,7 @@ def wait_for(child: int) -> int:
 
 
 def _reaped(child: int) -> int | None:
-    """Take note of whatever children did."""
+    """Reap children; return the exit code of the child once it has ended."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
@@ -79,7 +79,7 @@ def _reaped(child: int) -> int | None:
 
 
 def _send_on(child: int, told: signal.struct_siginfo) -> None:
-    """Give a signal to the child, unless it has it already or sent it itself."""
+    """Forward a signal to the child, unless it has it already or sent it itself."""
     if os.getpgid(child) == child and told.si_signo in _TO_GROUPS:
         os.killpg(child, told.si_signo)
         return

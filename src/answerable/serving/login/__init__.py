@@ -1,1 +1,1 @@
-"""What a sign-in touches: the provider, a listener for the browser, the browser."""
+"""IO of a sign-in: OpenID provider, loopback listener, and browser."""

@@ -1,16 +1,16 @@
-"""The browser of whoever sits at this terminal, if there is one."""
+"""Browser of the person at this terminal, if there is one."""
 
 import webbrowser
 from collections.abc import Mapping
 
 
 def has_browser(environ: Mapping[str, str], platform: str, *, terminal: bool) -> bool:
-    """Tell whether a browser would open before the eyes of who asks for it.
+    """Tell whether a browser would open on the screen of the person at this terminal.
 
     Args:
-        environ: Of the process.
-        platform: As `sys.platform` has it.
-        terminal: A person reads what we say.
+        environ: Environment of the process.
+        platform: Value of `sys.platform`.
+        terminal: The process is interactive.
     """
     if not terminal or "SSH_CONNECTION" in environ:
         return False
@@ -20,7 +20,7 @@ def has_browser(environ: Mapping[str, str], platform: str, *, terminal: bool) ->
 
 
 def open_page(url: str) -> bool:
-    """Open a page; tell whether somebody took the address."""
+    """Open a page; tell whether a browser accepted it."""
     try:
         return webbrowser.open(url)
     except (webbrowser.Error, OSError):

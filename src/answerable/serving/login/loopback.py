@@ -1,8 +1,8 @@
-"""A listener at a loopback address for the one answer that a browser brings.
+"""Loopback listener for the redirect of a sign-in.
 
 RFC 8252 7.3 and 8.3: 127.0.0.1 and never a name, a port that the kernel chooses, open
-while a sign-in waits and no longer. The first answer counts, whatever it says; another
-is told that it came too late. Nothing of an answer is shown in the page.
+only while a sign-in waits. The first answer counts; a later one gets 410. Nothing of an
+answer appears in the page.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from answerable.serving.wire.refusals import Refused
 
 PATH = "/callback"
 HOST = "127.0.0.1"
-MAX_HEAD = 32 * 1024  # a code alone can have kilobytes
+MAX_HEAD = 32 * 1024  # a code may have kilobytes
 _READ_SECONDS = 10
-_LAST_SECONDS = 0.5  # for whoever has connected when the answer is there
+_LAST_SECONDS = 0.5  # for connections that are open when the answer arrives
 
 _PAGE = (
     "<!doctype html><html lang=en><meta charset=utf-8>"
@@ -39,7 +39,7 @@ _SENTENCES = {
 
 @dataclass(slots=True)
 class _Line:
-    """One connection's request as it comes in."""
+    """Partially parsed request of one connection."""
 
     heard: Heard = field(default_factory=Heard)
     whole: bool = False
@@ -55,10 +55,10 @@ class _Line:
 
 
 class Loopback:
-    """Listens from the moment it is entered until it is left.
+    """Listener that is open between enter and exit.
 
     Raises:
-        EnvironmentRefused: There is no port to listen at.
+        EnvironmentRefused: No port is available.
     """
 
     def __init__(self) -> None:
@@ -88,11 +88,11 @@ class Loopback:
 
     @property
     def redirect_uri(self) -> str:
-        """Where the browser is to bring the answer."""
+        """Redirect URI for the provider."""
         return f"http://{self._authority}{PATH}"
 
     def wait(self, seconds: float) -> str | None:
-        """Give the query of the first answer, None where none came in that time."""
+        """Return the query of the first answer, None after the time limit."""
         return asyncio.run(self._wait(seconds))
 
     async def _wait(self, seconds: float) -> str | None:
@@ -125,7 +125,7 @@ class Loopback:
                     writer.write(_page(status))
                     await writer.drain()
         except (OSError, TimeoutError, asyncio.CancelledError):
-            return  # whoever it was, they are not waited for
+            return  # a broken connection is ignored
         finally:
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
@@ -133,7 +133,7 @@ class Loopback:
             self._open.discard(task)
 
     async def _answered(self, reader: asyncio.StreamReader) -> HTTPStatus | None:
-        """Read one request; None where there was none (browsers connect in advance)."""
+        """Parse one request; None where none came (browsers connect in advance)."""
         line, read = _Line(), 0
         parser = httptools.HttpRequestParser(line)
         try:
@@ -153,10 +153,10 @@ class Loopback:
     def _judged(
         self, method: bytes, target: bytes, fields: dict[str, str]
     ) -> HTTPStatus:
-        """Take the answer, if it is one.
+        """Accept the answer, if it is one.
 
-        The name in Host has to be the address: a page elsewhere that gives our address
-        a name of its own (DNS rebinding) is no browser on its way back.
+        Host has to be the address: a web page that resolves its own name to our address
+        (DNS rebinding) is no redirect.
         """
         path, mark, query = target.partition(b"?")
         if path != PATH.encode() or fields.get("host") != self._authority:

@@ -1,6 +1,6 @@
-"""One request to an OpenID provider, within bounds; and the keys that it signs with.
+"""Requests to an OpenID provider, with limits, and its signing keys.
 
-No redirect is followed: whoever answers at the address is who was asked.
+No redirect is followed.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ WITHIN = 10  # seconds, from the connection to the last byte
 
 
 class AskProvider:
-    """Asks one provider.
+    """HTTP client of one provider.
 
     Args:
-        ca: File of who signs its certificate; empty for the system's authorities.
+        ca: File of its certificate authorities; empty for the system's.
 
     Raises:
         EnvironmentRefused: The file cannot be used.
@@ -41,15 +41,15 @@ class AskProvider:
     def __call__(
         self, url: str, form: Mapping[str, str] | None, authorization: str = ""
     ) -> tuple[int, bytes]:
-        """GET an address, or POST a form to it; give status and body.
+        """GET an address, or POST a form to it; return status and body.
 
         Args:
             url: The address.
-            form: None for a GET.
-            authorization: What we show for ourselves, empty for nothing.
+            form: Form to send; None for a GET.
+            authorization: Value of Authorization, empty for none.
 
         Raises:
-            EnvironmentRefused: No whole answer came within bounds.
+            EnvironmentRefused: No complete answer came within the limits.
         """
         host = urlsplit(url).netloc
         try:
@@ -95,7 +95,7 @@ class AskProvider:
 
 
 def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
-    """Read a body, of which one byte too many is enough to refuse it."""
+    """Read a body, up to one byte above the limit."""
     body = bytearray()
     while len(body) <= MAX_BYTES:
         if time.monotonic() > until:
@@ -110,15 +110,15 @@ def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
 
 
 def keys_of(ask: AskProvider, pinned: PinnedIssuer, provider: Provider) -> KeySet:
-    """Give the keys of a pinned issuer as the token service would: see `issuers`.
+    """Return the keys of a pinned issuer as the token service would: see `issuers`.
 
-    A provider at a loopback address that speaks plain http is one on this machine, for
-    trying things out: its metadata alone says where its keys are.
+    A provider at a loopback address with plain http is for trials: its metadata alone
+    has the address of its keys.
 
     Raises:
-        EnvironmentRefused: They cannot be had.
-        UsageError: Its file holds none that can be used.
-        KeySetRefused: They are not to be used.
+        EnvironmentRefused: They cannot be fetched.
+        UsageError: Its file has no usable keys.
+        KeySetRefused: They are not acceptable.
     """
     if pinned.keys == DISCOVERY and urlsplit(provider.iss).scheme == "http":
         _, document = ask(provider.jwks, None)

@@ -1,4 +1,4 @@
-"""The world of one sign-in, put together."""
+"""Dependencies of one sign-in: provider, keys, browser, clock."""
 
 import os
 import secrets
@@ -17,11 +17,11 @@ _BYTES = 32  # of each fresh value; a verifier has 43 letters then (RFC 7636 4.1
 
 
 def ways_of(ca: str, tell: Callable[[str], None]) -> Ways:
-    """Give a sign-in this machine.
+    """Build the dependencies of a sign-in on this machine.
 
     Args:
-        ca: File of who signs the provider's certificate, empty for the system's.
-        tell: Tells the person a line.
+        ca: File of the provider's certificate authorities, empty for the system's.
+        tell: Prints a line for the person.
 
     Raises:
         EnvironmentRefused: The file cannot be used.
@@ -43,7 +43,7 @@ def ways_of(ca: str, tell: Callable[[str], None]) -> Ways:
 
 
 def fresh() -> Sealed:
-    """Make the values of one sign-in."""
+    """Generate the random values of one sign-in."""
     return Sealed(*(secrets.token_urlsafe(_BYTES) for _ in range(3)))
 
 

@@ -1,1 +1,1 @@
-"""MCP messages as every door reads them: one way, or not at all."""
+"""Strict parsers for MCP messages, shared by all servers."""

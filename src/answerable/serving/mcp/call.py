@@ -1,9 +1,9 @@
-"""The call: all that the gateway knows of a request before it knows who sent it.
+"""MCP call: the parsed request, without its sender.
 
-A decision is made from this and from a verified caller. There is no field for anything
-that the sender says of itself or of its reasons: `clientInfo`, the rest of `_meta`,
-baggage, user agents and the like have no way in. Arguments are a piece of the body, the
-act itself, and are read by a constraint or by nobody.
+A decision is made from a call and a verified caller. No field holds a sender's claim
+about itself or its reasons: `clientInfo`, the rest of `_meta`, baggage, user agents and
+the like are dropped. Arguments are a piece of the body, and are parsed by constraints
+alone.
 """
 
 import hashlib
@@ -43,29 +43,29 @@ _texts = msgspec.json.Decoder(list[str])
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """One thing that a listen stream is to bring changes of."""
+    """Resource or task that a listen stream watches."""
 
     target: Target
     name: str
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """One request as read; frozen, and in no part a claim about its sender.
+    """Parsed request; immutable, and without claims about its sender.
 
     Attributes:
-        era: Revision spoken.
         kind: Request, notification, response; open or close of a session's stream.
-        method: MCP method, empty where there is no message, or a response.
+        method: MCP method, empty without a message, and for a response.
         id: Id of the request or response.
-        server: Upstream server, as the path names it.
-        target: What the method acts on.
-        name: Tool, prompt, URI or task id; empty where nothing is named.
-        about: Another request that this one speaks of (a cancellation, a progress).
-        watched: Resources and tasks that a listen stream is to watch.
-        arguments: The arguments as they came, a piece of the body; empty without any.
+        server: Upstream server, from the path.
+        target: Kind of object that the method acts on.
+        name: Tool, prompt, URI or task id; empty without one.
+        about: Id of another request that this one refers to (a cancellation, a
+            progress).
+        watched: Resources and tasks that a listen stream watches.
+        arguments: Unparsed arguments, a piece of the body; empty without any.
         session: SHA-256 of the session id, empty without one.
-        state: SHA-256 of `requestState`, which links a retry to what it answers.
-        answers: It carries answers to inputs that the server asked for.
+        state: SHA-256 of `requestState`, which links a retry to an earlier answer.
+        answers: It contains inputs that the server requested.
     """
 
     era: Era
@@ -84,19 +84,19 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 
 def digest(value: str) -> str:
-    """SHA-256 of what must be compared and never kept."""
+    """Return the SHA-256 of a value that is compared and never stored."""
     return hashlib.sha256(value.encode("utf-8")).hexdigest()
 
 
 def read_call(head: Head, body: bytes) -> Call:
-    """Read one request of a client over Streamable HTTP.
+    """Parse one request of a client over Streamable HTTP.
 
     Args:
         head: Its head, whose place was checked (`place.check_place`).
-        body: Its body, whole.
+        body: Its complete body.
 
     Raises:
-        Refused: It cannot be read in exactly one way, or is not of this protocol.
+        Refused: It is ambiguous or malformed, or not of this protocol.
     """
     server = server_of(head.target)
     era = _era(head, body)
@@ -117,7 +117,7 @@ def read_call(head: Head, body: bytes) -> Call:
 
 
 def _era(head: Head, body: bytes) -> Era:
-    """Pick the era; a request of one that is not served is answered by its id."""
+    """Pick the revision; an unsupported one is answered by the id of the request."""
     try:
         return era_of(head.fields)
     except Refused as refused:
@@ -129,12 +129,12 @@ def _era(head: Head, body: bytes) -> Era:
 
 
 def read_line(line: bytes, era: Era, server: str) -> Call:
-    """Read one message of a client over stdio; nothing mirrors it there.
+    """Parse one message of a client over stdio, which has no mirrored fields.
 
     Args:
         line: One line without its end.
-        era: What the first message of the process settled.
-        server: The server that the process stands for.
+        era: Revision that the first message of the process negotiated.
+        server: Server of the process.
 
     Raises:
         Refused: As `read_call`.
@@ -190,7 +190,7 @@ def _is_of_tasks(method: Method | None) -> bool:
 
 
 def _answer(era: Era, message: Message, server: str, session: str) -> Call:
-    """A response to what a server asked (2025-11-25 and before)."""
+    """Build the response to a server's request (2025-11-25 and before)."""
     if era.is_modern:
         raise Refused(Why.RESPONSE_NOT_EXPECTED)
     id = message.id
@@ -200,7 +200,7 @@ def _answer(era: Era, message: Message, server: str, session: str) -> Call:
 
 
 def _named(body: bytes, message: Message, method: Method | None) -> str | None:
-    """What the body names, where its method names by text."""
+    """Read the name in the body, where the method has one as text."""
     if method is None or method.target in UNTOLD or not method.key:
         return None
     name = text(body, message.params.get(method.key))
@@ -216,7 +216,7 @@ UNTOLD = frozenset({Target.REFERENCE, Target.STREAM, Target.REQUEST})
 def _target(
     body: bytes, method: Method, params: Mapping[str, Span], name: str | None
 ) -> tuple[Target, str | None]:
-    """What is acted on; completion acts on the prompt or resource it refers to."""
+    """Return the object of a call; for a completion, the referenced one."""
     if method.target is not Target.REFERENCE:
         return method.target, name
     ref = _object(body, params, "ref")
@@ -234,7 +234,7 @@ def _target(
 
 
 def _object(body: bytes, params: Mapping[str, Span], key: str) -> dict[str, Span]:
-    """Members of an object that must be there."""
+    """Read a required object."""
     span = params.get(key)
     if span is None or not is_object(body, span):
         raise Refused(Why.PARAMS_TYPE)

@@ -1,7 +1,7 @@
-"""What a caller is told when it was refused by a decision: the word, and where to ask.
+"""JSON-RPC error for a denied call: the effect, and the id of the decision.
 
-Reason, rule and amendment stay with owner and operator, who read them by the id: told
-to the caller, they would say how to get around.
+Reason, rule and policy exception are for owner and operator, who find them by the id: a
+caller could use them to evade the policy.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ SAYS = "Denied by policy."
 
 
 def denial(id: str | int | None, decision: str, decision_id: str) -> bytes:
-    """Write the JSON-RPC error.
+    """Build the JSON-RPC error.
 
     Args:
         id: Id of the request, None for a notification.

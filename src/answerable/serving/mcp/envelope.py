@@ -1,9 +1,9 @@
-"""What MCP puts around a message: its revision, and the headers that mirror its body.
+"""Request metadata of MCP: its revision, and the headers that mirror the body.
 
-The version header alone picks the era; a body cannot. In 2026-07-28 the mirrored
-headers must be there and be the body's, and are compared after decoding. In the older
-revisions they are not defined; one that is there all the same and says something else
-than the body is refused as well, since whoever reads it behind us would be misled.
+The version header alone picks the revision; a body cannot. In 2026-07-28 the mirrored
+headers are required to equal the body, after decoding. Older revisions do not define
+them; one that is present and differs from the body is refused as well, since a server
+could trust it.
 
 Sources: 2026-07-28 basic/transports/streamable-http "Request Metadata", "Value
 Encoding", "Server Validation"; basic/index "_meta"; 2025-11-25 basic/transports
@@ -58,10 +58,10 @@ RANGES = {
 
 
 def era_of(fields: Mapping[str, str]) -> Era:
-    """Pick the era.
+    """Pick the protocol revision.
 
     Raises:
-        Refused: The version is not served.
+        Refused: The version is not supported.
     """
     version = fields.get(VERSION_HEADER)
     if version is None:
@@ -73,7 +73,7 @@ def era_of(fields: Mapping[str, str]) -> Era:
 
 
 def check_types(head: Head) -> None:
-    """Refuse a body that is not plain JSON, and a client that cannot take the answer.
+    """Refuse a body that is not plain JSON, and a client that cannot accept the answer.
 
     Raises:
         Refused: See above.
@@ -100,7 +100,7 @@ def _is_json(value: str) -> bool:
 
 @lru_cache(maxsize=64)
 def accepts(value: str) -> frozenset[str]:
-    """Of the two media types that MCP answers with, those that Accept lists."""
+    """Return those of MCP's two media types that Accept lists."""
     taken: set[str] = set()
     for part in value.lower().split(","):
         kind, *parameters = (piece.strip(" \t") for piece in part.split(";"))
@@ -111,13 +111,13 @@ def accepts(value: str) -> frozenset[str]:
 
 
 def session_of(fields: Mapping[str, str], era: Era) -> str:
-    """The session id that the client sent, empty where it has none.
+    """Return the session id of the client, empty without one.
 
     Raises:
-        Refused: It holds what a session id never does.
+        Refused: It is malformed.
     """
     value = fields.get(SESSION_HEADER)
-    # Session ids are gone in 2026-07-28, and are ignored there.
+    # 2026-07-28 has no session ids, and ignores them.
     if value is None or era.is_modern:
         return ""
     if SESSION.fullmatch(value) is None:
@@ -126,10 +126,9 @@ def session_of(fields: Mapping[str, str], era: Era) -> str:
 
 
 def decoded(value: str) -> str | None:
-    """Decode a mirrored value; None where it cannot be one.
+    """Decode a mirrored value; None where it is malformed.
 
-    Base64 that is not spelled as it would be encoded is none: what one reader takes
-    for the same name another may not.
+    Base64 that is not canonical is malformed: two parsers could decode different names.
     """
     found = ENCODED.fullmatch(value) if value.startswith("=") else None
     if found is None:
@@ -150,14 +149,14 @@ def check_mirrors(
     method: Method | None,
     name: str | None,
 ) -> None:
-    """Refuse headers that are missing, or are not the body's.
+    """Refuse headers that are missing, or differ from the body.
 
     Args:
-        era: The era.
+        era: Protocol revision.
         fields: Fields of the head.
         message: The body.
-        method: What is known of the body's method.
-        name: What the body names, None where it names nothing.
+        method: Known method of the body, or None.
+        name: Name in the body, None without one.
 
     Raises:
         Refused: See above.
@@ -179,11 +178,11 @@ def check_mirrors(
 def check_meta(
     body: bytes, message: Message, era: Era, *, needs_tasks: bool = False
 ) -> None:
-    """Refuse a request of 2026-07-28 whose `_meta` does not say what it must.
+    """Refuse a request of 2026-07-28 whose `_meta` lacks required members.
 
-    Only the version and the presence of capabilities are read; of methods on tasks, an
-    extension, whether it is declared. Who the client says it is, and whatever else
-    stands there, is passed on and never looked at.
+    Only the version and the presence of capabilities are read; for methods on tasks, an
+    extension, its declaration. Everything else, such as the client's name, is passed on
+    unread.
 
     Raises:
         Refused: See above.
@@ -199,12 +198,12 @@ def check_meta(
 
 
 def declared(meta: bytes) -> tuple[str, bool]:
-    """The version in a `_meta`, and whether tasks are declared.
+    """Return the version in a `_meta`, and whether tasks are declared.
 
-    A client says the same with each request, so it is remembered.
+    A client sends the same with each request, so the result is cached.
 
     Raises:
-        Refused: It is no object, is nested too deeply, or does not say what it must.
+        Refused: It is no object, is nested too deeply, or lacks a required member.
     """
     read = _declared if len(meta) <= MAX_REMEMBERED else _declared.__wrapped__
     return read(meta)
@@ -224,7 +223,7 @@ def _declared(data: bytes) -> tuple[str, bool]:
 
 
 def _declares(body: bytes, capabilities: Span, extension: str) -> bool:
-    """Say whether an extension is declared."""
+    """Tell whether an extension is declared."""
     extensions = members(body, capabilities).get("extensions")
     if extensions is None or not is_object(body, extensions):
         return False

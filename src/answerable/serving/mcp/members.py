@@ -1,16 +1,16 @@
-"""The members of one JSON object as spans, and never two under one name.
+"""Members of one JSON object as spans, without repeated keys.
 
 JSON readers disagree on a repeated key: most keep the last, some the first, and a
 decision taken on one would be forwarded to a reader of the other (RFC 8259 4). So the
 object is read twice: msgspec checks all of it and gives each key its last value; then
-the text is walked member by member beside that. A member whose value is not the one
-kept at its place, or that is one too many, tells of a repetition, however its key was
-spelled. JSON values other than numbers are prefix-free, so that a value that begins as
-the kept one does also ends there, and a number that goes on is followed by neither `,`
-nor `}`: the walk cannot be led astray.
+the text is walked member by member alongside. A member whose value is not the one kept
+at its place, or that is one too many, reveals a repetition, however its key was
+encoded. JSON values other than numbers are prefix-free, so that a value that begins as
+the kept one does also ends there, and a number that continues is followed by neither
+`,` nor `}`: the walk cannot be misled.
 
 The walk takes one step for each member of this one object; values are compared as
-memory, and never looked into.
+memory, and never parsed.
 """
 
 import re
@@ -30,13 +30,13 @@ MAX_MEMBERS = 1024
 KEY_MARKS = len('{"":')
 QUOTE = ord('"')
 
-# What stands before a value: `{` or `,`, its key and a colon; else nothing at all, so
-# that it is found right where it is looked for.
+# Text before a value: `{` or `,`, its key and a colon; else nothing at all, so that it
+# matches at the current offset.
 BEFORE_VALUE = re.compile(
     rb'(?:[ \t\n\r]*+[{,][ \t\n\r]*+"(?:[^"\\]++|\\.)*+"[ \t\n\r]*+:[ \t\n\r]*+)?',
     re.DOTALL,
 )
-# What stands after the last one, or in an object that has none.
+# Text after the last value, or in an empty object.
 AFTER_VALUES = re.compile(rb"[ \t\n\r]*+(?:\{[ \t\n\r]*+)?+\}[ \t\n\r]*+")
 WHITE = b" \t\n\r"
 INK = re.compile(rb"[^ \t\n\r]")
@@ -59,11 +59,11 @@ else:
 
 
 def check_text(data: bytes, depth: int = MAX_DEPTH) -> None:
-    """Refuse what is not UTF-8 or is nested too deeply; neither is seen by a walk.
+    """Refuse invalid UTF-8 and deep nesting, which a walk does not detect.
 
     Args:
-        data: JSON, as far as is known.
-        depth: How deep it may be; `msgspec` itself gives up before 1,000.
+        data: Supposed JSON.
+        depth: Maximum depth; `msgspec` itself fails below 1,000.
 
     Raises:
         Refused: See above.
@@ -74,7 +74,7 @@ def check_text(data: bytes, depth: int = MAX_DEPTH) -> None:
 
 
 def check_utf8(data: bytes) -> None:
-    """Refuse what is not UTF-8.
+    """Refuse invalid UTF-8.
 
     Raises:
         Refused: See above.
@@ -113,11 +113,11 @@ def members(data: bytes, within: Span | None = None) -> dict[str, Span]:
 def _compact(
     kept: Mapping[str, msgspec.Raw], start: int, stop: int
 ) -> dict[str, Span] | None:
-    """Spans in an object that is spelled as most clients do; None where it is not.
+    """Return the spans in a compactly encoded object; None for another encoding.
 
-    A key is never spelled in fewer bytes than it has characters. So where keys, values
-    and the least punctuation take all the room there is, it holds no white space, no
-    escape, and no member whose value was not kept.
+    A key is never encoded in fewer bytes than it has characters. So where keys, values
+    and minimal punctuation fill the text, it has no white space, no escape, and no
+    member whose value was not kept.
     """
     found = {}
     at = start
@@ -132,7 +132,7 @@ def _compact(
 def _walk(
     data: bytes, start: int, stop: int, kept: Mapping[str, msgspec.Raw]
 ) -> dict[str, Span]:
-    """Walk the text of an object beside its keys and last values."""
+    """Walk the text of an object alongside its keys and last values."""
     found: dict[str, Span] = {}
     at = start
     for key, raw in kept.items():
@@ -148,46 +148,46 @@ def _walk(
 
 
 def after_white(data: bytes, at: int) -> int:
-    """The first byte from `at` on that is no white space; there is one."""
+    """Return the offset of the first non-white-space byte from `at` on."""
     if data[at] not in WHITE:
         return at
     return next(INK.finditer(data, at)).start()
 
 
 def text(data: bytes, span: Span | None) -> str | None:
-    """The text of a value, or None where it is no string."""
+    """Return the string of a value, or None where it is no string."""
     if span is None:
         return None
     raw = data[span]
     if raw[0] != QUOTE:
         return None
-    # Its spelling is checked already.
+    # Its encoding is checked already.
     return _string.decode(raw) if b"\\" in raw else raw[1:-1].decode("utf-8")
 
 
 def is_object(data: bytes, span: Span) -> bool:
-    """Say whether a value is an object."""
+    """Tell whether a value is an object."""
     return data[span.start] == ord("{")
 
 
 @dataclass(frozen=True, slots=True)
 class Spellings:
-    """Known names, and what they fold to."""
+    """Known keys, and their case-folded forms."""
 
     names: frozenset[str]
     folded: frozenset[str]
 
 
 def spellings(*names: str) -> Spellings:
-    """Known names, for `refuse_lookalikes`."""
+    """Build the set of known keys for `refuse_lookalikes`."""
     return Spellings(frozenset(names), frozenset(map(fold_key, names)))
 
 
 def refuse_lookalikes(found: Mapping[str, Span], known: Spellings) -> None:
-    """Refuse keys that another reader takes for a known one (`fold_key`).
+    """Refuse keys that another JSON reader takes for a known one (`fold_key`).
 
-    Go's encoding/json, among others, takes `Name` and `NAME` for `name`, and the long
-    s for an s: one of them could overrule the member that was decided on.
+    Go's encoding/json, among others, accepts `Name` and `NAME` for `name`, and the long
+    s for an s: one of them could override the member that was decided on.
 
     Raises:
         Refused: There is such a key.

@@ -1,7 +1,7 @@
-"""One JSON-RPC message: which kind it is, and where its parts stand.
+"""JSON-RPC message: its kind, and the spans of its parts.
 
-Nothing is decoded but the words that a decision needs. `arguments`, results and
-everything else stay the bytes that came, and go on as those bytes.
+Only the words that a decision needs are decoded. `arguments`, results and everything
+else stay unparsed bytes, and are passed on as those bytes.
 
 Sources: JSON-RPC 2.0 sections 4 and 5; MCP basic/index "Messages" (no null id, no
 batches since 2025-06-18, params an object).
@@ -50,7 +50,7 @@ PARAMS = spellings(
 
 
 class Kind(Word):
-    """What may arrive: three kinds of message, and two requests without one."""
+    """Kind of a client's input: a kind of message, or a request without one."""
 
     REQUEST = "request"
     NOTIFICATION = "notification"
@@ -60,12 +60,12 @@ class Kind(Word):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message that can be read in one way only.
+    """Unambiguous message.
 
     Attributes:
         kind: Request, notification or response.
-        id: Its id; None for a notification, and for an error about nothing readable.
-        method: Its method, empty for a response.
+        id: Id; None for a notification, and for an error without one.
+        method: Method, empty for a response.
         params: Member of `params` -> span of its value in the body.
         result: Span of the result of a response, None where it is an error.
         error: Span of its error, None where it is a result.
@@ -80,15 +80,11 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def read_message(body: bytes, depth: int = MAX_DEPTH) -> Message:
-    """Read one message.
-
-    Args:
-        body: All of it.
-        depth: How deep it may be nested.
+    """Parse one message.
 
     Raises:
-        Refused: It is none, is several, or can be read in more than one way; `id` is
-            set where it could be read.
+        Refused: It is none, is several, or ambiguous; `id` is set where it could be
+            read.
     """
     check_text(body, depth)
     if body.lstrip(WHITE)[:1] == b"[":
@@ -103,7 +99,7 @@ def read_message(body: bytes, depth: int = MAX_DEPTH) -> Message:
 
 
 def _call(body: bytes, top: Mapping[str, Span]) -> Message:
-    """A request or a notification."""
+    """Parse a request or a notification."""
     id = read_id(body, top["id"]) if "id" in top else None
     method = text(body, top["method"])
     if method is None or "result" in top or "error" in top:
@@ -138,10 +134,11 @@ def _response(body: bytes, top: Mapping[str, Span]) -> Message:
 
 
 def read_id(body: bytes, span: Span) -> str | int:
-    """Read an id, or another value of the same type.
+    """Parse an id, or another value of the same type.
 
     Raises:
-        Refused: It is neither a string nor an integer, or no two readers need agree.
+        Refused: It is neither a string nor an integer, or JSON readers may differ on
+            it.
     """
     raw = body[span] if span.stop - span.start < 20 else b""
     if INTEGER.fullmatch(raw) is not None and abs(int(raw)) <= SAFE:
@@ -153,10 +150,10 @@ def read_id(body: bytes, span: Span) -> str | int:
 
 
 def one_line(body: bytes) -> bytes:
-    """The same message on one line, as stdio needs it.
+    """Return the same message on one line, as stdio needs it.
 
-    A string holds no control characters, so a line end in JSON that was read is white
-    space; passed on as it is, it would part one message in two.
+    A JSON string has no control characters, so a line end in parsed JSON is white
+    space; unchanged, it would split one message in two.
     """
     if b"\n" in body or b"\r" in body:
         return body.translate(NO_LINE_ENDS)
@@ -164,5 +161,5 @@ def one_line(body: bytes) -> bytes:
 
 
 def is_null(body: bytes, span: Span) -> bool:
-    """Say whether a value is null."""
+    """Tell whether a value is null."""
     return body[span] == b"null"

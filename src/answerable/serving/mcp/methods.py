@@ -30,23 +30,23 @@ from answerable.model.decision import Target, Word
 
 
 class Era(Word):
-    """A revision of the protocol, as the version header names it."""
+    """Protocol revision, as the version header names it."""
 
     V2026_07_28 = "2026-07-28"
     V2025_11_25 = "2025-11-25"
     V2025_06_18 = "2025-06-18"
-    # No header: the first message of a session, or a client that never sends it. Its
-    # session knows the revision; 2025-03-26 is meant where it does not.
+    # No header: the first message of a session, or a client that never sends it. The
+    # session has the revision; otherwise it is 2025-03-26.
     UNNAMED = "unnamed"
 
     @property
     def is_modern(self) -> bool:
-        """Whether each request stands alone, without a session."""
+        """True where each request is independent, without a session."""
         return self is Era.V2026_07_28
 
 
 class Sender(Word):
-    """Who may send a method."""
+    """Permitted sender of a method."""
 
     CLIENT = "client"
     SERVER = "server"
@@ -55,14 +55,14 @@ class Sender(Word):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method in one revision.
+    """Method in one revision.
 
     Attributes:
-        target: What it acts on.
-        key: Member of `params` that names it, empty where nothing does.
-        sender: Who may send it.
-        mirrored: The Mcp-Name header must be that member (2026-07-28).
-        is_notification: It never has an id.
+        target: Kind of object that it acts on.
+        key: Member of `params` that names the object, empty without one.
+        sender: Permitted sender.
+        mirrored: The Mcp-Name header must equal that member (2026-07-28).
+        is_notification: It has no id.
     """
 
     target: Target
@@ -142,12 +142,12 @@ INPUTS: Mapping[str, Target] = {
     "roots/list": Target.ROOTS,
 }
 
-# Only these may be answered so ("Supported Requests").
+# Methods that may be answered with InputRequiredResult ("Supported Requests").
 RETRIED = frozenset({"tools/call", "resources/read", "prompts/get"})
 
 
 def method_of(era: Era, name: str, sender: Sender) -> Method | None:
-    """Find a method that `sender` may send; None is unknown."""
+    """Find a method that `sender` may send; None for an unknown one."""
     method = METHODS[era].get(name)
     if method is None or method.sender not in (sender, Sender.EITHER):
         return None

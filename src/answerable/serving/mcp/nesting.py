@@ -1,4 +1,4 @@
-"""How deeply JSON is nested, in time that grows with its size alone.
+"""Nesting depth of JSON, in linear time.
 
 RE2 reads each byte once, whatever the text; a caller may send four million brackets.
 """
@@ -19,7 +19,7 @@ class _Matcher(Protocol):
 
 
 def is_deeper(data: bytes, depth: int) -> bool:
-    """Tell whether JSON is nested more deeply than that; of no JSON, say False."""
+    """Tell whether JSON is nested more deeply than a limit; False for invalid JSON."""
     # Brackets in strings count here, so a few of them say nothing yet.
     if len(data) <= depth or data.count(b"[") + data.count(b"{") <= depth:
         return False
@@ -36,7 +36,7 @@ def is_deeper(data: bytes, depth: int) -> bool:
 
 @cache
 def _at_most(depth: int) -> _Matcher:
-    """Make the expression of text whose brackets are nested no deeper."""
+    """Compile the expression for text whose brackets are nested no deeper."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.dot_nl = options.never_capture = True

@@ -1,4 +1,4 @@
-"""Which upstream server the target of a request names."""
+"""Upstream server in the target of a request."""
 
 import re
 
@@ -10,10 +10,10 @@ TARGET = re.compile(r"/mcp/([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 
 
 def server_of(target: str) -> str:
-    """Name the upstream server that a target means.
+    """Parse the name of the upstream server from a target.
 
-    Nothing is decoded and no query is taken: `%2e`, `..`, `;` or a second slash would
-    let two readers see two servers, and a token in a query ends up in logs.
+    Nothing is decoded and no query is accepted: `%2e`, `..`, `;` or a second slash
+    would let two parsers find two servers, and a token in a query ends up in logs.
 
     Raises:
         Refused: The target is none of `/mcp/SERVER`.
@@ -25,7 +25,7 @@ def server_of(target: str) -> str:
 
 
 def described_by(head: Head) -> str:
-    """The target whose metadata a request asks for (RFC 9728 3.1); empty for others."""
+    """Return the target of a metadata request (RFC 9728 3.1); empty for others."""
     if head.method != "GET":
         return ""
     target = head.target.removeprefix(METADATA)

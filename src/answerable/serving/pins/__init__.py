@@ -1,1 +1,1 @@
-"""The pins of a gateway: files in its state folder, and what each process holds by them."""
+"""Pins of a gateway: files in its state folder, and their enforcement."""

@@ -1,7 +1,7 @@
-"""The pins on disk: a file for each server in the state folder, replaced whole.
+"""Pin files: one for each server in the state folder, replaced atomically.
 
-A file outlives a restart, and holds definitions in full, so that a change can be shown.
-Whoever changes one holds a lock and begins with what stands there.
+A file survives a restart, and contains complete definitions, so that a change can be
+shown. A writer locks the folder and starts from the present contents.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ _HINT = "restore it from a copy; without it, what the server says next is learne
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
-    """A file as it is written."""
+    """Contents of a pin file."""
 
     schema: str
     server: str
@@ -35,26 +35,26 @@ _decoder = msgspec.json.Decoder(_File)
 
 
 class PinFiles:
-    """The files.
+    """Pin files of one gateway.
 
     Args:
-        state: The gateway's own folder.
+        state: State folder of the gateway.
     """
 
     def __init__(self, state: Path) -> None:
         self.folder = state / "pins"
 
     def read(self, server: str) -> Pins:
-        """Read what is pinned of a server; no file is nothing.
+        """Read the pins of a server; a missing file has none.
 
         Raises:
-            EnvironmentRefused: It may not be read, or is none of ours.
+            EnvironmentRefused: It may not be read, or is no pin file.
         """
         found = self.find(server)
         return NO_PINS if found is None else found
 
     def find(self, server: str) -> Pins | None:
-        """Read what is pinned of a server; None where there is no file.
+        """Read the pins of a server; None where there is no file.
 
         Raises:
             EnvironmentRefused: As `read`.
@@ -71,14 +71,14 @@ class PinFiles:
         return file.pins
 
     def change(self, server: str, change: Callable[[Pins], Found]) -> Found:
-        """Change what is pinned of a server; durable when this returns.
+        """Change the pins of a server; durable on return.
 
         Args:
-            server: Its name.
-            change: Gives what stands there then; None leaves it as it is.
+            server: Name of the server.
+            change: Returns the new pins; None leaves them unchanged.
 
         Raises:
-            EnvironmentRefused: It cannot be read or written.
+            EnvironmentRefused: They cannot be read or written.
         """
         make_folder(self.folder)
         with refused("lock", self.folder):
@@ -95,17 +95,17 @@ class PinFiles:
             os.close(handle)
 
     def servers(self) -> list[str]:
-        """Name the servers of which something is pinned."""
+        """List the servers with pins."""
         if not self.folder.is_dir():
             return []
         return sorted(path.stem for path in self.folder.glob("[!.]*.json"))
 
     def path(self, server: str) -> Path:
-        """Name the file of a server."""
+        """Return the path of a server's file."""
         return self.folder / f"{server}.json"
 
     def stamp(self, server: str) -> Stamp:
-        """Tell one state of a file from another without reading it."""
+        """Return inode, modification time and size, to detect a change."""
         try:
             facts = self.path(server).stat()
         except OSError:

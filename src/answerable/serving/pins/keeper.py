@@ -1,8 +1,8 @@
-"""What a gateway sees of its servers, held against the pins as it comes.
+"""Pin enforcement: observed definitions are compared with the pins as they arrive.
 
-What is seen takes hold in this process at once, and is written beside the calls: under
-the lock it is seen once more, against what other processes wrote. Where the disk refuses,
-it stays in force here and is tried again.
+An observation takes effect in this process at once, and is written in the background:
+under the lock it is compared once more, with the pins of other processes. Where writing
+fails, it stays in effect here and is written later.
 """
 
 import asyncio
@@ -21,27 +21,23 @@ from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.watch import Bound, PinWatch, Told
 
 AGAIN = 1.0  # seconds from one writing to the next
-FRESH = 60.0  # seconds that a list is taken to hold
-PATIENCE = 5.0  # seconds that a server has to give one
-MOST_TOLD = 20  # names that are alike, of one writing
-REMEMBERED = 1024  # items whose definitions are known by their bytes
+FRESH = 60.0  # seconds until a list is stale
+PATIENCE = 5.0  # seconds for a server to answer a list request
+MOST_TOLD = 20  # similar names reported per write
+REMEMBERED = 1024  # cached definitions, by their bytes
 MOST_REMEMBERED = 4096  # bytes of one
-MOST_COMPARED = 100_000  # pairs of names, of one writing
+MOST_COMPARED = 100_000  # pairs of names per write
 
 Change = Callable[[Pins], Pins]
 Item = tuple[str, Kind, str]  # server, kind, name
 
 
 class PinKeeper(PinWatch):
-    """Learns from what servers say, and holds them to it.
+    """Learns the definitions of servers, and enforces the pins.
 
     Args:
-        files: The files.
-        servers: Servers as configured.
-        bound: Decides in this process.
-        loop: Its event loop.
-        told: Is told of what changes.
-        clock: Gives UTC nanoseconds.
+        bound: Decision point of this process.
+        clock: Returns UTC nanoseconds.
 
     Raises:
         EnvironmentRefused: A file cannot be read at the start.
@@ -65,7 +61,7 @@ class PinKeeper(PinWatch):
         super().__init__(files, servers, bound, loop, told)
 
     def holds(self, server: str) -> bool:
-        """Say whether a server is held to its definitions at all."""
+        """Tell whether a server's definitions are pinned."""
         return server in self._pinning
 
     def listed(
@@ -77,14 +73,14 @@ class PinKeeper(PinWatch):
         is_last: bool,
         is_asked: bool,
     ) -> None:
-        """Take a list of a server, or a page of one.
+        """Record a list of a server, or a page of one.
 
         Args:
-            server: Its name.
-            kind: What it lists.
+            server: Name of the server.
+            kind: Kind of the items.
             items: Pairs (name, JSON).
-            is_last: No page follows.
-            is_asked: It answers a list that was asked for.
+            is_last: It is the last page.
+            is_asked: It answers a list request.
         """
         if server not in self._pinning:
             return
@@ -104,10 +100,10 @@ class PinKeeper(PinWatch):
         )
 
     def met(self, server: str, identity: str) -> bool:
-        """Take note of who answers at a server's place; say whether it may be.
+        """Record the identity of a server; tell whether it is the pinned one.
 
         Args:
-            server: The server.
+            server: Name of the server.
             identity: Digest of its TLS key, of its command and program, or its URL.
         """
         pinning = self._pinning.get(server)
@@ -119,24 +115,24 @@ class PinKeeper(PinWatch):
         return not self._pins[server].is_another
 
     def withholds(self, server: str, kind: Kind, name: str) -> bool:
-        """Say whether an item is in quarantine."""
+        """Tell whether an item is in quarantine."""
         pinning = self._pinning.get(server)
         return pinning is not None and withholds(
             self._pins[server], pinning, kind, name
         )
 
     def is_stale(self, server: str, kind: Kind) -> bool:
-        """Say whether a server should be asked anew what it has of a kind."""
+        """Tell whether a server's list of a kind should be requested again."""
         if server not in self._pinning:
             return False
         return self._loop.time() > self._stale_at.get((server, kind), 0.0)
 
     def looking(self, server: str, kind: Kind) -> None:
-        """It is being asked, so that nobody else need ask for a while."""
+        """Note a request under way, so that it is not repeated for a while."""
         self._stale_at[server, kind] = self._loop.time() + PATIENCE
 
     async def written(self) -> None:
-        """Write what is left, once; what the disk refuses is learned again."""
+        """Write pending observations, once; failed ones are learned again."""
         self.close()
         if self._writing is not None:
             self._writing.cancel()
@@ -156,7 +152,7 @@ class PinKeeper(PinWatch):
         return found
 
     def _names(self, kind: Kind) -> Names:
-        """Names of the pinned items of all servers."""
+        """Return the names of the pinned items of all servers."""
         found = self._by_name.get(kind)
         if found is None:
             found = self._by_name[kind] = Names(
@@ -172,7 +168,7 @@ class PinKeeper(PinWatch):
         super()._replace(server, pins)
 
     def _onto(self, server: str, pins: Pins) -> Pins:
-        """Hold what was seen, and is not written yet, against the file."""
+        """Apply pending observations to the file's pins."""
         for change in self._pending.get(server, ()):
             pins = change(pins)
         return pins
@@ -189,7 +185,7 @@ class PinKeeper(PinWatch):
             self._writing = self._loop.create_task(self._write_all())
 
     async def _write_all(self) -> None:
-        """Write until nothing is left to write, no more than once a second."""
+        """Write until nothing is pending, at most once a second."""
         while self._pending:
             for server, changes in list(self._pending.items()):
                 count = len(changes)
@@ -203,7 +199,7 @@ class PinKeeper(PinWatch):
         self._writing = None
 
     def _items(self) -> Iterator[Item]:
-        """Name every item of every server."""
+        """Yield every item of every server."""
         for server, pins in self._pins.items():
             for key in pins.items.keys() | pins.seen.keys():
                 yield server, *item_of(key)
@@ -211,11 +207,11 @@ class PinKeeper(PinWatch):
     def _write(
         self, server: str, changes: tuple[Change, ...], known: tuple[Item, ...] = ()
     ) -> bool:
-        """Write what was seen, and tell of new names that are like others; a thread's.
+        """Write observations, and report new names that resemble others; in a thread.
 
         Args:
-            server: Of which server.
-            changes: What was seen.
+            server: Name of the server.
+            changes: Pending observations.
             known: Items of all servers.
 
         Returns:
@@ -244,7 +240,7 @@ class PinKeeper(PinWatch):
 def _alike(
     server: str, fresh: Sequence[str], known: Sequence[Item]
 ) -> Iterator[tuple[str, str, str]]:
-    """Find the items that new ones are named like."""
+    """Yield the existing items that new ones resemble."""
     new = frozenset(fresh)
     for key, (other, other_kind, other_name) in islice(
         product(fresh, known), MOST_COMPARED
@@ -253,7 +249,7 @@ def _alike(
         if other_kind is not kind or (other, other_name) == (server, name):
             continue
         if other == server and other_name > name and item_key(kind, other_name) in new:
-            continue  # it is told of the other one
+            continue  # reported for the other one
         how = alike(name, other_name)
         if how is not None and name:
             like = item_id(other, kind, other_name)

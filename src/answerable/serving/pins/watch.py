@@ -1,6 +1,6 @@
-"""The pins in force in one process: what the files say, looked at four times a second.
+"""Watch over the pin files, which applies them in one process four times a second.
 
-An approval needs no supervisor to take hold, as a kill needs none.
+An approval takes effect without a supervisor, like a revocation.
 """
 
 import asyncio
@@ -18,49 +18,45 @@ EVERY = 0.25  # seconds
 
 
 class Bound(Protocol):
-    """Whatever decides in a process, and is bound by the pins."""
+    """Decision point that applies the quarantine."""
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
-        """Hold what is not as it was approved."""
+        """Hold back definitions that differ from the approved ones."""
 
 
 class Told(Protocol):
-    """Who is told what becomes of pins."""
+    """Listener for changes of pins."""
 
     def quarantined(self, subject: str, why: str, like: str) -> None:
-        """Something is in quarantine from now on.
+        """Handle a definition that is in quarantine from now on.
 
         Args:
             subject: `server:NAME`, or a tool, prompt, template or instructions.
             why: `new`, `changed`, `shadows`, `ambiguous` or `another-server`.
-            like: What it is named like, empty where nothing.
+            like: Existing name that it resembles, empty for none.
         """
 
     def alike(self, subject: str, like: str, how: str) -> None:
-        """Something new is named like another one.
+        """Handle a new name that resembles another one.
 
         Args:
-            subject: What is new.
-            like: The other one.
+            subject: The new item.
+            like: The existing item.
             how: `same`, `confusable` or `near`.
         """
 
     def released(self, subject: str) -> None:
-        """Something is not in quarantine any more."""
+        """Handle the end of a quarantine."""
 
     def refused(self, why: str) -> None:
-        """The pins cannot be read or written; what was in force stays so."""
+        """Handle unreadable or unwritable pins; the present ones stay in force."""
 
 
 class PinWatch:
-    """Puts what the files say in force, in one process.
+    """Watch over the pin files, for one process.
 
     Args:
-        files: The files.
-        servers: Servers as configured.
-        bound: Decides in this process.
-        loop: Its event loop.
-        told: Is told of what changes.
+        bound: Decision point of this process.
 
     Raises:
         EnvironmentRefused: A file cannot be read at the start.
@@ -84,10 +80,10 @@ class PinWatch:
         self._timer = loop.call_later(EVERY, self._look)
 
     def swap(self, servers: Iterable[Server]) -> None:
-        """Hold these servers, as configured now.
+        """Watch the servers as configured now.
 
         Raises:
-            EnvironmentRefused: A file of one that is new here cannot be read; nothing
+            EnvironmentRefused: The file of a new server cannot be read; nothing
                 changes.
         """
         pinning: dict[str, Pinning] = {
@@ -105,11 +101,11 @@ class PinWatch:
         self._enforce()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop the watch."""
         self._timer.cancel()
 
     def look(self) -> None:
-        """Put in force what the files say now, without waiting for the next look."""
+        """Apply the files as they are now, without waiting for the next poll."""
         changed = False
         for server, before in self._stamps.items():
             stamp = self.files.stamp(server)
@@ -119,13 +115,13 @@ class PinWatch:
             self._enforce()
 
     def mappings(self) -> dict[tuple[str, str], str]:
-        """Give the AuthZEN mappings that persons approved: (server, tool) -> JSON."""
+        """Return the approved AuthZEN mappings: (server, tool) -> JSON."""
         return mappings(self._pins)
 
     def definition(self, server: str, tool: str) -> str:
-        """Give the digest of a tool's definition as it is pinned, hex; empty for none.
+        """Return the digest of a tool's pinned definition, hex; empty for none.
 
-        What is in quarantine is not what it is pinned as, and says nothing here.
+        The definition in quarantine is not the pinned one, and does not count here.
         """
         pin = self._pins.get(server, NO_PINS).items.get(item_key(Kind.TOOL, tool))
         return "" if pin is None else pin.definition.sha256
@@ -135,7 +131,7 @@ class PinWatch:
         self.look()
 
     def _take(self, server: str, stamp: Stamp) -> bool:
-        """Take over what a file says; say whether it could be read."""
+        """Load a changed file; tell whether it could be read."""
         try:
             pins = self.files.find(server)
         except EnvironmentRefused as error:
@@ -150,11 +146,11 @@ class PinWatch:
         return True
 
     def _onto(self, server: str, pins: Pins) -> Pins:
-        """Give what holds of a server whose file says this."""
+        """Return the pins in force of a server with this file."""
         return pins
 
     def _replace(self, server: str, pins: Pins) -> None:
-        """Know other pins of a server, and tell of what that changes."""
+        """Replace the pins of a server, and report the changes."""
         before, self._pins[server] = self._pins.get(server, NO_PINS), pins
         for key in pins.seen.keys() - before.seen.keys():
             seen = pins.seen[key]

@@ -1,1 +1,1 @@
-"""Processes as the kernel names them: the peer of a socket, the parent of our own."""
+"""Process attestation by the kernel: socket peers, parents, and registered runs."""

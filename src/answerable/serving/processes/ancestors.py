@@ -1,11 +1,12 @@
-"""The processes above our own, and whether one of them is an agent.
+"""Ancestors of our own process, and the detection of an agent among them.
 
-A person signs; what an agent starts does not. This is looked up in /proc, each process
-held by a pidfd while it is read, and what cannot be looked up is refused as well.
+A person signs; a process started by an agent does not. The ancestors are read from
+/proc, each process held by a pidfd meanwhile, and an incomplete reading is refused as
+well.
 
-It is advice and no boundary: processes of one user can leave their parents, call
-themselves anything, and write each other's files. It keeps an agent from signing by
-the way, and not one that sets out to.
+It is advice and no security boundary: processes of one user can leave their parents,
+rename themselves, and write each other's files. It keeps an agent from signing by
+accident, not by intent.
 """
 
 import os
@@ -24,7 +25,7 @@ from answerable.serving.processes.units import start_in, uid_in
 MARK = "ANSWERABLE_RUN"  # in the environment of whatever `answerable run` starts
 _MOST = 256
 _LARGEST = 1 << 16  # bytes of a registered run
-_TRIES = 5  # of a walk: a process above may end while we look
+_TRIES = 5  # of a walk: an ancestor may end meanwhile
 
 _HINT = "do it in a terminal of your own, which no agent or agent's editor has opened"
 
@@ -33,17 +34,15 @@ Run = tuple[int, int]  # process number, start in clock ticks since boot
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
-    """A process: our own, or one above it.
+    """Our own process, or one of its ancestors.
 
     Attributes:
-        pid: Its number.
         start: When it started, clock ticks since boot.
-        parent: Number of the process above it, 0 for none in our namespace.
-        uid: Its real user.
-        name: Its name, which it can set itself.
-        program: Path of its executable; empty where we may not know.
-        argv: Its arguments, likewise.
-        marked: Its environment says that `answerable run` started it, or what is above.
+        parent: Pid of its parent, 0 for none in our namespace.
+        name: Name, which a process can set itself.
+        program: Path of its executable; empty where it is not readable.
+        argv: Arguments; empty where they are not readable.
+        marked: Its environment has the variable that `answerable run` sets.
     """
 
     pid: int
@@ -57,17 +56,17 @@ class Ancestor:
 
 
 class AgentAbove(EnvironmentRefused):
-    """What asks was started by an agent, or it cannot be told."""
+    """Process that was started by an agent, or whose ancestors are unknown."""
 
 
 def refuse_agents(runs: Collection[Run] = ()) -> None:
-    """Refuse to go on where an agent has started this process, at any remove.
+    """Refuse to continue in a process with an agent among its ancestors.
 
     Args:
         runs: Processes that `answerable run` has registered.
 
     Raises:
-        AgentAbove: An agent has, or what is above us cannot be looked up.
+        AgentAbove: An ancestor is an agent, or the ancestors cannot be read.
     """
     if MARK in os.environ:
         raise AgentAbove(
@@ -80,7 +79,7 @@ def refuse_agents(runs: Collection[Run] = ()) -> None:
 
 
 def agent_among(line: Iterable[Ancestor], runs: Collection[Run]) -> str:
-    """Say which of some processes is an agent, empty where none is. Pure."""
+    """Describe the first agent in a list of processes, empty without one."""
     for each in line:
         if (each.pid, each.start) in runs:
             return f"process {each.pid} above is an agent that `answerable run` started"
@@ -93,13 +92,13 @@ def agent_among(line: Iterable[Ancestor], runs: Collection[Run]) -> str:
 
 
 def ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
-    """Describe a process and every one above it, nearest first.
+    """Describe a process and its ancestors, nearest first.
 
     Args:
-        own: Its number; our own unless said.
+        own: Pid; our own by default.
 
     Raises:
-        AgentAbove: They cannot be looked up whole.
+        AgentAbove: They cannot be read completely.
     """
     if not Path("/proc/self/stat").exists():
         raise _unknown("this machine has no /proc")
@@ -115,18 +114,18 @@ class _Numbered(msgspec.Struct):
 
 
 class _Registered(msgspec.Struct):
-    """What a registered run says of processes; the rest is passed over."""
+    """Process ids in the file of a registered run."""
 
     process: _Numbered
     launcher: _Numbered | None = None
 
 
 def registered(folders: Sequence[Path]) -> frozenset[Run]:
-    """Read which processes `answerable run` registered.
+    """Read the processes that `answerable run` registered.
 
-    A file is named `PID-START.json`, or says `process` and `launcher`, to whom orphans
-    of the run fall. A folder that is missing, or another user's, says nothing; what was
-    started there is marked in its environment too.
+    A file is named `PID-START.json`, or contains `process` and `launcher`, which adopts
+    orphans of the run. A folder that is missing, or another user's, has none; runs of
+    that user are marked in their environment, too.
     """
     found: set[Run] = set()
     for folder in folders:
@@ -154,7 +153,7 @@ def _line(own: int) -> tuple[Ancestor, ...]:
     line = [_read(own)]
     while (child := line[-1]).parent:
         above = _read(child.parent)
-        # Still the same parent, so its number was its own all along.
+        # Still the same parent, so its pid was not reused.
         if _read(child.pid) != child:
             raise ProcessGone
         line.append(above)

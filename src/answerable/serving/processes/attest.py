@@ -1,9 +1,9 @@
-"""What is said of the process at the other end of a unix socket, and what is not.
+"""Attestation of the process at the other end of a unix socket, with its limits.
 
-The boundary is the user, the unit or the container, and never one process of a user
-beside another: a process may run another program after it connected, and a connection
-may be inherited or handed on. `senders` sees to it that bytes come from whoever
-connected; what that process is asked to do by others, nobody can tell.
+The security boundary is the user, the unit or the container, never one process of a
+user: a process may run another program after it connected, and a connection may be
+inherited or passed on. `senders` ensures that bytes come from the process that
+connected; who instructs that process is unknown.
 """
 
 import os
@@ -32,21 +32,20 @@ def attest_peer(
     root: bool = False,
     option: int = SO_PEERPIDFD,
 ) -> Attestation:
-    """Attest whoever connected.
+    """Attest the process that connected.
 
-    It reads /proc, and the program once for each version of its file: not for an event
-    loop that others wait for.
+    It reads /proc, and each version of an executable once: too slow for a shared event
+    loop.
 
     Args:
         connection: A connected unix socket, as accepted.
-        runs: Runs that launchers registered; None knows of none.
-        root: Take a process of the superuser, which can be anybody.
-        option: Socket option that gives a pidfd of the peer.
+        runs: Registry of runs; None for none.
+        root: Accept a process of root, which can act as any user.
+        option: Socket option that returns a pidfd of the peer.
 
     Raises:
-        NotAttested: It ended (`process-gone`), is the superuser (`superuser`), or is
-            several users at once, or another one than when it connected
-            (`several-users`).
+        NotAttested: It ended (`process-gone`), is root (`superuser`), or has several
+            users, or another one than when it connected (`several-users`).
     """
     peer = connector_of(connection, option)
     with peer.process as process:
@@ -54,7 +53,7 @@ def attest_peer(
         facts = _facts(peer)
         run = runs.of_process(process) if runs is not None and peer.is_certain else None
         named = identified(process)
-        # The last word: it still lives, and is still who it was.
+        # Last check: it is alive, and has the same user.
         after = process.credentials()
     if (after.uids, after.gids) != (before.uids, before.gids):
         raise _several()
@@ -62,13 +61,13 @@ def attest_peer(
 
 
 def one_user(peer: Connector, *, root: bool) -> Credentials:
-    """See that a process is one user, the one that it was when it connected.
+    """Require that a process has one user, the same as when it connected.
 
-    A program that is set to another user has two. Whose word it speaks is anybody's
-    guess: it may have been started by one to act for the other.
+    A setuid program has two. It is unknown for which of them it acts: one may have
+    started it to act for the other.
 
     Raises:
-        NotAttested: It is not, or ended, or is the superuser.
+        NotAttested: It has several, or ended, or is root.
     """
     now = peer.process.credentials()
     if ROOT in (peer.uid, *now.uids) and not root:
@@ -109,10 +108,10 @@ def _facts(peer: Connector) -> Facts:
 
 
 def _invocation(unit: str) -> str:
-    """Find systemd's name for this start of a unit.
+    """Find systemd's invocation id of a unit.
 
-    The manager keeps it as a link that all may read and it alone may write. What stands
-    in the environment of the process is the process's own word.
+    The service manager keeps it as a link that every user may read and only the manager
+    may write. The environment of the process is the process's own claim.
     """
     if not unit:
         return ""
@@ -125,7 +124,7 @@ def _invocation(unit: str) -> str:
 
 
 def _attestation(process: Process, facts: Facts, run: Run | None) -> Attestation:
-    # Whoever is our own user can read our keys, and needs no token of ours.
+    # A process of our own user can read our keys, and needs no token.
     advisory = facts.uid == os.geteuid() or (run is not None and run.is_advisory)
     return Attestation(
         attestor=Attestor.UNIX_PEER if run is None else Attestor.LAUNCHER,

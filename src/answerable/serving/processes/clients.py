@@ -1,8 +1,8 @@
-"""Programs of agent clients, as data: by what a process is known to be one. Pure.
+"""Programs of agent clients, by which a process is recognised as one.
 
-The clients are those that the inventory knows (connectors/formats/clients.py), and a
-few more. An editor in which an agent may open terminals counts as one, since what it
-starts and what its user starts cannot be told apart.
+The clients are those of the inventory (connectors/formats/clients.py), and a few more.
+An editor in which an agent may open terminals counts as one, since processes of the
+agent and of its user cannot be distinguished.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """By what a client is known.
+    """Names and paths of a client's programs.
 
     Attributes:
         names: Names of its programs and scripts, in lower case.
-        paths: Folders, as `/`-separated parts of a path, in which its scripts lie.
+        paths: Folders of its scripts, as `/`-separated parts of a path.
     """
 
     names: tuple[str, ...]
     paths: tuple[str, ...] = ()
 
 
-# None: a client by that name has no program of its own.
+# None: the client has no program of its own.
 CLIENTS: Mapping[str, Programs | None] = {
     "aider": Programs(("aider",), ("aider-chat",)),
     "amazon-q": Programs(("q", "qchat", "amazon-q")),
@@ -83,12 +83,12 @@ _BY_PATH = {
 
 
 def client_of(name: str, program: str, argv: Sequence[str]) -> str:
-    """Name the agent client that a process is, empty where it is none that we know.
+    """Return the agent client of a process, empty for none.
 
     Args:
-        name: Its name as the kernel has it, at most 15 letters.
+        name: Name in the kernel, at most 15 characters.
         program: Path of its executable, or empty.
-        argv: Its arguments.
+        argv: Arguments of the process.
     """
     called = argv[0] if argv else ""
     for each in (name, program, called):
@@ -110,7 +110,7 @@ def _of_script(arguments: Sequence[str]) -> str:
 
 
 def _bare(path: str) -> str:
-    """Give the name of a program without its folder and its ending."""
+    """Return the name of a program without folder and extension."""
     name = path.rpartition("/")[2].lower()
     for ending in _ENDINGS:
         name = name.removesuffix(ending)

@@ -1,9 +1,9 @@
-"""The container a process is in, as the text of /proc/PID/cgroup tells it. Pure.
+"""Container id of a process, parsed from the text of /proc/PID/cgroup.
 
-Whoever may make groups below their own can call them whatever they like: a user's
+A process that may create cgroups below its own can choose any name: a user's service
 manager, a container that runs containers. So the outermost name counts, and only where
-everything above it was made by the system's manager or a runtime that runs as root.
-A rootless container lies below its user's unit; it is that user's word, and no fact.
+all its parents were created by the system's manager or a runtime that runs as root. A
+rootless container is below its user's unit; its name is that user's claim.
 """
 
 import re
@@ -14,20 +14,20 @@ ID = re.compile(r"[0-9a-f]{64}")
 SCOPED = re.compile(
     r"(?:docker|cri-containerd|nerdctl|crio|libpod)-([0-9a-f]{64})(?:\.scope)?"
 )
-# What containerd makes of a parent for systemd where it runs without its driver.
+# Containerd's form of a systemd parent where it runs without the systemd driver.
 COLONS = re.compile(r"[^/:]+\.slice:(?:cri-containerd|docker|crio):([0-9a-f]{64})")
 # Groups that runtimes put their containers in, without systemd.
 PARENTS = re.compile(
     r"docker|kubepods|burstable|besteffort|guaranteed|libpod_parent|default|moby|k8s\.io"
     r"|ecs|actions_job|pod[0-9a-fA-F_-]{32,36}"
 )
-# A slice, and the unit below which containerd puts what it has no driver for.
+# A slice, or the unit that is containerd's parent without a driver.
 ABOVE = re.compile(r"[^/]*\.slice|containerd\.service")
 TASK = re.compile(r"[0-9a-f]{32}|[0-9a-f-]{36}")  # of ECS
 
 
 def container_in(cgroup: str) -> str:
-    """Find the id of the container, empty where it is in none that anybody vouches for.
+    """Return the container id, empty where no trusted runtime created one.
 
     Args:
         cgroup: Lines `HIERARCHY:CONTROLLERS:PATH` (man 7 cgroups). Where two name
@@ -39,7 +39,7 @@ def container_in(cgroup: str) -> str:
 
 def _in_path(path: str) -> str:
     above = ""
-    is_plain = False  # somebody else than systemd made the group above
+    is_plain = False  # a runtime, not systemd, created the parent group
     for part in path.split("/")[1:]:
         named = SCOPED.fullmatch(part) or COLONS.fullmatch(part)
         if named is not None:

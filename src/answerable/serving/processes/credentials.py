@@ -1,7 +1,7 @@
-"""Who a process is: asked of its pidfd, so that no number comes between.
+"""Users and groups of a process, read from its pidfd.
 
-Since Linux 6.13 (`PIDFD_GET_INFO`). The kernel names the process that the pidfd holds,
-or says that it is gone.
+Since Linux 6.13 (`PIDFD_GET_INFO`). The kernel describes the process that the pidfd
+holds, or reports that it is gone.
 """
 
 import errno
@@ -15,17 +15,17 @@ _SIZE = 64
 _GET_INFO = (3 << 30) | (_SIZE << 16) | (0xFF << 8) | 11
 _INFO = struct.Struct("=QQ12I")
 _PID, _CREDENTIALS = 1, 2
-# No such request, no pidfd of the kind that takes requests, or outside our namespace.
+# Unsupported request, unsupported kind of pidfd, or outside our namespace.
 _UNKNOWN = frozenset({errno.ENOTTY, errno.EINVAL, errno.EREMOTE, errno.EOPNOTSUPP})
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Whom the kernel takes a process for.
+    """User and group ids of a process.
 
     Attributes:
-        pid: Its number, in our own namespace.
-        ppid: Its parent's, 0 where that is outside.
+        pid: Process id, in our own namespace.
+        ppid: Parent's process id, 0 where it is outside the namespace.
         uids: Its real, effective and saved user.
         gids: Its real, effective and saved group.
     """
@@ -37,16 +37,16 @@ class Credentials:
 
     @property
     def is_one(self) -> bool:
-        """It is one user and one group, and holds no other to turn into."""
+        """True where all its user ids are equal, and all its group ids."""
         return len(set(self.uids)) == 1 and len(set(self.gids)) == 1
 
 
 def told_by(pidfd: int) -> Credentials | None:
-    """Ask a pidfd.
+    """Read the credentials from a pidfd.
 
     Returns:
-        None where it says nothing: an older kernel, or a process that is gone. Then
-        /proc is asked, and whether it lives.
+        None where it has none: an older kernel, or a process that is gone. Then /proc
+        is read, and liveness checked.
     """
     info = bytearray(_SIZE)
     _INFO.pack_into(info, 0, _PID | _CREDENTIALS, *([0] * 13))

@@ -1,6 +1,6 @@
-"""The program a process runs: its path, and the digest of the file as it is.
+"""Executable of a process: its path, and the digest of its file.
 
-A digest tells two interpreters apart and not what they run, so nothing is decided by it.
+A digest distinguishes two interpreters and not their scripts, so no decision uses it.
 """
 
 import hashlib
@@ -15,28 +15,26 @@ LARGEST = 512 * 1024 * 1024  # bytes; what is larger has no digest
 _KEPT = 256
 _PIECE = 1024 * 1024
 
-# Change time besides what else tells files apart: a file's owner may set its times of
-# modification, and nobody sets that one.
+# The change time is included, since a file's owner may set its modification time.
 _Version = tuple[int, int, int, int, int]
 
 
 class Executables:
-    """Reads programs; remembers the digests of those seen last. Threads may share it."""
+    """Thread-safe cache of executable digests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._digests: OrderedDict[_Version, str] = OrderedDict()
 
     def of(self, folder: Path) -> tuple[str, str]:
-        """Find path and SHA-256 of what a process runs.
+        """Return path and SHA-256 of a process's executable.
 
         Args:
-            folder: Its folder of /proc.
+            folder: Its folder in /proc.
 
         Returns:
-            Path and hex digest; empty where we may not look, or the digest alone where
-            the file is too large. A file that was removed since has ` (deleted)` behind
-            its path.
+            Path and hex digest; empty where it is not readable, or the digest alone
+            where the file is too large. A removed file has ` (deleted)` after its path.
         """
         try:
             file = (folder / "exe").open("rb", buffering=0)
@@ -60,7 +58,7 @@ class Executables:
         while left > 0 and (piece := file.read(min(_PIECE, left))):
             digest.update(piece)
             left -= len(piece)
-        # Changed under our hands, though the kernel lets nobody write what runs.
+        # Changed while it was read, although a running executable is write-protected.
         if left != 1 or _version(os.fstat(file.fileno())) != version:
             return ""
         with self._lock:

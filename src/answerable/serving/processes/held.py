@@ -1,7 +1,7 @@
-"""What the kernel says of a process, read while a pidfd holds it.
+"""Facts about a process, read while a pidfd holds it.
 
-A number can be another process's by the time it is looked up. What stands in /proc is
-taken only if the process that the pidfd holds still lived after it was read.
+A pid may belong to another process by the time it is looked up. Facts from /proc count
+only if the process that the pidfd holds was alive after they were read.
 """
 
 import os
@@ -19,12 +19,12 @@ Facts = TypeVar("Facts")
 
 
 class NotAttested(AnswerableError):  # noqa: N818 - an outcome
-    """Nothing is said of a process.
+    """Process that cannot be attested.
 
     Args:
         reason: A word for the evidence.
-        message: What is the matter.
-        hint: What to do, may be empty.
+        message: Description of the problem.
+        hint: Next step, may be empty.
     """
 
     def __init__(self, reason: str, message: str, hint: str = "") -> None:
@@ -33,17 +33,17 @@ class NotAttested(AnswerableError):  # noqa: N818 - an outcome
 
 
 class ProcessGone(NotAttested):
-    """The process ended before it could be described."""
+    """Process that ended before it could be described."""
 
     def __init__(self) -> None:
         super().__init__("process-gone", "the process at the other end is gone")
 
 
 class Hold:
-    """A process that a pidfd holds; while it lives, its number is its own.
+    """Process that a pidfd holds; while it lives, its pid is not reused.
 
     Args:
-        pidfd: Holds it; closed with this.
+        pidfd: Pidfd; closed with this object.
         pid: Its number, in our own namespace.
     """
 
@@ -62,19 +62,19 @@ class Hold:
         self.close()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the pidfd."""
         pidfd, self.pidfd = self.pidfd, -1
         if pidfd >= 0:
             os.close(pidfd)
 
     def has_ended(self) -> bool:
-        """Say whether it ended; one that was not waited for yet has."""
+        """Tell whether it ended; a zombie has."""
         ended = select.poll()
         ended.register(self.pidfd, select.POLLIN)
         return bool(ended.poll(0))
 
     def check(self) -> None:
-        """See that it lives: whatever was read of its number until now was its own.
+        """Check that it is alive: facts read by its pid until now are its own.
 
         Raises:
             ProcessGone: It ended.
@@ -83,10 +83,10 @@ class Hold:
             raise ProcessGone
 
     def facts(self, read: Callable[[Path], Facts]) -> Facts:
-        """Read its folder of /proc.
+        """Read its folder in /proc.
 
         Raises:
-            ProcessGone: It ended, or may not be looked at.
+            ProcessGone: It ended, or is not readable.
         """
         try:
             facts = read(Path("/proc") / str(self.pid))
@@ -96,7 +96,7 @@ class Hold:
         return facts
 
     def credentials(self) -> Credentials:
-        """Ask who it is and who its parent is, of the pidfd itself where that can tell.
+        """Read its users, groups and parent, from the pidfd itself where possible.
 
         Raises:
             ProcessGone: It ended.
@@ -112,9 +112,9 @@ def held(pidfd: int, pid: int, read: Callable[[Path], Facts]) -> Facts:
     """Read the facts of a process.
 
     Args:
-        pidfd: Holds it; is closed.
-        pid: Its number.
-        read: Reads its folder of /proc.
+        pidfd: Pidfd; closed here.
+        pid: Process id.
+        read: Reads its folder in /proc.
 
     Raises:
         ProcessGone: It ended.
@@ -124,10 +124,10 @@ def held(pidfd: int, pid: int, read: Callable[[Path], Facts]) -> Facts:
 
 
 def opened(pid: int) -> int:
-    """Open a pidfd of whichever process has that number now.
+    """Open a pidfd of the process with a pid.
 
     Raises:
-        ProcessGone: None has.
+        ProcessGone: There is none.
     """
     try:
         return os.pidfd_open(pid)
@@ -136,11 +136,11 @@ def opened(pid: int) -> int:
 
 
 def parent_of(child: Hold) -> Hold | None:
-    """Hold the parent of a process; None where it has none that we can see.
+    """Hold the parent of a process; None where it has no visible one.
 
-    The number of a parent stays taken until the parent was waited for. A child that is
-    orphaned goes to an ancestor, which is older. So a child that names the same number
-    before and after it was opened has had one parent, and that one is held.
+    The pid of a parent is not reused until the parent was reaped. An orphaned child
+    goes to an ancestor, which is older. So a child with the same parent pid before and
+    after the pidfd was opened has had one parent, and that one is held.
 
     Raises:
         ProcessGone: The child ended, or was orphaned meanwhile.
@@ -159,12 +159,12 @@ def parent_of(child: Hold) -> Hold | None:
 
 
 def text(file: Path) -> str:
-    """Read a file of /proc; names in it may be in no encoding."""
+    """Read a file of /proc; names in it may have any encoding."""
     return file.read_text("utf-8", "replace")
 
 
 def boot_id() -> str:
-    """Name this boot; the number of a process and its start say little without.
+    """Return the boot id, without which pid and start time are ambiguous.
 
     Source: man 5 proc_sys_kernel. Empty where there is no /proc.
     """

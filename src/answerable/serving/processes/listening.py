@@ -1,8 +1,8 @@
-"""A unix listener whose connections take bytes from whoever connected, and nobody else.
+"""Unix socket listener that accepts bytes only from the process that connected.
 
-What an event loop offers reads without asking who wrote. So this accepts, reads and
-writes itself; a protocol does not see the difference, but that `connection_lost` may be
-told a `NotAttested`.
+The transports of an event loop do not check the sender. So this one accepts, reads and
+writes itself; protocols work unchanged, but that `connection_lost` may get a
+`NotAttested`.
 """
 
 import asyncio
@@ -15,20 +15,19 @@ from answerable.serving.processes.held import NotAttested
 from answerable.serving.processes.senders import Senders, name_senders
 
 _PIECE = 256 * 1024
-_AT_ONCE = 64  # connections accepted before the loop does something else
-_PAUSE = 1.0  # seconds, where no more files may be open
+_AT_ONCE = 64  # connections accepted in one iteration of the loop
+_PAUSE = 1.0  # seconds between two attempts while no more files may be open
 _HIGH, _LOW = 64 * 1024, 16 * 1024  # bytes that wait to be written
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Listening:
-    """Accepts connections, until it is closed.
+    """Listener for connections with checked senders.
 
     Args:
-        loop: The event loop.
-        listening: A unix stream socket that listens; it is not closed with this.
-        make: Makes the protocol of a connection.
-        refused: Is told why a connection was cut, in a word.
+        listening: A listening unix stream socket; it is not closed here.
+        make: Builds the protocol of a connection.
+        refused: Called with the reason why a connection was cut, in a word.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Listening:
         loop.add_reader(listening, self._accept)
 
     def close(self) -> None:
-        """Accept no more; what was accepted goes on."""
+        """Stop accepting; accepted connections continue."""
         self._loop.remove_reader(self._listening)
         if self._resume is not None:
             self._resume.cancel()
@@ -74,16 +73,14 @@ class Listening:
 
 
 class SenderTransport(asyncio.Transport):
-    """One connection.
+    """Transport of one connection with a checked sender.
 
     Args:
-        loop: The event loop.
-        connection: As accepted.
-        protocol: Takes what comes.
-        refused: Is told why it was cut, in a word.
+        protocol: Protocol of the connection.
+        refused: Called with the reason why it was cut, in a word.
 
     Raises:
-        ProcessGone: Whoever connected ended.
+        ProcessGone: The process that connected has ended.
     """
 
     def __init__(
@@ -110,19 +107,19 @@ class SenderTransport(asyncio.Transport):
     # Reading.
 
     def pause_reading(self) -> None:
-        """Read no more for now."""
+        """Stop reading."""
         if self._is_reading:
             self._is_reading = False
             self._loop.remove_reader(self._connection)
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Continue reading."""
         if not self._is_reading and not self._is_closing:
             self._is_reading = True
             self._loop.add_reader(self._connection, self._read)
 
     def is_reading(self) -> bool:
-        """Say whether it reads."""
+        """Tell whether it reads."""
         return self._is_reading
 
     def _read(self) -> None:
@@ -147,7 +144,7 @@ class SenderTransport(asyncio.Transport):
     # Writing.
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write, now or when the other end takes it."""
+        """Write bytes, now or when the other end is ready."""
         if self._is_lost or self._ends or not data:
             return
         if not self._waiting:
@@ -191,34 +188,34 @@ class SenderTransport(asyncio.Transport):
                 self._connection.shutdown(socket.SHUT_WR)
 
     def can_write_eof(self) -> bool:
-        """Say that writing can end before reading does."""
+        """Tell that writing can end before reading does."""
         return True
 
     def write_eof(self) -> None:
-        """Write no more."""
+        """End writing."""
         self._ends = True
         if not self._waiting:
             self._written()
 
     def get_write_buffer_size(self) -> int:
-        """Say how many bytes wait to be written."""
+        """Return the number of buffered bytes."""
         return len(self._waiting)
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Give the low and the high mark."""
+        """Return the low and the high mark."""
         return self._low, self._high
 
     def set_write_buffer_limits(
         self, high: int | None = None, low: int | None = None
     ) -> None:
-        """Set when the protocol is told to pause and to go on."""
+        """Set the marks at which the protocol pauses and continues."""
         self._high = _HIGH if high is None else high
         self._low = self._high // 4 if low is None else low
 
     # The end.
 
     def is_closing(self) -> bool:
-        """Say whether it is closed, or will be once all is written."""
+        """Tell whether it is closed, or will be once all is written."""
         return self._is_closing
 
     def close(self) -> None:
@@ -253,10 +250,10 @@ class SenderTransport(asyncio.Transport):
             self._connection.close()
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Give the protocol."""
+        """Return the protocol."""
         return self._protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Hand the connection to another protocol."""
+        """Set another protocol."""
         assert isinstance(protocol, asyncio.Protocol)  # noqa: S101 - ours all are
         self._protocol = protocol

@@ -1,4 +1,4 @@
-"""The process that started us: over stdio, it is the one that calls."""
+"""Parent process: the caller of a stdio wrapper or hook."""
 
 import os
 from dataclasses import dataclass
@@ -11,14 +11,13 @@ from answerable.serving.processes.units import gid_in, start_in, uid_in, unit_in
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """Who started us.
+    """Process that started us.
 
     Attributes:
-        peer: The process.
-        executable: Its program, shown to people; empty where we may not know. A path
-            says which interpreter runs, and not what.
+        executable: Path of its program, for display; empty where it is not readable. It
+            names an interpreter, and not its script.
         advisory: It runs as our own user: it could have started us with another
-            configuration, or not at all, so what is decided here is advice to it.
+            configuration, or not at all, so decisions here are only advisory.
     """
 
     peer: UnixPeer
@@ -29,7 +28,7 @@ class Parent:
 def read_parent() -> Parent:
     """Describe the process that started us.
 
-    Where that one has ended before, it is whoever inherited us: in a container, the
+    Where it has ended before, it is the process that adopted us: in a container, the
     first process may be either. Our input has ended then.
 
     Raises:
@@ -37,7 +36,7 @@ def read_parent() -> Parent:
     """
     pid = os.getppid()
     peer, executable = held(opened(pid), pid, _read)
-    # Still our parent, so the number was its own all along.
+    # Still our parent, so its pid was not reused.
     if os.getppid() != pid:
         raise ProcessGone
     return Parent(peer, executable, advisory=peer.uid == os.getuid())

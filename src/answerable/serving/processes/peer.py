@@ -1,7 +1,7 @@
-"""The process at the other end of a unix socket, as the kernel names it.
+"""Peer process of a unix socket, as the kernel identifies it.
 
-User and group are those of the moment it connected. A connection can be handed on, and
-a process can become another program, so what is told apart is user and unit, never two
+User and group are those of the time of the connection. A connection can be passed on,
+and a process can run another program, so users and units are distinguished, never two
 processes of one user.
 """
 
@@ -21,14 +21,13 @@ _CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid (man 7 unix)
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """Whoever made a connection.
+    """Process that made a connection.
 
     Attributes:
-        process: Holds it.
-        uid: Its effective user when it connected.
-        gid: Its effective group likewise.
-        is_certain: The kernel gave the pidfd. Where it has none to give, the number
-            could be another process's by now.
+        uid: Effective user when it connected.
+        gid: Effective group when it connected.
+        is_certain: The kernel returned the pidfd. Otherwise the pid could belong to
+            another process by now.
     """
 
     process: Hold
@@ -38,14 +37,14 @@ class Connector:
 
 
 def connector_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> Connector:
-    """Hold whoever connected; the caller lets go.
+    """Hold the process that connected; the caller closes it.
 
     Args:
         connection: A connected unix socket, as accepted.
-        option: Socket option that gives a pidfd of the peer.
+        option: Socket option that returns a pidfd of the peer.
 
     Raises:
-        ProcessGone: It ended, or is outside our namespace of processes.
+        ProcessGone: It ended, or is outside our pid namespace.
     """
     said = connection.getsockopt(
         socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
@@ -61,15 +60,15 @@ def connector_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> Conne
 
 
 def peer_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> UnixPeer:
-    """Describe who connected.
+    """Describe the process that connected.
 
     Args:
         connection: A connected unix socket, as accepted.
-        option: Socket option that gives a pidfd of the peer. Where the kernel has
-            none, the unit stays unknown: the number could be another's by now.
+        option: Socket option that returns a pidfd of the peer. Without it the unit
+            stays unknown: the pid could belong to another process by now.
 
     Raises:
-        ProcessGone: It ended, or is outside our namespace of processes.
+        ProcessGone: It ended, or is outside our pid namespace.
     """
     peer = connector_of(connection, option)
     with peer.process as process:

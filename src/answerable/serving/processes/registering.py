@@ -1,14 +1,14 @@
-"""What a launcher asks of the service: take up this run, and forget it.
+"""Registration of runs: a launcher registers the run of an agent, and reports its end.
 
-Both are plain functions: the door reads the request and writes the answer.
+Both are plain functions: the server reads the request and writes the answer.
 
     POST /runs         {"agent", "pid", "start", "program", "argv_sha256",
                         "config_sha256"}   201 {"run", "rule", "advisory"}
     DELETE /runs/ID                        204
 
-Who asks is the process at the other end, by the kernel's word; nothing of a request says
-who anybody is. The child is the launcher's, was forked and has run nothing yet, and has
-the user that it will run as, or it is refused.
+The launcher is the process at the other end, as the kernel identifies it; a request
+makes no claim about identity. The child must be the launcher's, freshly forked without
+a program of its own, and already have the user that it will run as.
 """
 
 import re
@@ -40,13 +40,13 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a rule is asked to allow.
+    """Launch that a rule is to allow.
 
     Attributes:
-        agent: As which agent.
+        agent: Id of the agent.
         started_by: User of the launcher.
-        runs_as: User of what it started.
-        program: Absolute path of what is to be started.
+        runs_as: User of the started process.
+        program: Absolute path of the program.
     """
 
     agent: AgentId
@@ -63,11 +63,10 @@ Raises `Killed` where one would, and a kill stands against it.
 
 
 class Killed(Exception):  # noqa: N818 - an outcome
-    """A launch that a rule allows, and a kill forbids.
+    """Launch that a rule allows, and a revocation forbids.
 
     Args:
-        subject: What is killed.
-        note: By whom and when, as far as that is known: ` by ana at ...`.
+        note: Author and time, where known: ` by ana at ...`.
     """
 
     def __init__(self, subject: str, note: str) -> None:
@@ -76,13 +75,12 @@ class Killed(Exception):  # noqa: N818 - an outcome
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the door answers, and what evidence says.
+    """HTTP answer, and the facts for evidence.
 
     Attributes:
-        status: Of HTTP.
         body: JSON; empty with 204.
-        reason: Why it was refused, a word; empty where it was not.
-        run: The run that began or ended.
+        reason: Reason of a refusal, a word; empty for none.
+        run: Run that was registered or ended.
     """
 
     status: int
@@ -119,20 +117,20 @@ def register(
     *,
     root: bool = False,
 ) -> Answer:
-    """Take up a run, durable when this returns.
+    """Register a run, durable on return.
 
     Args:
         runs: The registry.
-        connection: The launcher's, a unix socket as accepted.
-        body: Of its request.
-        allows: Says which rule allows it.
+        connection: Connection of the launcher, a unix socket as accepted.
+        body: Body of its request.
+        allows: Finds the rule that allows the launch.
         now: NumericDate.
-        root: Some rule speaks of a process of the superuser's; `allows` says which.
+        root: Some rule allows a process of root; `allows` finds which.
 
     Returns:
-        201; 400 for what is no such request; 403 where the kernel or the rules say no;
+        201; 400 for a malformed request; 403 where the attestation or the rules refuse;
         409 where the launcher has a run already; 503 where there are too many, or the
-        disk refuses.
+        disk fails.
     """
     try:
         asked = _read(body)
@@ -155,17 +153,17 @@ def register(
 
 
 def finish(runs: Runs, connection: socket.socket, id: str) -> Answer:
-    """Forget a run, if it is its launcher that asks.
+    """End a run at the request of its launcher.
 
     Args:
         runs: The registry.
-        connection: The launcher's, a unix socket as accepted.
-        id: As in the target of the request.
+        connection: Connection of the launcher, a unix socket as accepted.
+        id: Id in the target of the request.
 
     Returns:
-        204; 404 for a run that is none, or another launcher's: the same to the client.
-        The second has a reason. The first has none, since the end of a run may have
-        been noticed before its launcher reports it.
+        204; 404 for an unknown run, or another launcher's: the same to the client. The
+        second has a reason. The first has none, since the end of a run may have been
+        noticed before its launcher reports it.
     """
     try:
         with connector_of(connection).process as launcher:
@@ -216,7 +214,7 @@ def _checked(
             "no-pidfd",
             "this kernel does not say which process connected (Linux 6.5 does)",
         )
-    # A launcher may be the superuser's: it has to be, to start another user's.
+    # A launcher may run as root: it has to, to start another user's process.
     started_by = one_user(launcher, root=True).uids[0]
     process, uid, gid = _child(child, launcher.process, asked)
     if uid == ROOT and not root:
@@ -247,7 +245,7 @@ def _checked(
             f"no rule lets user {started_by} start {agent} as user {uid}",
         )
     by = identified(launcher.process)
-    # Whatever was found out is of these two only if they are still there.
+    # The facts belong to these two processes only if they are still alive.
     child.check()
     return Run(
         id=secrets.token_hex(16),
@@ -266,7 +264,7 @@ def _checked(
 
 
 def _child(child: Hold, launcher: Hold, asked: _Asked) -> tuple[Process, int, int]:
-    """See that a process is the launcher's, new, and one user.
+    """Check that a process is the launcher's, new, and has one user.
 
     Returns:
         The process, its user and its group.

@@ -1,17 +1,16 @@
-"""Runs: agents that a launcher started, and which processes belong to each.
+"""Registry of runs: agents that a launcher started, and the processes of each.
 
-A process belongs to a run if its parents, each held while the next is looked up, lead to
-the process that was started, or to the launcher: that one takes in orphans of its run
-(`PR_SET_CHILD_SUBREAPER`) and starts nothing else. What was orphaned otherwise, because
-the launcher is gone, belongs to no run any more. A run ends with the process that was
-started, whatever is left of its descendants; and nobody of another user belongs to it.
+A process belongs to a run if its parents, each held while the next is looked up, lead
+to the started process, or to the launcher: that one adopts orphans of its run
+(`PR_SET_CHILD_SUBREAPER`) and starts nothing else. Orphans without a launcher belong to
+no run. A run ends with the started process, whatever is left of its descendants; and a
+process of another user does not belong to it. Session, process group and terminal do
+not count: a process may leave the first two, and any of the same user may write to the
+third.
 
-Neither the session, the process group nor the terminal says anything: a process may
-leave the first two, and any of the same user may write to the third.
-
-Each run is a file in the state folder, so that several processes of a service, and the
-next one after a restart, know it. A file is believed only while the process it names
-lives: same boot, same number, same start.
+Each run is a file in the state folder, so that all processes of a service, and the next
+one after a restart, know it. A file counts only while the process that it names is
+alive: same boot, same pid, same start time.
 """
 
 import os
@@ -52,14 +51,12 @@ class Run:
 
     Attributes:
         id: 32 hex digits.
-        agent: Which agent.
+        agent: Id of the agent.
         rule: Id of the rule that allowed it.
-        process: What was started.
-        launcher: Who started it.
+        launcher: Process that started it.
         started_by: User of the launcher.
         uid: User that it runs as.
-        gid: Its group.
-        program: Absolute path of what was started.
+        program: Absolute path of the program.
         argv_sha256: Digest of its arguments, each followed by a zero byte, hex.
         config_sha256: Digest of the agent's configuration, hex, or empty.
         since: NumericDate of its start.
@@ -80,17 +77,17 @@ class Run:
 
     @property
     def name(self) -> str:
-        """How attestations and delegations name it."""
+        """Name in attestations and delegations."""
         return f"run:{self.id}"
 
     @property
     def is_advisory(self) -> bool:
-        """It runs as whoever started it, who may be any process of that user."""
+        """True where other processes of its user can impersonate it."""
         return self.uid == self.started_by
 
 
 class _Living:
-    """A run, its process and its launcher held."""
+    """Run whose process and launcher are held."""
 
     def __init__(self, run: Run, process: Hold, launcher: Hold | None) -> None:
         self.run, self.process, self.launcher = run, process, launcher
@@ -102,11 +99,11 @@ class _Living:
 
 
 class Runs:
-    """All runs that a service knows. Threads may share it.
+    """Thread-safe registry of the runs of a service.
 
     Args:
-        state: The service's own folder.
-        ended: Is told of each run whose end this process is first to see.
+        state: State folder of the service.
+        ended: Called for each run whose end this process notices first.
 
     Raises:
         EnvironmentRefused: The folder cannot be used.
@@ -126,13 +123,13 @@ class Runs:
         self.sweep()
 
     def __iter__(self) -> Iterator[Run]:
-        """Give the living ones."""
+        """Yield the runs that are alive."""
         with self._lock:
             self.sweep()
             return iter([each.run for each in self._living.values()])
 
     def close(self) -> None:
-        """Let go of all; they go on, and whoever opens the folder next knows them."""
+        """Release all runs; they continue, and the next process reads the folder."""
         with self._lock:
             for name in list(self._living):
                 self._forget(name)
@@ -149,7 +146,7 @@ class Runs:
         return run if set(process.credentials().uids) == {run.uid} else None
 
     def above(self, process: Hold) -> Run | None:
-        """Find the run that a process descends from, whatever user it is by now.
+        """Find the run that a process descends from, whatever its present user.
 
         Raises:
             ProcessGone: As `of_process`.
@@ -162,7 +159,7 @@ class Runs:
                 try:
                     return self._above(process)
                 except ProcessGone:
-                    # One between may have ended, as shells do. Does this one live?
+                    # A parent between may have ended, as shells do. Is this one alive?
                     process.check()
         raise ProcessGone
 
@@ -179,17 +176,17 @@ class Runs:
                 each = parent_of(each)
                 if each is not None:
                     held.enter_context(each)
-        # All the way up each was alive when its own parent was read, and so is this.
+        # Each was alive when its parent was read, and this one still is.
         process.check()
         return found
 
     def add(self, run: Run, process: Hold, launcher: Hold) -> None:
-        """Take a run up, on disk when this returns.
+        """Register a run, on disk on return.
 
         Args:
-            run: As checked.
-            process: Holds what was started; is kept.
-            launcher: Holds who started it; is kept.
+            run: Checked run.
+            process: Held process that was started; kept here.
+            launcher: Held process that started it; kept here.
 
         Raises:
             EnvironmentRefused: It cannot be written.
@@ -199,7 +196,7 @@ class Runs:
             self._keep(_Living(run, process, launcher))
 
     def started_from(self, launcher: Hold) -> Run | None:
-        """Find the living run of a launcher."""
+        """Find the run of a launcher that is alive."""
         with self._lock:
             self.sweep()
             living = self._launchers.get(launcher.pid)
@@ -209,14 +206,14 @@ class Runs:
             return None if living.launcher.has_ended() else living.run
 
     def find(self, id: str) -> Run | None:
-        """Find a run by its id, whose end nobody has seen yet."""
+        """Find a run by its id, unless its end was noticed."""
         with self._lock:
             self._look()
             living = self._living.get(id)
         return None if living is None else living.run
 
     def end(self, run: Run) -> None:
-        """Forget a run: nothing belongs to it any more, though it may still live."""
+        """Remove a run: no process belongs to it any more, though it may be alive."""
         with self._lock:
             self._forget(run.id)
         try:
@@ -227,7 +224,7 @@ class Runs:
         self._ended(run)
 
     def sweep(self) -> None:
-        """Take up what is on disk, and forget what has ended."""
+        """Load new runs from disk, and remove ended ones."""
         with self._lock:
             self._look()
             for each in list(self._living.values()):
@@ -235,7 +232,7 @@ class Runs:
                     self.end(each.run)
 
     def is_full(self, started_by: int) -> bool:
-        """Say whether no more can be taken up for a user."""
+        """Tell whether no more runs can be registered for a user."""
         with self._lock:
             theirs = [
                 each.run.started_by == started_by for each in self._living.values()
@@ -243,9 +240,10 @@ class Runs:
         return len(theirs) >= MOST or sum(theirs) >= MOST_BY_ONE
 
     def _at(self, process: Hold, *, orphaned: bool) -> Run | None:
-        """Find the run of which this process is the root, or the launcher of orphans.
+        """Find the run whose root is this process, or whose launcher adopted it.
 
-        Two that live at once have two numbers: where they are equal, it is the same.
+        Two processes that are alive at once have two pids: equal pids mean the same
+        process.
         """
         living = self._roots.get(process.pid)
         if living is None and orphaned:
@@ -263,7 +261,7 @@ class Runs:
         return living.run
 
     def _look(self) -> None:
-        """Take up runs of the folder that are new here; forget those no longer there."""
+        """Load new runs of the folder; drop those no longer there."""
         stamp = self._folder.stat().st_mtime_ns
         if stamp == self._stamp:
             return
@@ -285,7 +283,7 @@ class Runs:
         living = self._living.pop(id, None)
         if living is None:
             return
-        # Another may have the number by now.
+        # The pid may belong to another run by now.
         if self._roots.get(living.process.pid) is living:
             del self._roots[living.process.pid]
         launcher = living.launcher
@@ -301,7 +299,7 @@ class Runs:
         except msgspec.DecodeError:
             run = None
         if run is None or run.id != name:
-            # Nothing that we wrote, or half of it; nobody is a part of that.
+            # Not our file, or an incomplete one; no process belongs to it.
             (self._folder / name).unlink(missing_ok=True)
             return
         process = found_again(run.process)
@@ -312,22 +310,22 @@ class Runs:
 
 
 def is_name(name: str) -> bool:
-    """Say whether a file can be a run's; another may be half written."""
+    """Tell whether a file name is a run's; others may be incomplete."""
     return len(name) == 32 and set(name) <= set("0123456789abcdef")
 
 
 def identified(process: Hold) -> Process:
-    """Name a held process so that no later one can be taken for it.
+    """Identify a held process unambiguously: boot, pid and start time.
 
     Raises:
-        ProcessGone: It ended, or may not be looked at.
+        ProcessGone: It ended, or is not readable.
     """
     start = process.facts(lambda folder: start_in(text(folder / "stat")))
     return Process(boot_id(), process.pid, start)
 
 
 def found_again(process: Process) -> Hold | None:
-    """Hold a process that was named earlier, if it still lives."""
+    """Hold a process that was identified earlier, if it is alive."""
     if process.boot != boot_id():
         return None
     try:

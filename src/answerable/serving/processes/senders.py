@@ -1,13 +1,13 @@
-"""Bytes of a unix socket are taken only from the process that connected.
+"""Sender check of a unix socket: bytes count only from the process that connected.
 
-A socket can be inherited, or handed on in a message (SCM_RIGHTS); whoever then holds it
-would speak in the name of whoever connected. With SO_PASSCRED the kernel says of each
-piece which process wrote it, and never joins pieces of two (man 7 unix).
+A socket can be inherited, or passed on in a message (SCM_RIGHTS); another process would
+then act in the name of the one that connected. With SO_PASSCRED the kernel names the
+process that wrote each piece, and never joins pieces of two (man 7 unix).
 
-The kernel gives a number. It is the connector's own while that one lives, which is
-looked at after each piece: so a pidfd for each of them (SO_PASSPIDFD) would add nothing.
-Bytes of a process that has ended are not taken, though it wrote them: nobody can be
-asked about it any more. What a process writes on another one's order stays its word.
+The kernel gives a pid. It is the connector's own while that one is alive, which is
+checked after each piece: so a pidfd for each of them (SO_PASSPIDFD) would add nothing.
+Bytes of a process that has ended are refused, since it cannot be attested any more.
+Bytes that a process writes on another one's behalf are its own.
 """
 
 import array
@@ -30,7 +30,7 @@ _Ancillary = Iterable[tuple[int, int, bytes]]
 
 
 class ForeignSender(NotAttested):
-    """Somebody else than whoever connected wrote, or it cannot be told."""
+    """Bytes from another process than the one that connected, or an unknown one."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -41,49 +41,49 @@ class ForeignSender(NotAttested):
 
 
 def name_senders(listening: socket.socket) -> None:
-    """Have the kernel name senders from the first byte on.
+    """Enable sender credentials from the first byte on.
 
-    A connection takes this over from the socket it came to. Set there alone, it holds
-    for what was sent before it was accepted.
+    A connection inherits the option from its listener. Only there it covers bytes that
+    were sent before the connection was accepted.
     """
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 
 
 class Senders:
-    """Reads a connection that was accepted, and looks at who wrote.
+    """Reader of an accepted connection that checks the sender.
 
     Args:
         connection: A unix stream socket, accepted from one with `name_senders`.
 
     Raises:
-        ProcessGone: Whoever connected ended.
+        ProcessGone: The process that connected has ended.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        # Where an older kernel cannot, they are closed as they come.
+        # On an older kernel, received files are closed.
         with suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, _SO_PASSRIGHTS, 0)
         self._connector = connector_of(connection)
 
     def close(self) -> None:
-        """Let go of whoever connected."""
+        """Release the process that connected."""
         self._connector.process.close()
 
     def receive(self, size: int) -> bytes:
-        """Read what there is, of one process.
+        """Read available bytes of one process.
 
         Args:
-            size: Bytes at most.
+            size: Maximum number of bytes.
 
         Returns:
-            Nothing at the end.
+            Empty at the end.
 
         Raises:
-            BlockingIOError: There is nothing yet.
-            ForeignSender: Another process wrote it, or files came with it.
-            ProcessGone: The one that connected ended.
+            BlockingIOError: There are none yet.
+            ForeignSender: Another process wrote them, or files came with them.
+            ProcessGone: The process that connected has ended.
             OSError: The connection is broken.
         """
         data, ancillary, flags, _ = self._connection.recvmsg(
@@ -101,7 +101,7 @@ class Senders:
 
 
 def _read(ancillary: _Ancillary) -> tuple[list[tuple[int, ...]], bool]:
-    """Find who wrote, and close files that came along."""
+    """Find the senders, and close files that came along."""
     said, has_files = [], False
     for level, kind, data in ancillary:
         if level != socket.SOL_SOCKET:

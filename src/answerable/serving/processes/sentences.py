@@ -1,4 +1,4 @@
-"""What follows from the facts of a process, in sentences, and what does not. Pure."""
+"""Statements of an attestation: what the facts prove, and what they do not."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,16 @@ from answerable.serving.processes.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was read while a pidfd held the process.
+    """Facts that were read while a pidfd held the process.
 
     Attributes:
-        uid: Its user.
-        gid: Its group.
         unit: Its systemd unit, or empty.
-        invocation: One start of that unit, or empty.
+        invocation: Invocation id of that unit, or empty.
         container: Its container id, or empty.
         program: Path of its executable, or empty.
-        program_sha256: Digest of that, hex, or empty.
-        is_certain: The kernel gave the pidfd itself, so all this is of whoever
-            connected; without, user and group alone are.
+        program_sha256: Digest of that file, hex, or empty.
+        is_certain: The kernel returned the pidfd itself, so all facts are of the
+            process that connected; otherwise only user and group are.
     """
 
     uid: int
@@ -32,7 +30,7 @@ class Facts:
 
 
 def proves(facts: Facts, run: Run | None) -> tuple[str, ...]:
-    """Say what follows."""
+    """List what the facts prove."""
     said = [f"a process of user {facts.uid} and group {facts.gid} made this connection"]
     if facts.is_certain:
         said.append("it was alive, and still that user, after all of this was read")
@@ -59,7 +57,7 @@ def _proves_of_run(run: Run) -> tuple[str, ...]:
 
 
 def proves_not(facts: Facts, run: Run | None) -> tuple[str, ...]:
-    """Say what does not, though it could be thought to."""
+    """List what the facts do not prove, though it could be assumed."""
     where = _where(facts)
     said = [
         f"that this process and no other {where} asks: it may pass on what it gets, and "

@@ -1,7 +1,7 @@
-"""Texts of /proc/PID, parsed. Pure.
+"""Parsers for the texts of /proc/PID.
 
-The unit is that of the system's manager. A user may run a manager of their own below
-their unit and call its units whatever they like, so what lies deeper says nothing.
+The unit is that of the system's service manager. A user may run a manager below their
+own unit and choose any names, so deeper units do not count.
 """
 
 from answerable.serving.processes.credentials import Credentials
@@ -11,11 +11,12 @@ _KINDS = (".service", ".scope", ".socket", ".mount", ".swap")
 
 
 def unit_in(cgroup: str) -> str:
-    """Find the systemd unit in the text of /proc/PID/cgroup, empty where it is in none.
+    """Return the systemd unit in the text of /proc/PID/cgroup, empty without one.
 
     Args:
         cgroup: Lines `HIERARCHY:CONTROLLERS:PATH` (man 7 cgroups). Where systemd has a
-            hierarchy of its own (version 1), that says so, else the one of version 2.
+            hierarchy of its own (version 1), that one counts, else the one of version
+            2.
     """
     paths = {}
     for line in cgroup.splitlines():
@@ -34,7 +35,7 @@ def unit_in(cgroup: str) -> str:
 
 
 def start_in(stat: str) -> int:
-    """Find when a process started, in the text of /proc/PID/stat (field 22).
+    """Return the start time of a process, from the text of /proc/PID/stat (field 22).
 
     Returns:
         Clock ticks since boot.
@@ -43,7 +44,7 @@ def start_in(stat: str) -> int:
 
 
 def spent_in(stat: str) -> int:
-    """Find what a process worked so far, in the text of /proc/PID/stat (14 and 15).
+    """Return the CPU time of a process, from the text of /proc/PID/stat (14 and 15).
 
     Returns:
         Clock ticks, of all its threads.
@@ -53,7 +54,7 @@ def spent_in(stat: str) -> int:
 
 
 def has_only_forked(stat: str) -> bool:
-    """Say whether a process was forked and has run no program of its own yet.
+    """Tell whether a process was forked and has not executed a program yet.
 
     Args:
         stat: Text of /proc/PID/stat. Field 9 holds the kernel's flags, among them
@@ -63,7 +64,7 @@ def has_only_forked(stat: str) -> bool:
 
 
 def credentials_in(stat: str, status: str) -> Credentials:
-    """Find who a process is, in the texts of /proc/PID/stat and /proc/PID/status."""
+    """Parse the users and groups of a process from /proc/PID/stat and status."""
     return Credentials(
         pid=int(stat.partition(" ")[0]),
         ppid=int(_fields(stat)[1]),
@@ -73,23 +74,23 @@ def credentials_in(stat: str, status: str) -> Credentials:
 
 
 def uid_in(status: str) -> int:
-    """Find the real user of a process in the text of /proc/PID/status."""
+    """Return the real user of a process, from the text of /proc/PID/status."""
     return _ids_in(status, "Uid:")[0]
 
 
 def gid_in(status: str) -> int:
-    """Find the real group of a process in the text of /proc/PID/status."""
+    """Return the real group of a process, from the text of /proc/PID/status."""
     return _ids_in(status, "Gid:")[0]
 
 
 def _fields(stat: str) -> list[str]:
-    """Give the fields from the third on."""
+    """Split the fields from the third on."""
     # The second field is the program's name in parentheses, and may hold any letter.
     return stat[stat.rindex(")") + 1 :].split()
 
 
 def _ids_in(status: str, name: str) -> tuple[int, int, int]:
-    """Give real, effective and saved one."""
+    """Return the real, effective and saved id."""
     line = next(each for each in status.splitlines() if each.startswith(name))
     real, effective, saved = line.split()[1:4]
     return int(real), int(effective), int(saved)

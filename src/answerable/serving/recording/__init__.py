@@ -1,1 +1,1 @@
-"""Records on their way to disk: numbered, chained, in groups."""
+"""Recording of evidence: numbered, hash-chained records in group commits."""

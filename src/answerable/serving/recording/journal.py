@@ -1,7 +1,7 @@
-"""The journal of one recorder: its records, numbered, on their way to disk.
+"""Journal of one recorder: numbers records, and passes them to the writer.
 
-Everything here runs on the event loop and touches memory only. A thread of its own
-(`writer`) takes what has gathered, writes it and tells when it is on disk.
+Everything here runs on the event loop and touches memory only. A thread (`writer`)
+writes groups of records and reports when they are on disk.
 """
 
 import asyncio
@@ -19,23 +19,22 @@ from answerable.serving.recording.writer import Entry, Heard, Writer
 
 
 class Journal:
-    """Numbers the records of one process, and has them written.
+    """Journal of one process.
 
     Args:
         spool: Folder of all recorders' folders.
         worker: Number of the worker.
-        loop: Its event loop.
-        withheld: Told of each ticket whose record did not reach the disk in time.
-        most: Bytes that may wait in the whole spool.
-        most_per_agent: Of those, bytes of any one agent.
-        clock: Gives UTC nanoseconds.
-        prefix: Begins the name, which says what door records.
+        withheld: Called for each ticket whose record did not reach the disk.
+        most: Maximum bytes of the spool.
+        most_per_agent: Maximum bytes of one agent in the spool.
+        clock: Returns UTC nanoseconds.
+        prefix: Prefix of the name, for the kind of server.
 
     Attributes:
-        name: A new random one at each start; the first record names the one before.
-        alarm: What the disk refused last, empty since it takes everything.
-        failures: Groups that could not be written at once, since the start.
-        recorded: Records so far.
+        name: Random name of this start; the first record names the previous one.
+        alarm: Last disk error, empty since a write succeeded.
+        failures: Number of groups whose first write failed, since the start.
+        recorded: Number of records so far.
 
     Raises:
         EnvironmentRefused: The spool cannot be written.
@@ -60,7 +59,7 @@ class Journal:
         self._quotas = Quotas(most_per_agent)
         self._closed = False
         segments = Segments(spool, self.name)
-        # Once its folder is there: whoever comes next looks into it.
+        # Once its folder exists: the next recorder reads it.
         previous, recorded = succeed(spool, worker, self.name)
         heard = Heard(self._written, self._failed, self._quotas.release)
         self._writer = Writer(spool, segments, loop, heard)
@@ -70,21 +69,21 @@ class Journal:
 
     @property
     def closed(self) -> bool:
-        """Nothing more is taken."""
+        """True where no record is accepted any more."""
         return self._closed
 
     @property
     def is_behind(self) -> bool:
-        """Whether the disk neither takes nor refuses what it was given."""
+        """True where the disk neither completes nor fails a write."""
         return self._writer.is_behind
 
     @property
     def spooled(self) -> int:
-        """Bytes that wait in the spool to be stored."""
+        """Bytes in the spool that are not shipped yet."""
         return self._writer.spooled
 
     def next(self) -> tuple[int, int]:
-        """Give the number of the next record, and the time."""
+        """Return the number of the next record, and the time."""
         return self.recorded + 1, self._clock()
 
     def put(
@@ -95,15 +94,15 @@ class Journal:
         *,
         at_once: bool = False,
     ) -> None:
-        """Have a record written.
+        """Append a record.
 
         Args:
-            record: With the number that `next` gave.
-            agent: Whose quota it counts against, empty for nobody's.
-            ticket: Whose `durable` is done once the record is on disk.
-            at_once: The group does not wait for more.
+            record: Record with the number that `next` returned.
+            agent: Agent whose quota it counts against, empty for none.
+            ticket: Ticket whose `durable` is completed once the record is on disk.
+            at_once: The group is written without waiting for more.
         """
-        # What cannot be encoded takes no number.
+        # A record that cannot be encoded gets no number.
         self.write(encode(record), agent, ticket, at_once=at_once)
 
     def write(
@@ -114,7 +113,7 @@ class Journal:
         *,
         at_once: bool = False,
     ) -> None:
-        """Have a record written, as `put` does, that is encoded already."""
+        """Append an encoded record, as `put` does."""
         self.recorded += 1
         if agent:
             self._quotas.take(agent, len(encoded))
@@ -122,7 +121,7 @@ class Journal:
         self._writer.put(Entry(encoded, agent, ticket), at_once=at_once)
 
     def obstacle(self, agent: str) -> str:
-        """Say why nothing can be recorded for an agent, empty where it can."""
+        """Return the reason that no record is possible for an agent, else empty."""
         if self.alarm or self._closed or self._writer.is_behind:
             return "disk"
         if self._writer.spooled >= self._most:
@@ -130,11 +129,11 @@ class Journal:
         return "agent-quota" if self._quotas.spent(agent) else ""
 
     def spent(self, agent: str) -> bool:
-        """Say whether an agent has used up its quota."""
+        """Tell whether an agent has used up its quota."""
         return self._quotas.spent(agent)
 
     def close(self) -> None:
-        """Write what is left, and end; it blocks while the disk works."""
+        """Write the rest, and close; it blocks while the disk works."""
         self.put(Closed(*self.next()))
         self._closed = True
         self._writer.close()
@@ -151,5 +150,5 @@ class Journal:
         for ticket in tickets:
             if ticket.durable is not None and not ticket.durable.done():
                 ticket.durable.set_exception(NotRecorded("disk"))
-            # The writer tries again, so the record may yet stand there alone.
+            # The writer retries, so the record may still be written, without its call.
             self._withheld(ticket)

@@ -1,10 +1,10 @@
-"""How much of the spool each agent holds: one of them cannot fill it for all."""
+"""Spool quotas by agent, so that one agent cannot fill the spool for all."""
 
 from collections.abc import Mapping
 
 
 class Quotas:
-    """Bytes by agent that wait to be shipped.
+    """Unshipped bytes by agent.
 
     Args:
         most: Bytes that any one agent may hold.
@@ -15,7 +15,7 @@ class Quotas:
         self._held: dict[str, int] = {}
 
     def spent(self, agent: str) -> bool:
-        """Tell whether an agent may have no further decision recorded."""
+        """Tell whether an agent has used up its quota."""
         return self._held.get(agent, 0) >= self._most
 
     def take(self, agent: str, size: int) -> None:
@@ -23,7 +23,7 @@ class Quotas:
         self._held[agent] = self._held.get(agent, 0) + size
 
     def release(self, shipped: Mapping[str, int]) -> None:
-        """Give back what was shipped."""
+        """Subtract shipped bytes."""
         for agent, size in shipped.items():
             left = self._held.get(agent, 0) - size
             if left > 0:

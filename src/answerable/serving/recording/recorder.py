@@ -1,8 +1,7 @@
-"""What the recorders of all doors have in common.
+"""Common part of the recorders of all servers: a journal, and counts of refusals.
 
-A journal, and refusals: whoever shows nothing that holds can bring them about as fast as
-the network carries. So beyond what a door gives a record of its own they are counted,
-and the counts recorded once a while.
+Unauthenticated clients can cause refusals at network speed. So beyond a few records of
+its own per client they are counted, and the counts are recorded periodically.
 """
 
 import asyncio
@@ -20,28 +19,27 @@ from answerable.serving.recording.turned_away import TurnedAway
 
 
 class DoorRecorder:
-    """Records what happens at one door, in one process.
+    """Recorder of one server process.
 
     Args:
         spool: Folder of all recorders' folders.
-        loop: Its event loop.
-        limits: Of the spool.
-        worker: Number of the process, where the door has several.
-        clock: Gives UTC nanoseconds.
+        limits: Limits of the spool.
+        worker: Number of the process, for a server with several.
+        clock: Returns UTC nanoseconds.
 
     Attributes:
-        journal: Where records go.
-        unrecorded: What was refused for want of a record, since the start.
-        counted: What was asked, by the labels of its metric, since the start.
-        away: Requests turned away, by reason, since the start.
+        journal: Journal of the records.
+        unrecorded: Number of requests refused without a record, since the start.
+        counted: Number of requests, by the labels of the metric, since the start.
+        away: Number of refused requests, by reason, since the start.
 
     Raises:
         EnvironmentRefused: The spool cannot be written.
     """
 
-    prefix = ""  # begins its name, and says which door it is
-    every = 1.0  # seconds between two records of what was counted
-    counts_as = ""  # the method of what was counted, where it has none
+    prefix = ""  # prefix of its name, for the kind of server
+    every = 1.0  # seconds between two records of counts
+    counts_as = ""  # method of counted requests without one
 
     def __init__(
         self,
@@ -68,26 +66,26 @@ class DoorRecorder:
 
     @property
     def alarm(self) -> str:
-        """What the disk refuses at present, empty where it takes everything."""
+        """Current disk error; empty while the disk accepts writes."""
         stalls = "the disk does not answer" if self.journal.is_behind else ""
         return self.journal.alarm or stalls
 
     def turned_away(
         self, why: str, agent: str = "", server: str = "", method: str = ""
     ) -> None:
-        """Count a request that was turned away before it was decided.
+        """Count a request that was refused before a decision.
 
         Args:
-            why: The reason, in our own words.
-            agent: Whose; empty where no caller was identified.
-            server: As asked for; kept for an identified caller only.
-            method: Likewise.
+            why: Reason, a word of ours.
+            agent: Agent of the caller; empty without an authenticated one.
+            server: Requested server; kept for an authenticated caller only.
+            method: Requested method; kept for an authenticated caller only.
         """
         self.away[why] += 1
         self._count(why, agent, server, method)
 
     def killed(self, killed: Kills, revived: Kills) -> None:
-        """Record kills that took hold here, and kills that were taken back."""
+        """Record revocations and reinstatements that took effect here."""
         self.settle()
         if self.journal.closed:
             return
@@ -97,17 +95,17 @@ class DoorRecorder:
                 self.journal.put(kill, at_once=True)
 
     def close(self) -> None:
-        """Write what is left, and end; it blocks while the disk works."""
+        """Write the rest, and close; it blocks while the disk works."""
         if self._timer is not None:
             self._timer.cancel()
         self._record_counts()  # however full the spool is: they are few
         self.journal.close()
 
     def settle(self) -> None:
-        """Make a record that was left for later: it has the next number."""
+        """Write a deferred record, which has the next number."""
 
     def _withheld(self, ticket: Ticket) -> None:
-        """Hear that a ticket's record is not on disk, so that it opens nothing."""
+        """Handle a ticket whose record is not on disk."""
 
     def _count(
         self, why: str, agent: str = "", server: str = "", method: str = ""
@@ -116,7 +114,7 @@ class DoorRecorder:
         self._tell_later()
 
     def _has_own(self, whose: str, most: int) -> bool:
-        """Say whether one more refusal gets a record of its own, before the counts."""
+        """Tell whether one more refusal gets a record of its own."""
         self._own[whose] += 1
         self._tell_later()
         return self._own[whose] <= most
@@ -126,7 +124,7 @@ class DoorRecorder:
             self._timer = self.journal.loop.call_later(self.every, self._tell_counts)
 
     def _tell_counts(self) -> None:
-        """Record the counts, once there is a disk and room to record them."""
+        """Record the counts, once the disk and the quota allow it."""
         self._timer = None
         self._own.clear()
         if self.journal.obstacle(""):

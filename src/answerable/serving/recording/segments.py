@@ -1,15 +1,15 @@
-"""The files of one recorder, and what waits in the spool as a whole.
+"""Segment files of one recorder, and the size of the spool.
 
     SPOOL/RECORDER/000001.jsonl    at most `SEGMENT` bytes and one group; 0600
-    SPOOL/worker-N                 name of the recorder that worker N had last
+    SPOOL/worker-N                 name of the last recorder of worker N
 
-The file that is written to ends with up to `ROOM` zero bytes. Lines that take their
-place change neither its length nor where it lies, so syncing them writes them alone:
-a longer file is a change of the file system's own journal, several blocks for each
-sync, behind which everybody waits who writes to that file system.
+The current file ends with up to `ROOM` preallocated zero bytes. Lines that replace them
+change neither its length nor its blocks, so a sync writes the lines alone: a longer
+file is a change of the file system's own journal, several blocks per sync, which delays
+all its writers.
 
-The folder of a recorder is locked while its process lives: whoever ships the spool sees
-by that whether more may come. A crashed recorder is never written to again.
+The folder of a recorder is locked while its process lives: the shipper sees by that
+whether more may come. A crashed recorder is never written to again.
 """
 
 import contextlib
@@ -35,12 +35,12 @@ from answerable.store.disk import (
 SEGMENT = 8 << 20
 ROOM = 256 << 10
 SUFFIX = ".jsonl"
-# What a process lacks for a moment: it cannot look, so nothing was seen to be gone.
+# Temporary lack of resources: a failed listing does not mean a missing file.
 LACKING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def is_written(spool: Path) -> bool:
-    """Tell whether a process records in a spool now; yes where we may not look."""
+    """Tell whether a process records in a spool now; true where it is not readable."""
     try:
         folders = [each for each in spool.iterdir() if each.is_dir()]
         return any(map(is_locked, folders))
@@ -51,15 +51,15 @@ def is_written(spool: Path) -> bool:
 
 
 class Segments:
-    """Writes the files of one recorder; used by one thread at a time.
+    """Writer of one recorder's files, for one thread at a time.
 
     Args:
         spool: Folder of all recorders' folders.
-        name: Name of this recorder.
-        room: Bytes that a file gets beyond its lines, for those to come.
+        name: Name of the recorder.
+        room: Bytes to preallocate after the lines of a file.
 
     Attributes:
-        current: Number of the file written to, 0 before the first.
+        current: Number of the current file, 0 before the first.
 
     Raises:
         EnvironmentRefused: The spool cannot be written.
@@ -75,7 +75,7 @@ class Segments:
         self.chain = chain_start(name)
         self._handle = -1
         self._size = self._end = 0  # of the lines in the file, and of the file
-        # It gets its name once it is locked: unlocked means that its process ended.
+        # Renamed once it is locked: an unlocked folder's process has ended.
         hidden = spool / f".{name}"
         with refused("make", self.folder):
             hidden.mkdir(mode=0o700)
@@ -85,16 +85,16 @@ class Segments:
             sync_folder(spool)
 
     def write(self, data: bytes, chain: bytes) -> None:
-        """Make whole lines durable.
+        """Write complete lines durably.
 
         Args:
-            data: Lines.
+            data: Complete lines.
             chain: Chain hash after them.
 
         Raises:
-            OSError: They may be on disk in part. What failed to sync once is not to be
-                trusted again (the kernel drops such pages), so the same lines are to be
-                written anew, and go to a file of their own.
+            OSError: They may be on disk in part. After a failed sync the file is not to
+                be trusted (the kernel drops such pages), so the same lines are to be
+                written again, and go to a new file.
         """
         try:
             if self._handle < 0:
@@ -118,19 +118,19 @@ class Segments:
 
     @property
     def room(self) -> int:
-        """Bytes at the end of the file that hold nothing yet."""
+        """Preallocated bytes at the end of the file."""
         return self._end - self._size
 
     def close(self) -> None:
-        """Close the file and let go of the folder."""
+        """Close the file and release the folder."""
         self._shut()
         os.close(self._lock)
 
     def gone(self, numbers: set[int]) -> set[int]:
-        """Tell which of these files are not there any more: they were shipped.
+        """Return those of the files that no longer exist: they were shipped.
 
         Raises:
-            OSError: It cannot be seen.
+            OSError: The folder is not readable.
         """
         with os.scandir(self.folder) as entries:
             stems = [entry.name.rpartition(SUFFIX) for entry in entries]
@@ -146,10 +146,10 @@ class Segments:
         sync_folder(self.folder)
 
     def _make_room(self, end: int, size: int) -> int:
-        """Put zero bytes behind a group of a size; give how many."""
-        if size > self._room // 4:  # many such in a second: it would be written twice
+        """Preallocate zero bytes after a group; return how many."""
+        if size > self._room // 4:  # large groups would double the write volume
             return 0
-        with contextlib.suppress(OSError):  # it does without
+        with contextlib.suppress(OSError):  # preallocation is optional
             return os.pwrite(self._handle, bytes(self._room), end)
         return 0
 
@@ -158,12 +158,12 @@ class Segments:
         self._end = self._size
         if handle < 0:
             return
-        # All that counts is synced.
+        # All lines are synced.
         with contextlib.suppress(OSError):
             os.ftruncate(handle, self._size)
         with contextlib.suppress(OSError):
             os.close(handle)
-        if not self._size:  # a full disk is asked again and again
+        if not self._size:  # a full disk would leave an empty file per retry
             with contextlib.suppress(OSError):
                 self._path.unlink()
 
@@ -171,10 +171,10 @@ class Segments:
 def waiting(spool: Path) -> int:
     """Sum the bytes of all recorders' files.
 
-    Folders and files come and go meanwhile: hooks make them, shipping removes them.
+    Folders and files may appear and disappear meanwhile, by hooks and shipping.
 
     Raises:
-        OSError: It cannot be seen, for want of handles or memory.
+        OSError: It is not readable, for lack of handles or memory.
     """
     return sum(
         _size(file)
@@ -186,7 +186,7 @@ def waiting(spool: Path) -> int:
 
 
 def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
-    """List what a folder holds, but for what is being made; nothing where it is gone."""
+    """List a folder without hidden entries; empty where it is gone."""
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]
@@ -206,11 +206,11 @@ def _size(file: os.DirEntry[str]) -> int:
 
 
 def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
-    """Become the recorder of a worker; the folder of `name` is there by now.
+    """Replace the recorder of a worker; the folder of `name` exists by now.
 
     Returns:
-        The recorder before it, empty for the first, and how many records that one has
-        on disk; 0 where they were shipped.
+        The previous recorder, empty for the first, and its number of records on disk; 0
+        where they were shipped.
 
     Raises:
         EnvironmentRefused: The spool cannot be written.
@@ -225,10 +225,10 @@ def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
 
 
 def _recorded(folder: Path) -> int:
-    """Give the last sequence number on disk; 0 where it is shipped meanwhile."""
+    """Return the last sequence number on disk; 0 where it was shipped meanwhile."""
     with contextlib.suppress(FileNotFoundError):
         for path in reversed(files_of(folder)):
-            # A crash may have left the end of it out, or a part before its end.
+            # A crash may have lost its end, or a part before its end.
             for line in reversed(read_file(path).splitlines(keepends=True)):
                 with contextlib.suppress(ParseError):
                     return read_line(line)[0].sequence

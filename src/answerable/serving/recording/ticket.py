@@ -1,4 +1,4 @@
-"""What a door holds between a decision and its end."""
+"""Ticket of a recorded decision, held until the end of its call."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from answerable.model.errors import AnswerableError
 
 
 class NotRecorded(AnswerableError):  # noqa: N818 - reads as the refusal it is
-    """A decision could not be recorded, so its call does not happen.
+    """Decision that could not be recorded, so its call does not happen.
 
     Args:
         why: `disk`, `spool-full` or `agent-quota`.
@@ -18,17 +18,17 @@ class NotRecorded(AnswerableError):  # noqa: N818 - reads as the refusal it is
 
 
 class Ticket:
-    """A decision that was recorded, or is about to be.
+    """Decision that was recorded, or is about to be.
 
     Attributes:
-        id: Decision id, 32 hex digits: what a refused caller is told. Empty until the
-            record is put together.
-        sequence: Its number.
-        agent: Whose.
-        passes: The call goes on, so that an end is owed.
-        durable: Done once the record is on disk, or failed with `NotRecorded`; None for
-            a record of the buffered class.
-        at: When it was recorded, UTC nanoseconds; 0 where nobody asks.
+        id: Decision id, 32 hex digits, which a denied caller gets. Empty until the
+            record is encoded.
+        sequence: Number of the record.
+        agent: Agent of the caller.
+        passes: The call goes on, and its end must be recorded.
+        durable: Completed once the record is on disk, or failed with `NotRecorded`;
+            None for a record of the buffered class.
+        at: Time of the record, UTC nanoseconds; 0 where unused.
     """
 
     __slots__ = ("agent", "at", "durable", "id", "passes", "sequence")

@@ -1,22 +1,22 @@
-"""Requests turned away before a decision: counted, and recorded once a second.
+"""Counts of requests refused before a decision, recorded once a second.
 
-Whoever shows nothing can send as fast as the network carries. So such requests leave
-one record per reason and second, and never a word of their own.
+Unauthenticated clients can send at network speed. So such requests leave one record per
+reason and second, without any text of theirs.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-MOST = 256  # different ones within a second; what comes after is told apart by why only
-MOST_WHYS = 64  # reasons within a second; what comes after is told by no reason
-MOST_OF_AGENT = 32  # of those, of one agent, which nobody else is to pay for
+MOST = 256  # keys within a second; later refusals are counted by reason alone
+MOST_WHYS = 64  # reasons within a second; later ones are counted as `OTHER`
+MOST_OF_AGENT = 32  # of those, keys of one agent, so that others have room
 LONGEST = 256  # characters of a server or method
-OTHER = "other"  # a reason may quote what was shown, and so be any
+OTHER = "other"  # reasons may contain input, and so be unbounded
 
 
 class Alike(NamedTuple):
-    """What refusals of one count have in common."""
+    """Key of a refusal count."""
 
     why: str
     agent: str
@@ -25,7 +25,7 @@ class Alike(NamedTuple):
 
 
 class TurnedAway:
-    """Counts of the running second."""
+    """Counts of the current second."""
 
     def __init__(self) -> None:
         self._counts: Counter[Alike] = Counter()
@@ -33,13 +33,14 @@ class TurnedAway:
         self._whys: set[str] = set()
 
     def count(self, why: str, agent: str, server: str, method: str) -> None:
-        """Count one.
+        """Count one refusal.
 
         Args:
             why: The reason.
-            agent: Whose; empty where no caller was identified.
-            server: As configured or asked for; kept for an identified caller only.
-            method: Likewise.
+            agent: Agent of the caller; empty without an authenticated one.
+            server: Configured or requested server; kept for an authenticated caller
+                only.
+            method: Requested method; kept for an authenticated caller only.
         """
         if why not in self._whys and len(self._whys) >= MOST_WHYS:
             why = OTHER
@@ -53,13 +54,13 @@ class TurnedAway:
         self._counts[alike] += 1
 
     def take(self) -> Mapping[Alike, int]:
-        """Give the counts, and begin anew."""
+        """Return the counts, and reset them."""
         counts = self._counts
         self._counts, self._kinds, self._whys = Counter(), Counter(), set()
         return counts
 
     def _with_room(self, told: Alike) -> Alike:
-        """Leave out what there is no room for: what was asked, then who asked."""
+        """Shorten a key without room: drop the request, then the caller."""
         if told in self._counts:
             return told
         if self._kinds[told.agent] >= MOST_OF_AGENT:

@@ -1,9 +1,9 @@
-"""The thread that writes: one group at a time, on disk before anybody is told.
+"""Group commit: a thread writes one group of records at a time, and syncs it.
 
-Whatever has gathered is one group. A group of the buffered class waits for more up to
-`GROUP` seconds. As soon as one of the durable class is there, it goes with what else the
-same round of the loop hands over: each group costs the loop's thread several handings
-over of the interpreter. What comes while the disk works is the next group.
+All queued records form one group. A group of the buffered class waits for more up to
+`GROUP` seconds. With a record of the durable class it is written together with the
+others of the same loop iteration: each group costs the loop's thread several handovers
+of the interpreter lock. Records that arrive while the disk works form the next group.
 """
 
 import asyncio
@@ -30,12 +30,11 @@ MOST_WAITING = 32 << 20  # bytes of records in memory
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A record on its way to disk.
+    """Record on its way to disk.
 
     Attributes:
-        record: Encoded.
-        agent: Whose quota it counts against, empty for nobody's.
-        ticket: Whoever waits for it, or None.
+        agent: Agent whose quota it counts against, empty for none.
+        ticket: Ticket that waits for it, or None.
     """
 
     record: bytes
@@ -44,9 +43,9 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Bell:
-    """Rung by one thread for another, which hears it once, however often it was.
+    """Event that one thread sets for another; several sets count as one.
 
-    `threading.Event` does that in Python, for several times as much.
+    `threading.Event` does that in Python, at several times the cost.
     """
 
     def __init__(self) -> None:
@@ -54,26 +53,27 @@ class Bell:
         self._rung.acquire()
 
     def ring(self) -> None:
-        """Wake whoever waits, or comes to."""
+        """Wake the waiting thread, now or at its next wait."""
         if self._rung.locked():
             self._rung.release()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it is rung, and say whether it was."""
+        """Wait until it is set; tell whether it was."""
         return self._rung.acquire(timeout=seconds)
 
     def silence(self) -> None:
-        """Forget that it was rung."""
+        """Clear it."""
         self._rung.acquire(blocking=False)
 
 
 class Heard(NamedTuple):
-    """What the loop is told; each is called there.
+    """Callbacks of the writer, called in the event loop.
 
     Attributes:
-        written: Tickets whose records are on disk.
-        failed: Tickets whose records are not, and why; the writer tries again.
-        released: Bytes by agent that were shipped.
+        written: Called with tickets whose records are on disk.
+        failed: Called with tickets whose records are not, and the reason; the writer
+            retries.
+        released: Called with the shipped bytes by agent.
     """
 
     written: Callable[[list[Ticket]], None]
@@ -82,16 +82,15 @@ class Heard(NamedTuple):
 
 
 class Writer:
-    """Writes entries of one recorder, in their order.
+    """Writer of the entries of one recorder, in order.
 
     Args:
         spool: Folder of all recorders' folders.
-        segments: Files of this one.
-        loop: Whose tickets it tells of.
-        heard: What the loop is told.
+        segments: Segment files of the recorder.
+        loop: Event loop of the callbacks.
 
     Attributes:
-        spooled: Bytes in the whole spool, as of a second ago, and what was written
+        spooled: Bytes in the whole spool, measured a second ago, plus bytes written
             since.
     """
 
@@ -123,13 +122,13 @@ class Writer:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the disk neither takes nor refuses what it was given."""
+        """True where the disk neither completes nor fails a write."""
         began = self._began
         stalls = began > 0 and time.monotonic() - began > STALL
         return stalls or self._put - self._done >= MOST_WAITING
 
     def put(self, entry: Entry, *, at_once: bool) -> None:
-        """Hand over an entry; on the loop's thread."""
+        """Queue an entry; on the loop's thread."""
         self._put += len(entry.record)
         # A deque is appended to and taken from by two threads without a lock.
         self._queue.append(entry)
@@ -146,7 +145,7 @@ class Writer:
         self._some.ring()
 
     def close(self) -> None:
-        """Write what is left, once, and end."""
+        """Write the rest, once, and end the thread."""
         self._closing = True
         self._go()
         self._thread.join()
@@ -161,7 +160,7 @@ class Writer:
                 self._write()
                 if time.monotonic() - self._measured >= MEASURE:
                     self._measure()
-        finally:  # also where this thread itself fails: nobody waits for ever
+        finally:  # also where this thread fails: no ticket waits for ever
             if not closing or self._left:
                 tickets = _tickets([*self._left, *self._queue])
                 self._tell(self._heard.failed, tickets, "the writer ended")
@@ -210,16 +209,16 @@ class Writer:
                 used[entry.agent] = used.get(entry.agent, 0) + len(entry.record)
 
     def _measure(self) -> None:
-        """See what was shipped meanwhile; where that cannot be seen, nothing was."""
+        """Measure the spool, and detect shipped files; ignore an unreadable spool."""
         self._measured = time.monotonic()
-        # Whatever happens to the spool, this thread goes on: it writes the evidence.
+        # An unreadable spool must not end this thread, which writes the evidence.
         with contextlib.suppress(OSError):
             self.spooled = waiting(self._spool) - self._segments.room
             for number in self._segments.gone(set(self._used)):
                 self._tell(self._heard.released, self._used.pop(number))
 
     def _tell(self, what: Callable[..., None], *said: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(what, *said)
 
 

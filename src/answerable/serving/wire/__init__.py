@@ -1,1 +1,1 @@
-"""One reading of HTTP/1.1: heads and bodies, or a refusal. Pure."""
+"""Strict HTTP/1.1 parser: heads and bodies, or a refusal."""

@@ -1,7 +1,7 @@
-"""The chunked coding, read more strictly than it is defined (RFC 9112 7.1).
+"""Decoder for the chunked coding, stricter than its definition (RFC 9112 7.1).
 
-No chunk extensions, no trailer fields, no leading zeros, no white space: whatever two
-servers have ever read differently is refused, so that nobody behind us can find a
+No chunk extensions, no trailer fields, no leading zeros, no white space: any form on
+which servers have ever disagreed is refused, so that no server behind us can find a
 second request inside the first.
 """
 
@@ -18,15 +18,15 @@ MAX_CHUNKS = 16_384
 
 
 class Chunks:
-    """Reads one chunked body from slices of any size.
+    """Decoder of one chunked body.
 
     Args:
-        most: Bytes that the body may have.
-        chunks: How many chunks it may come in.
+        most: Maximum bytes of the body.
+        chunks: Maximum number of chunks.
 
     Attributes:
-        done: The last chunk was read; `feed` takes nothing more.
-        kept: What comes is kept until it is taken.
+        done: The last chunk was decoded; `feed` takes nothing more.
+        kept: The body is kept until it is taken.
     """
 
     def __init__(self, most: int, chunks: int = MAX_CHUNKS) -> None:
@@ -40,10 +40,10 @@ class Chunks:
         self._body: list[bytes] = []
 
     def feed(self, data: bytes, at: int = 0) -> int:
-        """Take what belongs to this body, from `at` on.
+        """Decode the bytes of this body, from `at` on.
 
         Returns:
-            The first byte that does not belong to it.
+            The offset of the first byte after it.
 
         Raises:
             Refused: The coding is malformed, or the body too large.
@@ -60,13 +60,13 @@ class Chunks:
         return at
 
     def take(self) -> bytes:
-        """What came of the body since this was last asked."""
+        """Return the body since the last call."""
         taken = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         return taken
 
     def _line(self, data: bytes, at: int) -> int:
-        """Take a line, or the beginning of one; the bytes taken."""
+        """Read a line, or its beginning; return the number of bytes."""
         end = data.find(b"\n", at, at + LINE - len(self._held))
         stop = end + 1 if end >= 0 else min(len(data), at + LINE - len(self._held))
         self._held += data[at:stop]
@@ -76,7 +76,7 @@ class Chunks:
                 raise Refused(Why.CHUNKING)
             self._next(line[:-2])
         elif len(self._held) >= LINE:
-            # A bound method is made anew each time, so `is` would never hold.
+            # Each access creates another bound method, so `is` would always fail.
             raise Refused(Why.TRAILERS if self._next == self._end else Why.CHUNKING)
         return stop - at
 
@@ -92,13 +92,13 @@ class Chunks:
         self._next = self._after if size else self._end
 
     def _after(self, line: bytes) -> None:
-        """The empty line that closes a chunk."""
+        """Check the empty line that ends a chunk."""
         if line:
             raise Refused(Why.CHUNKING)
         self._next = self._size
 
     def _end(self, line: bytes) -> None:
-        """The empty line that closes the body; anything else is a trailer field."""
+        """Check the empty line that ends the body; another line is a trailer field."""
         if line:
             raise Refused(Why.TRAILERS)
         self.done = True

@@ -36,7 +36,7 @@ HOST = re.compile(
     rb"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
 )
 
-# Read by us, or by whoever stands behind us: one value each, or it is not one value.
+# Fields that we or a server behind us read: one value each.
 ONCE = frozenset(
     {
         "authorization",
@@ -56,7 +56,7 @@ CONNECTION = frozenset({"close", "http2-settings", "keep-alive", "te", "upgrade"
 
 
 class Head(msgspec.Struct, frozen=True):
-    """One head. Nothing of it was believed yet: it can be read in one way only.
+    """Parsed head of a request, unambiguous and not yet trusted.
 
     Attributes:
         method: `POST`, `GET` or `DELETE`.
@@ -75,34 +75,34 @@ class Head(msgspec.Struct, frozen=True):
     closes: bool
 
     def __repr__(self) -> str:
-        """Show no field: among them are credentials."""
+        """Show no field: some are credentials."""
         return f"Head({self.method} {self.target})"
 
 
 @dataclass(slots=True)
 class Heard:
-    """What llhttp calls out of one head."""
+    """Collector of llhttp's callbacks for one head."""
 
     target: bytes = b""
     pairs: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the request target."""
+        """Add a piece of the request target."""
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one field."""
+        """Add one field."""
         self.pairs.append((name, value))
 
 
 def read_head(data: bytes) -> Head:
-    r"""Read one head.
+    r"""Parse one head.
 
     Args:
-        data: From the first byte of the request line to the empty line, whole.
+        data: Complete head, from the request line to the empty line.
 
     Raises:
-        Refused: It is malformed, or could be read in more than one way.
+        Refused: It is malformed or ambiguous.
     """
     line = data[: data.find(b"\r\n")]
     method, target = _start(line)
@@ -120,15 +120,15 @@ def read_head(data: bytes) -> Head:
 
 
 def head_of(method: bytes, target: str, pairs: list[tuple[bytes, bytes]]) -> Head:
-    """Make a head of fields that a parser has taken apart.
+    """Build a head from parsed fields.
 
     Args:
         method: One of `METHODS`.
         target: Path and query.
-        pairs: Names and values, as they came.
+        pairs: Names and values, as received.
 
     Raises:
-        Refused: It could be read in more than one way.
+        Refused: It is ambiguous.
     """
     fields = fields_of(pairs)
     _host(fields)
@@ -144,7 +144,7 @@ def head_of(method: bytes, target: str, pairs: list[tuple[bytes, bytes]]) -> Hea
 
 
 def _start(line: bytes) -> tuple[bytes, bytes]:
-    """Method and target of a request line."""
+    """Parse method and target of a request line."""
     if START.fullmatch(line) is None:
         old = ANY_VERSION.fullmatch(line) is not None
         raise Refused(Why.VERSION_OF_HTTP if old else Why.MALFORMED_HEAD)
@@ -159,17 +159,17 @@ def _start(line: bytes) -> tuple[bytes, bytes]:
 
 
 def fields_of(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Fields by name; what stands twice is joined, or refused.
+    """Collect fields by name; a repeated one is joined, or refused.
 
     Raises:
-        Refused: Too many, or one that may stand once and does not.
+        Refused: Too many fields, or a repeated field that must be single.
     """
     if len(pairs) > MAX_FIELDS:
         raise Refused(Why.TOO_MANY_FIELDS)
     fields: dict[str, str] = {}
     for raw_name, raw_value in pairs:
         name, once = _name(raw_name)
-        # What else a value may not hold, the parser refuses.
+        # The parser refuses other invalid values.
         if once and not raw_value.isascii():
             raise Refused(Why.FIELD_VALUE)
         value = raw_value.decode("latin-1").strip(" \t")
@@ -183,16 +183,16 @@ def fields_of(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _name(raw: bytes) -> tuple[str, bool]:
-    """A field's name in lower case, and whether it may stand once only."""
+    """Return a field's name in lower case, and whether it must be single."""
     name = raw.decode("ascii").lower()
     if "_" in name and is_single(name.replace("_", "-")):
-        # Behind CGI, Mcp_Name and Mcp-Name are one variable.
+        # In CGI, Mcp_Name and Mcp-Name are one variable.
         raise Refused(Why.FIELD_LOOKALIKE)
     return name, is_single(name)
 
 
 def is_single(name: str) -> bool:
-    """Say whether a field (lower case) may stand once only."""
+    """Tell whether a field (lower case) must be single."""
     return name in ONCE or name.startswith(MCP_PREFIX)
 
 
@@ -203,10 +203,10 @@ def _host(fields: Mapping[str, str]) -> None:
 
 @lru_cache(maxsize=64)
 def options_of(value: str) -> frozenset[str]:
-    """Connection options; one that names another field would have it removed.
+    """Parse connection options; one that names another field would have it removed.
 
     Raises:
-        Refused: There is such a one.
+        Refused: There is such an option.
     """
     options = {part.strip(" \t").lower() for part in value.split(",")} - {""}
     if not options <= CONNECTION:
@@ -222,11 +222,10 @@ def _expects(fields: Mapping[str, str]) -> bool:
 
 
 def framing(method: bytes, fields: Mapping[str, str]) -> int:
-    """Bytes of the body, -1 where it is chunked (RFC 9112 6.3).
+    """Return the length of the body, -1 for a chunked one (RFC 9112 6.3).
 
     Raises:
-        Refused: Both lengths are given, either is malformed, or there is a body where
-            none has a meaning.
+        Refused: Both lengths are given, either is malformed, or a body is not allowed.
     """
     length = fields.get("content-length")
     coding = fields.get("transfer-encoding")

@@ -1,8 +1,8 @@
-"""One connection's bytes, in slices of any size, as heads and bodies.
+"""Incremental parser for the requests of one connection.
 
-However the bytes are sliced, the same things come out: each request is a `Head`, then
-a `Body`, and the first request that cannot be read is a `Refused`, after which nothing
-is read any more (where a body ends is then unknown, so the connection must close).
+The result does not depend on the slices: each request is a `Head`, then a `Body`, and
+the first malformed request is a `Refused`, after which parsing ends (the end of its
+body is unknown, so the connection must close).
 """
 
 from collections.abc import Callable
@@ -20,21 +20,21 @@ MOST = MAX_HEAD + len(EMPTY_LINE)
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """The whole body of the head before it; empty where there is none."""
+    """Complete body of the previous head; empty without one."""
 
     data: bytes
 
     def __repr__(self) -> str:
-        """Show none of it."""
+        """Show the size alone."""
         return f"Body({len(self.data)} bytes)"
 
 
 class Sized(Protocol):
-    """A head, as far as its body's end follows from it."""
+    """Head with the length of its body."""
 
     @property
     def length(self) -> int:
-        """Bytes of the body, -1 where it is chunked."""
+        """Bytes of the body, -1 for a chunked one."""
 
 
 H = TypeVar("H", bound=Sized)
@@ -42,7 +42,7 @@ Arrived: TypeAlias = H | Body | Refused
 
 
 class _Fixed:
-    """A body whose length was said."""
+    """Body of known length."""
 
     __slots__ = ("_left", "_parts", "done", "kept")
 
@@ -65,36 +65,36 @@ class _Fixed:
 
 
 class Intake(Generic[H]):
-    """Reads the requests of one connection.
+    """Parser of one connection.
 
     Args:
-        read: Reads a whole head: `read_head`, or what a door makes of that.
-        most: Bytes that a body may have.
+        read: Parses a complete head: `read_head`, or a wrapper of it.
+        most: Maximum bytes of a body.
 
     Attributes:
-        closed: Something was refused; nothing more is read.
+        closed: A request was refused; nothing more is parsed.
     """
 
     def __init__(self, read: Callable[[bytes], H], most: int = MAX_BODY) -> None:
         self.closed = False
         self._read, self._most = read, most
         self._head = bytearray()
-        self._seen = 0  # bytes of the head that hold no end, less three
-        self._first = True  # no empty line was left out before this head
+        self._seen = 0  # bytes of the head without its end, less three
+        self._first = True  # no empty line was skipped before this head
         self._reading: _Fixed | Chunks | None = None
 
     @property
     def is_between(self) -> bool:
-        """Nothing of a next request came so far."""
+        """True where no byte of a next request has arrived."""
         return not self._head and self._reading is None
 
     def drop(self) -> None:
-        """Keep nothing of the present body: its request was answered by its head."""
+        """Discard the present body: its request was answered by its head."""
         if self._reading is not None:
             self._reading.kept = False
 
     def feed(self, data: bytes) -> list[Arrived[H]]:
-        """Take a slice; list what is whole now."""
+        """Parse a slice; list the complete items."""
         arrived: list[Arrived[H]] = []
         at = 0
         try:
@@ -108,13 +108,13 @@ class Intake(Generic[H]):
         return arrived
 
     def end(self) -> Refused | None:
-        """The client will send nothing more; say whether that is in the midst."""
+        """Take the end of input; return a refusal if a request is incomplete."""
         whole = self.closed or not (self._head or self._reading)
         self.closed = True
         return None if whole else Refused(Why.CUT_SHORT)
 
     def _take_whole(self, data: bytes, arrived: list[Arrived[H]]) -> int:
-        """Take one request, where it is all there, as most are; the byte after it."""
+        """Parse a complete request, as most are; return the offset after it."""
         end = data.find(EMPTY_LINE, 0, MOST) + len(EMPTY_LINE)
         if end < len(EMPTY_LINE) or data.startswith(LEADING):
             return 0
@@ -126,7 +126,7 @@ class Intake(Generic[H]):
         return end + head.length
 
     def _take(self, data: bytes, at: int, arrived: list[Arrived[H]]) -> int:
-        """Take what belongs to the present head or body; the first byte after it."""
+        """Parse a part of the present head or body; return the offset after it."""
         if self._reading is None:
             after = self._take_head(data, at, arrived)
         else:
@@ -138,7 +138,7 @@ class Intake(Generic[H]):
 
     def _take_head(self, data: bytes, at: int, arrived: list[Arrived[H]]) -> int:
         if not self._head and not data.startswith(LEADING, at):
-            # Most heads come whole.
+            # Most heads arrive complete.
             end = data.find(EMPTY_LINE, at, at + MOST)
             if end >= 0:
                 end += len(EMPTY_LINE)
@@ -164,7 +164,7 @@ class Intake(Generic[H]):
         return at + end - held
 
     def _begin(self, data: bytes, arrived: list[Arrived[H]]) -> None:
-        """Read a whole head; its body comes next."""
+        """Parse a complete head; its body is next."""
         head = self._read(data)
         if head.length > self._most:
             raise Refused(Why.BODY_TOO_LARGE)

@@ -1,9 +1,9 @@
-"""Where a request is meant to go, and whether a page in a browser may have sent it.
+"""Check of Host and Origin against DNS rebinding and foreign web pages.
 
-A page that a person visits can make their browser call a server on their own machine,
-under a name that the page's author points there (DNS rebinding). Host then names the
-author's name, and Origin the page: both are compared whole, with the port, and never by
-prefix (MCP basic/transports "Security & Endpoint" 1).
+A web page can make a browser call a server on its user's machine, under a name that the
+page's author resolves to it (DNS rebinding). Host then has the author's name, and
+Origin the page: both are compared completely, with the port, and never by prefix (MCP
+basic/transports "Security & Endpoint" 1).
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from answerable.serving.wire.refusals import Refused, Why
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What one listener answers to, in lower case.
+    """Accepted values of Host and Origin of one listener, in lower case.
 
     Attributes:
         hosts: Values of Host, with the port where clients send one.
-        origins: Values of Origin; pages from elsewhere are refused.
+        origins: Values of Origin; other web pages are refused.
     """
 
     hosts: frozenset[str]
@@ -26,7 +26,7 @@ class Served:
 
 
 def check_place(head: Head, served: Served) -> None:
-    """Refuse another host, and a page that may not call.
+    """Refuse another host, and a web page that may not call.
 
     Raises:
         Refused: See above.

@@ -1,8 +1,8 @@
-"""Why a request is refused before anybody decides on it, and what goes back.
+"""Refusals of requests before a decision, and the replies to them.
 
-Each reason is a word for the evidence. What the caller is told is an HTTP status, a
-JSON-RPC code and a sentence that stands here; of the request only its id is echoed, and
-the version that is not served, since the schema asks for both.
+Each reason is a word for the evidence. The caller gets an HTTP status, a JSON-RPC code
+and a constant sentence; of the request only its id is echoed, and an unsupported
+version, as the schema requires.
 
 Sources, of the MCP specification: 2026-07-28 basic/index "Error Codes" and "_meta",
 basic/transports/streamable-http "Security & Endpoint", "Sending Messages", "Protocol
@@ -26,11 +26,11 @@ MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 
 BAD_GATEWAY = 502
-NO_CODE = 0  # refused as HTTP, before there was a message to answer
+NO_CODE = 0  # refused at the HTTP level, without a message to answer
 
 
 class Why(StrEnum):
-    """The reason, as evidence keeps it."""
+    """Reason of a refusal, as recorded."""
 
     # HTTP: the head.
     HEAD_TOO_LARGE = "head-too-large"
@@ -60,7 +60,7 @@ class Why(StrEnum):
     CHUNKING = "chunking"
     TRAILERS = "trailers"
     CUT_SHORT = "cut-short"
-    # HTTP: what a door can bear.
+    # HTTP: limits.
     SLOW = "slow"
     TOO_MANY_CALLS = "too-many-calls"
     TOO_MANY_CONNECTIONS = "too-many-connections"
@@ -84,7 +84,7 @@ class Why(StrEnum):
     UNKNOWN_METHOD = "unknown-method"
     SESSION_ID = "session-id"
     UNKNOWN_SESSION = "unknown-session"
-    # What comes back.
+    # Answers of servers.
     EVENT_TOO_LARGE = "event-too-large"
     EVENT_TYPE = "event-type"
     UNASKED = "unasked"
@@ -100,12 +100,10 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What goes back for one reason.
+    """Reply to one reason.
 
     Attributes:
-        status: HTTP status.
-        code: JSON-RPC error code; NO_CODE where the body of the answer stays empty.
-        says: One sentence, the same for everybody.
+        code: JSON-RPC error code; NO_CODE for an empty body.
     """
 
     status: int
@@ -167,14 +165,14 @@ _MESSAGE = {
     Why.CAPABILITY: Wire(
         400, MISSING_CAPABILITY, "The client has not declared what this method needs."
     ),
-    # A task of another caller and one that never was are the same to a caller.
+    # Another caller's task and an unknown one get the same reply.
     Why.UNKNOWN_TASK: Wire(400, INVALID_PARAMS, "Unknown task."),
     Why.HEADER_MISMATCH: Wire(
         400, HEADER_MISMATCH, "Header mismatch: a header is missing or not the body's."
     ),
     Why.UNKNOWN_METHOD: Wire(404, METHOD_NOT_FOUND, "Method not found."),
     Why.SESSION_ID: Wire(400, INVALID_REQUEST, "The session id is malformed."),
-    # 404 tells an older client to start a new session (2025-11-25 basic/transports).
+    # 404 makes an older client start a new session (2025-11-25 basic/transports).
     Why.UNKNOWN_SESSION: Wire(404, INVALID_REQUEST, "Session not found."),
     Why.EVENT_TOO_LARGE: Wire(
         502, INTERNAL_ERROR, "The server sent too large an event."
@@ -200,12 +198,12 @@ _MESSAGE = {
 }
 
 WIRE = _HTTP | _MESSAGE
-# A message was read, and is answered as one.
+# Reasons answered as a JSON-RPC message within 200 in a session.
 ANSWERED = frozenset(
     {Why.UNKNOWN_METHOD, Why.PARAMS_TYPE, Why.NAME_TYPE, Why.UNKNOWN_TASK}
 )
 VERSIONS = ("2026-07-28", "2025-11-25", "2025-06-18")
-# What a single request may name; older revisions are agreed on by a handshake.
+# Versions for a single request; older ones are negotiated by `initialize`.
 SUPPORTED = VERSIONS[:1]
 TASKS = "io.modelcontextprotocol/tasks"
 MAX_SHOWN = 32
@@ -213,13 +211,12 @@ MAX_METHOD = 128
 
 
 class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
-    """A request that cannot be read, or not in one way only; nobody decides on it.
+    """Request that is malformed or ambiguous, and refused before a decision.
 
     Args:
-        why: The reason.
-        offset: Byte of the body at which it was seen, -1 where that says nothing.
-        id: Id of the request, None where it was not read.
-        method: Its method, for evidence alone; empty where it was not read.
+        offset: Offset in the body, -1 where unknown.
+        id: Id of the request, None where unknown.
+        method: Method of the request, for evidence alone; empty where unknown.
     """
 
     def __init__(
@@ -239,19 +236,19 @@ class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
         super().__init__(f"refused as {why.value}{where}: {self.wire.says}")
 
     def of(self, id: str | int | None, method: str) -> "Refused":
-        """Say the same of a request whose id and method are known."""
+        """Return the same refusal for a request with known id and method."""
         return Refused(self.why, offset=self.offset, id=id, method=method)
 
     def of_a_reply(self) -> "Refused":
-        """Say of what a server sent that it cannot be read; its client did no wrong."""
+        """Return the refusal of a server's answer: its client is not at fault."""
         is_said = self.wire.status >= BAD_GATEWAY
         return self if is_said else Refused(Why.REPLY_MALFORMED)
 
     def status(self, *, in_a_session: bool = False) -> int:
-        """HTTP status for a client of the present revision, or of an older one.
+        """Return the HTTP status for a client of the present or an older revision.
 
-        To an older one 404 says that its session has ended, and it would start anew
-        (2025-11-25 basic/transports, "Session Management" 4); its requests are
+        For an older one 404 means that its session has ended, and it would start
+        another (2025-11-25 basic/transports, "Session Management" 4); its requests are
         answered within 200, as its servers do.
         """
         if not in_a_session or self.why not in ANSWERED:
@@ -259,10 +256,10 @@ class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
         return 400 if self.id is None else 200
 
     def body(self, requested: str = "") -> bytes:
-        """The JSON-RPC error response, empty where there was no message to answer.
+        """Encode the JSON-RPC error response, empty without a message to answer.
 
         Args:
-            requested: The version that was asked for, where that is the reason.
+            requested: Requested version, where that is the reason.
         """
         if self.wire.code == NO_CODE:
             return b""
@@ -271,6 +268,6 @@ class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
             error["data"] = {"supported": SUPPORTED, "requested": requested[:MAX_SHOWN]}
         elif self.why is Why.CAPABILITY:
             error["data"] = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
-        # An id that could not be read is left out: here it is never null.
+        # An unreadable id is omitted: here it is never null.
         answer = {"jsonrpc": "2.0"} | ({} if self.id is None else {"id": self.id})
         return msgspec.json.encode(answer | {"error": error})

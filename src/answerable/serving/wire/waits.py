@@ -1,10 +1,10 @@
-"""Deadlines of a client connection, by what it waits for."""
+"""Deadlines of a client connection, by its state."""
 
 from enum import StrEnum
 
 
 class Wait(StrEnum):
-    """Reason that a connection waits: the key of `Limits` that bounds it."""
+    """State of a waiting connection: the key of `Limits` with its deadline."""
 
     FIRST = "first_request"
     REQUEST = "idle"
