@@ -51,7 +51,7 @@ help:
 	@echo "make foreign  other people's clients at the token service; needs npm"
 	@echo "make screenshot  the README's picture anew; needs Chromium"
 	@echo "make bench   measure"
-	@echo "make soak    load the gateway for SECONDS=3600, then account for every call"
+	@echo "make soak    honest and hostile traffic for SECONDS=3600, then every call accounted for"
 	@echo "make faults  kill each process KILLS=50 times under load, refuse disks, lose power"
 	@echo "make fuzz    feed it hostile bytes for MINUTES=10"
 	@echo "make agentdojo  hold scripted agents, honest and hijacked, to what was learned"

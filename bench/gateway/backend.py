@@ -81,23 +81,30 @@ class Backend(asyncio.Protocol):
     """One connection."""
 
     def __init__(self) -> None:
-        self._got = b""
+        self._pieces: list[bytes] = []
+        self._missing = 0  # bytes of a body, before anything is looked at again
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is whole."""
-        self._got += data
-        while (end := self._got.find(_END)) >= 0:
-            head = self._got[:end].lower()
+        self._pieces.append(data)
+        self._missing -= len(data)
+        if self._missing > 0:
+            return
+        got = b"".join(self._pieces)
+        while (end := got.find(_END)) >= 0:
+            head = got[:end].lower()
             _, _, after = head.partition(_LENGTH)
             size = int(after.partition(b"\r\n")[0]) if after else 0
             start = end + len(_END)
-            if len(self._got) < start + size:
-                return
-            body, self._got = self._got[start : start + size], self._got[start + size :]
+            self._missing = start + size - len(got)
+            if self._missing > 0:
+                break
+            body, got = got[start : start + size], got[start + size :]
             self._reply(body if head.startswith(b"post") else None)
+        self._pieces = [got]
 
     def _reply(self, body: bytes | None) -> None:
         data = b"" if body is None else answer(body)

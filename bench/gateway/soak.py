@@ -1,33 +1,44 @@
 """`make soak`: hold a load for long, then account for every call.
 
-Run as `python -m bench.gateway.soak [--seconds 3600] [--rate 2000]`. Ends with exit code
-1 unless every call was answered, every one has its decision and its outcome in the
-store, no number is missing, and the worker needs no more memory or descriptors at the
-end than when it was warm.
+Run as `python -m bench.gateway.soak [--seconds 3600] [--rate 200] [--hostile 100]`. Ends
+with exit code 1 unless every honest call was answered, every one has its decision and its
+outcome in the store, no number is missing, the worker's memory is flat in the second half,
+and the slowest of a hundred calls takes at most three times as long as without the
+hostile traffic, before and after it. `--hostile 0` leaves that traffic out.
 """
 
 import argparse
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
+
 from answerable.store.store import Store
-from bench.gateway import load, processes, stage
+from bench.gateway import hostile_load, load, processes, stage
 from tests.gateway.serve.stage import Serving, token_of
 
 CLIENTS = 32
 EVERY = 1.0  # seconds between two looks
-WARM = 0.25  # of the run; what grows after that grows
+WARM = 0.5  # of the run; what grows after that grows
+QUIET = 0.05  # of the run, before and after, without hostile traffic
+TIMES = 3.0  # as slow as without it
+IDLE = 300  # connections without a byte
+EVICTED = "connections.evicted"  # as it should be, of a flood
+ATTACKER = "mallory"
 QUARTERS = 4
-GROWTH = 4.0  # MiB over the rest of the run; caches and the allocator breathe
+GROWTH = 4.0  # MiB over the second half; caches and the allocator breathe
 HANDLES = 8  # descriptors: a segment, a folder, a connection made anew
-_COUNTS = "SELECT outcome, count(*) FROM events WHERE source = 'gateway' GROUP BY 1"
+_COUNTS = """SELECT outcome, count(*) FROM events
+WHERE source = 'gateway' AND agent = ? GROUP BY 1"""
 
 
 @dataclass(slots=True)
@@ -86,7 +97,9 @@ class Watch:
         )
 
 
-def soak(folder: Path, seconds: float, rate: float) -> Iterator[str]:
+def soak(
+    folder: Path, seconds: float, rate: float, hostile: float = 0.0
+) -> Iterator[str]:
     """Hold the load; yield what is wrong, and tell of the rest.
 
     Raises:
@@ -95,17 +108,68 @@ def soak(folder: Path, seconds: float, rate: float) -> Iterator[str]:
     with stage.backend() as behind:
         given = stage.settings(behind.port)
         given["issuers"]["corp"]["max_ttl"] = int(seconds) + 2 * 3600
+        allowed = [{"server": "files", "tools": [stage.READS]}]
+        callers = [{"issuer": "corp", "sub": ATTACKER}]
+        given["agents"][ATTACKER] = {"callers": callers, "allow": allowed}
         with stage.gateway(folder, behind, given) as (served, place):
-            token = token_of(stage.AGENT, exp=int(time.time() + seconds) + 3600)
+            until = int(time.time() + seconds) + 3600
+            token = token_of(stage.AGENT, exp=until)
             place.fields["authorization"] = f"Bearer {token}"
             watches = [Watch(place.measured[0]), Watch(served.process.pid)]
-            done = _held(place.order(stage.READS, CLIENTS, seconds, rate), watches)
+            quiet = [] if not hostile else [_quiet(place, seconds, rate)]
+            attack = hostile_load.Attack(
+                served.gateway, token_of(ATTACKER, exp=until), stage.READS,
+                seconds, hostile, IDLE,
+            )  # fmt: skip
+            with _attacked(attack):
+                done = _held(place.order(stage.READS, CLIENTS, seconds, rate), watches)
+            if hostile:
+                quiet.append(_quiet(place, seconds, rate))
+                yield from _of_time(done, quiet)
+            calls = done.calls + sum(each.calls for each in quiet)
             _tell(f"{done.calls:,} calls, {done.calls / done.seconds:,.0f} a second")
             _tell(watches[0].said("worker"))
             _tell(watches[1].said("supervisor, which stores the evidence"))
             yield from _of_use(watches[0])
-            yield from _of_end(served, done.calls)
-    yield from _of_store(folder / "store", done.calls)
+            yield from _of_end(served, calls, is_alone=not hostile)
+    yield from _of_store(folder / "store", calls)
+
+
+def _quiet(place: stage.Place, seconds: float, rate: float) -> load.Load:
+    return load.run(place.order(stage.READS, CLIENTS, max(5, seconds * QUIET), rate))
+
+
+@contextmanager
+def _attacked(attack: hostile_load.Attack) -> Iterator[None]:
+    """Send hostile traffic meanwhile, and tell how much of it was sent."""
+    if not attack.rate:
+        yield
+        return
+    argv = (sys.executable, "-m", "bench.gateway.hostile_load")
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(msgspec.json.encode(attack))
+        process.stdin.close()
+        yield
+        sent = process.stdout.read()
+    counts = msgspec.json.decode(sent, type=dict[str, int])
+    said = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+    _tell(f"hostile: {said}")
+
+
+def _of_time(done: load.Load, quiet: Sequence[load.Load]) -> Iterator[str]:
+    """Compare the 99th percentile with the mean of that before and after."""
+    alone = statistics.mean(each.slow for each in quiet)
+    walls = ", ".join(f"{each.slow * 1e3:.1f}" for each in quiet)
+    _tell(
+        f"99th percentile: {done.slow * 1e3:.1f} ms, quiet {walls} ms: "
+        f"{done.slow / alone:.2f}x"
+    )
+    if done.slow > TIMES * alone:
+        yield f"calls took {done.slow / alone:.1f} times as long as in quiet"
 
 
 def _held(order: load.Order, watches: Sequence[Watch]) -> load.Load:
@@ -133,21 +197,21 @@ def _of_use(worker: Watch) -> Iterator[str]:
         yield f"the worker has {worker.more_handles} more descriptors"
 
 
-def _of_end(served: Serving, calls: int) -> Iterator[str]:
+def _of_end(served: Serving, calls: int, *, is_alone: bool) -> Iterator[str]:
     records = served.metric("answerable_records_total")
-    if records != 2 * calls + 1:
+    if is_alone and records != 2 * calls + 1:
         yield f"{records:.0f} records of {calls} calls: not two each, and the first"
     if code := served.end():
         yield f"the gateway ended with {code}"
     for line in served.log:
-        if line.get("level") not in ("info", None):
+        if line.get("level") not in ("info", None) and line["event"] != EVICTED:
             yield f"the gateway logged {line}"
 
 
 def _of_store(root: Path, calls: int) -> Iterator[str]:
     """See that every call is stored with its outcome, and that nothing is missing."""
     with Store.open(root, now=time.time_ns(), create=False) as store:
-        counts = dict(store.rows(_COUNTS))
+        counts = dict(store.rows(_COUNTS, [f"agent:declared/{stage.AGENT}"]))
         _tell(f"stored, by outcome: {counts}")
         if counts != {"success": calls}:
             yield f"stored are {counts}, not {calls} calls that succeeded"
@@ -164,10 +228,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Soak, say what is wrong; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.gateway.soak")
     parser.add_argument("--seconds", type=float, default=3600)
-    parser.add_argument("--rate", type=float, default=2000, help="calls a second")
-    options = parser.parse_args(argv)
+    parser.add_argument("--rate", type=float, default=200, help="calls a second")
+    parser.add_argument(
+        "--hostile", type=float, default=100, help="hostile requests a second, 0: none"
+    )
+    said = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="answerable-soak-") as name:
-        wrong = list(soak(Path(name), options.seconds, options.rate))
+        wrong = list(soak(Path(name), said.seconds, said.rate, said.hostile))
     for each in wrong:
         sys.stderr.write(f"wrong: {each}\n")
     return 1 if wrong else 0

@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import pytest
+
 from answerable.gateway.http import fair_queue
-from answerable.gateway.http.fair_queue import BURST, FEW, LARGE, FairQueue
+from answerable.gateway.http.fair_queue import BURST, FEW, LARGE, PAUSE, FairQueue
 
 Play = Callable[[FairQueue, list[str]], None]
 
@@ -49,7 +51,11 @@ def test_a_caller_keeps_the_order_of_its_calls() -> None:
     assert played(play) == ["first", "second"]
 
 
-def test_a_caller_whose_calls_take_long_waits_while_others_call() -> None:
+def test_a_caller_whose_calls_take_long_waits_while_others_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fair_queue, "PAUSE", 0)
+
     def play(queue: FairQueue, begun: list[str]) -> None:
         def long() -> None:
             begun.append("ana")
@@ -63,7 +69,26 @@ def test_a_caller_whose_calls_take_long_waits_while_others_call() -> None:
     assert 2 <= len(played(play, 2 * BURST)) <= 4
 
 
-def test_a_caller_alone_gets_all_of_the_time() -> None:
+@pytest.mark.parametrize(("others", "times"), [(True, PAUSE), (False, 1)])
+def test_a_pause_follows_a_large_call(others: bool, times: int) -> None:
+    took, at = 0.02, list[float]()
+
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        def large() -> None:
+            at.append(time.perf_counter())
+            time.sleep(took)
+
+        queue.defers("ana", LARGE + 1, 0)
+        queue._other_at = time.monotonic() if others else float("-inf")
+        queue.add("ana", LARGE + 1, large)
+        queue.add("ben", LARGE + 1, large)
+        queue.add("cat", 1, lambda: begun.append("cat"))
+
+    assert played(play, 0.5) == ["cat"]
+    assert at[1] - at[0] >= took + times * took
+
+
+def test_a_caller_alone_gets_half_of_the_time() -> None:
     def play(queue: FairQueue, begun: list[str]) -> None:
         def long() -> None:
             begun.append("ana")
@@ -73,7 +98,7 @@ def test_a_caller_alone_gets_all_of_the_time() -> None:
         for _ in range(6):
             queue.add("ana", LARGE + 1, long)
 
-    assert len(played(play, 4 * BURST)) == 6
+    assert len(played(play, 8 * BURST)) == 6
 
 
 def test_what_fails_leaves_the_others_their_turns() -> None:

@@ -2,7 +2,7 @@
 
 Most calls never wait here. A call that may take long is started in an iteration of the
 event loop of its own, callers in turn. A caller whose calls take long gets a small
-share of the worker's time while others call, beyond a saved burst; alone, it gets all.
+share of the worker's time while others call, beyond a saved burst; alone, it gets half.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ LONG = 0.001  # seconds of a call that are charged
 PER_BYTE = 1e-8  # seconds of a machine for receiving and sending on, charged too
 SHARE = 0.005  # of a worker's time, while others call
 BURST = 0.25  # seconds that a caller may save up
+PAUSE = 4  # times as long as a large call took, until the next; alone, once as long
 _OTHERS = 1.0  # seconds for which another caller's call counts
 _LOOK = 0.05  # seconds until the budget of a caller in debt is checked again
 _MANY = 1024  # budgets, before those that are full again are dropped
@@ -34,6 +35,7 @@ class FairQueue:
         self._waiting: dict[str, deque[tuple[int, Callable[[], None]]]] = {}
         self._debts: dict[str, _Debt] = {}
         self._last, self._other_at = "", float("-inf")
+        self._free_at = 0.0  # when the next large call may begin
         self._is_due = False
 
     def __len__(self) -> int:
@@ -77,7 +79,8 @@ class FairQueue:
         if caller is None:
             if self._waiting:
                 self._is_due = True
-                self._loop.call_later(_LOOK, self._step)
+                pause = self._free_at - now
+                self._loop.call_later(pause if 0 < pause < _LOOK else _LOOK, self._step)
             return
         works = self._waiting.pop(caller)
         size, work = works.popleft()
@@ -87,16 +90,33 @@ class FairQueue:
         try:
             work()
         finally:
-            seconds = time.perf_counter() - began + size * PER_BYTE
-            self._charge(caller, seconds)
+            seconds = time.perf_counter() - began
+            if size > LARGE:
+                pause = seconds if self._is_alone(now) else PAUSE * seconds
+                self._free_at = self._loop.time() + pause
+            self._charge(caller, seconds + size * PER_BYTE)
             if self._waiting:
                 self._wake()
 
     def _may(self, caller: str, now: float) -> bool:
+        """Tell whether a caller owes nothing, and its next call may begin now.
+
+        A call of others takes several rounds of the loop, and would else wait for a
+        large one in each.
+        """
+        is_large = self._waiting[caller][0][0] > LARGE
+        return self._owes_nothing(caller, now) and (
+            not is_large or now >= self._free_at
+        )
+
+    def _is_alone(self, now: float) -> bool:
+        return now - self._other_at >= _OTHERS
+
+    def _owes_nothing(self, caller: str, now: float) -> bool:
         debt = self._debts.get(caller)
         if debt is None:
             return True
-        debt.pay(now, alone=now - self._other_at >= _OTHERS)
+        debt.pay(now, alone=self._is_alone(now))
         if debt.saved >= BURST:
             del self._debts[caller]
         return debt.saved >= 0
@@ -109,7 +129,7 @@ class FairQueue:
         if debt is None:
             if len(self._debts) >= _MANY:
                 for each in [*self._debts]:
-                    self._may(each, now)
+                    self._owes_nothing(each, now)
             debt = self._debts[caller] = _Debt(now)
         debt.saved -= seconds
 

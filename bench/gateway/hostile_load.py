@@ -1,0 +1,110 @@
+"""Hostile traffic for a gateway at a steady rate, and connections that send nothing.
+
+Run as `python -m bench.gateway.hostile_load`, with an `Attack` as JSON on standard input;
+at its end it prints how many requests of each kind it sent. It runs at the lowest
+priority: the processors are those of the gateway, which is what is measured.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+
+import msgspec
+
+from bench.gateway import fairness
+from tests.attacks.starvation import hostile
+from tests.gateway.build import META
+
+_ROUND = 400  # requests
+_LARGE = 0.01  # of the requests: each has 3.8 MB
+
+
+class Attack(msgspec.Struct, frozen=True):
+    """What to send.
+
+    Attributes:
+        where: HOST:PORT of the gateway.
+        token: Of a caller with an agent, whose calls are hostile.
+        tool: That it may call.
+        seconds: How long.
+        rate: Requests a second.
+        idle: Connections held open without a byte, opened again as they are closed.
+    """
+
+    where: str
+    token: str
+    tool: str
+    seconds: float
+    rate: float
+    idle: int
+
+
+def send(attack: Attack) -> Counter[str]:
+    """Send until the time is over; count requests by kind."""
+    makes = hostile.of_gateway(attack.where, attack.token)
+    del makes["honest"]
+    sent: Counter[str] = Counter()
+    until = time.monotonic() + attack.seconds
+    held: list[socket.socket] = []
+    larger = 0
+    while (began := time.monotonic()) < until:
+        sent["idle connections"] += _hold(held, attack)
+        sent += hostile.send(attack.where, makes, _ROUND)
+        for _ in range(int(_ROUND * _LARGE)):
+            kinds = [name for name in fairness.WORST if "3.8 MB" in name]
+            kind = kinds[larger % len(kinds)]
+            larger += 1
+            large = {kind: lambda kind=kind: _large(attack, kind)}
+            sent += hostile.send(attack.where, large, hostile.CLIENTS)
+        time.sleep(max(0.0, began + _ROUND / attack.rate - time.monotonic()))
+    return sent
+
+
+def _large(attack: Attack, kind: str) -> bytes:
+    said = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    params = {"name": attack.tool, "arguments": None, "_meta": META}
+    text = json.dumps(said | {"params": params}, separators=(",", ":"))
+    body = text.replace("null", fairness.WORST[kind][0], 1).encode()
+    fields = {
+        "host": attack.where,
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": hostile.VERSION,
+        "mcp-method": "tools/call",
+        "mcp-name": attack.tool,
+        "authorization": f"Bearer {attack.token}",
+    }
+    return hostile.request("POST /mcp/files HTTP/1.1", fields, body)
+
+
+def _hold(held: list[socket.socket], attack: Attack) -> int:
+    """Open as many idle connections as are missing; count them."""
+    for each in [each for each in held if _is_closed(each)]:
+        each.close()
+        held.remove(each)
+    host, _, port = attack.where.rpartition(":")
+    opened = 0
+    with suppress(OSError):
+        while len(held) < attack.idle:
+            held.append(socket.create_connection((host, int(port)), 5))
+            opened += 1
+    return opened
+
+
+def _is_closed(wire: socket.socket) -> bool:
+    try:
+        return wire.recv(1, socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+if __name__ == "__main__":
+    os.nice(19)
+    attack = msgspec.json.decode(sys.stdin.buffer.read(), type=Attack)
+    sys.stdout.buffer.write(msgspec.json.encode(send(attack)))
