@@ -76,8 +76,6 @@ class EstateExposure:
     """Exposure of all identities of a graph, from its closure.
 
     Attributes:
-        graph: The graph.
-        whole: Closure of the graph.
         admins: Actors that are or reach an administrator.
     """
 

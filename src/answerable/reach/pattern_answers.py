@@ -67,9 +67,6 @@ class PatternQuestion:
     """Query of one action on a resource pattern, for one subject or many.
 
     Attributes:
-        graph: The graph.
-        action: The action.
-        resource: The pattern.
         union: Combines parts into one answer.
     """
 

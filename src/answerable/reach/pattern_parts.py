@@ -62,13 +62,7 @@ class PatternUnion:
     """Union of the parts of a pattern, with cached comparisons."""
 
     def __init__(self, estate: Estate, action: str, resource: str) -> None:
-        """Prepare the target patterns of a question.
-
-        Args:
-            estate: The compiled accounts.
-            action: The action.
-            resource: The pattern.
-        """
+        """Prepare the target patterns of a question."""
         self._targets = target_patterns(estate, action, resource)
         self._covers: dict[tuple[_Resources, _Resources], bool] = {}
 

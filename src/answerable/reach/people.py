@@ -28,7 +28,6 @@ class Use(NamedTuple):
 
     Attributes:
         via: The step, in the terms of a path.
-        identity: The identity.
     """
 
     via: str

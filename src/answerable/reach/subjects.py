@@ -34,7 +34,6 @@ class Start:
 
     Attributes:
         subject: The subject of the question.
-        identity: The identity.
         hops: Steps from the subject to the identity.
         unknown: Reason why the identity's policies are not known, None where they are.
             Grants of resource policies are evaluated in both cases.

@@ -26,13 +26,7 @@ class WholePattern:
     """Evaluator of an action on all resources of a pattern, for any principal."""
 
     def __init__(self, estate: Estate, action: str, resource: str) -> None:
-        """Select the resource policies that may deny part of the pattern.
-
-        Args:
-            estate: The compiled accounts.
-            action: The action.
-            resource: The pattern.
-        """
+        """Select the resource policies that may deny part of the pattern."""
         self._estate, self._asked = estate, (action, resource)
         call = estate.asked(action, resource)
         self._call = call if call and call.wild and call.door is None else None

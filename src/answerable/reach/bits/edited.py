@@ -27,7 +27,7 @@ class Edited:
     Attributes:
         texts: New statements by layer and policy.
         targets: By layer, the targets of the edited policies.
-        hung: By layer and target, the edited policies attached there.
+        hung: Edited policies by layer and target.
         fencing: By target, its resource control policies, in order.
         groups: Groups that edited identity policies are attached to.
         written: Actions as first written, by inner form.

@@ -50,7 +50,6 @@ class Existing:
     """Resources that escalation rules act on, and the permissions of actors there.
 
     Attributes:
-        realm: The actors.
         resources: Sorted by id.
         runs_as: By resource, the number of the identity its code runs as, or None.
     """

@@ -29,7 +29,6 @@ class Goal:
     """Evaluation of one action on one resource for every actor.
 
     Attributes:
-        estate: The compiled accounts.
         index: Statements by holder.
         naming: Principals by the names that policies use.
         action: In lower case.

@@ -41,7 +41,6 @@ class Ground:
     """Resources, each with its account and its resource policy.
 
     Attributes:
-        space: The resources.
         owners: Resources by account; the empty account for those not known.
         spoken: Statements of resource policies, each with its resources.
         unread: Resources whose policy was not read completely.

@@ -24,11 +24,8 @@ class Hearing:
     """Evaluation of one call on a resource space.
 
     Attributes:
-        estate: The compiled accounts.
         index: Statements by holder.
         naming: Principals by the names that policies use.
-        ground: The resources.
-        call: The call.
         exact: Evaluates one principal and resource where bitsets leave a doubt.
         besides: Actors to evaluate although no policy allows them the call.
         actors: Actors that may be allowed on some resource.

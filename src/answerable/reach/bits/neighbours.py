@@ -15,7 +15,7 @@ from answerable.reach.paths.steps import Node
 from answerable.reach.rules.rules import EDITS, Edit, Gives, On, actions
 from answerable.reach.verdict.context import Known
 
-Joined = tuple[tuple[Node, bool], ...]  # what somebody becomes, and whether for sure
+Joined = tuple[tuple[Node, bool], ...]  # new nodes, and whether unconditionally
 _OLDER = "iam:SetDefaultPolicyVersion"  # helps only where a wider version exists
 
 _WIDER = (Gives.SELF, Gives.MEMBERSHIP, Gives.FREE)

@@ -26,7 +26,6 @@ class Call(NamedTuple):
 
     Attributes:
         action: In lower case.
-        space: The resources.
         known: Condition keys known for the call itself.
     """
 

@@ -245,9 +245,7 @@ class Using:
     """Verdicts of one call of a hop, by actor and resource.
 
     Attributes:
-        realm: The actors.
         action: As the service spells it.
-        ground: The resources.
         stated: Condition keys that the call itself sets.
         anywhere: Whether resources of other accounts count.
     """
@@ -292,7 +290,6 @@ class Passing:
     """Permissions to pass roles to services.
 
     Attributes:
-        realm: The actors.
         able: Actors that may hold an allow of `iam:PassRole`.
     """
 
@@ -319,7 +316,6 @@ class Assuming:
     """Permissions to assume roles, from caller and trust policy.
 
     Attributes:
-        realm: The actors.
         hearing: Evaluation of the call.
     """
 

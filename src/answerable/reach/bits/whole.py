@@ -71,8 +71,6 @@ class Whole:
     """Closure of a graph over all its actors.
 
     Attributes:
-        graph: The graph.
-        actors: The actors.
         table: Steps of each actor.
         sure: Closure over unconditional steps.
         some: Closure over all steps.

@@ -163,7 +163,6 @@ class Gap:
     Attributes:
         key: `answerable:unread-statement` or `answerable:uncollected-policy`.
         layer: Layer it belongs to.
-        policy: Id of the policy.
         sid: Id of the statement, empty for a whole policy.
         denies: False if it could only allow.
     """

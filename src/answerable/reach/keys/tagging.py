@@ -88,7 +88,6 @@ class Tagging:
     """Explainer of tag conditions for one graph, with a cache.
 
     Attributes:
-        graph: The graph.
         most: Most tags to evaluate; later ones keep their general text. Each evaluates
             every identity.
     """

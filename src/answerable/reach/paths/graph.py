@@ -32,7 +32,6 @@ class Graph:
     """Graph of the identities of compiled accounts; edges are computed on demand.
 
     Attributes:
-        estate: The compiled accounts.
         all: Closure, once it was computed (`whole.whole_of`).
         tagged: Statements that depend on a tag, once collected (`retagging`).
         restore: Returns the stored closure of an equal graph, or None.

@@ -39,7 +39,6 @@ class Reached:
     """Path to a node; its steps are evaluated on demand.
 
     Attributes:
-        graph: The graph.
         trail: Nodes of the path, the start first.
         certain: Whether no step has a condition.
     """
@@ -169,12 +168,7 @@ def _trail(whole: Whole, steps: _Before, number: int) -> list[Node]:
 
 @dataclass(eq=False, slots=True)
 class Towards:
-    """Result of a backward search: next node on a shortest path to a target, by node.
-
-    Attributes:
-        graph: The graph.
-        whole: Closure of the graph.
-    """
+    """Result of a backward search: by node, the next node towards a target."""
 
     graph: Graph
     whole: Whole

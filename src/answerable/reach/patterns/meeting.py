@@ -7,7 +7,7 @@ from functools import lru_cache
 from answerable.reach.patterns.globs import ANY, STAR
 
 _MOST_PLACES = 1 << 14
-_FILLER = "a"  # stands for any character
+_FILLER = "a"  # a sample for any character
 
 Places = tuple[int, ...]
 Steps = dict[Places, tuple[Places, str] | None]

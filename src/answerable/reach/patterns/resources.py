@@ -7,7 +7,7 @@ from answerable.reach.patterns.globs import STAR, is_literal, literal, matches, 
 from answerable.reach.verdict.context import segments
 
 Parts = tuple[str, ...]
-EVERYTHING: Parts = ("",)  # stands for the pattern `*`, which is not an ARN
+EVERYTHING: Parts = ("",)  # the pattern `*`, which is not an ARN
 
 
 @lru_cache(maxsize=1 << 16)

@@ -42,7 +42,6 @@ class _Granted(NamedTuple):
         number: Identifies it.
         near: Whether the resource is of the principal's account.
         escaping: Whether the policy names the user or session itself.
-        row: The row.
     """
 
     number: int

@@ -21,7 +21,6 @@ class Member(NamedTuple):
     """Policy with the statements that matter.
 
     Attributes:
-        policy: The policy.
         clauses: Its statements on the question.
         others: Other statements on the resource (RCPs).
     """

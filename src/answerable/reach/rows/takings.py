@@ -44,8 +44,6 @@ class Takings:
     """Denies that may apply to the rows of one principal.
 
     Attributes:
-        estate: The compiled accounts.
-        principal: The principal.
         known: Condition keys known for every call.
         deniers: Resource policies that may deny, by service.
     """

@@ -16,8 +16,8 @@ _ON_INSTANCE = "there is a cluster with a registered container instance"
 
 CONTAINERS: tuple[Launch, ...] = (
     # "RunTask: cluster. ... If you do not specify a cluster, the default cluster is
-    # assumed": it is there only once somebody made it. StartTask needs an instance
-    # that is registered in the cluster besides.
+    # assumed": it exists only after it was created. StartTask also needs an instance
+    # that is registered in the cluster.
     launch(
         _ECS,
         "Amazon ECS API Reference, RunTask and CreateCluster; "

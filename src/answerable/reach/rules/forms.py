@@ -99,8 +99,6 @@ class Edit:
 
     Attributes:
         action: As IAM spells it.
-        on: Target.
-        gives: Effect.
         source: Documentation.
         context: Condition keys that the call itself sets.
     """

@@ -94,7 +94,7 @@ def read_number(text: str) -> Decimal:
 
 
 # W3C "Date and Time Formats" (NOTE-datetime); a date alone is its midnight in UTC. A
-# year alone cannot be told from seconds since 1970, which are the other spelling.
+# year alone is ambiguous with seconds since 1970, which are the other spelling.
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"

@@ -112,7 +112,6 @@ class Side:
         determining: Statements that apply.
         gaps: Statements that were not read.
         denying: Statements that deny unconditionally.
-        policy: Id of the policy.
         required: Whether the policy must allow, whatever identity policies allow.
         layer: Layer of the policy.
         also: Further condition that must hold.

@@ -53,16 +53,16 @@ class Trust:
 
     @property
     def layer(self) -> Layer:
-        """The place of the policy."""
+        """Layer of the policy."""
         return Layer.TRUST
 
     @property
     def policy(self) -> str:
-        """The policy's id."""
+        """Id of the policy."""
         return f"{self.role}#trust"
 
     def speaking(self, action: str) -> tuple[Grant, ...]:
-        """Pick the statements that speak of an action in lower case."""
+        """Select the statements that match an action in lower case."""
         return speaking(self.grants, self._by_action, action)
 
     @property

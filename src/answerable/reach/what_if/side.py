@@ -38,7 +38,6 @@ class Standing:
     """Verdict of a subject on a pattern over all paths, and the share it covers.
 
     Attributes:
-        verdict: The verdict.
         covers: Share of the pattern.
     """
 
@@ -70,7 +69,6 @@ class Side:
     """Reach of a subject in one of two compared graphs.
 
     Attributes:
-        graph: The graph.
         start: Identity that the subject acts as.
         absent: Whether the subject cannot act as that identity in this graph.
     """
