@@ -107,6 +107,20 @@ def test_these_tests_find_an_unknown_subject_that_is_forgotten(
         test()
 
 
+def test_calls_that_a_cut_breaks_are_one_line_with_their_count(
+    full: Path, ask: Ask
+) -> None:
+    words = ("what-if", READER, "--cuts", DATA, "--action", "s3:GetObject")
+    used = [each["breaks"]["used"] for each in ask(full, *words).items]
+    assert any(used)
+    for calls in filter(None, used):
+        names = [(each["identity"], each["action"]) for each in calls]
+        assert len(names) == len(set(names))
+    reads = ask(full, "trace", "--action", "s3:GetObject", "--identity", READER).items
+    counts = {each["count"] for calls in filter(None, used) for each in calls}
+    assert len([each for each in reads if each["outcome"] != "denied"]) in counts
+
+
 def test_a_policy_for_an_agent_needs_the_identity_it_is_attached_to(
     full: Path, reading: str, ask: Ask
 ) -> None:

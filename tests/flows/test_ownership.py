@@ -93,6 +93,15 @@ def test_an_owner_without_a_name_is_refused(store: Store) -> None:
     assert store.objects("attestation") == ()
 
 
+@pytest.mark.parametrize(
+    "text", ["x y", "ana@corp.example ben@corp.example", "x\u2003y"]
+)
+def test_an_owner_is_one_address_or_handle(store: Store, text: str) -> None:
+    with pytest.raises(UsageError, match="expected one address or handle"):
+        attest(store, text)
+    assert store.objects("attestation") == ()
+
+
 def test_an_unknown_subject_is_told_the_nearest(store: Store) -> None:
     with pytest.raises(UsageError) as caught:
         asked(store, "data-raeder")

@@ -89,14 +89,18 @@ class Breakage:
             self._calls[name] = calls_of(
                 self.store, self.asked.inventory, name, self._chains
             )
+        calls: dict[str, list[Calls]] = {}
         for call in self._calls[name]:
-            own = call.identity == name and call.outcome is not Outcome.DENIED
-            if own and self._loses(name, call.action, after):
+            if call.identity == name and call.outcome is not Outcome.DENIED:
+                calls.setdefault(call.action, []).append(call)
+        for action, each in calls.items():
+            if self._loses(name, action, after):
+                last = max(call.last for call in each)
                 yield {
                     "identity": name,
-                    "action": call.action,
-                    "count": call.count,
-                    "last_used": spelled_time(call.last) if call.last else None,
+                    "action": action,
+                    "count": sum(call.count for call in each),
+                    "last_used": spelled_time(last) if last else None,
                 }
 
     def _loses(self, name: IdentityId, action: str, after: Asked) -> bool:

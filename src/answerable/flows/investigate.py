@@ -12,7 +12,7 @@ from answerable.flows.chains import Chains, texts_of
 from answerable.flows.query import Query
 from answerable.flows.touched import narrowed, number_of
 from answerable.flows.trace import coverage_of, item_of
-from answerable.flows.trail_actions import check_trail_action
+from answerable.flows.trail_actions import check_trail_action, check_trail_source
 from answerable.flows.words.times import moment
 from answerable.lineage.joints import Joint, JointChains
 from answerable.lineage.stitch import chain_at, stitch
@@ -145,8 +145,8 @@ def investigate(
         person: Whose were asked for; the coverage says what of that is in doubt.
 
     Raises:
-        UsageError: The cursor is none; or nothing was found, and no event and no AWS
-            action has the name that was asked for.
+        UsageError: The cursor is none; or nothing was found, and no event, AWS action
+            or source has the name that was asked for.
     """
     asked = replace(asked, before=_place(after) if after else None)
     found = finding.find(store, asked, limit + 1)
@@ -154,6 +154,7 @@ def investigate(
         # A visitor who may see a part only must not learn what else was called.
         for glob in asked.filter.actions:
             check_trail_action(store, glob)
+        check_trail_source(store, dict(asked.equal).get("source", ""))
     items = [item_of(row) for row in rows_of(found[:limit], scene)]
     more = _cursor(found[limit - 1]) if len(found) > limit else ""
     covered = coverage_of(scene.inventory, scene.chains, now)

@@ -155,7 +155,7 @@ class Same:
 def _agent(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
     if is_pattern(text):
         return fitting(text)
-    return Same(_known(inventory, text, "agent", Chains.of(chains).agents))
+    return Same(agent(inventory, chains, text))
 
 
 def _identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
@@ -174,6 +174,15 @@ def _person(inventory: Inventory, chains: Sequence[JointChains], text: str) -> F
     if is_pattern(text):
         return fitting(text)
     return _persons(inventory, chains, text).__contains__
+
+
+def agent(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
+    """Find an agent by id or name, of the snapshot or of the trail.
+
+    Raises:
+        UsageError: It is unknown or ambiguous.
+    """
+    return _known(inventory, text, "agent", Chains.of(chains).agents)
 
 
 def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:

@@ -140,8 +140,18 @@ def person_name(person: PersonId) -> str:
 
 
 def owner_id(inventory: Inventory, text: str) -> PersonId:
-    """Parse a person id; another spelling of a known person gives that person."""
-    return People(inventory.facts.persons)(person_id(text))
+    """Parse a person id; another spelling of a known person gives that person.
+
+    Raises:
+        UsageError: The text has a space in it, and is no known person's name.
+    """
+    named, people = person_id(text), People(inventory.facts.persons)
+    if any(map(str.isspace, named)) and people.get(named) is None:
+        raise UsageError(
+            f"not a person (got {text.strip()[:200]!r}, expected one address or handle)",
+            "as in ana@corp.example or ana; the people that scans know: answerable people",
+        )
+    return people(named)
 
 
 def subject_id(inventory: Inventory, text: str) -> str:

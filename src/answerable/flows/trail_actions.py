@@ -1,11 +1,12 @@
-"""Check of action globs against stored events and the action catalogue."""
+"""Check of action globs and source names against stored events and catalogues."""
 
 from difflib import get_close_matches
 
 from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.table import CONNECTORS, EVENTS
 from answerable.model.errors import UsageError
 from answerable.reach.action_names import unmatched
-from answerable.store.chains import Filter, find_events
+from answerable.store.chains import Filter, count_sources, find_events
 from answerable.store.store import Store
 
 _CLOSE = 0.6
@@ -39,4 +40,28 @@ def check_trail_action(store: Store, glob: str) -> None:
     raise UsageError(
         f"no event and no AWS action has such a name (got {glob[:80]!r})",
         f"did you mean {near}?" if near else "for example --action 's3:Get*'",
+    )
+
+
+def check_trail_source(store: Store, source: str) -> None:
+    """Refuse the name of a source that no connector and no stored event has.
+
+    It is called when an answer is empty, as `check_trail_action` is.
+
+    Args:
+        store: The store.
+        source: Exact name; empty is no question.
+
+    Raises:
+        UsageError: There is no such source; the hint has the nearest name.
+    """
+    names = {each.spec.name for each in CONNECTORS if each.spec.gives == EVENTS}
+    names |= {name for name, _ in count_sources(store)}
+    if not source or source in names:
+        return
+    close = get_close_matches(source.lower(), names, n=1, cutoff=_CLOSE)
+    known = f"events come from: {', '.join(sorted(names))}"
+    raise UsageError(
+        f"unknown source of events (got {source[:80]!r})",
+        f"did you mean {close[0]}?" if close else known,
     )

@@ -110,6 +110,15 @@ def test_no_command_waits_at_what_is_no_file(
         assert "Traceback" not in said.err, name
 
 
+def test_a_pipe_for_a_checkpoint_is_refused_as_no_regular_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    words = ("evidence", "verify", "--checkpoint", str(tmp_path / "pipe"))
+    assert main(["--store", str(tmp_path / "store"), *words]) == 2
+    assert "not a regular file for --checkpoint (got" in capsys.readouterr().err
+
+
 def test_a_refused_pipe_is_told_in_one_line_with_a_hint(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError) as refused:

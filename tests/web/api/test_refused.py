@@ -58,6 +58,44 @@ def test_what_does_not_fit_is_a_problem(
     assert answer.json["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "hint"),
+    [
+        ("/trace", {"source": "cloudtrial"}, "did you mean cloudtrail?"),
+        ("/trace", {"q": "source:gatewya"}, "did you mean gateway?"),
+        ("/trace", {"source": "x"}, "events come from: cloudtrail, gateway"),
+        (
+            "/decisions",
+            {"agent": "agent:claude-code/ana/reportre"},
+            "did you mean agent:claude-code/ana/reporter?",
+        ),
+    ],
+)
+def test_a_misspelled_name_is_no_empty_list(
+    here: Stage, path: str, query: dict[str, str], hint: str
+) -> None:
+    cookie, _ = here.signed_in(*Role)
+    answer = get(here, cookie, path, query)
+    assert answer.status == 422, answer.text
+    assert answer.json["hint"] == hint
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/trace", {"source": "gateway"}),
+        ("/decisions", {"agent": "agent:claude-code/ana/reporter"}),
+        ("/decisions", {"agent": "reporter"}),
+    ],
+)
+def test_a_known_name_without_events_is_an_empty_list(
+    here: Stage, path: str, query: dict[str, str]
+) -> None:
+    cookie, _ = here.signed_in(*Role)
+    answer = get(here, cookie, path, query)
+    assert (answer.status, answer.json["items"]) == (200, [])
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_text_breaks_nothing(here: Stage, text: str) -> None:
     cookie, _ = here.signed_in(*Role)

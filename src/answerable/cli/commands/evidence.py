@@ -165,7 +165,8 @@ def read_file(name: str, option: str) -> bytes:
             store if option == "BUNDLE" else f"name a file in it: {option} FILE",
         )
     if not path.is_file():
-        raise UsageError(f"no such file for {option} (got {name!r})", _MADE[option])
+        fault = "not a regular file" if path.exists() else "no such file"
+        raise UsageError(f"{fault} for {option} (got {name!r})", _MADE[option])
     if path.stat().st_size > _LARGEST:
         raise UsageError(
             f"file for {option} is larger than 1 GiB (got {name!r})", _MADE[option]

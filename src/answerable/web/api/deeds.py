@@ -2,7 +2,15 @@
 
 from dataclasses import replace
 
-from answerable.flows import decided, decision, investigate, query, trace, unmediated
+from answerable.flows import (
+    decided,
+    decision,
+    investigate,
+    naming,
+    query,
+    trace,
+    unmediated,
+)
 from answerable.flows import decisions as flow
 from answerable.flows import event as events
 from answerable.flows.investigate import may_tell, rows_of
@@ -168,10 +176,20 @@ def _decisions(desk: Desk, visit: Visit, params: Params) -> Part:
         reason=params.get("reason", ""),
         before=flow.read_place(params.get("after", "")),
     )
+    limit, now = limit_of(params), minute_of(desk)
     with desk.store() as store:
         document, after = flow.decisions(
-            store, desk.spools, wanted, limit=limit_of(params), now=minute_of(desk)
+            store, desk.spools, wanted, limit=limit, now=now
         )
+        if wanted.agent and wanted.of is None and not document.items:
+            # A visitor who may see a part only must not learn of other agents.
+            standing = desk.standing()
+            agent = naming.agent(standing.inventory, standing.chains, wanted.agent)
+            if agent != wanted.agent:
+                wanted = replace(wanted, agent=agent)
+                document, after = flow.decisions(
+                    store, desk.spools, wanted, limit=limit, now=now
+                )
     return Part(document, after)
 
 
