@@ -13,9 +13,16 @@ from hypothesis import settings
 
 from answerable.cli import key_files
 
-settings.register_profile("answerable", deadline=None, print_blob=True)
+# Examples of a law that states no number of its own.
+EXAMPLES = 50
 settings.register_profile(
-    "answerable-ci", deadline=None, print_blob=True, derandomize=True, database=None
+    "answerable", deadline=None, print_blob=True, max_examples=EXAMPLES
+)
+settings.register_profile(
+    "answerable-ci",
+    settings.get_profile("answerable"),
+    derandomize=True,
+    database=None,
 )
 settings.load_profile("answerable-ci" if "CI" in os.environ else "answerable")
 

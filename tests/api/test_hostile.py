@@ -27,7 +27,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 FEW = checked(
-    max_examples=100,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

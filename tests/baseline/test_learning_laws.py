@@ -19,7 +19,7 @@ from tests.baseline.strategies import TEXTS, histories, history
 from tests.reference.baseline import learning as spec
 
 LOOSE = Terms(min_runs=1, children=3, climb_days=2, untrusted=Untrusted.LEARNED)
-_PARTS = settings(max_examples=100, deadline=None)
+_PARTS = settings(max_examples=50, deadline=None)
 
 
 def parts(run: Run) -> list[Run]:
@@ -133,7 +133,7 @@ _days = st.frozensets(st.integers(1, 4), min_size=1, max_size=3)
     st.integers(2, 5),
     st.integers(1, 3),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_entities_climb_as_by_definition(
     seen: tuple[EntityKind, dict[str, frozenset[int]]], children: int, days: int
 ) -> None:

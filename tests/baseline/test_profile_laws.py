@@ -36,7 +36,7 @@ from answerable.model.errors import VerificationError
 from tests.baseline import strategies
 from tests.baseline.bank import ALICE, LIST, NOW, PAY, SUBJECT, last, learned, step
 
-MANY = settings(max_examples=100, deadline=None)
+MANY = settings(max_examples=50, deadline=None)
 
 
 def profile(random: Random, history: tuple[Run, ...]) -> Profile:

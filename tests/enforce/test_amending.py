@@ -45,7 +45,7 @@ def fits(amendment: Amendment, request: Request) -> bool:
     return act == wanted and amendment.arguments in ("", digest)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(configs(), kills(), requests(), st.sampled_from(ARGUMENTS), amendments())
 def test_an_amendment_changes_the_decision_on_its_act_alone(
     config: Config,

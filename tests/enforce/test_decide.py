@@ -28,7 +28,7 @@ from tests.enforce.configs import (
 )
 from tests.reference.enforce import decision as spec
 
-MANY = settings(max_examples=120, deadline=None)
+MANY = settings(max_examples=60, deadline=None)
 
 
 def decide(config: Config, kills: Kills, request: Request) -> Decision:

@@ -13,8 +13,9 @@ from answerable.model.decision import Durability, Request, Target
 from answerable.model.ids import AgentId
 from tests.reference.enforce import decision as spec
 
-CASES = yaml.safe_load(
-    (Path(__file__).parents[1] / "cases" / "decision.yaml").read_text(encoding="utf-8")
+CASES = yaml.load(
+    (Path(__file__).parents[1] / "cases" / "decision.yaml").read_text(encoding="utf-8"),
+    yaml.CSafeLoader,
 )
 SERVERS = {
     "files": {

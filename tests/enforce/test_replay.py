@@ -12,7 +12,7 @@ from answerable.model.decision import Effect, Mode, Request
 from answerable.model.replay import Replayed
 from tests.enforce.configs import agent, config, configs, request, requests, server
 
-FEW = settings(max_examples=80, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 READ = Allow("agents.ana.allow[0]", "files", ("read",), (), (), ())
 ALLOWS = config(agent("ana", READ), servers=(server("files"),))
 DENIES = config(agent("ana"), servers=(server("files"),))

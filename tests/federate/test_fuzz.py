@@ -83,7 +83,7 @@ def outcome(token: str, kind: TokenType = TokenType.ACCESS_TOKEN) -> str:
         return refused.reason
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.one_of(st.text(max_size=80), st.text(LETTERS, max_size=200)))
 @example("\ud800")
 @example("." * 20_000)
@@ -93,14 +93,14 @@ def test_any_text_is_refused(text: str) -> None:
         take(text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.binary(max_size=60), st.binary(max_size=60), st.binary(max_size=70))
 def test_any_octets_in_three_segments_are_refused(a: bytes, b: bytes, c: bytes) -> None:
     with pytest.raises(TokenRefused):
         take(".".join(base64url(part) for part in (a, b, c)))
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(st.integers(0, len(GOOD) - 1), st.sampled_from(sorted(set(LETTERS + "=+/ \n"))))
 def test_no_letter_of_a_token_can_be_changed(place: int, letter: str) -> None:
     changed = GOOD[:place] + letter + GOOD[place + 1 :]
@@ -122,7 +122,7 @@ def test_no_bit_of_a_token_can_be_changed() -> None:
     assert count == len(GOOD) * 7
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(
     st.dictionaries(HEADER_NAMES, VALUES, max_size=2),
     st.dictionaries(CLAIM_NAMES, VALUES, max_size=3),
@@ -141,7 +141,7 @@ def test_any_signed_claims_are_taken_or_refused(
             assert found != claims(**facts)["sub"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_any_object_in_a_proof_is_taken_or_refused(facts: dict[str, Any]) -> None:
     head = {"typ": "dpop+jwt", "alg": "ES256", "jwk": public(EC)}
@@ -159,7 +159,7 @@ def test_any_object_in_a_proof_is_taken_or_refused(facts: dict[str, Any]) -> Non
         assert proof.jti == whole["jti"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     st.one_of(
         st.binary(max_size=60),
@@ -184,7 +184,7 @@ def test_any_key_set_is_read_or_refused(octets: bytes) -> None:
     assert found.keys
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     st.one_of(
         st.text(LETTERS + "=", max_size=12), st.binary(max_size=12).map(base64url)
@@ -198,7 +198,7 @@ def test_base64url_has_one_spelling(text: str) -> None:
     assert base64url(data) == text
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=4))
 def test_an_object_is_read_as_the_standard_library_reads_it(
     value: dict[str, Any],

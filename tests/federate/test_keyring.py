@@ -116,7 +116,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(STEPS)
 def test_one_key_signs_and_verifiers_know_it(
     steps: list[tuple[int, str, str]],
@@ -138,7 +138,7 @@ def test_one_key_signs_and_verifiers_know_it(
             check(world, replica)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.integers(1, 4), st.integers(30, LEAD), st.integers(2, 9))
 def test_replicas_that_keep_up_are_never_early_once_they_have_joined(
     replicas: int, pace: int, days: int

@@ -44,7 +44,7 @@ def test_what_is_missing_of_many_accounts_is_counted() -> None:
     ]
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     st.lists(
         st.one_of(

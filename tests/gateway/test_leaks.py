@@ -127,7 +127,7 @@ def watched(watch: Watch, slices: list[bytes]) -> tuple[bytes, bool]:
     around=st.tuples(BEFORE, st.binary(max_size=200)),
     cuts=st.lists(st.integers(0, 10_000), max_size=8),
 )
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_no_piece_of_a_secret_goes_on_however_it_is_cut(
     secret: str,
     spell: Callable[[str], str],
@@ -148,7 +148,7 @@ def test_no_piece_of_a_secret_goes_on_however_it_is_cut(
     data=st.text(st.sampled_from("abc"), max_size=60),
     cuts=st.lists(st.integers(0, 100), max_size=12),
 )
-@settings(max_examples=500)
+@settings(max_examples=150)
 def test_what_is_found_does_not_depend_on_how_it_is_cut(
     secret: str, data: str, cuts: list[int]
 ) -> None:

@@ -140,7 +140,7 @@ PLAINS = [
 
 
 @given(st.one_of(altered(ORDINARY), TEXTS), st.sampled_from(PLAINS))
-@settings(max_examples=1000)
+@settings(max_examples=200)
 @example(tool_call()[:-2] + b',"name":"b"}}', PLAINS[0])
 @example(b'{"id":7,' + tool_call()[1:], PLAINS[0])
 @example(tool_call() + b" ", PLAINS[0])
@@ -153,7 +153,7 @@ def test_a_call_that_is_read_in_short_is_read_so_in_full(
 
 
 @given(st.one_of(altered(RESULTS), TEXTS))
-@settings(max_examples=1000)
+@settings(max_examples=200)
 @example(RESULTS[1][:-2] + b',"isError":true}}')
 @example(RESULTS[2][:-2] + b'"isError":true,"isError":false}}')
 def test_an_answer_that_is_read_in_short_is_read_so_in_full(data: bytes) -> None:
@@ -162,7 +162,7 @@ def test_an_answer_that_is_read_in_short_is_read_so_in_full(data: bytes) -> None
 
 
 @given(st.sampled_from(HEADS), st.one_of(altered(ORDINARY), TEXTS))
-@settings(max_examples=1000)
+@settings(max_examples=200)
 def test_a_request_is_what_head_and_body_say_in_full(head: bytes, data: bytes) -> None:
     found = read(lambda: read_request(read_opening(head), data))
     assert found == read(lambda: read_call(read_head(head), data))

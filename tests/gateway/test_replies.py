@@ -99,7 +99,7 @@ class Heard:
 
 
 @given(st.one_of(REPLIES, WILD))
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_what_is_taken_is_read_by_llhttp_alike(data: bytes) -> None:
     found, why = read([data])
     if why or data.startswith(b"HTTP/1.1 1"):

@@ -51,7 +51,7 @@ CUTS = st.lists(st.integers(0, 2**16), max_size=9)
 
 
 @given(ANSWERS, CUTS)
-@settings(max_examples=200)
+@settings(max_examples=80)
 @example(b'{"jsonrpc":"2.0","id":1,"result":{"a":"\\\\"}}', list(range(50)))
 @example(b'{"jsonrpc":"2.0","id":1,"result":{"a":["\\"]"],"isError":true}}', [44, 45])
 @example(ASKING, [99, 120])

@@ -114,7 +114,7 @@ CHAINS = st.lists(st.sampled_from(("ana", "ben", "cam")), max_size=3, unique=Tru
 
 
 @given(configs(), requests(), CHAINS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_a_chain_may_each_agent_of_it_may_alone(
     config: Config, request: Request, chain: list[str]
 ) -> None:

@@ -51,20 +51,20 @@ records = st.builds(
 )
 
 
-@settings(max_examples=1500)
+@settings(max_examples=200)
 @given(acts, st.lists(calls, max_size=6), records)
 def test_the_judge_equals_the_slow_version(act, some, known) -> None:
     assert Judge(some, known).judge(act) is verdict_of(act, some, known)
 
 
-@settings(max_examples=600)
+@settings(max_examples=150)
 @given(st.lists(acts.filter(lambda a: a.agents), max_size=6), st.lists(calls))
 def test_calls_without_an_act_are_counted_as_slowly(some_acts, some_calls) -> None:
     fast = without_act(some_calls, some_acts)
     assert fast == count_without_act(some_calls, some_acts)
 
 
-@settings(max_examples=600)
+@settings(max_examples=150)
 @given(acts, st.lists(calls, max_size=4), calls, records)
 def test_one_more_call_never_makes_use_unmediated_that_was_not(
     act, some, late, known
@@ -77,7 +77,7 @@ def test_one_more_call_never_makes_use_unmediated_that_was_not(
     assert before or not after
 
 
-@settings(max_examples=600)
+@settings(max_examples=150)
 @given(acts, st.lists(calls, max_size=4), records, intervals)
 def test_a_gap_in_the_records_never_makes_an_accusation(act, some, known, gap) -> None:
     torn = Records(known.covered, known.spans, (*known.gaps, gap))

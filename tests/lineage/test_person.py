@@ -97,7 +97,7 @@ def known(item: TraceItem) -> tuple[str, str, str]:
     return item["event_id"], person["value"], person["status"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(joints, worlds, st.sampled_from(PERSONS))
 def test_no_owner_of_a_role_is_ever_the_person(joint, world, other) -> None:
     issuances, uses, sign_ins, parents = world

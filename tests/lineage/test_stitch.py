@@ -95,14 +95,14 @@ def hops(chain: Chain) -> tuple:
     return (chain.person, chain.agent, chain.tool, chain.identity, chain.identity_path)
 
 
-@settings(max_examples=600)
+@settings(max_examples=150)
 @given(joints, worlds, TIMES)
 def test_stitching_equals_the_slow_version_at_every_moment(joint, world, at) -> None:
     chains = one(joint, world)
     assert said(chain_at(chains, at)) == chain_of(joint, at, *world)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(joints, worlds)
 def test_chains_cover_all_time_without_gap_or_overlap(joint, world) -> None:
     chains = one(joint, world)
@@ -112,7 +112,7 @@ def test_chains_cover_all_time_without_gap_or_overlap(joint, world) -> None:
         assert before.valid_to == after.valid_from > before.valid_from
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(joints, worlds, st.text(max_size=20), st.lists(st.text(max_size=20), max_size=6))
 def test_no_session_name_changes_any_hop(joint, world, name, names) -> None:
     """A session's name is its caller's own words: events and issuances alike."""
@@ -126,7 +126,7 @@ def test_no_session_name_changes_any_hop(joint, world, name, names) -> None:
     assert [hops(c) for c in before] == [hops(c) for c in after]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(keys, worlds)
 def test_what_a_source_says_of_itself_is_never_observed(key, world) -> None:
     for chain in one(Joint(key, "otel", believed=False), world):
@@ -134,7 +134,7 @@ def test_what_a_source_says_of_itself_is_never_observed(key, world) -> None:
             assert hop.status is HopStatus.MISSING
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(joints, worlds, st.randoms(use_true_random=False))
 def test_the_order_in_which_facts_arrive_changes_nothing(joint, world, random) -> None:
     shuffled = [list(part) for part in world[:3]]
@@ -144,7 +144,7 @@ def test_the_order_in_which_facts_arrive_changes_nothing(joint, world, random) -
     assert [said(c) for c in before] == [said(c) for c in after]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(joints, worlds, issuances, TIMES)
 def test_a_late_issuance_never_weakens_the_person(joint, world, late, at) -> None:
     if any(i.credential == late.credential for i in world[0]):
@@ -155,7 +155,7 @@ def test_a_late_issuance_never_weakens_the_person(joint, world, late, at) -> Non
     assert rank(after.person.status) >= rank(before.person.status)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(joints, worlds)
 def test_a_hop_has_a_value_unless_it_is_missing_and_always_a_source(joint, world):
     for chain in one(joint, world):

@@ -40,7 +40,7 @@ def all_are_asked(case: Case) -> None:
             assert formula == FALSE or identity in asked
 
 
-@settings(max_examples=60, suppress_health_check=slow)
+@settings(max_examples=40, suppress_health_check=slow)
 @given(cases())
 def test_whoever_can_make_a_call_is_asked(case: Case) -> None:
     all_are_asked(case)

@@ -38,7 +38,7 @@ def flipped(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(positive, texts, present)
 def test_a_negated_operator_is_the_complement(
     operator: str, wanted: Values, got: Values
@@ -47,7 +47,7 @@ def test_a_negated_operator_is_the_complement(
     assert held(negated(operator), wanted, got) is flipped(plain)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(positive, texts, present)
 def test_all_not_is_not_any_and_any_not_is_not_all(
     operator: str, wanted: Values, got: Values
@@ -58,7 +58,7 @@ def test_all_not_is_not_any_and_any_not_is_not_all(
     assert held(f"ForAllValues:{negated(operator)}", wanted, got) is flipped(some)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(anything, texts, st.one_of(st.just(()), present))
 def test_if_exists_is_missing_or_plain(
     operator: str, wanted: Values, got: Values
@@ -67,14 +67,14 @@ def test_if_exists_is_missing_or_plain(
     assert held(f"{operator}IfExists", wanted, got) is (True if not got else plain)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.one_of(st.just(()), present))
 def test_null_is_whether_the_key_is_there(got: Values) -> None:
     assert held("Null", ("true",), got) is (not got)
     assert held("Null", ("false",), got) is bool(got)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(anything, st.permutations(TEXTS), present, st.data())
 def test_neither_order_nor_case_of_the_operator_counts(
     operator: str, wanted: list[str], got: Values, data: st.DataObject
@@ -86,7 +86,7 @@ def test_neither_order_nor_case_of_the_operator_counts(
         assert held(name, some, got) is held(name.upper(), shuffled, got)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(anything, texts, texts, present)
 def test_a_further_value_makes_a_positive_operator_no_stricter(
     operator: str, wanted: Values, more: Values, got: Values
@@ -103,7 +103,7 @@ ALL = [*BASES["String"], *BASES["Numeric"], *BASES["Ip"], *BASES["Arn"], *ORDERS
 ALL += ["StringNotLike", "ArnNotEquals", "DateEquals", "NotIpAddress", "Null", "Odd"]
 
 
-@settings(max_examples=2000)
+@settings(max_examples=300)
 @given(
     st.sampled_from(["", "ForAllValues:", "ForAnyValue:", "ForOddValue:"]),
     st.sampled_from(ALL),
@@ -120,7 +120,7 @@ def test_the_readable_rules_say_the_same(
     assert held(operator, wanted, got) is twin
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(anything, texts)
 def test_nothing_known_decides_nothing(operator: str, wanted: Values) -> None:
     for quantifier in ("", "ForAllValues:", "ForAnyValue:"):

@@ -108,7 +108,7 @@ def cuts_are_minimal(facts: Facts) -> None:
     assert search.exhausted
 
 
-@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(accounts())
 def test_cuts_are_all_of_the_smallest_by_brute_force(facts: Facts) -> None:
     cuts_are_minimal(facts)

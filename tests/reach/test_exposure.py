@@ -20,7 +20,7 @@ NOBODY = statement("t", effect="Deny", action="sts:AssumeRole", principal="*")
 FOREIGN = statement("t", action="sts:AssumeRole", principal={"AWS": "999988887777"})
 
 
-@settings(max_examples=100, suppress_health_check=slow, phases=generating)
+@settings(max_examples=50, suppress_health_check=slow, phases=generating)
 @given(estates())
 def test_each_identity_is_graded_as_its_own_answer_says(facts: Facts) -> None:
     graph = Graph(compiled(facts))

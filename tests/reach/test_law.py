@@ -20,7 +20,7 @@ slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 RED = "arn:aws:s3:::red/a"
 
 
-@settings(max_examples=100, suppress_health_check=slow)
+@settings(max_examples=50, suppress_health_check=slow)
 @given(estates(), st.sampled_from(GIVEN), some_calls)
 def test_a_call_is_judged_as_the_readable_rules_judge_it(
     facts: Facts, stated: laws.Keys, calls: laws.Calls
@@ -28,7 +28,7 @@ def test_a_call_is_judged_as_the_readable_rules_judge_it(
     laws.calls_agree(facts, stated, calls)
 
 
-@settings(max_examples=300, suppress_health_check=slow)
+@settings(max_examples=100, suppress_health_check=slow)
 @given(cases())
 def test_anybody_is_judged_by_every_policy_kind_as_the_readable_rules_judge(
     case: Case,
@@ -52,7 +52,7 @@ def test_paths_lead_where_the_readable_rules_lead(
     laws.paths_agree(facts, call)
 
 
-@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(paths())
 def test_each_way_to_become_somebody_is_found_and_no_other(
     case: tuple[Facts, tuple[str, str]],
@@ -60,13 +60,13 @@ def test_each_way_to_become_somebody_is_found_and_no_other(
     laws.paths_agree(*case)
 
 
-@settings(max_examples=60, suppress_health_check=slow)
+@settings(max_examples=40, suppress_health_check=slow)
 @given(estates(), some_calls)
 def test_rows_say_what_single_calls_say(facts: Facts, calls: laws.Calls) -> None:
     laws.rows_agree(laws.compiled(facts, {}), calls)
 
 
-@settings(max_examples=200, suppress_health_check=slow)
+@settings(max_examples=80, suppress_health_check=slow)
 @given(cases())
 def test_rows_say_what_single_calls_say_of_every_policy_kind(case: Case) -> None:
     laws.rows_agree(laws.estate_of(case), list(case.calls))
@@ -82,7 +82,7 @@ def test_the_law_of_rows_finds_that_a_trust_is_left_aside() -> None:
     assert caught(plant, cases(Mix(assume=10)), law)
 
 
-@settings(max_examples=60, suppress_health_check=slow)
+@settings(max_examples=40, suppress_health_check=slow)
 @given(estates(), some_calls)
 def test_a_filter_keeps_every_row_that_could_touch(
     facts: Facts, calls: laws.Calls
@@ -90,13 +90,13 @@ def test_a_filter_keeps_every_row_that_could_touch(
     laws.filters_agree(laws.compiled(facts, {}), calls)
 
 
-@settings(max_examples=100, suppress_health_check=slow)
+@settings(max_examples=50, suppress_health_check=slow)
 @given(cases())
 def test_a_filter_keeps_every_row_of_every_policy_kind(case: Case) -> None:
     laws.filters_agree(laws.estate_of(case), list(case.calls))
 
 
-@settings(max_examples=100, suppress_health_check=slow)
+@settings(max_examples=50, suppress_health_check=slow)
 @given(
     estates(),
     st.sampled_from([("arn:aws:s3:::red/*", "arn:aws:s3:::red/a"), ("*", RED)]),
@@ -112,7 +112,7 @@ def test_what_holds_for_a_pattern_holds_for_each_resource_in_it(
             assert verdict(one.formula) == "always"
 
 
-@settings(max_examples=150, suppress_health_check=slow)
+@settings(max_examples=60, suppress_health_check=slow)
 @given(cases())
 def test_what_holds_for_a_pattern_holds_under_every_policy_kind(case: Case) -> None:
     laws.patterns_agree(case)

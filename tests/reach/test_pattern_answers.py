@@ -227,7 +227,7 @@ def _agrees(reply, action, resource, word, estate, principal) -> None:
         assert holding, (reply, word)
 
 
-@settings(max_examples=150, suppress_health_check=slow)
+@settings(max_examples=60, suppress_health_check=slow)
 @given(cases())
 def test_a_pattern_s_parts_say_what_the_readable_rules_say(case: Case) -> None:
     pattern_law(case)
@@ -237,7 +237,7 @@ def test_the_law_of_patterns_sees_all_and_part_and_none() -> None:
     seen: Counter[str] = Counter()
 
     @settings(
-        max_examples=60, database=None, derandomize=True, suppress_health_check=slow
+        max_examples=40, database=None, derandomize=True, suppress_health_check=slow
     )
     @given(cases())
     def law(case: Case) -> None:

@@ -115,7 +115,7 @@ def test_a_deny_under_a_key_that_nobody_knows_is_as_open_for_a_pattern() -> None
 
 @pytest.mark.parametrize("mix", [DOORS, KEYS])
 def test_what_holds_for_a_pattern_holds_through_access_points(mix: Mix) -> None:
-    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(cases(mix))
     def law(case: Case) -> None:
         laws.patterns_agree(case)

@@ -112,13 +112,13 @@ def _followed(rows: list[int], start: int) -> int:
     return seen
 
 
-@settings(max_examples=40, suppress_health_check=slow, phases=generating)
+@settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(estates())
 def test_rows_hold_the_steps_of_every_actor(facts: Facts) -> None:
     rows_agree(compiled(facts))
 
 
-@settings(max_examples=40, suppress_health_check=slow, phases=generating)
+@settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(paths())
 def test_rows_hold_every_way_to_become_somebody(
     case: tuple[Facts, tuple[str, str]],
@@ -163,7 +163,7 @@ def test_rows_hold_the_steps_under_every_policy_kind(case: Case) -> None:
     rows_agree(organisation(case))
 
 
-@settings(max_examples=40, suppress_health_check=slow, phases=generating)
+@settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(cases())
 def test_who_can_is_what_each_actor_can(case: Case) -> None:
     goals_agree(organisation(case), [(c[0], c[1]) for c in case.calls])
@@ -215,13 +215,13 @@ def closure_agrees(rows: list[int]) -> None:
             assert bool(held.towards(1 << goal) >> start & 1) == led
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(graphs)
 def test_the_closure_is_what_one_finds_step_by_step(rows: list[int]) -> None:
     closure_agrees(rows)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.integers(1, 400), st.sets(st.integers(0, 399)), st.booleans())
 def test_a_set_has_the_members_it_was_made_of(
     size: int, drawn: set[int], dense: bool
@@ -235,7 +235,7 @@ PARTS = ["a", "b", "ab", "*", "a*", "*b", "?", "a?", "a*b*", ""]
 arns = st.lists(st.sampled_from(["a", "b", "ab", "abb", "ba"]), min_size=6, max_size=6)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     st.lists(arns.map(":".join), max_size=12, unique=True).map(sorted),
     st.lists(st.sampled_from(PARTS), min_size=1, max_size=6).map(":".join),

@@ -29,7 +29,7 @@ def follows(drawn: tuple[list[int], dict[int, int]]) -> None:
     assert dict(held.classes) == dict(anew.classes)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=200)
 @given(changes)
 def test_a_closure_follows_its_rows(drawn: tuple[list[int], dict[int, int]]) -> None:
     follows(drawn)

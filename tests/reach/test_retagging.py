@@ -129,7 +129,7 @@ def surely(estate: Estate, action: str) -> bool:
     return questions.ask(estate, principal, action, INSTANCE).formula == TRUE
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(lines.filter(bool), lines, lines, st.sampled_from(["red", "blue", ""]))
 def test_there_is_a_tag_that_the_subject_may_set_and_that_lets_it(
     on_stop: Line, on_set: Line, on_take: Line, tag: str

@@ -48,7 +48,7 @@ def restored(facts: Facts) -> tuple[Whole, Whole]:
 
 @given(st.one_of(accounts(), estates()))
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=slow,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

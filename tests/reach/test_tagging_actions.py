@@ -104,7 +104,7 @@ def item_of(operator: str, values: Sequence[str], *, negated: bool) -> Condition
     }
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
 def test_a_principal_that_is_passed_over_may_not(case: Case) -> None:
     estate = compile_estate(case.facts, catalogue(), given=Known(case.given))
@@ -118,7 +118,7 @@ def test_a_principal_that_is_passed_over_may_not(case: Case) -> None:
                 assert found == judged_plainly(estate, principal, call.request), action
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     st.sampled_from(
         ["StringEquals", "StringLike", "StringEqualsIgnoreCase", "StringEqualsIfExists"]
@@ -138,7 +138,7 @@ def test_a_value_worked_out_satisfies_the_condition(
         assert clause_holds(clause, tagged)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     st.sampled_from(
         ["StringEquals", "StringNotLike", "Null", "StringLikeIfExists", "NumericEquals"]

@@ -196,7 +196,7 @@ def singly(whole: Whole) -> list[object]:
     ]
 
 
-@settings(max_examples=100, suppress_health_check=slow, phases=generating)
+@settings(max_examples=50, suppress_health_check=slow, phases=generating)
 @given(edits())
 def test_an_edit_leads_to_what_a_cold_run_finds(
     states: list[Facts],

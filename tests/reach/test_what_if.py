@@ -62,13 +62,13 @@ def changes_agree(states: list[Facts]) -> int:
     return count
 
 
-@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(edits())
 def test_changes_after_an_edit_are_those_of_a_cold_run(states: list[Facts]) -> None:
     changes_agree(states)
 
 
-@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(edits())
 def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
     states: list[Facts],

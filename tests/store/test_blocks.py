@@ -18,7 +18,7 @@ def opened(folder: Path, data: bytes, generation: str = "g") -> BlockFile:
 
 
 @given(st.dictionaries(TEXTS, st.binary(max_size=9_000), max_size=40), TEXTS)
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_a_section_reads_as_the_mapping_it_was_made_of(
     tmp_path_factory: pytest.TempPathFactory, rows: dict[str, bytes], absent: str
 ) -> None:

@@ -1,7 +1,9 @@
 """Every normative sentence of AuthZEN 1.0 has a test that shows it, or binds others."""
 
 import ast
+import copy
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,14 @@ OTHERS = {"pep", "spec", "iana"}
 
 
 def manifest() -> dict[str, Any]:
+    """Return a manifest of the caller's own."""
+    return copy.deepcopy(_manifest())
+
+
+@cache
+def _manifest() -> dict[str, Any]:
     text = (HERE / "requirements.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)  # type: ignore[no-any-return]
+    return yaml.load(text, yaml.CSafeLoader)  # type: ignore[no-any-return]
 
 
 def faults(said: dict[str, Any], tests: Path = HERE.parent) -> list[str]:
@@ -48,11 +56,16 @@ def faults(said: dict[str, Any], tests: Path = HERE.parent) -> list[str]:
 
 def _is_there(tests: Path, name: str) -> bool:
     file, _, test = name.partition("::")
-    path = tests / file
+    return test in _functions(tests / file)
+
+
+@cache
+def _functions(path: Path) -> frozenset[str]:
+    """Names of the functions of a module; none where there is no such file."""
     if not path.is_file():
-        return False
+        return frozenset()
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return any(isinstance(n, ast.FunctionDef) and n.name == test for n in tree.body)
+    return frozenset(n.name for n in tree.body if isinstance(n, ast.FunctionDef))
 
 
 def test_the_manifest_is_whole() -> None:

@@ -23,7 +23,9 @@ from tests.gateway.stdio.stage import call as call_line
 from tests.gateway.stdio.stage import wrapper
 from tests.gateway.stdio.test_given import keep, kept
 
-TABLE = yaml.safe_load(Path(__file__).with_name("encoders.yaml").read_text("utf-8"))
+TABLE = yaml.load(
+    Path(__file__).with_name("encoders.yaml").read_text("utf-8"), yaml.CSafeLoader
+)
 SECRET: str = TABLE["secret"]
 ROWS: dict[str, str] = {row["encoder"]: row["text"] for row in TABLE["rows"]}
 HONEST = (

@@ -96,7 +96,7 @@ things = st.dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     st.lists(things, min_size=1, max_size=12),
     st.integers(1, 300),
@@ -111,7 +111,7 @@ def test_any_list_of_objects_is_split_where_a_json_reader_splits_it(
     assert problem == ""
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.binary(max_size=400), st.integers(1, 50))
 def test_no_bytes_break_the_splitter_and_none_pass_unseen(data: bytes, size: int):
     pieces, problem = split(data, size)
@@ -121,7 +121,7 @@ def test_no_bytes_break_the_splitter_and_none_pass_unseen(data: bytes, size: int
     assert accounted
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.integers(0, len(day())), st.integers(1, 5000))
 def test_a_file_cut_anywhere_gives_the_records_before_the_cut(cut: int, size: int):
     pieces, problem = split(day()[:cut], size)

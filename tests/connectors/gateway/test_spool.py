@@ -59,7 +59,7 @@ def parsed(data: bytes) -> list[Record]:
     return [read_line(line)[0] for line in whole.splitlines(keepends=True)]
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(stories(), st.data())
 def test_any_prefix_of_a_spool_is_a_prefix_of_its_records(story, data) -> None:
     whole = spelled(story)
@@ -67,7 +67,7 @@ def test_any_prefix_of_a_spool_is_a_prefix_of_its_records(story, data) -> None:
     assert parsed(cut) == story[: cut.count(b"\n")]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(stories(), st.data())
 def test_a_spool_cut_anywhere_gives_each_whole_record_and_tells_the_rest(
     story, data
@@ -85,7 +85,7 @@ def test_a_spool_cut_anywhere_gives_each_whole_record_and_tells_the_rest(
     assert len(problems) == torn
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(stories(), st.data())
 def test_room_for_lines_to_come_is_no_line_and_nothing_cut(story, data) -> None:
     whole = spelled(story)
@@ -99,7 +99,7 @@ def test_room_for_lines_to_come_is_no_line_and_nothing_cut(story, data) -> None:
         assert told(Path(place)) == without
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(stories(), st.data())
 def test_a_group_that_the_disk_took_in_part_harms_no_line_before_it(
     story, data
@@ -155,7 +155,7 @@ def test_files_that_the_disk_took_nothing_of_are_not_missed(tmp_path: Path) -> N
     assert [p for batch in batches for p in batch.problems] == []
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(stories(), st.lists(st.integers(0, 12), max_size=4))
 def test_where_files_begin_changes_nothing(story, cuts) -> None:
     with tempfile.TemporaryDirectory() as place:
@@ -164,7 +164,7 @@ def test_where_files_begin_changes_nothing(story, cuts) -> None:
         assert told(Path(place) / "one") == told(Path(place) / "many")
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(stories(), st.integers(0, 12), st.booleans())
 def test_a_spool_read_in_two_goes_gives_what_it_gives_in_one(
     story, first, shipped
@@ -278,7 +278,7 @@ def test_a_changed_record_is_named(tmp_path: Path) -> None:
 FLIPPED = spelled([opened(), decided(2), ended(3, 2), refused(4), closed(5)])
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.integers(0, len(FLIPPED) - 1), st.integers(0, 7))
 @example(FLIPPED.index(b"a", FLIPPED.rindex(b"chain") + 8), 5)  # a capital digit
 def test_no_flipped_bit_goes_unnoticed(at, bit) -> None:

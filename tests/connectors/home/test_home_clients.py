@@ -15,8 +15,9 @@ from answerable.model.written import WrittenBy
 
 CASES = [
     (case["client"], case["server"], [tuple(item) for item in case["credentials"]])
-    for case in yaml.safe_load(
-        (Path(__file__).parents[2] / "cases" / "home-clients.yaml").read_text()
+    for case in yaml.load(
+        (Path(__file__).parents[2] / "cases" / "home-clients.yaml").read_text(),
+        yaml.CSafeLoader,
     )
 ]
 

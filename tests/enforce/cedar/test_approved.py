@@ -131,7 +131,7 @@ _ANY = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(_ANY)
 def test_whatever_a_schema_says_it_is_read(schema: object) -> None:
     held = declared(json.dumps(schema)).hold({("path",): ("String", False)})

@@ -15,7 +15,7 @@ from tests.enforce.cedar.planted import MISTAKES, planted
 from tests.enforce.cedar.policies import policies
 
 MANY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 # Heads and conditions that name methods, with and without a fault.
 _METHODS = (

@@ -14,7 +14,7 @@ from tests.enforce.configs import kills
 from tests.reference.enforce import decision as spec
 
 MANY = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -254,7 +254,7 @@ lists = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(lists, st.booleans(), st.booleans()), max_size=6))
 def test_whatever_comes_a_tool_passes_only_as_it_was_first_seen(
     history: list[tuple[list[Definition], bool, bool]],
@@ -276,7 +276,7 @@ def test_whatever_comes_a_tool_passes_only_as_it_was_first_seen(
     assert not any(passes(pins, name) for name in spoilt)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(lists, lists, lists)
 def test_a_list_seen_twice_says_nothing_new(
     one: list[Definition], two: list[Definition], three: list[Definition]

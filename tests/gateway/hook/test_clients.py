@@ -75,7 +75,7 @@ def test_an_event_is_a_tool_and_its_arguments(
     assert (act.tool, json.loads(act.arguments)) == (tool, arguments)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["session_id", "cwd", "permission_mode", "model", "why"]),

@@ -70,7 +70,7 @@ ANSWERS = [
 
 
 @given(st.sampled_from(REQUESTS), st.sampled_from(ANSWERS), CUTS, CUTS)
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_however_both_sides_are_sliced_the_same_goes_out_and_is_recorded(
     loop: asyncio.AbstractEventLoop,
     sent: bytes,
@@ -119,7 +119,7 @@ CLIENT = st.fixed_dictionaries({"name": SAID, "version": SAID, "title": SAID})
 @given(
     st.sampled_from(["read_file", "rm"]), FIELDS, CLIENT, st.dictionaries(SAID, SAID)
 )
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_nothing_that_is_said_changes_what_is_decided_or_passed_on(
     loop: asyncio.AbstractEventLoop,
     name: str,

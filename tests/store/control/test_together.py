@@ -73,7 +73,7 @@ def state_of(control: SqliteControl) -> list[object]:
     return [*rows, sorted(control._execute("SELECT key, expires FROM used"))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(groups=GROUPS)
 def test_a_group_is_what_its_members_are_one_by_one(
     tmp_path_factory: pytest.TempPathFactory,
@@ -126,7 +126,7 @@ def test_the_law_finds_a_group_that_keeps_half_of_a_refused_exchange(
 
     # What is found first will do: nobody reads how small it could be.
     @settings(
-        max_examples=150,
+        max_examples=60,
         deadline=None,
         database=None,
         phases=[Phase.generate],
