@@ -11,7 +11,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
 from answerable.reach.estate.estate import Estate, compile_estate
-from answerable.reach.parts import Place, able_part, part
+from answerable.reach.parts import Place, able_part, first_callers, part
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter
@@ -158,3 +158,35 @@ def test_who_can_of_very_many_asks_a_few_at_a_time(
         after, pages = got.after, pages + 1
     assert pages >= 2
     assert found == list(whole)
+
+
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("s3:GetObject", "arn:aws:s3:::b/k"), ("iam:CreateUser", "*")],
+)
+def test_a_limited_list_begins_the_whole_one_and_counts_the_rest(
+    estate: Estate, direct: bool, action: str, resource: str
+) -> None:
+    graph = Graph(estate)
+    whole = list(who_can(graph, action, resource, direct=direct))
+    for most in (1, len(whole), len(whole) + 1):
+        got = first_callers(
+            graph, action, resource, direct=direct, gravity=NO_AGENTS, most=most
+        )
+        assert [told(r) for r in got.replies] == [told(r) for r in whole[:most]]
+        assert len(whole) - len(got.replies) <= got.of - got.done
+    assert len(whole) > 1
+
+
+def test_a_limited_list_holds_everyone_of_whom_it_is_not_known() -> None:
+    inventory, question = pipeline().inventory(), ("s3:GetObject", RED)
+    whole = flow.who_can(inventory, *question, now=NOW)
+    cut = flow.who_can(inventory, *question, now=NOW, limit=1)
+    unknown = [each for each in whole.items if each["verdict"] == "not-known"]
+    assert cut.items == [whole.items[0], *unknown]
+    count = len(whole.items) - len(unknown)
+    shown = {"rows": 1, "what": "callers", "done": 1, "of": count}
+    assert cut.coverage["shown"] == shown
+    assert cut.coverage["looked"] == whole.coverage["looked"]
+    assert "shown" not in flow.who_can(inventory, *question, now=NOW, limit=9).coverage

@@ -22,7 +22,13 @@ from answerable.model.document import Coverage, Document, ReachItem, ShownItem
 from answerable.model.errors import UsageError
 from answerable.reach import items, questions, subjects
 from answerable.reach.keys.tagging import Tagging
-from answerable.reach.parts import Place, able_part, count_identities, part
+from answerable.reach.parts import (
+    Place,
+    able_part,
+    count_identities,
+    first_callers,
+    part,
+)
 from answerable.reach.pattern_answers import is_pattern
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
@@ -183,13 +189,15 @@ def reach_part(
     return Listed(document, "" if ended else spelled_cursor(first, place), gone, shown)
 
 
-def who_can(asked: Asked, action: str, resource: str) -> Document:
+def who_can(asked: Asked, action: str, resource: str, *, limit: int = 0) -> Document:
     """List all identities that can make one call; see `flows.reach.who_can`.
 
     Raises:
         UsageError: Action or resource are not known.
     """
     spelled, target = call_of(asked, action, resource)
+    if limit:
+        return _first_who_can(asked, spelled, target, limit)
     found = who_can_in(
         asked.graph,
         spelled,
@@ -198,6 +206,26 @@ def who_can(asked: Asked, action: str, resource: str) -> Document:
         gravity=gravity_of(asked.inventory),
     )
     return _pairs(asked, list(found), spelled, target, ended=True)
+
+
+def _first_who_can(asked: Asked, action: str, resource: str, limit: int) -> Document:
+    """List the first who can, and everyone of whom it is not known."""
+    first = first_callers(
+        asked.graph,
+        action,
+        resource,
+        direct=asked.direct,
+        gravity=gravity_of(asked.inventory),
+        most=limit,
+    )
+    ended = first.done == first.of
+    tagging = ended or len(asked.estate.principals) <= _MOST_ASKED
+    document = _pairs(
+        asked, first.replies, action, resource, tagging=tagging, ended=True
+    )
+    rows = len(first.replies)
+    shown = ShownItem(rows=rows, what="callers", done=first.done, of=first.of)
+    return Listed(document, "", shown=None if ended else shown).counted
 
 
 def who_can_part(

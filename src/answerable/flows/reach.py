@@ -114,6 +114,7 @@ def who_can(
     context: Context = None,
     session_policy: str = "",
     endpoint_policy: str = "",
+    limit: int = 0,
 ) -> Document:
     """List every identity that can make one call, and outsiders that can assume one.
 
@@ -126,6 +127,8 @@ def who_can(
         context: Condition keys of the request.
         session_policy: File with a policy that limits the session of each subject.
         endpoint_policy: File with the policy of the VPC endpoint.
+        limit: Most callers, the gravest first; 0 for all. Those of whom it is not
+            known are listed whatever the limit.
 
     Raises:
         UsageError: Action or resource are not known, or a file holds no policy.
@@ -133,7 +136,7 @@ def who_can(
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)
-    return permitted.who_can(asked, action, resource)
+    return permitted.who_can(asked, action, resource, limit=limit)
 
 
 @alone

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from answerable.model.ids import IdentityId
+from answerable.reach.able import candidates
 from answerable.reach.bits.planes import positions
 from answerable.reach.bits.whole import whole_of
 from answerable.reach.estate.outside import caller_of
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, reached
+from answerable.reach.pattern_answers import is_pattern
 from answerable.reach.questions import (
     Reply,
     listed,
@@ -21,10 +23,15 @@ from answerable.reach.questions import (
     reach,
 )
 from answerable.reach.rows.rows import Filter, Row
+from answerable.reach.verdict.formula import FALSE
 from answerable.reach.visiting import entries_of
 from answerable.reach.who_can import (
     IDENTITY_GRADES,
     Asking,
+    Gravity,
+    asking_of,
+    entries,
+    who_can,
 )
 
 
@@ -141,6 +148,68 @@ def able_part(
     rest = row + len(shown) < len(last)
     on = Place(end, row + len(shown)) if rest else None
     return Part((*found, *shown), on, gone)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCallers:
+    """The beginning of the list of who can.
+
+    Attributes:
+        replies: In order, the gravest first.
+        done: How many callers were asked for them.
+        of: How many there are to ask: as many are listed, or fewer.
+    """
+
+    replies: tuple[Reply, ...]
+    done: int
+    of: int
+
+
+def first_callers(
+    graph: Graph,
+    action: str,
+    resource: str,
+    *,
+    direct: bool,
+    gravity: Gravity,
+    most: int,
+) -> FirstCallers:
+    """List the first callers of `who_can.who_can`; the others are counted.
+
+    For a pattern everyone is asked; otherwise nobody after the last one listed.
+    """
+    count, asked = _callers(graph, action, resource, gravity, direct=direct)
+    found: list[Reply] = []
+    done = 0
+    for reply in asked:
+        done += 1
+        found += [reply] if reply and reply.formula != FALSE else []
+        if len(found) == most:
+            break
+    return FirstCallers(tuple(found), done, count)
+
+
+def _callers(
+    graph: Graph, action: str, resource: str, gravity: Gravity, *, direct: bool
+) -> tuple[int, Iterator[Reply | None]]:
+    """Count the callers to ask, and ask them in the order of the list."""
+    if is_pattern(graph.estate, action, resource):
+        every = list(who_can(graph, action, resource, direct=direct, gravity=gravity))
+        return len(every), iter(every)
+    if not direct:
+        makers = entries(graph, action, resource, gravity)
+        return len(makers), (make() for make in makers)
+    asking = asking_of(graph, action, resource, gravity, direct=True)
+    leading, last = asking.outsiders()
+    identities = sum(1 for _ in candidates(graph.estate, action, resource))
+
+    def ask_all() -> Iterator[Reply | None]:
+        yield from leading
+        for grades in IDENTITY_GRADES:
+            yield from (reply for _, reply in asking.identities(grades))
+        yield from last
+
+    return len(leading) + identities + len(last), ask_all()
 
 
 class _Listing:

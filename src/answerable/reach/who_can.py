@@ -115,8 +115,7 @@ def who_can(
     a role that can make the call.
     """
     if not direct and not is_pattern(graph.estate, action, resource):
-        listed = _Listed(graph, action, resource, gravity)
-        for _, make in sorted(listed.all(), key=lambda pair: pair[0]):
+        for make in entries(graph, action, resource, gravity):
             reply = make()
             if reply.formula != FALSE:
                 yield reply
@@ -128,6 +127,14 @@ def who_can(
         found = (reply for _, reply in asking.identities(grades) if reply)
         yield from found if direct else sorted(found, key=_certain_first)
     yield from last
+
+
+def entries(
+    graph: Graph, action: str, resource: str, gravity: Gravity
+) -> list[Callable[[], Reply]]:
+    """List what makes the reply of each caller, also through others; for no pattern."""
+    listed = _Listed(graph, action, resource, gravity).all()
+    return [make for _, make in sorted(listed, key=lambda pair: pair[0])]
 
 
 def asking_of(

@@ -322,12 +322,20 @@ def can(
 @click.command("who-can", cls=Verb, short_help="Everyone who can do one thing.")
 @click.argument("action")
 @click.argument("resource")
+@click.option(
+    "--limit",
+    default=200,
+    show_default=True,
+    type=click.IntRange(0, 1 << 31),
+    help="At most so many callers; 0 for all.",
+)
 @_stated
 @pass_settings
 def who_can(
     settings: Settings,
     action: str,
     resource: str,
+    limit: int,
     direct: bool,
     context: tuple[str, ...],
     without_context: tuple[str, ...],
@@ -348,5 +356,7 @@ def who_can(
             context=read_context(context, without_context),
             session_policy=session_policy,
             endpoint_policy=endpoint_policy,
+            limit=limit,
         )
-    answer(document, settings)
+    note = "hint: --limit 0 lists all" if "shown" in document.coverage else ""
+    answer(document, settings, note=note)
