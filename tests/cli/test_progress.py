@@ -1,13 +1,40 @@
 """A bar is drawn on a terminal, and nowhere else."""
 
 import io
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from answerable.cli import progress
+from answerable.cli.main import main
 from answerable.cli.settings import Settings
 from answerable.model.connector import no_progress
+
+STAGES = [
+    "joining what was scanned",
+    "compiling policies",
+    "following paths of all identities",
+    "storing paths",
+]
+READS = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+USER = {
+    "UserName": "deployer",
+    "Arn": "arn:aws:iam::111122223333:user/deployer",
+    "UserPolicyList": [
+        {
+            "PolicyName": "reads",
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": READS},
+        }
+    ],
+}
+ACCOUNT = {
+    "UserDetailList": [USER],
+    "GroupDetailList": [],
+    "RoleDetailList": [],
+    "Policies": [],
+}
 
 
 class _Terminal(io.StringIO):
@@ -47,3 +74,44 @@ def test_nothing_is_drawn_where_nobody_looks(
     with progress.bar(Settings()) as draw:
         assert draw is no_progress
     assert terminal.getvalue() == ""
+
+
+def test_a_stage_that_begins_is_drawn_at_once(
+    terminal: _Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_PAUSE", 60.0)
+    with progress.bar(Settings()) as draw:
+        for done, what in ((0, "joining"), (1, "compiling"), (2, "compiling")):
+            draw(done, 4, what)
+    drawn = [line.partition("] ")[2] for line in terminal.getvalue().split("\r\x1b[K")]
+    assert drawn == ["", "  0% joining", " 25% compiling", ""]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("can", "deployer", "s3:PutObject", "arn:aws:s3:::b/k"),
+        ("who-can", "s3:GetObject", "arn:aws:s3:::b/k"),
+        ("reach", "deployer"),
+    ],
+)
+def test_the_first_question_after_a_scan_shows_each_stage_of_the_derivation(
+    terminal: _Terminal,
+    asked: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "100")
+    account = tmp_path / "account.json"
+    account.write_text(json.dumps(ACCOUNT))
+    store = ("--store", str(tmp_path / "store"))
+    assert main([*store, "scan", f"aws:{account}"]) == 0
+    for expected in (STAGES, []):
+        start = terminal.tell()
+        assert main([*store, *asked]) == 0
+        drawn = terminal.getvalue()[start:].split("\r\x1b[K")
+        said = [line.rpartition("% ")[2] for line in drawn]
+        assert [each for each in said if each in STAGES] == expected
+    assert capsys.readouterr().out

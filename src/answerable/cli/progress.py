@@ -28,12 +28,14 @@ def bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
         yield no_progress
         return
     drawn = [0.0]
+    last = [""]
 
     def draw(done: int, total: int, what: str) -> None:
         moment = time.monotonic()
-        if moment - drawn[0] < _PAUSE:
+        # A stage that begins is always drawn: the next call may take minutes to come.
+        if moment - drawn[0] < _PAUSE and what == last[0]:
             return
-        drawn[0] = moment
+        drawn[0], last[0] = moment, what
         columns = get_terminal_size().columns
         sys.stderr.write(_ERASE + clip(_line(done, total, safe(what)), columns - 1))
         sys.stderr.flush()

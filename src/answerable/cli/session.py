@@ -11,7 +11,7 @@ from answerable.cli.settings import Settings, home, store_place
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.model.inventory import Inventory
+    from answerable.model.inventory import Inventory, Progress
     from answerable.store.store import Store
 
 
@@ -34,11 +34,17 @@ class Session:
         """Home directory."""
         return home()
 
-    def inventory(self) -> "Inventory":
-        """Load the snapshot of the command."""
+    def inventory(self, progress: "Progress | None" = None) -> "Inventory":
+        """Load the snapshot of the command.
+
+        Args:
+            progress: Receives the stages of what is derived from it.
+        """
         from answerable.flows import snapshots
 
-        return snapshots.load(self.store, self.snapshot)
+        if progress is None:
+            return snapshots.load(self.store, self.snapshot)
+        return snapshots.load(self.store, self.snapshot, progress=progress)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from answerable.flows.given import Given
 from answerable.flows.heap import settled
 from answerable.model.catalogue import Catalogue
 from answerable.model.ids import IdentityId
-from answerable.model.inventory import DerivedState, DerivedTables, Inventory
+from answerable.model.inventory import STAGES, DerivedState, DerivedTables, Inventory
 from answerable.model.sighting import Facts
 from answerable.reach import subjects
 from answerable.reach.bits import stored
@@ -73,6 +73,8 @@ def graph_of(
     """
     derived, tables = inventory.derived, tables_of(inventory)
     if tables is None or given.policies or whole:
+        if derived is not None:
+            derived.progress(1, STAGES, "compiling policies")
         graph = Graph(_compiled(inventory, catalogue, given))
         if tables is None and derived is not None and not given.policies:
             _keep(inventory, graph, derived)
@@ -83,7 +85,7 @@ def graph_of(
     if derived is not None and not given.policies:
         name = _steps_under(inventory, graph, given)
         graph.restore = lambda asked: _restored(asked, derived, name)
-        graph.keep = lambda found: derived.save(name, stored.tables_of(whole_of(found)))
+        graph.keep = lambda found: _keep_steps(found, derived, name)
     return graph
 
 
@@ -107,7 +109,15 @@ def tags_collected(inventory: Inventory) -> bool:
 
 def _restored(graph: Graph, derived: DerivedState, name: str) -> object:
     tables = derived.load(name)
-    return stored.restore(graph, tables) if tables is not None else None
+    if tables is None:
+        derived.progress(2, STAGES, "following paths of all identities")
+        return None
+    return stored.restore(graph, tables)
+
+
+def _keep_steps(graph: Graph, derived: DerivedState, name: str) -> None:
+    derived.progress(3, STAGES, "storing paths")
+    derived.save(name, stored.tables_of(whole_of(graph)))
 
 
 def tables_of(inventory: Inventory) -> DerivedTables | None:

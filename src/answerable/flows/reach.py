@@ -1,15 +1,17 @@
 """Permission queries: `reach`, `can` and `who-can`."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from answerable.flows import permitted, single_answer
 from answerable.flows.asked import Context, alone, asked_of
 from answerable.flows.expectation import Expectation, read_assumptions
 from answerable.flows.given import of_session, read_given
-from answerable.flows.permitted import Listed, Progress
 from answerable.model.connector import no_progress
 from answerable.model.document import Document
 from answerable.model.inventory import Inventory
+
+if TYPE_CHECKING:
+    from answerable.flows.permitted import Listed, Progress
 
 
 @alone
@@ -25,7 +27,7 @@ def reach(
     session_policy: str = "",
     endpoint_policy: str = "",
     limit: int = 0,
-    progress: Progress = no_progress,
+    progress: "Progress" = no_progress,
 ) -> Document:
     """List the permissions of a subject, direct and through identities it can assume.
 
@@ -45,6 +47,8 @@ def reach(
     Raises:
         UsageError: The subject is not known, or a file holds no policy.
     """
+    from answerable.flows import permitted
+
     progress(0, 0, "policies")
     facts = inventory.facts
     subject, context = of_session(facts, subject, context or {})
@@ -94,6 +98,8 @@ def can(
         UsageError: Subject, action or resource are not known, an assumption
             is none, or a file holds no policy.
     """
+    from answerable.flows import single_answer
+
     expected = Expectation(expect, read_assumptions(assume))
     facts = inventory.facts
     subject, context = of_session(facts, subject, context or {})
@@ -133,6 +139,8 @@ def who_can(
     Raises:
         UsageError: Action or resource are not known, or a file holds no policy.
     """
+    from answerable.flows import permitted
+
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)
@@ -152,7 +160,7 @@ def reach_part(
     after: str = "",
     rows: int = 200,
     ways: int = 25,
-) -> Listed:
+) -> "Listed":
     """List part of the permissions of a subject, with bounded work.
 
     Args:
@@ -170,6 +178,8 @@ def reach_part(
     Raises:
         UsageError: As for `reach`; or `after` is no place to go on from.
     """
+    from answerable.flows import permitted
+
     facts = inventory.facts
     subject, context = of_session(facts, subject, context or {})
     given = read_given(facts, context, "", "", now)
@@ -196,7 +206,7 @@ def who_can_part(
     context: Context = None,
     after: str = "",
     rows: int = 100,
-) -> Listed:
+) -> "Listed":
     """List part of the identities that can make one call.
 
     Args:
@@ -212,6 +222,8 @@ def who_can_part(
     Raises:
         UsageError: As for `who_can`; or `after` is no place to go on from.
     """
+    from answerable.flows import permitted
+
     given = read_given(inventory.facts, context, "", "", now)
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)

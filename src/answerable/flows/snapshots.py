@@ -4,22 +4,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from answerable import inventory as room
-from answerable.flows import declared, owner_keys, trail_evidence
-from answerable.flows.declared import Standing
-from answerable.flows.stored_sync import StoredSync
+from answerable.model.connector import no_progress
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.inventory import Inventory
-from answerable.model.lineage import DeclaredUse
+from answerable.model.inventory import STAGES, Inventory, Progress
 from answerable.model.person import EvidenceKind, OwnerEvidence
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import derived
 from answerable.store.lineage import chains_generation
 from answerable.store.store import Store
+
+# The rest is imported where a snapshot is joined: most commands read a joined one.
+if TYPE_CHECKING:
+    from answerable.flows.declared import Standing
+    from answerable.flows.stored_sync import StoredSync
+    from answerable.model.lineage import DeclaredUse
 
 LATEST = "latest"
 _SHOWN = 3  # of the newest snapshots, when a name fits none
@@ -47,13 +50,16 @@ class Named:
     digest: str
 
 
-def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
+def load(
+    store: Store, name: str = "", *, now: int = 0, progress: Progress = no_progress
+) -> Inventory:
     """Load a snapshot as an inventory, completed by ingested audit logs.
 
     Args:
         store: The store.
         name: A snapshot's name; empty or `latest` for the newest.
         now: The moment at which evidence has its age; 0 for the snapshot's own.
+        progress: Receives the stages of what is derived and kept for later commands.
 
     Returns:
         An empty inventory when nothing was scanned yet.
@@ -70,10 +76,11 @@ def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
         return room.aged(joined, now or joined.judged_at)
     kept = derived.load_inventory(store, generation, now)
     if kept is None:
+        progress(0, STAGES, "joining what was scanned")
         joined = _joined(store, chosen)
         derived.save_inventory(store, generation, joined)
         kept = room.aged(joined, now or joined.judged_at)
-    return replace(kept, derived=derived.DerivedFiles(store, generation))
+    return replace(kept, derived=derived.DerivedFiles(store, generation, progress))
 
 
 def _joined(store: Store, chosen: Named | None) -> Inventory:
@@ -101,7 +108,9 @@ def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
     A trail shows a new session key every hour. Only keys that last, and those that
     were seen lying somewhere, are worth a line in the inventory.
     """
-    facts = trail_evidence.trail_facts(store)
+    from answerable.flows.trail_evidence import trail_facts
+
+    facts = trail_facts(store)
     lying = {credential.id for sync in syncs for credential in sync.facts.credentials}
     links = tuple(
         link
@@ -113,7 +122,7 @@ def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
     return Sync("trail:", "trail", last, replace(facts, links=links))
 
 
-def complete(store: Store, syncs: Sequence[StoredSync], now: int) -> str:
+def complete(store: Store, syncs: "Sequence[StoredSync]", now: int) -> str:
     """Store a snapshot with these syncs and the latest sync of every other source.
 
     Returns:
@@ -156,6 +165,8 @@ def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
 
     What is not signed is a confirmation, whatever it calls itself.
     """
+    from answerable.flows import owner_keys
+
     plain = (
         read(store, logged.digest, OwnerEvidence)
         for logged in store.objects("attestation")
@@ -189,11 +200,13 @@ def read(store: Store, digest: str, kind: type[Stored]) -> Stored:
 FOREVER = (1 << 63) - 1
 
 
-def history(store: Store) -> Iterator[Standing]:
+def history(store: Store) -> "Iterator[Standing]":
     """Iterate over all joined snapshots with the interval each was the latest.
 
     A statement about an owner counts from the snapshot that stood when it was made.
     """
+    from answerable.flows.declared import Standing
+
     said = attestations(store)
     syncs: dict[str, Sync] = {}
     every = [(each, read(store, each.digest, Snapshot)) for each in named(store)]
@@ -213,12 +226,14 @@ def history(store: Store) -> Iterator[Standing]:
         yield Standing(joined, snapshot.taken_at if position else 0, until)
 
 
-def declared_uses(store: Store) -> tuple[DeclaredUse, ...]:
+def declared_uses(store: Store) -> "tuple[DeclaredUse, ...]":
     """Load the declared users and owners of each snapshot's interval.
 
     Returns:
         Uses sorted by subject and time; intervals of one subject do not overlap.
     """
+    from answerable.flows import declared
+
     return declared.uses(history(store))
 
 

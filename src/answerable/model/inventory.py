@@ -13,6 +13,9 @@ from answerable.model.sighting import Facts, Problem
 from answerable.model.tool import Tool
 
 Made = TypeVar("Made")
+Progress = Callable[[int, int, str], None]
+# Stages of a derivation: join, compile, follow paths, store them.
+STAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,10 @@ class DerivedTables(Protocol):
 
 class DerivedState(Protocol):
     """Cached tables derived from one inventory, valid until its input changes."""
+
+    @property
+    def progress(self) -> Progress:
+        """Receive the stages of a derivation: done, of how many, what comes next."""
 
     def load(self, name: str) -> DerivedTables | None:
         """Open the tables saved under a name; None where none are current."""

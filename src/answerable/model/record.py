@@ -15,18 +15,16 @@ from answerable.model.baseline import Accepted
 from answerable.model.behaviour import NOWHERE, Envelope, Observation
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Target
+from answerable.model.event_sources import HOOK as HOOK
+from answerable.model.event_sources import HOOK_PREFIX as HOOK_PREFIX
+from answerable.model.event_sources import PDP as PDP
+from answerable.model.event_sources import PDP_PREFIX as PDP_PREFIX
+from answerable.model.event_sources import SOURCE as SOURCE
+from answerable.model.event_sources import STS as STS
+from answerable.model.event_sources import STS_PREFIX as STS_PREFIX
+from answerable.model.event_sources import WEB as WEB
+from answerable.model.event_sources import WEB_PREFIX as WEB_PREFIX
 from answerable.model.judgement import Finding
-
-SOURCE = "gateway"  # source of a gateway's events
-STS = "sts"  # source of a token service's events
-STS_PREFIX = "sts-"  # prefix of its recorder names
-PDP = "pdp"  # source of a decision point's events
-PDP_PREFIX = "pdp-"  # prefix of its recorder names
-HOOK = "hook"  # source of a client hook's events
-HOOK_PREFIX = "hook-"  # prefix of its recorder names
-
-WEB = "web"  # source of the web page's events
-WEB_PREFIX = "web-"  # prefix of its recorder names
 
 
 def source_of(recorder: str) -> str:

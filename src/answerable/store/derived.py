@@ -17,6 +17,7 @@ from answerable import __version__
 from answerable.inventory.judged import JudgedOwners, OwnerRecords
 from answerable.inventory.people import People
 from answerable.inventory.resolve import name_table
+from answerable.model.connector import no_progress
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, PersonId
@@ -26,6 +27,7 @@ from answerable.model.inventory import (
     Inventory,
     NameEntry,
     NameTable,
+    Progress,
     SourceCoverage,
 )
 from answerable.model.person import Person
@@ -178,9 +180,12 @@ def save_inventory(store: "Store", generation: str, inventory: Inventory) -> Non
 class DerivedFiles:
     """Tables derived from the inventory of one generation: a file by name."""
 
-    def __init__(self, store: "Store", generation: str) -> None:
-        """Take the store, and what names the input."""
+    def __init__(
+        self, store: "Store", generation: str, progress: Progress = no_progress
+    ) -> None:
+        """Take the store, the name of the input, and a receiver of progress."""
         self._store, self._generation = store, generation
+        self.progress = progress
 
     def load(self, name: str) -> BlockFile | None:
         """Open what was kept under a name; None where nothing of this input is kept."""

@@ -19,8 +19,8 @@ import zstandard
 from answerable.evidence.records import Manifest
 from answerable.lineage.joints import Joint, JointChains, SignIn
 from answerable.model.errors import EnvironmentRefused
+from answerable.model.event_sources import STS
 from answerable.model.lineage import ChainKey, Issuance
-from answerable.model.record import STS
 from answerable.store import journals
 from answerable.store.disk import make_folder, read_file, write_file
 

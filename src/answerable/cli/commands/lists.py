@@ -5,6 +5,7 @@ from collections.abc import Callable
 import click
 
 from answerable.cli.emit import answer
+from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Word, pass_settings
 from answerable.model.document import Document
@@ -26,9 +27,12 @@ def _listing(name: str, short: str, long: str) -> click.Command:
         from answerable.flows import lists
 
         flow: Callable[..., Document] = getattr(lists, name)
-        with opened(settings) as session:
+        with opened(settings) as session, bar(settings) as progress:
             document = flow(
-                session.inventory(), now=session.now, owner_state=owner_state, kind=kind
+                session.inventory(progress),
+                now=session.now,
+                owner_state=owner_state,
+                kind=kind,
             )
         answer(document, settings)
 

@@ -3,6 +3,7 @@
 import click
 
 from answerable.cli.emit import answer
+from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
 from answerable.cli.signing import only_a_person, same_user, signer_of
@@ -23,8 +24,8 @@ def who_owns(settings: Settings, subject: str) -> None:
     from answerable.flows import ownership
 
     note = ""
-    with opened(settings) as session:
-        inventory = session.inventory()
+    with opened(settings) as session, bar(settings) as progress:
+        inventory = session.inventory(progress)
         document = ownership.who_owns(
             session.store, inventory, subject, now=session.now
         )

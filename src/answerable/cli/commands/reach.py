@@ -186,7 +186,7 @@ def reach(
 
     keys = read_context(context, without_context)
     with opened(settings) as session, bar(settings) as progress:
-        inventory = session.inventory()
+        inventory = session.inventory(progress)
         if compare_aws:
             from answerable.flows import compare
 
@@ -239,8 +239,10 @@ def reach(
 def _reach_all(settings: Settings, limit: int) -> None:
     from answerable.flows import reach_all as flow
 
-    with opened(settings) as session:
-        document = flow.reach_all(session.inventory(), now=session.now, limit=limit)
+    with opened(settings) as session, bar(settings) as progress:
+        document = flow.reach_all(
+            session.inventory(progress), now=session.now, limit=limit
+        )
     note = "hint: --limit 0 lists all" if "shown" in document.coverage else ""
     answer(document, settings, note=note)
 
@@ -299,9 +301,9 @@ def can(
     from answerable.flows import reach as flow
     from answerable.flows.given import read_context
 
-    with opened(settings) as session:
+    with opened(settings) as session, bar(settings) as progress:
         document = flow.can(
-            session.inventory(),
+            session.inventory(progress),
             subject,
             action,
             resource,
@@ -346,9 +348,9 @@ def who_can(
     from answerable.flows import reach as flow
     from answerable.flows.given import read_context
 
-    with opened(settings) as session:
+    with opened(settings) as session, bar(settings) as progress:
         document = flow.who_can(
-            session.inventory(),
+            session.inventory(progress),
             action,
             resource,
             now=session.now,

@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from answerable.cli.emit import answer
+from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
 from answerable.model.errors import UsageError
@@ -86,14 +87,14 @@ def what_if(
             f"what-if needs a SUBJECT or --all (got {'both' if every else 'neither'})",
             _HELP,
         )
-    with opened(settings) as session:
+    with opened(settings) as session, bar(settings) as progress:
         if cuts:
             _without_edit(every)
             from answerable.flows import cuts as cutting
 
             document = cutting.cuts(
                 session.store,
-                session.inventory(),
+                session.inventory(progress),
                 subject,
                 cuts,
                 now=session.now,
@@ -104,7 +105,7 @@ def what_if(
             from answerable.flows import what_if as flow
 
             document = flow.what_if(
-                session.inventory(),
+                session.inventory(progress),
                 subject,
                 policy_edit.Edit(
                     statements=without,
