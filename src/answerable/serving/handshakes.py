@@ -5,17 +5,13 @@ that never end would be bounded by open files alone.
 """
 
 import asyncio
-import errno
 import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
+from answerable.serving.accept_loop import AcceptLoop
 from answerable.serving.admission import AdmissionControl, Slot, address_of
-
-_AT_ONCE = 64  # connections accepted in one iteration of the loop
-_PAUSE = 0.1  # seconds between two attempts while no more files may be open
-_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class _Handshake:
@@ -59,34 +55,12 @@ class TlsServer:
         self._loop, self._listening, self._make = loop, listening, make
         self._context, self._admission = context, admission
         self._handshakes: set[asyncio.Task[None]] = set()
-        self._resume: asyncio.TimerHandle | None = None
-        listening.setblocking(False)
-        loop.add_reader(listening, self._accept)
+        self._accepting = AcceptLoop(loop, listening, self._begin)
 
     def close(self) -> None:
         """Stop accepting; accepted connections continue."""
-        if self._resume is not None:
-            self._resume.cancel()
-        self._loop.remove_reader(self._listening)
+        self._accepting.close()
         self._listening.close()
-
-    def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
-            try:
-                connection, _ = self._listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
-                self._loop.remove_reader(self._listening)
-                self._resume = self._loop.call_later(_PAUSE, self._again)
-                return
-            self._begin(connection)
-
-    def _again(self) -> None:
-        self._resume = None
-        self._loop.add_reader(self._listening, self._accept)
 
     def _begin(self, connection: socket.socket) -> None:
         connection.setblocking(False)

@@ -31,7 +31,7 @@ from answerable.serving.ticker import NEVER
 from answerable.serving.wire.intake import Arrived, Body, Intake
 from answerable.serving.wire.place import Served
 from answerable.serving.wire.refusals import Refused, Why
-from answerable.serving.wire.waits import Wait
+from answerable.serving.wire.waits import Wait, deadline_of
 
 # One write for a head and a small body costs less than two, and than copying more.
 JOINED = 64 * 1024
@@ -394,7 +394,4 @@ class Front(asyncio.Protocol):
         if wait is self._wait:
             return
         self._wait = wait
-        if wait is Wait.ANSWER:
-            self.deadline = NEVER
-        else:
-            self.deadline = self.door.loop.time() + getattr(self.door.limits, wait)
+        self.deadline = deadline_of(wait, self.door.loop.time(), self.door.limits)

@@ -6,19 +6,16 @@ writes itself; protocols work unchanged, but that `connection_lost` may get a
 """
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 
+from answerable.serving.accept_loop import AcceptLoop
 from answerable.serving.processes.held import NotAttested
 from answerable.serving.processes.senders import Senders, name_senders
 
 _PIECE = 256 * 1024
-_AT_ONCE = 64  # connections accepted in one iteration of the loop
-_PAUSE = 1.0  # seconds between two attempts while no more files may be open
 _HIGH, _LOW = 64 * 1024, 16 * 1024  # bytes that wait to be written
-_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Listening:
@@ -37,39 +34,20 @@ class Listening:
         make: Callable[[], asyncio.Protocol],
         refused: Callable[[str], None],
     ) -> None:
-        self._loop, self._listening = loop, listening
-        self._make, self._refused = make, refused
-        self._resume: asyncio.TimerHandle | None = None
+        self._loop, self._make, self._refused = loop, make, refused
         name_senders(listening)
-        listening.setblocking(False)
-        loop.add_reader(listening, self._accept)
+        self._accepting = AcceptLoop(loop, listening, self._begin)
 
     def close(self) -> None:
         """Stop accepting; accepted connections continue."""
-        self._loop.remove_reader(self._listening)
-        if self._resume is not None:
-            self._resume.cancel()
+        self._accepting.close()
 
-    def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
-            try:
-                connection, _ = self._listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
-                self._loop.remove_reader(self._listening)
-                self._resume = self._loop.call_later(_PAUSE, self._again)
-                return
-            try:
-                SenderTransport(self._loop, connection, self._make(), self._refused)
-            except NotAttested as gone:
-                connection.close()
-                self._refused(gone.reason)
-
-    def _again(self) -> None:
-        self._loop.add_reader(self._listening, self._accept)
+    def _begin(self, connection: socket.socket) -> None:
+        try:
+            SenderTransport(self._loop, connection, self._make(), self._refused)
+        except NotAttested as gone:
+            connection.close()
+            self._refused(gone.reason)
 
 
 class SenderTransport(asyncio.Transport):

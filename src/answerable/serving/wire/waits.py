@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from answerable.model.limits import Limits
+
 
 class Wait(StrEnum):
     """State of a waiting connection: the key of `Limits` with its deadline."""
@@ -11,3 +13,11 @@ class Wait(StrEnum):
     HEAD = "head"
     BODY = "body"
     ANSWER = ""  # bounded by the server's own deadlines
+
+
+def deadline_of(wait: Wait, now: float, limits: Limits) -> float:
+    """Compute when a connection in a state is late; infinity without a bound."""
+    if wait is Wait.ANSWER:
+        return float("inf")
+    seconds: int = getattr(limits, wait)
+    return now + seconds

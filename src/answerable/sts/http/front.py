@@ -18,7 +18,7 @@ from answerable.serving.wire.head import Head, read_head
 from answerable.serving.wire.intake import Arrived, Body, Intake
 from answerable.serving.wire.place import Served, check_place
 from answerable.serving.wire.refusals import Refused, Why
-from answerable.serving.wire.waits import Wait
+from answerable.serving.wire.waits import Wait, deadline_of
 from answerable.sts.http.answers import CONTINUE, Answer, plain_answer, spelled
 from answerable.sts.http.door import Door
 from answerable.sts.http.terminator import asked_of
@@ -220,7 +220,4 @@ class Front(asyncio.Protocol):
         if wait is self._wait:
             return
         self._wait = wait
-        if wait is Wait.ANSWER:
-            self.deadline = NEVER
-        else:
-            self.deadline = self._door.loop.time() + getattr(self._door.limits, wait)
+        self.deadline = deadline_of(wait, self._door.loop.time(), self._door.limits)
