@@ -83,7 +83,7 @@ def test_the_tables_hold_no_key_that_the_catalogue_does_not() -> None:
         ("aws:RequestedRegion", "operation", "region"),
         ("aws:RequestTag/team", "operation", "sets that tag"),
         ("aws:TagKeys", "operation", ""),
-        ("aws:UserAgent", "caller", "caller sends"),
+        ("aws:UserAgent", "caller", "chosen by the caller"),
         ("aws:Referer", "caller", ""),
         ("aws:PrincipalTag/team", "depends", "tag the principal"),
         ("aws:ResourceTag/team", "depends", "tag the resource"),

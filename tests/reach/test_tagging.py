@@ -106,7 +106,7 @@ def test_somebody_else_may_set_the_tag() -> None:
 
 def test_nobody_may_set_the_tag() -> None:
     condition = only(explained(stopping(), "ec2:StopInstances", INSTANCE))
-    assert condition["who"] == "nobody in the snapshot may tag it"
+    assert condition["who"] == "no identity in the snapshot may tag it"
     assert condition["set_by"] == []
 
 
@@ -114,7 +114,7 @@ def test_a_root_user_is_told_but_not_counted() -> None:
     build = stopping()
     build.identity(f"arn:aws:iam::{A}:root")
     condition = only(explained(build, "ec2:StopInstances", INSTANCE))
-    assert condition["who"] == "nobody in the snapshot but a root user may tag it"
+    assert condition["who"] == "only a root user in the snapshot may tag it"
 
 
 def test_the_value_the_condition_asks_for_is_the_one_that_is_judged() -> None:
@@ -123,7 +123,7 @@ def test_the_value_the_condition_asks_for_is_the_one_that_is_judged() -> None:
     )
     red = allow("red", "ec2:CreateTags", condition=tag_is("aws:RequestTag/team", "red"))
     wrong = only(explained(stopping(blue), "ec2:StopInstances", INSTANCE))
-    assert wrong["who"] == "nobody in the snapshot may tag it"
+    assert wrong["who"] == "no identity in the snapshot may tag it"
     right = explained(stopping(red), "ec2:StopInstances", INSTANCE)
     assert right["unguarded"]
 
@@ -132,7 +132,7 @@ def test_the_tag_keys_a_tagger_may_use_count() -> None:
     keys = {"ForAllValues:StringEquals": {"aws:TagKeys": ["owner"]}}
     denied = allow("tag", "ec2:CreateTags", condition=keys)
     condition = only(explained(stopping(denied), "ec2:StopInstances", INSTANCE))
-    assert condition["who"] == "nobody in the snapshot may tag it"
+    assert condition["who"] == "no identity in the snapshot may tag it"
 
 
 def test_a_tagger_under_conditions_of_its_own_is_told_apart() -> None:
@@ -161,7 +161,7 @@ def test_what_denies_tagging_counts() -> None:
             INSTANCE.replace("i-1", "i-2"),
         )
     )
-    assert condition["who"] == "nobody in the snapshot may tag it"
+    assert condition["who"] == "no identity in the snapshot may tag it"
 
 
 def test_at_most_ten_are_listed_and_all_are_counted() -> None:
@@ -281,7 +281,7 @@ def test_a_resource_that_is_a_pattern_is_left_as_it_is() -> None:
         allow("t", "s3:*Tagging"),
         resource=f"{BUCKET}/*",
     )
-    assert only(item)["who"] == "whoever may tag the resource"
+    assert only(item)["who"] == "anyone who may tag the resource"
     assert "set_by" not in only(item)
     assert item["unguarded"] is False
 
@@ -305,7 +305,7 @@ def test_what_the_caller_says_of_itself_guards_nothing() -> None:
     build.policy(ANA, "identity", allow("r", "s3:GetObject", "*", agent))
     item = explained(build, "s3:GetObject", OBJECT)
     assert item["unguarded"]
-    assert item["unguarded_because"] == "aws:UserAgent: whatever the caller sends"
+    assert item["unguarded_because"] == "aws:UserAgent: chosen by the caller"
 
 
 def test_a_guard_beside_the_caller_s_word_is_a_guard() -> None:

@@ -105,7 +105,7 @@ def _who(a: Atom) -> str:
 def _pusher(value: str) -> str:
     kind, _, rest = value.partition(":")
     if kind != "repo" or not rest:
-        return "whoever GitHub issues a token with that subject to"
+        return "anyone GitHub issues a token with that subject to"
     repository, _, part = rest.partition(":")
     many = "any repository matching " if "*" in repository else "repository "
     if not part or part.strip("*") == "":

@@ -94,7 +94,7 @@ def uses_of_assigned(inventory: Inventory, identity: Identity) -> Uses | None:
         elif mine:
             missing[_uncollected(assignment)] = None
     if not found and not missing:
-        what = "it is assigned to nobody whose assignment was collected"
+        what = "no assignment of it was collected"
         missing[UnknownSubject(identity.id, what, AWS_ORG)] = None
     return Uses(tuple(found), tuple(missing))
 

@@ -28,10 +28,10 @@ PRINCIPAL_TAG = "aws: PrincipalTag/*"
 RESOURCE_TAG = "aws: ResourceTag/*"
 
 _JOB = (
-    "whoever can start a job whose token carries it: for a repository anyone who can "
+    "anyone who can start a job whose token carries it: for a repository anyone who can "
     "push a branch, tag or environment the pattern allows"
 )
-_SIGNED_IN = "whoever the provider signs in and issues a token to"
+_SIGNED_IN = "anyone the provider signs in and issues a token to"
 
 # (prefix of the provider's name, parties that get a token, source); first match wins.
 PROVIDERS: tuple[tuple[str, str, str], ...] = (
@@ -39,27 +39,27 @@ PROVIDERS: tuple[tuple[str, str, str], ...] = (
     ("github.com/enterprises/", _JOB, "GitHub Docs, OpenID Connect reference"),
     (
         "gitlab.com",
-        "whoever can start a pipeline whose token carries it",
+        "anyone who can start a pipeline whose token carries it",
         "GitLab Docs, ID token authentication",
     ),
     (
         "agent.",
-        "whoever can start a build whose token carries it",
+        "anyone who can start a build whose token carries it",
         "Buildkite Docs, OIDC with Buildkite",
     ),
     (
         "oidc.circleci.com",
-        "whoever can start a job whose token carries it",
+        "anyone who can start a job whose token carries it",
         "CircleCI Docs, OpenID Connect tokens",
     ),
     (
         "oidc.eks.",
-        "whoever can run a pod under that service account in the cluster",
+        "anyone who can run a pod under that service account in the cluster",
         "Amazon EKS User Guide, IAM roles for service accounts",
     ),
     (
         "cognito-identity.amazonaws.com",
-        "whoever the identity pool lets in; unauthenticated guests where it allows any",
+        "anyone the identity pool admits; unauthenticated guests if it allows them",
         "Amazon Cognito Developer Guide, IAM roles",
     ),
     ("", _SIGNED_IN, "AWS IAM User Guide, IAM and AWS STS condition context keys"),

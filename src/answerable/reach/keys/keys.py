@@ -65,10 +65,10 @@ _SAR = "AWS Service Authorization Reference, condition keys of "
 _SET = "set by the platform from the authenticated request"
 _NETWORK = "set by the platform from the network path of the request"
 _BINDS = "supplied with the call and applied to it"
-_SELF = "whatever the caller sends"
-_TAGGER = "whoever may tag the principal or its session"
-_RESOURCE_TAGGER = "whoever may tag the resource"
-_SIGNER = "the identity provider, for whoever it issues a token to"
+_SELF = "chosen by the caller"
+_TAGGER = "anyone who may tag the principal or its session"
+_RESOURCE_TAGGER = "anyone who may tag the resource"
+_SIGNER = "the identity provider, for anyone it issues a token to"
 
 # (table, class); the service's prefix is appended to `_SAR`.
 _TABLES: tuple[tuple[str, KeyClass], ...] = (
@@ -99,12 +99,12 @@ _TABLES: tuple[tuple[str, KeyClass], ...] = (
     ),
     (
         service_keys.RESOURCE,
-        KeyClass(D, "whoever may create or change the resource", _SAR),
+        KeyClass(D, "anyone who may create or change the resource", _SAR),
     ),
-    (service_keys.ALIAS, KeyClass(D, "whoever may point an alias to the key", _SAR)),
+    (service_keys.ALIAS, KeyClass(D, "anyone who may point an alias to the key", _SAR)),
     (
         service_keys.MEMBER,
-        KeyClass(D, "whoever may make the caller's user a member", _SAR),
+        KeyClass(D, "anyone who may make the caller's user a member", _SAR),
     ),
     (service_keys.CLAIM, KeyClass(D, _SIGNER, _SAR, Kind.CLAIM)),
     (
@@ -134,14 +134,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ec2:region": ("the region the call is made to", ""),
     "aws:requesttag/*": ("the caller, whose call then sets that tag", ""),
     "aws:sourceidentity": (
-        "whoever opened the first session, in its own words",
+        "chosen by the caller of the first session",
         "",
     ),
     "sts:sourceidentity": (
-        "whatever the caller sends at the first hop; kept afterwards",
+        "chosen by the caller at the first hop; kept afterwards",
         _IAM,
     ),
-    "sts:externalid": ("whoever knows the external id; no secret", _IAM),
+    "sts:externalid": ("anyone who knows the external id; no secret", _IAM),
     "iam:passedtoservice": ("the service the role is passed to", _IAM),
     "iam:permissionsboundary": ("the boundary the call sets", _IAM),
     "iam:policyarn": ("the policy the call attaches", _IAM),
@@ -167,13 +167,13 @@ _OURS: dict[str, KeyClass] = {
         "",
     ),
     "answerable:credential-status": KeyClass(
-        D, "whoever may activate the credential", ""
+        D, "anyone who may activate the credential", ""
     ),
     "answerable:person-status": KeyClass(
         D, "an administrator who enables the person's account", ""
     ),
     "answerable:client-rule": KeyClass(
-        C, "whoever can edit the settings of the agent's client, the agent too", ""
+        C, "anyone who can edit the settings of the agent's client, the agent too", ""
     ),
     "answerable:indirect-use": KeyClass(
         C, "the agent, if it uses a credential that its tool can read", ""
@@ -183,12 +183,12 @@ _OURS: dict[str, KeyClass] = {
     "answerable:uncollected-policy": KeyClass(D, _UNREAD, ""),
     "answerable:unread-statement": KeyClass(D, _UNREAD, ""),
     "answerable:other-policy-version": KeyClass(
-        D, "whoever wrote a wider version; only the default one was collected", ""
+        D, "anyone who wrote a wider version; only the default one was collected", ""
     ),
     "answerable:existing-resource": KeyClass(
-        D, "whoever made such a resource; none was collected", ""
+        D, "anyone who can create such a resource; none was collected", ""
     ),
-    "answerable:awaited": KeyClass(D, "whoever brings it about", ""),
+    "answerable:awaited": KeyClass(D, "anyone who can bring it about", ""),
     "answerable:too-many-alternatives": KeyClass(
         D, "too many alternatives to list", ""
     ),
@@ -199,7 +199,7 @@ _UNKNOWN = KeyClass(
 )
 _ASKED = KeyClass(
     C,
-    "whatever the job asks its provider for; any job anywhere can",
+    "chosen by the job; any job anywhere can choose it",
     "GitHub Docs, OpenID Connect reference (likewise GitLab and Buildkite)",
     Kind.CLAIM,
 )

@@ -228,8 +228,8 @@ def _others(found: Setters) -> str:
     if parts:
         return "; ".join(parts)
     if found.root:
-        return "nobody in the snapshot but a root user may tag it"
-    return "nobody in the snapshot may tag it"
+        return "only a root user in the snapshot may tag it"
+    return "no identity in the snapshot may tag it"
 
 
 def _counted(found: Sequence[IdentityId], more: str = "") -> str:
