@@ -1,1 +1,1 @@
-"""The store: the only room that touches the store's files or runs SQL."""
+"""Evidence store: the only package that touches the store's files or runs SQL."""

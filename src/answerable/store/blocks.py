@@ -1,12 +1,12 @@
 """Sorted block file: a read-only, memory-mapped table of keys and encoded values.
 
 Derived state of any size is looked up by key without reading the rest. Several
-processes share the mapped pages. The file is replaced whole, by rename.
+processes share the mapped pages. The file is replaced as a whole, by rename.
 
     magic | length of the index | MAC of the index | index | blocks
 
 Each block holds a run of sorted rows, compressed, with a keyed BLAKE2b in the index, so
-that a changed file is never believed: it reads as missing, and is derived again.
+that a changed file is never used: it reads as missing and is derived again.
 """
 
 import bisect
@@ -34,12 +34,12 @@ Value = TypeVar("Value")
 
 
 class _Block(msgspec.Struct, frozen=True, array_like=True):
-    """Place and seal of one block.
+    """Index entry of one block: position and MAC.
 
     Attributes:
         first: Its first key.
         at: Offset in bytes from the first block.
-        size: Bytes.
+        size: Bytes of the block.
         rows: Rows in it.
         mac: Keyed BLAKE2b of its bytes.
     """
@@ -57,7 +57,7 @@ class _Index(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BlockFileError(Exception):
-    """The file is missing, cut off, changed, or of another generation."""
+    """Unusable block file: missing, truncated, changed, or of another generation."""
 
 
 _Rows = list[tuple[str, msgspec.Raw]]
@@ -76,7 +76,7 @@ def encode(
     Args:
         generation: Names the input that the rows were derived from.
         sections: Rows by section, each with keys ascending and unique.
-        key: Secret of the seals, at most 64 bytes.
+        key: MAC key, at most 64 bytes.
 
     Raises:
         ValueError: The keys of a section do not ascend.
@@ -119,14 +119,14 @@ def _mac(body: bytes, key: bytes) -> bytes:
 
 
 class BlockFile:
-    """An open block file."""
+    """Open block file."""
 
     def __init__(self, path: Path, generation: str, key: bytes) -> None:
         """Map a file and read its index.
 
         Raises:
-            BlockFileError: It is missing, changed, of another generation, or may not
-                be read.
+            BlockFileError: It is missing, changed, of another generation, or not
+                readable.
         """
         self._key = key
         try:
@@ -152,14 +152,14 @@ class BlockFile:
         self._name = path.name
 
     def section(self, name: str, kind: type[Value]) -> "Section[Value]":
-        """Give the rows of a section; an unknown one is empty."""
+        """Return the rows of a section; an unknown one is empty."""
         return Section(self, self._index.sections.get(name, []), kind)
 
     def rows(self, block: _Block) -> _Rows:
         """Read one block.
 
         Raises:
-            VerificationError: The block is changed or cut off.
+            VerificationError: The block is changed or truncated.
         """
         at = self._start + block.at
         body = self._bytes[at : at + block.size]
@@ -172,7 +172,7 @@ class BlockFile:
 
 
 class Section(Mapping[str, Value], Generic[Value]):
-    """Rows of one section by key, decoded when they are read."""
+    """Rows of one section by key, decoded on access."""
 
     def __init__(
         self, file: BlockFile, blocks: list[_Block], kind: type[Value]
@@ -219,7 +219,7 @@ class Section(Mapping[str, Value], Generic[Value]):
         return sum(block.rows for block in self._blocks)
 
     def decoded(self) -> Iterator[tuple[str, Value]]:
-        """Read every row in the order of keys, keeping none."""
+        """Yield every row in key order, without caching."""
         for block in self._blocks:
             for key, raw in self._file.rows(block):
                 yield key, self._decode(raw)

@@ -1,4 +1,4 @@
-"""SQL over events and their chains: the view `lineage`, and the events of a question."""
+"""SQL over events and their chains: the view `lineage` and event queries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,20 +30,20 @@ _MILLISECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What events to give.
+    """Filter of an event query.
 
     Attributes:
-        actions: Patterns, of which one must fit; empty for all. `*` and `?`.
-        resources: Likewise, against any resource of the event.
+        actions: Patterns with `*` and `?`, of which one must match; empty for all.
+        resources: Such patterns against any resource of the event.
         since: UTC nanoseconds, inclusive, 0 for the beginning.
         until: UTC nanoseconds, exclusive, 0 for the end.
-        keys: Joints and intervals, of which one must fit; None for all.
-        about: An identity, empty for none: events that created it, deleted it, issued
-            a credential for it or touched it fit too, whoever did that.
-        about_keys: Joints and intervals, of which one must fit those; None for all.
-        limit: Most events, the newest are given.
-        event: Id of the one event to give, empty for all.
-        outcome: How they ended, empty for all.
+        keys: Joints and intervals, of which one must match; None for all.
+        about: Identity, empty for none: also events of any actor that created it,
+            deleted it, issued a credential for it or accessed it.
+        about_keys: Joints and intervals for these events; None for all.
+        limit: Maximum number of events, the newest first.
+        event: Event id, empty for all.
+        outcome: Outcome, empty for all.
     """
 
     actions: Sequence[str] = ()
@@ -59,7 +59,7 @@ class Filter:
 
 
 def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
-    """Give the events that fit, oldest first; of more than the limit the newest."""
+    """Find matching events, oldest first; above the limit, the newest ones."""
     where, parameters = conditions(wanted)
     if wanted.keys is None:
         return _newest(store, where, parameters, wanted.limit)
@@ -101,7 +101,7 @@ def _newest(
 
 
 def fits(name: str) -> str:
-    """Say in SQL that an event `e` meets one of the joints and intervals of a table."""
+    """Build SQL that matches an event `e` to the joints and intervals of a table."""
     # EXISTS with the same conditions takes the engine fifty times as long.
     return f"SEMI JOIN {name} c ON ({JOINED})"
 
@@ -122,7 +122,7 @@ def _touches(
 
 
 def implied(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
-    """Say in plain comparisons what the keys imply: whole row groups are skipped."""
+    """Build plain comparisons implied by the keys, so that row groups are skipped."""
     if not keys:
         return ["false"], []
     where = ["event_time >= ?", "event_time < ?"]
@@ -138,7 +138,7 @@ def implied(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
 
 
 def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
-    """Say a filter in SQL, but for its joints: conditions and their parameters."""
+    """Build SQL conditions and parameters of a filter, without its joints."""
     where: list[str] = []
     parameters: list[object] = []
     for bound, sign in ((wanted.since, ">="), (wanted.until, "<")):
@@ -174,7 +174,7 @@ def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
 
 
 def like(pattern: str) -> str:
-    """Spell a pattern of `*` and `?` for LIKE; runs of stars are one."""
+    """Convert a pattern with `*` and `?` for LIKE; adjacent stars are merged."""
     spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     while "**" in spelled:
         spelled = spelled.replace("**", "*")
@@ -182,7 +182,7 @@ def like(pattern: str) -> str:
 
 
 def count_events(store: "Store", keys: Sequence[Interval]) -> dict[int, int]:
-    """Count the events of each joint and interval, by its place in the list."""
+    """Count the events of each joint and interval, by its index in the list."""
     query = (
         f"SELECT c.n, count(*) FROM skimmed e JOIN intervals c ON {JOINED} GROUP BY c.n"  # noqa: S608 - ours
     )
@@ -192,13 +192,11 @@ def count_events(store: "Store", keys: Sequence[Interval]) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls of one action under one key, that ended one way.
+    """Number of calls of one action and outcome under one key.
 
     Attributes:
-        key: Place of the joint and interval in the list.
-        action: As IAM authorises it, where the log calls it otherwise.
-        outcome: How they ended.
-        count: How many.
+        key: Index of the joint and interval in the list.
+        action: IAM action, where the log uses another name.
         last: Time of the latest, UTC nanoseconds.
     """
 
@@ -235,13 +233,13 @@ DAY_NS = 86_400_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the logs of one account hold.
+    """Logged time span and data events of one account.
 
     Attributes:
         scope: The account.
         since: Time of the first event, UTC nanoseconds.
-        until: Of the last.
-        data: Services of which data events (calls on what is in a resource) are there.
+        until: Time of the last event.
+        data: Services with data events (calls on the content of a resource).
     """
 
     scope: str
@@ -251,7 +249,7 @@ class Recorded:
 
 
 def recorded(store: "Store") -> dict[str, Recorded]:
-    """Say what is logged of each account, by its number."""
+    """Read the logged time span of each account, by its number."""
     query = (
         "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "
         "CASE category WHEN 'Data' THEN split_part(e.action, ':', 1) END) "
@@ -266,10 +264,11 @@ def recorded(store: "Store") -> dict[str, Recorded]:
 
 
 def recorded_days(store: "Store") -> dict[str, dict[str, frozenset[int]]]:
-    """Say on which days events of each account, and region of it, are there.
+    """Read the days with events of each account and region.
 
     Returns:
-        By account number and region (empty where events name none), UTC days since 1970.
+        By account number and region (empty where events name none), UTC days since
+            1970.
     """
     query = (
         "SELECT e.scope, e.region, "  # noqa: S608 - ours
@@ -307,12 +306,12 @@ _JOINTS: Mapping[str, ColumnType] = {
 
 
 def intervals(keys: Sequence[Interval]) -> NamedTable:
-    """Make a table of joints and intervals, each with its place `n` in the list."""
+    """Build a table of joints and intervals, each with its index `n` in the list."""
     return NamedTable(_JOINTS, [_place(n, *key) for n, key in enumerate(keys)])
 
 
 def numbered(chains: Sequence[tuple[int, Interval]]) -> NamedTable:
-    """Make a table of joints and intervals, each with the number `n` of its group."""
+    """Build a table of joints and intervals, each with its group number `n`."""
     return NamedTable(_JOINTS, [_place(n, *interval) for n, interval in chains])
 
 
@@ -351,7 +350,7 @@ _CHAIN: Mapping[str, ColumnType] = {
 
 
 def shown(stitched: Sequence[JointChains]) -> Shown:
-    """Give the view `lineage`: every event with its chain, a row per event."""
+    """Build the view `lineage`: every event with its chain, one row per event."""
     rows = [
         {**_place(0, each.joint, chain.valid_from, chain.valid_to), **_row(chain)}
         for each in stitched

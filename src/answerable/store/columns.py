@@ -1,4 +1,4 @@
-"""The columns of an event, in Parquet and in SQL: names and order of `AuditEvent`."""
+"""Columns of an event in Parquet and SQL, named and ordered as `AuditEvent`."""
 
 import json
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ _OUTCOMES = {str(member.value): member for member in Outcome}
 
 
 def _shape() -> str:
-    """Spell the columns as `json_transform` wants them."""
+    """Build the schema for `json_transform`."""
     kinds: dict[str, object] = {
         "BLOB": "VARCHAR",
         "VARCHAR": "VARCHAR",
@@ -70,7 +70,7 @@ def _shape() -> str:
 
 
 def _value(name: str, kind: str) -> str:
-    """Spell one column of a canonical record; what is left out is the default."""
+    """Build the SQL of one column of a canonical record, with its default."""
     if name == "schema":
         return f'coalesce(r.{name}, 1) AS "{name}"'
     if kind == "BLOB":
@@ -80,7 +80,7 @@ def _value(name: str, kind: str) -> str:
 
 
 def from_canonical(table: str) -> str:
-    """Give the query that turns `table(n, record)` of canonical JSON into columns."""
+    """Build the query that decodes canonical JSON of `table(n, record)`."""
     values = ", ".join(_value(name, kind) for name, kind in TYPES.items())
     shape = _shape()
     return (
@@ -90,7 +90,7 @@ def from_canonical(table: str) -> str:
 
 
 def readable() -> str:
-    """Give the columns as a person reads them: hex ids and timestamps."""
+    """Build readable columns: hex ids and timestamps."""
     parts = []
     for name, kind in TYPES.items():
         if kind == "BLOB":
@@ -106,13 +106,13 @@ def readable() -> str:
 
 
 def fact(name: str, otherwise: str) -> str:
-    """Spell the value of one of the facts of an event `e`, or what stands for it."""
+    """Build SQL for the value of one fact of an event `e`, or a default."""
     pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
     return f"coalesce({pairs}[1][2], {otherwise})"
 
 
 def to_event(row: Sequence[object]) -> AuditEvent:
-    """Make an event of a row of `SELECT COLUMNS`, in that order."""
+    """Build an event from a row of `SELECT COLUMNS`, in that order."""
     values = list(row)
     values[_WRITTEN_BY] = _WRITERS[cast("str", values[_WRITTEN_BY])]
     values[_OUTCOME] = _OUTCOMES[cast("str", values[_OUTCOME])]

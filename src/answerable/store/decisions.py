@@ -1,4 +1,4 @@
-"""SQL of decisions: the view `decisions`, and the decisions of a question."""
+"""SQL over decisions: the view `decisions` and decision queries."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ BLANK = "''"
 
 
 def shown(store: "Store") -> Shown:
-    """Give the view `decisions`."""
+    """Build the view `decisions`."""
     del store  # everything stands in the events
     facts = ", ".join(f"{fact(name, 'NULL')} AS {name}" for name in _FACTS)
     view = (
@@ -38,14 +38,14 @@ def shown(store: "Store") -> Shown:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which decisions are asked for.
+    """Filter of a decision query.
 
     Attributes:
-        of: Agents and identities, those of any of these alone; None for all.
-        agent: Those of this agent alone; empty for all.
-        effect: Those with this effect alone; empty for all.
-        reason: Those for this reason alone; empty for all.
-        before: Time and id of an event; those that come before it. (0, b"") for all.
+        of: Agents and identities, of which one must match; None for all.
+        agent: Agent, empty for all.
+        effect: Effect, empty for all.
+        reason: Reason, empty for all.
+        before: Time and id of an event that they precede; (0, b"") for all.
     """
 
     of: frozenset[str] | None = None
@@ -55,7 +55,7 @@ class Asked:
     before: tuple[int, bytes] = (0, b"")
 
     def where(self) -> tuple[str, list[object]]:
-        """Give the condition and its values."""
+        """Build the SQL condition and its values."""
         parts, values = ["decision_id <> ''"], list[object]()
         for column, value in (
             ("agent", self.agent),
@@ -76,13 +76,13 @@ class Asked:
 
 
 def newest(store: "Store", asked: Asked, *, since: int, limit: int) -> list[AuditEvent]:
-    """Give the newest decisions, newest first.
+    """Find the newest decisions, newest first.
 
     Args:
-        store: Where.
-        asked: Which.
+        store: The evidence store.
+        asked: The filter.
         since: UTC nanoseconds, inclusive.
-        limit: Most rows.
+        limit: Maximum rows.
     """
     where, values = asked.where()
     query = (
@@ -97,8 +97,8 @@ def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]
     """Count decisions by effect.
 
     Args:
-        store: Where.
-        asked: Which.
+        store: The evidence store.
+        asked: The filter.
         since: UTC nanoseconds, inclusive.
     """
     where, values = asked.where()
@@ -111,7 +111,7 @@ def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]
 
 
 def count_decisions(store: "Store", asked: Asked) -> int:
-    """Count the decisions that are asked for."""
+    """Count the decisions that match a filter."""
     where, values = asked.where()
     query = f"SELECT count(*) FROM skimmed e WHERE {where}"  # noqa: S608 - ours
     ((count,),) = store.rows(query, values)
@@ -119,7 +119,7 @@ def count_decisions(store: "Store", asked: Asked) -> int:
 
 
 def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
-    """Give the decisions whose id begins so, oldest first; of many alike the first."""
+    """Find decisions by id prefix, oldest first; of many matches the first ones."""
     query = (
         f"SELECT {PLACE} FROM skimmed WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
         "ORDER BY event_time, event_id LIMIT ?"
@@ -130,22 +130,19 @@ def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
 
 @dataclass(frozen=True, slots=True)
 class HeldAct:
-    """Decisions by which one act of one agent was held back, told together.
+    """Group of decisions that blocked the same action of one agent.
 
     Attributes:
-        agent: As the newest event has it; the next five likewise.
-        resource_prefix: Likewise.
-        tool: Likewise.
-        resource: Likewise.
-        target: What was acted on.
+        agent: Values of the newest event, also for the next five fields.
+        target: Kind of the named thing.
         arguments: SHA-256 of the arguments, hex.
-        decision_id: Of the newest decision.
-        at: When that was made, UTC nanoseconds.
-        event_id: Of its event.
-        reason: Of it.
-        written_by: Of it.
-        first: When the first was made.
-        count: How many they are.
+        decision_id: Id of the newest decision.
+        at: Its time, UTC nanoseconds.
+        event_id: Id of its event.
+        reason: Its reason.
+        written_by: Its author class.
+        first: Time of the first decision.
+        count: Number of decisions.
     """
 
     agent: str
@@ -172,15 +169,15 @@ def held_acts(
     believed: bool,
     agent: str = "",
 ) -> list[HeldAct]:
-    """Give the acts that were held back for one of these reasons, newest first.
+    """List groups of calls that were blocked for one of these reasons, newest first.
 
     Args:
-        store: Where.
-        reasons: As facts spell them.
+        store: The evidence store.
+        reasons: Reasons as spelled in facts.
         since: UTC nanoseconds, inclusive.
-        limit: Most acts.
-        believed: Those that mediators tell of; otherwise what an agent says itself.
-        agent: Of this agent alone; empty for all.
+        limit: Maximum groups.
+        believed: Records of mediators; False for self-reported ones.
+        agent: Agent, empty for all.
     """
     sign = "<>" if believed else "="
     one = "AND agent = ?" if agent else ""
@@ -207,7 +204,7 @@ def held_acts(
 
 
 def stored_among(store: "Store", events: Sequence[AuditEvent]) -> frozenset[bytes]:
-    """Give the digests of those events that the store has."""
+    """Return the digests of those events that are stored."""
     if not events:
         return frozenset()
     begin = min(each.event_time for each in events)
@@ -222,15 +219,15 @@ def stored_among(store: "Store", events: Sequence[AuditEvent]) -> frozenset[byte
 
 
 def persons_of_run(store: "Store", agent: AgentId, run: str) -> tuple[str, ...]:
-    """Give the persons for whom a run of an agent was, by what was recorded of it.
+    """List the persons behind a run of an agent, from its records.
 
     Args:
-        store: Where.
-        agent: Whose run.
-        run: Its name.
+        store: The evidence store.
+        agent: Agent of the run.
+        run: Run id.
 
     Returns:
-        One, as a rule; an empty one where it was for nobody.
+        Usually one; an empty text for a run without a person.
     """
     query = (
         "SELECT DISTINCT person FROM skimmed WHERE agent = ? AND run = ? "

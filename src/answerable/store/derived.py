@@ -1,7 +1,8 @@
-"""Joined inventory on disk: derived from a snapshot and the trails, read by row.
+"""Cached inventory on disk, derived from a snapshot and the trails, read by row.
 
-It lies in `derived/` under a generation that names its input. A file of another
-generation, a damaged or a foreign one is derived again; removing it is harmless.
+It is stored in `derived/` under a generation that identifies its input. A file of
+another generation, a damaged or a foreign file is derived again; deleting it is
+harmless.
 """
 
 import contextlib
@@ -57,7 +58,7 @@ _KINDS: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class _Heading:
-    """Single values of an inventory; `judged_at` is the moment of its own."""
+    """Header of an inventory: its single values, with its own `judged_at`."""
 
     at: int
     name: str
@@ -66,16 +67,16 @@ class _Heading:
 
 
 class StoredFacts(Facts):
-    """Merged facts in a block file, read one kind at a time when they are needed."""
+    """Merged facts in a block file; each kind is read on first use."""
 
     def __new__(cls, file: BlockFile | None = None, **kinds: object) -> "StoredFacts":
-        """Make plain facts where `replace` names their kinds."""
+        """Create plain facts where `replace` passes their kinds."""
         if file is None:
             return Facts(**kinds)  # type: ignore[arg-type, return-value]  # of `replace`
         return super().__new__(cls)
 
     def __init__(self, file: BlockFile) -> None:
-        """Take the file; nothing is read yet."""
+        """Keep the file; nothing is read yet."""
         object.__setattr__(self, "_file", file)
 
     def _rows(self, name: str, kind: type[Value]) -> "Section[Value]":
@@ -83,15 +84,15 @@ class StoredFacts(Facts):
         return file.section(f"facts.{name}", kind)
 
     def policies_by_id(self) -> Mapping[str, Policy]:
-        """Return the policies by id, read when they are used."""
+        """Return the policies by id, read on use."""
         return self._rows("policies", Policy)
 
     def identities_by_id(self) -> Mapping[str, Identity]:
-        """Return the identities by id, read when they are used."""
+        """Return the identities by id, read on use."""
         return self._rows("identities", Identity)
 
     def resources_by_id(self) -> Mapping[str, Resource]:
-        """Return the resources by id, read when they are used."""
+        """Return the resources by id, read on use."""
         return self._rows("resources", Resource)
 
 
@@ -114,11 +115,11 @@ def load_inventory(store: "Store", generation: str, now: int) -> Inventory | Non
 
     Args:
         store: The store.
-        generation: Names the input that it must have been derived from.
-        now: The moment at which evidence has its age, UTC nanoseconds; 0 for its own.
+        generation: Required generation of its input.
+        now: Reference time for the age of evidence, UTC nanoseconds; 0 for its own.
 
     Returns:
-        The inventory, read as it is used; None where none of this generation is kept.
+        The inventory, read on use; None where none of this generation is stored.
     """
     try:
         named = _named(generation, "inventory")
@@ -156,14 +157,14 @@ def load_inventory(store: "Store", generation: str, now: int) -> Inventory | Non
 
 
 def save_inventory(store: "Store", generation: str, inventory: Inventory) -> None:
-    """Keep a joined inventory for the next question.
+    """Save a joined inventory for later queries.
 
-    A disk that refuses is no error: the inventory is joined again.
+    A disk error is ignored: the inventory is joined again.
 
     Args:
         store: The store.
-        generation: Names the input that it was derived from.
-        inventory: Joined, judged at the moment of its own.
+        generation: Generation of its input.
+        inventory: Joined inventory, evaluated at its own time.
     """
     owners, own = inventory.owners, inventory.own_owners
     if not isinstance(owners, JudgedOwners) or not isinstance(own, JudgedOwners):
@@ -178,17 +179,17 @@ def save_inventory(store: "Store", generation: str, inventory: Inventory) -> Non
 
 
 class DerivedFiles:
-    """Tables derived from the inventory of one generation: a file by name."""
+    """Tables derived from the inventory of one generation, one file per name."""
 
     def __init__(
         self, store: "Store", generation: str, progress: Progress = no_progress
     ) -> None:
-        """Take the store, the name of the input, and a receiver of progress."""
+        """Keep the store, the generation of the input, and a progress callback."""
         self._store, self._generation = store, generation
         self.progress = progress
 
     def load(self, name: str) -> BlockFile | None:
-        """Open what was kept under a name; None where nothing of this input is kept."""
+        """Open the tables saved under a name; None where none are current."""
         path, key = _file(self._store, name), _key(self._store)
         try:
             return BlockFile(path, _named(self._generation, name), key)
@@ -198,7 +199,7 @@ class DerivedFiles:
     def save(
         self, name: str, tables: Mapping[str, Iterable[tuple[str, object]]]
     ) -> None:
-        """Keep tables under a name; a disk that refuses is no error."""
+        """Save tables under a name; a disk error is ignored."""
         data = encode(_named(self._generation, name), tables, _key(self._store))
         _write(_file(self._store, name), data)
         kind, dash, _ = name.partition("-")
@@ -207,7 +208,7 @@ class DerivedFiles:
 
 
 def _prune(pattern: Path) -> None:
-    """Remove all but the newest files of a pattern."""
+    """Delete all but the newest files of a pattern."""
     with contextlib.suppress(OSError):
         found = pattern.parent.glob(pattern.name)
         newest = sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)

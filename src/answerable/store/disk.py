@@ -1,7 +1,7 @@
-"""Files that survive a crash: write, fsync, rename, and every refusal in one line.
+"""Crash-safe files: write, fsync and rename, with one-line errors.
 
-`reached` names each step between two durable states. A test puts a hook there that
-raises or ends the process, and so proves that a crash at any step repeats harmlessly.
+`reached` marks each step between two durable states. A test installs a hook there that
+raises or ends the process, to prove that recovery works after a crash at any step.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ HINTS = {
 
 @contextlib.contextmanager
 def refused(what: str, path: Path) -> Iterator[None]:
-    """Turn an operating-system error into `EnvironmentRefused`."""
+    """Translate an operating-system error into `EnvironmentRefused`."""
     try:
         yield
     except OSError as error:
@@ -55,7 +55,7 @@ def refused(what: str, path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents, readable by the owner alone."""
+    """Create a folder and its parents, readable by the owner alone."""
     with refused("make", path):
         missing = []
         while not path.is_dir():
@@ -68,14 +68,13 @@ def make_folder(path: Path) -> None:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Refuse to write as root into the folder of another user, as git and PostgreSQL do.
+    """Refuse to write as root into another user's folder, as git and PostgreSQL do.
 
-    The owner could not read the files. A folder that is not there is nobody's yet.
-    Where the file system gives what root makes to that user (NFS with root_squash),
-    nothing is refused.
+    The owner could not read the files. A missing folder is allowed. It is also allowed
+    where the file system assigns root's files to that user (NFS with root_squash).
 
     Raises:
-        EnvironmentRefused: It is another user's.
+        EnvironmentRefused: It belongs to another user.
     """
     if os.geteuid():
         return
@@ -92,7 +91,7 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def user_name(uid: int) -> str:
-    """Name a user of this machine, by number where it has no name."""
+    """Return the name of a user of this machine, or the number without a name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
@@ -100,7 +99,7 @@ def user_name(uid: int) -> str:
 
 
 def _owner_of_new(folder: Path) -> int | None:
-    """Find whose a new file in a folder is; None where none can be made."""
+    """Find the owner of a new file in a folder; None where none can be created."""
     probe = folder / f".owner-{secrets.token_hex(8)}"
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
@@ -116,9 +115,9 @@ def _owner_of_new(folder: Path) -> int | None:
 
 @contextlib.contextmanager
 def as_owner_of(folder: Path) -> Iterator[None]:
-    """Act as the owner of a folder for a while, where we are root (seteuid(2)).
+    """Act as the owner of a folder within the context, when root (seteuid(2)).
 
-    It holds for all threads of the process, so it is for commands alone.
+    It affects all threads of the process, so only commands use it.
     """
     try:
         facts = folder.stat()
@@ -140,7 +139,7 @@ def as_owner_of(folder: Path) -> Iterator[None]:
 
 
 def sync_folder(path: Path) -> None:
-    """Make renames and new names in a folder durable."""
+    """Sync a folder, which makes renames and new names durable."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -149,7 +148,7 @@ def sync_folder(path: Path) -> None:
 
 
 def write_all(handle: int, data: bytes, step: str) -> None:
-    """Write everything, however often the system writes only a part."""
+    """Write all bytes, repeating after partial writes."""
     reached(step)
     view = memoryview(data)
     while view:
@@ -163,17 +162,17 @@ def write_file(
     sync: bool = True,
     owner: tuple[int, int] | None = None,
 ) -> None:
-    """Put a whole file in place: write beside it, fsync, rename.
+    """Replace a file atomically: write a temporary file, fsync, rename.
 
     Args:
         path: The file.
-        data: All of it.
+        data: Complete content.
         sync: Make it durable.
-        owner: User and group whose file it becomes; None for our own. Others may write
-            to the folder then, so nothing is followed that lies there.
+        owner: User and group of the file; None for our own. Others may then write to
+            the folder, so no link there is followed.
 
     Raises:
-        EnvironmentRefused: The disk is full or refuses; the old file stands.
+        EnvironmentRefused: The disk is full or fails; the old file is unchanged.
     """
     with refused("write", path):
         beside = path.with_name(f".{path.name}.{get_native_id()}.new")
@@ -200,7 +199,7 @@ def write_file(
 
 
 def sync_file(path: Path) -> None:
-    """Make a file that another library wrote durable."""
+    """Sync a file that another library wrote."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -209,10 +208,10 @@ def sync_file(path: Path) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading; that never waits, whatever was put in its place.
+    """Open a regular file for reading, without blocking on a pipe or device.
 
     Raises:
-        OSError: It is not there, is no regular file, or may not be read.
+        OSError: It is missing, not a regular file, or not readable.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -235,8 +234,8 @@ def read_file(path: Path) -> bytes:
     """Read a whole file.
 
     Raises:
-        EnvironmentRefused: The file may not be read.
-        FileNotFoundError: It is not there.
+        EnvironmentRefused: The file is not readable.
+        FileNotFoundError: It is missing.
     """
     try:
         return read_regular(path)

@@ -1,4 +1,4 @@
-"""DuckDB, locked down: memory and folders bounded, no extensions, no network."""
+"""Locked-down DuckDB: limited memory and folders, no extensions, no network."""
 
 import errno
 import os
@@ -33,8 +33,8 @@ def interruptible(
 ) -> Result:
     """Run a call of the engine so that Ctrl-C ends it.
 
-    DuckDB does not look at signals while a query runs, so the main thread waits for
-    another one, and interrupts the query when it is interrupted itself.
+    DuckDB ignores signals while a query runs, so the query runs in another thread and
+    the main thread interrupts it.
 
     Raises:
         KeyboardInterrupt: The process was interrupted; the query has ended.
@@ -53,17 +53,17 @@ def interruptible(
 
 
 def load_library() -> None:
-    """Import the database, for a process that is about to act as another user."""
+    """Import DuckDB early, for a process that will act as another user."""
     import duckdb  # noqa: F401 - that it is loaded
 
 
 class Engine:
-    """One in-memory database over the segments of a store. Not for two threads.
+    """In-memory database over the segments of a store, for one thread.
 
     Args:
-        segments: Their folder.
-        memory: Most that it takes.
-        keeps: Whether a second database `kept` stands beside, which is packed.
+        segments: Folder of the segments.
+        memory: Memory limit.
+        keeps: Attach a second, compacted database `kept`.
     """
 
     def __init__(
@@ -98,20 +98,20 @@ class Engine:
             self.connection.execute(f"SET {setting}").fetchall()
 
     def beside(self) -> "Engine":
-        """Give one for another thread, on the same databases."""
+        """Open an engine for another thread on the same databases."""
         made = copy(self)
         made.connection, made._spill = self.connection.cursor(), None
         return made
 
     def pack(self) -> None:
-        """Have what is kept take less memory; later, where others write just now."""
+        """Compact the kept database; deferred while others write."""
         import duckdb
 
         with suppress(duckdb.TransactionException):
             self.connection.execute(f"CHECKPOINT {KEPT}").fetchall()
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close the database and free its memory."""
         self.connection.close()
         if self._spill is not None:
             self._spill.cleanup()

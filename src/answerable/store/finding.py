@@ -1,4 +1,4 @@
-"""SQL of an investigation: pages of events, newest first, and counts over time."""
+"""SQL of investigations: pages of events, newest first, and counts over time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,13 +32,13 @@ _MILLISECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One way in which an event may fit.
+    """Alternative of an investigation filter.
 
     Attributes:
-        keys: Joints and intervals, of which one must fit; None for all.
-        words: Patterns of `*` and `?`; action or resources must hold each somewhere.
-        about: An identity that the event must have created, deleted, issued a
-            credential for or touched; empty for none.
+        keys: Joints and intervals, of which one must match; None for all.
+        words: Patterns with `*` and `?`; action or resources must contain each.
+        about: Identity that the event must have created, deleted, issued a credential
+            for or accessed; empty for none.
     """
 
     keys: Sequence[Interval] | None = None
@@ -48,13 +48,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What events to give.
+    """Filter of an investigation.
 
     Attributes:
-        filter: Its actions, resources and span.
-        parts: Of which one must fit.
+        filter: Actions, resources and time span.
+        parts: Alternatives, of which one must match.
         equal: Pairs (column, value) that must be equal.
-        before: Time and id of an event, all of which are older; None for no such.
+        before: Time and id of an event that all results precede; None for no limit.
     """
 
     filter: Filter
@@ -64,7 +64,7 @@ class Wanted:
 
 
 def find(store: "Store", wanted: Wanted, limit: int) -> list[AuditEvent]:
-    """Give the newest events that fit, newest first."""
+    """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[Place] = set()
     for query, parameters, tables in _parts(wanted, PLACE):
@@ -80,12 +80,11 @@ def find(store: "Store", wanted: Wanted, limit: int) -> list[AuditEvent]:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many events of one span ended one way.
+    """Number of events of one time span and outcome.
 
     Attributes:
         at: Start of the span, UTC nanoseconds.
-        outcome: How they ended.
-        events: How many.
+        events: Number of events.
     """
 
     at: int
@@ -94,12 +93,12 @@ class Count:
 
 
 def count_over_time(store: "Store", wanted: Wanted, width: int) -> list[Count]:
-    """Count the events that fit by time and outcome.
+    """Count matching events by time and outcome.
 
     Args:
-        store: Where.
-        wanted: What fits.
-        width: Of a span, nanoseconds.
+        store: The evidence store.
+        wanted: The filter.
+        width: Length of a span, nanoseconds.
     """
     parts = list(_parts(wanted, "event_id, event_time, outcome"))
     if not parts:
@@ -121,7 +120,7 @@ def count_over_time(store: "Store", wanted: Wanted, width: int) -> list[Count]:
 
 
 def count(store: "Store", wanted: Wanted) -> int:
-    """Count the events that fit."""
+    """Count matching events."""
     parts = list(_parts(wanted, "event_id, event_time"))
     if not parts:
         return 0
@@ -145,13 +144,13 @@ _JOINT = f"source, written_by, {_KEY}"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Events that are alike.
+    """Group of events with equal values.
 
     Attributes:
-        number: Of the group of chains that they belong to, -1 where none was given.
-        joint: Of events that none of the given chains covers, else None.
-        values: Of the columns, in the order asked for; a day is counted from 1970.
-        events: How many.
+        number: Number of their group of chains, -1 for none.
+        joint: Joint of events outside the given chains, else None.
+        values: Values of the requested columns, in order; a day is counted from 1970.
+        events: Number of events.
     """
 
     number: int
@@ -166,13 +165,13 @@ def count_groups(
     chains: Sequence[tuple[int, Interval]],
     columns: Sequence[str],
 ) -> list[Group]:
-    """Count the events that fit by chain and by columns of the events.
+    """Count matching events by chain and by event columns.
 
     Args:
-        store: Where.
+        store: The evidence store.
         wanted: Events to count.
-        chains: Number of a group, and a joint and interval that belongs to it. None
-            overlap; empty to count by columns alone.
+        chains: Group numbers with a joint and interval, without overlaps; empty to
+            count by columns alone.
         columns: Names in `COLUMNS`.
     """
     parts = list(_parts(wanted, f"{PLACE}, {_JOINT}, action, resource, outcome"))
@@ -208,20 +207,20 @@ def _joint(values: object) -> Joint | None:
 
 
 def first_and_last(store: "Store") -> tuple[int, int]:
-    """Give the times of the oldest and of the newest event, zeros for none."""
+    """Return the times of the oldest and the newest event, zeros for none."""
     query = "SELECT min(event_time), max(event_time) FROM skimmed"
     ((first, last),) = store.rows(query)
     return cast("int", first or 0), cast("int", last or 0)
 
 
 def count_all(store: "Store") -> int:
-    """Count the events, sealed or not."""
+    """Count all events, sealed or not."""
     ((count,),) = store.rows("SELECT count(*) FROM skimmed")
     return cast("int", count)
 
 
 def by_id(store: "Store", event_id: bytes) -> list[AuditEvent]:
-    """Give the records of an event's id: one, or several that differ in their bytes."""
+    """Find the records of an event id: one, or several with different bytes."""
     # An id starts with its time in milliseconds, so most row groups are ruled out.
     start = int.from_bytes(event_id[:6], "big") * _MILLISECOND
     query = (
@@ -236,7 +235,7 @@ def by_id(store: "Store", event_id: bytes) -> list[AuditEvent]:
 def values_like(
     store: "Store", column: str, word: str, wanted: Wanted, most: int
 ) -> list[str]:
-    """Give values of a column that hold a word, those most used first."""
+    """Find values of a column that contain a word, most used first."""
     if column not in ("action", "resource", "source", "run"):
         raise ValueError(f"no column to complete from: {column}")
     found: dict[str, int] = {}

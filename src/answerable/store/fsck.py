@@ -1,6 +1,6 @@
-"""Verification of a store: every byte that is evidence, and the first that is wrong.
+"""Verification of a store: all evidence bytes, and the first wrong record.
 
-Each check stops at its first record that does not hold and names it; the others go on.
+Each check stops at its first invalid record and names it; the other checks continue.
 """
 
 from collections.abc import Callable
@@ -46,13 +46,13 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check.
+    """Result of one check.
 
     Attributes:
-        check: What was checked.
-        ok: Whether it holds.
-        detail: What was found; where it does not hold, the first record that does not.
-        hint: What to do where it does not hold; empty for the usual.
+        check: Name of the check.
+        ok: Whether it passed.
+        detail: Finding; for a failure, the first invalid record.
+        hint: Next step after a failure; empty for the usual one.
     """
 
     check: str
@@ -64,12 +64,12 @@ class Check:
 def verify(
     store: Store, exported: bytes | None, key: PublicKey | None, progress: Progress
 ) -> list[Check]:
-    """Check a whole store.
+    """Verify a whole store.
 
     Args:
         store: The store.
-        exported: A checkpoint kept elsewhere, which the log must still contain.
-        key: The key the checkpoint must be signed by; None for the store's own.
+        exported: Exported checkpoint that the log must still contain.
+        key: Required signing key of that checkpoint; None for the store's own.
         progress: Called with (done, total, what).
     """
     layout = store.layout
@@ -153,7 +153,7 @@ def _keys(store: Store, key: PublicKey | None, note: bytes) -> str:
 
 
 def _one_line(path: Path) -> None:
-    """Refuse bytes of a key file that its readers would pass over."""
+    """Reject extra bytes of a key file that its readers would ignore."""
     try:
         data = read_file(path)
     except FileNotFoundError:
@@ -211,7 +211,7 @@ def _log(layout: Layout, tree: Checkpoint) -> tuple[list[Entry], list[bytes]]:
 
 
 def _wrong_entry(layout: Layout, leaves: list[bytes]) -> VerificationError:
-    """Name the first entry that differs from its hash in the tile beside it."""
+    """Build the error for the first entry that differs from its hash in the tile."""
     for index, width in widths(len(leaves)):
         stored = _read(layout, tile_path(0, index, width))
         for at, here in enumerate(leaves[index * WIDTH : index * WIDTH + width]):
@@ -225,7 +225,7 @@ def _wrong_entry(layout: Layout, leaves: list[bytes]) -> VerificationError:
 def _first_entry(
     layout: Layout, data: bytes, index: int, width: int
 ) -> VerificationError:
-    """Name the first entry of a bundle whose lengths do not add up."""
+    """Build the error for the first entry of a bundle with a wrong length."""
     stored = _read(layout, tile_path(0, index, width))
     at, place = 0, 0
     while at + 2 <= len(data):
@@ -249,7 +249,7 @@ def _read(layout: Layout, path: str) -> bytes:
 def _journals(store: Store, entries: list[Entry]) -> str:
     layout = store.layout
     torn: list[str] = []
-    events: set[tuple[str, str]] = set()  # once each, however many processes had it
+    events: set[tuple[str, str]] = set()  # once each, for any number of processes
     sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
     opened = {e.journal for e in entries if isinstance(e, JournalOpened)} - sealed
     for name in journals.names(layout):

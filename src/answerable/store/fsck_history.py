@@ -1,4 +1,4 @@
-"""Verification against an exported checkpoint, and what restore events say about it."""
+"""Verification against an exported checkpoint, with recorded restore events."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,10 +24,10 @@ _GO_ON = (
 
 
 def restores(store: Store) -> list[Restore]:
-    """Read the restore events of a store, in the order of the log.
+    """Read the restore events of a store, in log order.
 
     Raises:
-        VerificationError: One of them does not hold.
+        VerificationError: One of them is invalid.
     """
     return [
         decode_restore(store.get_object(each.digest)) for each in store.objects(KIND)
@@ -35,7 +35,7 @@ def restores(store: Store) -> list[Restore]:
 
 
 def described(restore: Restore) -> str:
-    """Say when a copy was put back, and why."""
+    """Describe the time and reason of a restore."""
     day = datetime.fromtimestamp(int(restore.at) // 10**9, tz=UTC).date()
     why = f" ({restore.reason})" if restore.reason else ""
     return f"an older copy of the store was put back, as recorded on {day}{why}"
@@ -49,18 +49,18 @@ def check_history(
     leaves: Sequence[bytes],
     entries: Sequence[Entry],
 ) -> str:
-    """Check that the store contains what an exported checkpoint signed.
+    """Check that the store contains everything that an exported checkpoint covers.
 
     Args:
         store: The store.
         exported: The exported checkpoint.
-        key: Whose signature it has to have.
+        key: Required signing key.
         tree: The store's own checkpoint.
         leaves: Leaf hashes of the log's entries.
         entries: Entries of the log.
 
     Raises:
-        VerificationError: It does not; the message says what is missing.
+        VerificationError: Something is missing, as the message says.
     """
     old = read_checkpoint(exported, key)
     lost = lost_entries(old, tree, leaves)
@@ -87,7 +87,7 @@ def check_history(
 
 
 def _is_of(restore: Restore, old: Checkpoint) -> bool:
-    """Tell whether a restore event names this exported checkpoint, or a later one."""
+    """Tell whether a restore event names this or a later exported checkpoint."""
     if not restore.checkpoint:
         return False
     lost = read_checkpoint(restore.checkpoint.encode(), None)
@@ -104,7 +104,7 @@ def _lost_journal(
 
 
 def lost_entries(old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]) -> str:
-    """Say what of an exported checkpoint the log does not contain, empty for nothing."""
+    """Describe what the log lacks of an exported checkpoint, empty for nothing."""
     if old.size > tree.size:
         return (
             "the log was cut, or an older copy was put back: the exported checkpoint "
@@ -120,7 +120,7 @@ def lost_entries(old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]) -> 
 
 
 def lost_records(store: Store, head: JournalHead, entries: Sequence[Entry]) -> str:
-    """Say what of a journal is not here any more, empty for nothing."""
+    """Describe what is missing of a journal, empty for nothing."""
     name = f"journal/{head.name}.log"
     signed = f"the exported checkpoint counts {head.count} records"
     sealed = _sealed(head.name, entries)

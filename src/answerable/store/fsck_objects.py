@@ -1,4 +1,4 @@
-"""Verification of objects and kept records: each is what its name says, and logged."""
+"""Verification of objects and quarantined records: digests and log entries."""
 
 import re
 import stat
@@ -16,10 +16,10 @@ _HALF = re.compile(r"\.{1,2}[0-9a-f]{64}(\.new)?(\.[0-9]+)?\.new")
 
 
 def check_objects(store: Store, entries: list[Entry]) -> str:
-    """Check every object that the log names, and that there is no other file.
+    """Check every logged object, and that there is no other file.
 
     Raises:
-        VerificationError: The first one that does not hold, by name.
+        VerificationError: Names the first invalid object.
     """
     layout = store.layout
     # Files first: what is in place now is in the log already.

@@ -1,4 +1,4 @@
-"""Verification of segments: file, leaves, manifest, and each row's own leaf."""
+"""Verification of segments: file, leaves, manifest, and the leaf of each row."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +22,10 @@ def check_segments(
     raw: Sequence[bytes],
     progress: Callable[[int, int, str], None],
 ) -> str:
-    """Check every segment the log names.
+    """Check every segment that the log names.
 
     Raises:
-        VerificationError: The first record that does not hold, by name.
+        VerificationError: Names the first invalid record.
     """
     manifests = [
         (entry, data)
@@ -90,12 +90,12 @@ def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> 
 
 
 def counted(number: int, noun: str) -> str:
-    """Spell a number of things."""
+    """Format a count with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class _UnreadableError(Exception):
-    """The engine cannot read a damaged file."""
+    """Segment file that the engine cannot read."""
 
 
 def _leaves(

@@ -1,4 +1,4 @@
-"""The signed head of a store for export: the log's, and that of each open journal."""
+"""Signed head of a store for export: the log and each open journal."""
 
 from dataclasses import replace
 
@@ -11,15 +11,15 @@ _AGAIN = 20
 
 
 def signed_heads(store: Store) -> bytes:
-    """Give a signed checkpoint that covers the log and what is not sealed yet.
+    """Sign a checkpoint that covers the log and all unsealed records.
 
-    Without the signing key, as in a copy that only verifies, it covers the log alone.
+    Without the signing key, as in a verify-only copy, it covers the log alone.
 
     Returns:
-        The note, empty where nothing is in the log.
+        The note, empty for an empty log.
 
     Raises:
-        VerificationError: A head file does not hold.
+        VerificationError: A head file is invalid.
     """
     for _ in range(_AGAIN):
         note = store.log.checkpoint()

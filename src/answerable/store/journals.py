@@ -1,4 +1,4 @@
-"""Journals on disk: one file per writing process, durable when `append` returns."""
+"""Journal files: one per writing process, durable when `append` returns."""
 
 import contextlib
 import fcntl
@@ -22,12 +22,12 @@ from answerable.store.layout import Layout
 
 
 class Writer:
-    """This process's journal, locked while it is open.
+    """Journal of this process, locked while it is open.
 
     Attributes:
-        name: Name of the journal, random.
-        count: Acknowledged records in it.
-        size: Bytes in it.
+        name: Random name of the journal.
+        count: Number of acknowledged records.
+        size: Size in bytes.
     """
 
     def __init__(self, layout: Layout, keys: Keys) -> None:
@@ -62,10 +62,10 @@ class Writer:
         return frames.head_body(count, chain, self._keys.sign(text))
 
     def append(self, records: Sequence[bytes]) -> None:
-        """Add records; they are on disk when this returns.
+        """Append records; they are on disk when this returns.
 
         Raises:
-            EnvironmentRefused: The disk refused; the journal is as it was.
+            EnvironmentRefused: The disk failed; the journal is unchanged.
         """
         data, chain = frames.pack(records, self._chain)
         count = self.count + len(records)
@@ -88,10 +88,10 @@ class Writer:
         self._last = newest
 
     def _rewind(self) -> None:
-        """Go back to the last group that was acknowledged, where more was written.
+        """Truncate bytes written after the last acknowledged group.
 
-        A disk that refuses may refuse this too, and a signal may come between any two
-        steps: then it is done before the next group.
+        A failing disk may refuse this too, and a signal may interrupt it: then it is
+        repeated before the next group.
         """
         if os.lseek(self._handle, 0, os.SEEK_CUR) != self.size:
             os.ftruncate(self._handle, self.size)
@@ -99,7 +99,7 @@ class Writer:
             os.pwrite(self._head_handle, self._last, 0)
 
     def close(self) -> None:
-        """Let go of the journal: any process may seal it now."""
+        """Close and unlock the journal: any process may seal it now."""
         if self._handle >= 0:
             os.close(self._handle)
             os.close(self._head_handle)
@@ -114,7 +114,7 @@ def names(layout: Layout) -> list[str]:
 
 @contextlib.contextmanager
 def held(layout: Layout, name: str) -> Iterator[bool]:
-    """Lock a journal of a process that has ended; False where it is alive or gone."""
+    """Lock the journal of an ended process; False where it is alive or missing."""
     try:
         handle = os.open(layout.journal_file(name), os.O_RDWR)
     except FileNotFoundError:
@@ -133,32 +133,32 @@ def held(layout: Layout, name: str) -> Iterator[bool]:
 
 
 def load(layout: Layout, keys: Keys, name: str) -> frames.Journal:
-    """Read a journal and check all of it.
+    """Read and verify a whole journal.
 
     Raises:
-        FileNotFoundError: It is not there.
+        FileNotFoundError: It is missing.
     """
     data = read_regular(layout.journal_file(name))
     return frames.read(data, name, keys.verify)
 
 
 def tail(layout: Layout, name: str) -> list[bytes]:
-    """Give the records of a journal for a query: its chain is checked, no signature.
+    """Read the records of a journal for a query: checks the chain, not signatures.
 
     Raises:
-        FileNotFoundError: It is not there.
+        FileNotFoundError: It is missing.
     """
     data = read_regular(layout.journal_file(name))
     return frames.read(data, name, lambda signature, text: True).records
 
 
 def acknowledged(layout: Layout, name: str) -> list[bytes]:
-    """Give the records that were on disk when the head file was written last.
+    """Read the records that the last written head file covers.
 
-    Another process may have written more, and the disk may still refuse it.
+    Another process may have written more that is not durable yet.
 
     Raises:
-        FileNotFoundError: The journal is not there.
+        FileNotFoundError: The journal is missing.
     """
     body = head_bytes(layout, name)
     if body is None or len(body) != frames.HEAD:
@@ -167,11 +167,11 @@ def acknowledged(layout: Layout, name: str) -> list[bytes]:
 
 
 def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
-    """Read a journal that must hold and reach its last head.
+    """Read a journal that must be valid up to its last head.
 
     Raises:
-        VerificationError: It does not; the message names the record.
-        FileNotFoundError: It is not there.
+        VerificationError: It is not; the message names the record.
+        FileNotFoundError: It is missing.
     """
     # The head first: a live journal grows between the two reads.
     head = head_bytes(layout, name)
@@ -185,7 +185,7 @@ def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
 
 
 def head_bytes(layout: Layout, name: str) -> bytes | None:
-    """Read the head file of a journal, None when it is not there."""
+    """Read the head file of a journal, None if missing."""
     try:
         return read_regular(layout.head_file(name))
     except FileNotFoundError:
@@ -193,7 +193,7 @@ def head_bytes(layout: Layout, name: str) -> bytes | None:
 
 
 def newest(layout: Layout, keys: Keys, name: str) -> frames.Head | None:
-    """Give the head in the head file of a journal; None where it is not there.
+    """Read the signed head of a journal; None if missing.
 
     Raises:
         VerificationError: It is not signed by the store's key.
@@ -213,11 +213,10 @@ def newest(layout: Layout, keys: Keys, name: str) -> frames.Head | None:
 
 
 def fault(keys: Keys, name: str, journal: frames.Journal, body: bytes | None) -> str:
-    """Say what of a journal does not hold, empty when all does.
+    """Describe the first fault of a journal, empty for none.
 
-    The journal may be ahead of its head file, which is written after it and not
-    synced; it is never behind. What a loss of power left of a group that was never
-    acknowledged is no fault.
+    The journal may be ahead of its head file, which is written later and not synced; it
+    is never behind. Remains of an unacknowledged group after a power loss are no fault.
     """
     if journal.fault and not journal.torn:
         return journal.fault

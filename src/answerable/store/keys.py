@@ -1,4 +1,4 @@
-"""The store's keys: made on first use, readable by the owner alone."""
+"""Keys of the store, created on first use and readable by the owner alone."""
 
 import hashlib
 import hmac
@@ -33,9 +33,9 @@ def _missing(path: Path) -> EnvironmentRefused:
 
 
 def _make_once(path: Path, data: bytes) -> None:
-    """Put a file in place unless there is one.
+    """Create a file unless it exists.
 
-    Of several processes the last to rename would win; link() lets the first one win.
+    With rename() the last of several processes would win; link() lets the first win.
     """
     fresh = path.with_name(f".{path.name}.{get_native_id()}.made")
     write_file(fresh, data)
@@ -49,7 +49,7 @@ def _make_once(path: Path, data: bytes) -> None:
 
 
 class Keys:
-    """Signing key of the log, and the key of fingerprints."""
+    """Signing key of the log, and the fingerprint key."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -58,7 +58,7 @@ class Keys:
         self._public: PublicKey | None = None
 
     def fingerprint(self, value: str) -> str:
-        """Give the keyed fingerprint of a secret value: 24 hex digits."""
+        """Compute the keyed fingerprint of a secret value: 24 hex digits."""
         if self._fingerprint is None:
             self._public = self.public
             self._fingerprint = self._secret(_FINGERPRINT_KEY)
@@ -68,10 +68,10 @@ class Keys:
 
     @property
     def public(self) -> PublicKey:
-        """The key that verifies this store's checkpoints and journals.
+        """Public key that verifies this store's checkpoints and journals.
 
         Raises:
-            EnvironmentRefused: The key may not be read.
+            EnvironmentRefused: The key is not readable.
         """
         if self._public is None:
             path = self._layout.keys / "log.pub"
@@ -84,13 +84,13 @@ class Keys:
         return self._public
 
     def fingerprint_digest(self) -> bytes:
-        """Give the digest of the key of fingerprints, empty where it is not here."""
+        """Return the digest of the fingerprint key, empty if missing."""
         if not (self._layout.keys / _FINGERPRINT_KEY).exists():
             return b""
         return fingerprint_key_digest(self._secret(_FINGERPRINT_KEY))
 
     def seed(self) -> bytes:
-        """Give the signing seed; makes the pair when there is none."""
+        """Return the signing seed; creates the key pair if missing."""
         if self._seed is None:
             self._public = self.public
             self._seed = self._secret("log.key")
@@ -120,9 +120,9 @@ class Keys:
         return public
 
     def _make_secret(self, name: str) -> None:
-        """Make a key where there is none, unless one signed here before.
+        """Create a missing key, unless another one signed this store before.
 
-        A new key beside old evidence would end all trust in it without a word.
+        A new key next to old evidence would silently invalidate it.
         """
         path = self._layout.keys / name
         if path.exists():

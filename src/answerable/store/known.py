@@ -1,4 +1,4 @@
-"""Which events are stored already: by event id, within a day, in bounded memory."""
+"""Deduplication of events by event id, within a day, in bounded memory."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,18 +15,20 @@ from answerable.store.segments import DAY_NS, day_name
 
 # About 130 bytes each.
 MOST_IDS = 2_000_000
-# A day of more events is not held: its segments are asked about each batch. They keep
-# ids by time, so a batch concerns few of them.
+# A larger day is not cached: its segments are queried for each batch. They are sorted by
+# time, so a batch concerns few of them.
 MOST_OF_A_DAY = 500_000
 _MS = 1_000_000  # nanoseconds: what an id keeps of its time
 _DIGEST = 32
 
 
 class Known:
-    """Ids by day; the days used longest ago leave first, large ones are never held.
+    """Cache of stored ids by day; evicts the least recently used days.
 
-    An id that is here is then looked up with its digest: the same record is a
-    duplicate, another record under the same id is a conflict.
+    Days with too many events are never cached.
+
+    A known id is then looked up with its digest: the same record is a duplicate,
+    another record under the same id is a conflict.
     """
 
     def __init__(self, layout: Layout, log: Log) -> None:
@@ -49,14 +51,14 @@ class Known:
     def sift(
         self, events: Sequence[AuditEvent]
     ) -> tuple[list[AuditEvent], int, list[AuditEvent]]:
-        """Part new events from known ones.
+        """Separate new events from known ones.
 
         Args:
             events: A batch.
 
         Returns:
-            New events (conflicts among them), how many were duplicates, and the
-            conflicts. Nothing is remembered before `remember`.
+            New events (including conflicts), the number of duplicates, and the
+            conflicts. Nothing is cached before `remember`.
         """
         self._catch_up()
         wanted = {event.event_time // DAY_NS for event in events}
@@ -92,7 +94,7 @@ class Known:
         return fresh, duplicate, conflicts
 
     def remember(self, events: Sequence[AuditEvent], own: str) -> None:
-        """Note events that are now in this process's journal."""
+        """Cache events that are now in this process's journal."""
         self._own.add(own)
         tail = self._tails.setdefault(own, {})
         for event in events:
@@ -102,7 +104,7 @@ class Known:
                 tail[event.event_id] = held + event.raw_sha256
 
     def _catch_up(self) -> None:
-        """Take in what other processes sealed, and forget sealed tails."""
+        """Load ids that other processes sealed, and drop sealed tails."""
         note = self._log.checkpoint()
         if note == self._note:
             return
@@ -149,7 +151,7 @@ class Known:
         return self._rows.get(day_name(day), 0) > MOST_OF_A_DAY
 
     def _asked(self, events: Sequence[AuditEvent]) -> set[bytes]:
-        """Ask the segments of large days which of these they hold."""
+        """Query the segments of large days for these ids."""
         large = {day for day in self._days if self._is_large(day)}
         asked = [event for event in events if event.event_time // DAY_NS in large]
         if not asked:
@@ -192,7 +194,7 @@ class Known:
         return self._named(lambda entry: entry.day == name)
 
     def _between(self, first: int, last: int) -> str:
-        """Name the segments that may hold ids of these times."""
+        """List the segments that may contain ids of these times."""
         first, last = first // _MS, last // _MS
         return self._named(
             lambda entry: (
@@ -243,7 +245,7 @@ class Known:
 
 
 def _digests(joined: bytes) -> list[bytes]:
-    """Part the digests that were stored under one id: one, but for a conflict."""
+    """Split the digests stored under one id: one, or several for a conflict."""
     return [joined[at : at + _DIGEST] for at in range(0, len(joined), _DIGEST)]
 
 

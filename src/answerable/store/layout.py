@@ -1,4 +1,4 @@
-"""Where the store keeps what, and which release may open it."""
+"""Folder layout and format version of the store."""
 
 import os
 import shlex
@@ -23,14 +23,14 @@ STORE_SCHEMA = 1
 
 
 class _Format(msgspec.Struct):
-    """`format.json`; an unknown member is a later release's business."""
+    """Content of `format.json`; unknown members of later releases are ignored."""
 
     store: int
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folders and files of a store."""
+    """Folders and files of a store."""
 
     root: Path
 
@@ -82,24 +82,24 @@ class Layout:
         )
 
     def journal_file(self, name: str) -> Path:
-        """Place of a journal."""
+        """Path of a journal."""
         return self.journal / f"{name}.log"
 
     def head_file(self, name: str) -> Path:
-        """Place of a journal's last signed head."""
+        """Path of a journal's last signed head."""
         return self.journal / f"{name}.head"
 
     def segment_file(self, day: str, segment: str, ending: str) -> Path:
-        """Place of a segment's Parquet file, leaves or manifest."""
+        """Path of a segment's Parquet file, leaves or manifest."""
         return self.segments / f"day={day}" / f"{segment}{ending}"
 
 
 def open_layout(root: Path, *, create: bool) -> Layout:
-    """Open a store's folder, or make it.
+    """Open the folder of a store, or create it.
 
     Raises:
-        UsageError: There is no store and none may be made.
-        EnvironmentRefused: A newer release made it, or it may not be read.
+        UsageError: There is no store and `create` is off.
+        EnvironmentRefused: A newer release created it, or it is not readable.
     """
     layout = Layout(root)
     _refuse_dangling(layout)
@@ -119,7 +119,7 @@ def open_layout(root: Path, *, create: bool) -> Layout:
 
 
 def _refuse_dangling(layout: Layout) -> None:
-    """Refuse links that lead nowhere: evidence behind them is away, and not none."""
+    """Refuse dangling links: their evidence is unavailable, not absent."""
     root = layout.root
     for path in (*reversed(root.parents), root, *layout.folders):
         if path.is_symlink() and not path.exists():
@@ -150,9 +150,9 @@ def _make(layout: Layout) -> None:
 
 
 def _ours(path: Path, folders: tuple[Path, ...]) -> bool:
-    """Tell whether something was left by a process that made a store half.
+    """Tell whether a path belongs to an incomplete creation of a store.
 
-    Kills may be there before: they wait for nothing.
+    The folder of revocations may exist before the store.
     """
     if path.name == "kills" or path.name.startswith(".kills."):
         return True

@@ -1,8 +1,8 @@
-"""SQL of lineage: the joints and facts in the events, and the derived chains' cache.
+"""Lineage facts of events (joints, issuances, changes), and the cache of chains.
 
-Chains are derived and never sealed. They lie in one file beside the store, under a
-generation that names what they were derived from and a keyed seal; a file of another
-generation, a damaged or a foreign one is derived again, and removing it is harmless.
+Chains are derived and never sealed. They are cached in one file next to the store, with
+a generation that identifies their input and a MAC. A file of another generation, a
+damaged or a foreign file is derived again; deleting it is harmless.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Raised when the same facts would be stitched differently.
 DERIVATION = 5
-# Objects that say who answers for what: snapshots, and what persons say and sign.
+# Objects with ownership data: snapshots, and statements that persons make and sign.
 _OWNERSHIP = (
     *("snapshot", "attestation"),
     *("owner-key", "owner-key-revoked", "signed-attestation"),
@@ -46,14 +46,13 @@ _BELIEVED = "written_by <> 'self-reported'"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that an identity was created or deleted.
+    """Creation or deletion of an identity.
 
     Attributes:
         at: UTC nanoseconds.
         created: Identity, empty when deleted.
         deleted: Identity, empty when created.
-        key: The caller's joints.
-        action: What was called.
+        action: Called action.
         event: Hex event id.
         source: Log source.
     """
@@ -69,7 +68,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """That a credential was seen to act as an identity, first, last and how often."""
+    """Observed use of a credential as an identity: first time, last time, count."""
 
     credential: str
     identity: str
@@ -81,7 +80,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class TrailFacts:
-    """What the events say that stitching and ownership need, each once."""
+    """Distinct facts of all events that stitching and ownership need."""
 
     joints: tuple[Joint, ...] = ()
     issuances: tuple[Issuance, ...] = ()
@@ -101,7 +100,7 @@ _CACHED = msgspec.msgpack.Decoder(_Cached)
 
 
 def facts_generation(store: "Store") -> str:
-    """Name the events that facts were read from."""
+    """Return the generation of the events behind the facts."""
     tails = []
     for name in journals.names(store.layout):
         try:
@@ -114,14 +113,14 @@ def facts_generation(store: "Store") -> str:
 
 
 def chains_generation(store: "Store") -> str:
-    """Name the events, snapshots and statements that chains were derived from."""
+    """Return the generation of the events, snapshots and statements behind chains."""
     said = [o.digest for kind in _OWNERSHIP for o in store.objects(kind)]
     named = "\n".join([facts_generation(store), *said])
     return hashlib.sha256(named.encode()).hexdigest()
 
 
 def load_facts(store: "Store") -> TrailFacts:
-    """Give the facts of all events, from the cache where it is fresh."""
+    """Load the facts of all events, from the cache if current."""
     generation = facts_generation(store)
     cached = _load(store)
     if cached is not None and cached.generation == generation:
@@ -132,7 +131,7 @@ def load_facts(store: "Store") -> TrailFacts:
 
 
 def load_chains(store: "Store") -> tuple[JointChains, ...] | None:
-    """Give the chains where the cache is fresh, else None."""
+    """Load the chains if the cache is current, else None."""
     cached = _load(store)
     if cached is None or cached.chains is None:
         return None
@@ -142,7 +141,7 @@ def load_chains(store: "Store") -> tuple[JointChains, ...] | None:
 def save_chains(
     store: "Store", facts: TrailFacts, chains: tuple[JointChains, ...]
 ) -> None:
-    """Keep chains under the generation of what they were derived from."""
+    """Save chains under the generation of their input."""
     _save(
         store, _Cached(facts_generation(store), facts, chains, chains_generation(store))
     )
@@ -167,7 +166,7 @@ def _load(store: "Store") -> _Cached | None:
 
 @lru_cache(maxsize=1)
 def _decoded(body: bytes) -> _Cached:
-    """Decode the last file once, however often one answer asks for a part of it."""
+    """Decode the last file once for repeated reads."""
     return _CACHED.decode(zstandard.ZstdDecompressor().decompress(body))
 
 
@@ -184,7 +183,7 @@ def _seal(store: "Store", body: bytes) -> str:
 
 
 def read_facts(store: "Store") -> TrailFacts:
-    """Read the facts from the events themselves."""
+    """Read the facts from the events."""
     return TrailFacts(
         joints=tuple(_joints(store)),
         issuances=tuple(_issuances(store)),
@@ -230,7 +229,7 @@ def _issuances(store: "Store") -> Iterable[Issuance]:
 
 
 def _sign_ins(store: "Store") -> Iterable[SignIn]:
-    """Persons let in, and console sessions of a user, which bear the user's name."""
+    """Read sign-ins of persons and console sessions, which carry the user's name."""
     query = (
         "SELECT min(event_time), who, own, cred, "  # noqa: S608 - ours
         "min_by(lower(hex(event_id)), (event_time, event_id)), source FROM ("
@@ -268,7 +267,7 @@ def _changes(store: "Store") -> Iterable[Change]:
 
 
 def _uses(store: "Store") -> Iterable[Use]:
-    """Long-lived keys only: sessions end, and their issuance tells more."""
+    """Read uses of long-lived keys only: issuances cover sessions."""
     query = (
         "SELECT credential, identity, min(event_time), max(event_time), count(*), "  # noqa: S608 - ours
         "source FROM skimmed WHERE starts_with(credential, 'cred:aws/AKIA') "

@@ -1,4 +1,4 @@
-"""The store's transparency log on disk: tiles, entry bundles, checkpoint."""
+"""Transparency log of the store on disk: tiles, entry bundles, checkpoint."""
 
 import contextlib
 import fcntl
@@ -24,7 +24,7 @@ from answerable.store.layout import Layout
 
 
 class Log:
-    """Appends entries and reads them back. One writer at a time holds `lock`."""
+    """Transparency log; one writer at a time holds `lock`."""
 
     def __init__(self, layout: Layout, keys: Keys) -> None:
         self._layout = layout
@@ -52,14 +52,14 @@ class Log:
                 os.close(self._handle)
 
     def checkpoint(self) -> bytes:
-        """Give the checkpoint as it stands, empty when there is none."""
+        """Read the current checkpoint, empty for none."""
         try:
             return read_file(self._layout.log / "checkpoint")
         except FileNotFoundError:
             return b""
 
     def entries(self) -> Sequence[Entry]:
-        """Give every entry that the checkpoint covers.
+        """Read every entry that the checkpoint covers.
 
         Raises:
             VerificationError: The log is damaged.
@@ -68,15 +68,15 @@ class Log:
         return self._entries
 
     def raw(self) -> Sequence[bytes]:
-        """Give every entry's bytes."""
+        """Read the bytes of every entry."""
         self._refresh()
         return self._bytes
 
     def check(self) -> None:
-        """Check that the entries read are those that the store's key signed for.
+        """Check that the entries match the checkpoint signed by the store's key.
 
         Raises:
-            VerificationError: They are not.
+            VerificationError: They do not.
         """
         self._refresh()
         if self._seen:
@@ -115,12 +115,12 @@ class Log:
     def append(self, entries: Sequence[Entry]) -> Checkpoint:
         """Append entries and sign a checkpoint over the grown tree.
 
-        The checkpoint is the point of commitment: until it is renamed into place the
-        log has not grown, and doing it again writes the same tiles.
+        The checkpoint commits the append: until it is renamed into place the log has
+        not grown, and a retry writes the same tiles.
 
         Raises:
             VerificationError: The log on disk does not match its checkpoint.
-            EnvironmentRefused: The disk refused; the log stands as it was.
+            EnvironmentRefused: The disk failed; the log is unchanged.
         """
         with self.lock():
             key = self._keys.public  # makes the first checkpoint with the keys
@@ -162,7 +162,7 @@ class Log:
         write_file(there, data)
 
     def _sweep(self, size: int) -> None:
-        """Remove partial tiles that wider ones hold: nothing covers them any more."""
+        """Delete partial tiles that wider ones replace."""
         level = 0
         while count := size >> 8 * level:
             index, width = divmod(count, WIDTH)
@@ -182,7 +182,7 @@ class Log:
 
 
 def emptied() -> VerificationError:
-    """Say that the keys are there, and the log that was made with them is not."""
+    """Build the error for existing keys without their log."""
     return VerificationError(
         "log/checkpoint is missing, and keys/log.pub says that there was one",
         "put the store back from a copy; if it never held anything, remove keys/",
@@ -190,7 +190,7 @@ def emptied() -> VerificationError:
 
 
 def other_fingerprint_key() -> VerificationError:
-    """Say that the key of fingerprints is not the one the log was signed with."""
+    """Build the error for a fingerprint key that does not match the log."""
     return VerificationError(
         "keys/fingerprint.key is not the key that this store was made with",
         "put it back from a copy: with another one, known credentials look new",

@@ -1,4 +1,4 @@
-"""SQL of mediation: when platforms logged something, and what gateways recorded."""
+"""SQL of mediation: platform events and gateway records to be matched."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +22,10 @@ _ENDED, _NUMBER, _TOOK, _TASK = (
 def count_acts(
     store: "Store", keys: Sequence[Interval], wanted: Filter
 ) -> list[tuple[int, int, int]]:
-    """Count what platforms logged, by joint and moment.
+    """Count platform events by joint and time.
 
     Returns:
-        Place of the joint and interval in the list, UTC nanoseconds, how many.
+        Index of the joint and interval, UTC nanoseconds, and count.
     """
     where, parameters = conditions(wanted)
     query = (
@@ -38,7 +38,7 @@ def count_acts(
 
 
 def count_fitting(store: "Store", keys: Sequence[Interval], wanted: Filter) -> int:
-    """Count what platforms logged of some joints, whenever."""
+    """Count platform events of some joints, at any time."""
     where, parameters = conditions(wanted)
     query = (
         f"SELECT count(*) FROM events e JOIN intervals c ON {JOINED} "  # noqa: S608 - ours
@@ -50,15 +50,15 @@ def count_fitting(store: "Store", keys: Sequence[Interval], wanted: Filter) -> i
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a gateway recorded of one request.
+    """Recorded call of a gateway.
 
     Attributes:
-        key: Place of its joint and interval in the list.
-        at: Its decision, UTC nanoseconds.
+        key: Index of its joint and interval in the list.
+        at: Decision time, UTC nanoseconds.
         action: `mcp:METHOD`.
-        ended: How it ended, empty where it was held back.
-        milliseconds: Until then, empty without an end.
-        task: Id of a task that it made.
+        ended: Outcome, empty for a blocked call.
+        milliseconds: Duration, empty without an end.
+        task: Id of a created task.
     """
 
     key: int
@@ -70,7 +70,7 @@ class Recorded:
 
 
 def recorded(store: "Store", keys: Sequence[Interval], until: int) -> list[Recorded]:
-    """Give what gateways recorded and let go on, before a moment (0 for whenever)."""
+    """Find forwarded calls in gateway records before a time (0 for any time)."""
     where, parameters = conditions(replace(Filter(), until=until))
     query = (
         f"SELECT c.n, e.event_time, e.action, {_ENDED}, {_TOOK}, {_TASK} FROM events e "  # noqa: S608 - ours
@@ -94,7 +94,7 @@ _NUMBERS = (
 
 
 def spans(store: "Store") -> tuple[tuple[int, int], ...]:
-    """Give the time from first to last record of each recorder of a gateway."""
+    """Read the time span of the records of each gateway recorder."""
     query = (
         f"SELECT min(moment), max(moment) FROM ({_NUMBERS}) WHERE moment > 0 "  # noqa: S608 - ours
         "GROUP BY recorder ORDER BY ALL"
@@ -103,10 +103,10 @@ def spans(store: "Store") -> tuple[tuple[int, int], ...]:
 
 
 def gaps(store: "Store") -> tuple[tuple[int, int], ...]:
-    """Say between which moments a recorder gave numbers that are not here.
+    """Find gaps in the sequence numbers of recorders.
 
     Returns:
-        Time of the record before, 0 where that is its start, and of the one after.
+        Times of the records before (0 at the start) and after each gap.
     """
     query = (
         "SELECT moment, next_moment FROM (SELECT number, moment, "  # noqa: S608 - ours

@@ -1,9 +1,9 @@
-"""Objects on disk: named by their digest, compressed, and logged.
+"""Content-addressed objects on disk: named by digest, compressed and logged.
 
-An object is written beside its place and synced, then the log commits to it, and only
-then it is renamed into place. So each file in place is in the log: any other one was put
-there by somebody else. A process that ended before the rename leaves the object beside
-its place; it is read from there, and the next process that writes moves it.
+An object is written to a temporary name and synced, then logged, and only then renamed
+into place. So each file in place is in the log: any other file is foreign. A process
+that ended before the rename leaves the temporary file; it is read from there, and the
+next writer renames it.
 """
 
 import hashlib
@@ -33,12 +33,12 @@ _QUARANTINE = "quarantine"
 
 @dataclass(frozen=True, slots=True)
 class LoggedObject:
-    """An object as the log names it.
+    """Logged object: digest, time and log index.
 
     Attributes:
         digest: SHA-256 of its content, hex.
-        at: When it was stored, UTC nanoseconds.
-        index: Its place in the log.
+        at: Storage time, UTC nanoseconds.
+        index: Log index.
     """
 
     digest: str
@@ -47,7 +47,7 @@ class LoggedObject:
 
 
 class _Kept(msgspec.Struct):
-    """A quarantined record as it lies in its object."""
+    """Quarantined record as encoded in its object."""
 
     place: str
     offset: int
@@ -56,7 +56,7 @@ class _Kept(msgspec.Struct):
 
 
 class Objects:
-    """The objects of a store, and the records that could not be parsed."""
+    """Objects of a store, including quarantined records."""
 
     def __init__(self, layout: Layout, log: Log) -> None:
         self._layout, self._log = layout, log
@@ -72,18 +72,18 @@ class Objects:
         return self._commit(self._layout.objects, kind, data, now)
 
     def get(self, digest: str) -> bytes:
-        """Give an object's content.
+        """Read the content of an object.
 
         Raises:
             UsageError: There is no such object.
-            VerificationError: Its content is not what its name says.
+            VerificationError: Its content does not match its digest.
         """
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise UsageError(f"not an object digest (got {digest[:80]!r})")
         return read_blob(self._layout.objects / digest)
 
     def listed(self, kind: str) -> tuple[LoggedObject, ...]:
-        """List the objects of a kind, in the order of the log."""
+        """List the objects of a kind, in log order."""
         return tuple(
             LoggedObject(entry.sha256, int(entry.at), index)
             for index, entry in enumerate(self._log.entries())
@@ -91,10 +91,10 @@ class Objects:
         )
 
     def quarantine(self, records: Sequence[Quarantined], now: int) -> int:
-        """Keep records that could not be parsed; the same bytes are kept once.
+        """Store unparseable records; equal bytes are stored once.
 
         Returns:
-            How many were new.
+            Number of new records.
         """
         if self._quarantined is None:
             self._quarantined = {
@@ -134,7 +134,7 @@ class Objects:
         return digest
 
     def _finish(self, folder: Path) -> None:
-        """Move what the log names into place, and remove what it does not name."""
+        """Finish interrupted writes: move logged objects into place, delete others."""
         if folder in self._finished:
             return
         named = {e.sha256 for e in self._log.entries() if isinstance(e, ObjectEntry)}
@@ -154,7 +154,7 @@ class Objects:
 
 
 def unfinished(path: Path) -> Path:
-    """Give the place of an object until the log commits to it."""
+    """Return the temporary path of an object before it is logged."""
     return path.with_name(f".{path.name}.new")
 
 
@@ -167,11 +167,11 @@ def _holds(path: Path) -> bool:
 
 
 def read_blob(path: Path) -> bytes:
-    """Read a compressed file that is named by the digest of its content.
+    """Read a compressed file named by its content digest.
 
     Raises:
         UsageError: There is no such file.
-        VerificationError: Its content is not what its name says.
+        VerificationError: Its content does not match its digest.
     """
     for place in (path, unfinished(path), path):  # it may be moved meanwhile
         with suppress(FileNotFoundError):
@@ -184,11 +184,11 @@ def read_whole(place: Path, digest: str = "") -> bytes:
 
     Args:
         place: The file.
-        digest: Of its content; empty for the file's name.
+        digest: Expected digest; empty for the file name.
 
     Raises:
-        FileNotFoundError: It is not there.
-        VerificationError: Its content has another digest, or bytes follow it.
+        FileNotFoundError: It is missing.
+        VerificationError: Its content has another digest or trailing bytes.
     """
     packed = read_file(place)
     name = f"{place.parent.name}/{place.name}"
@@ -207,7 +207,7 @@ def read_whole(place: Path, digest: str = "") -> bytes:
 
 
 def _text(text: str) -> str:
-    """Write what no UTF-8 can carry, as in a file's name, as an escape."""
+    """Escape characters that UTF-8 cannot encode, as in a file name."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

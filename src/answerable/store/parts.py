@@ -1,4 +1,4 @@
-"""What the events of a store lie in: sealed segments, and the tails of journals."""
+"""Sources of the events of a store: sealed segments and journal tails."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,15 +16,14 @@ from answerable.store.segments import sealed_since
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All parts at one moment.
+    """Consistent set of segments and unsealed records.
 
     Attributes:
-        layout: Where they are.
-        segments: Sealed ones, those with the newest events first.
+        segments: Sealed segments, newest events first.
         records: Canonical records that are not sealed yet, journal by journal.
-        journals: How many journals they are from.
-        since: Segments sealed after the oldest of these journals was opened: a process
-            that ran at the same time may have put the same records there.
+        journals: Number of their journals.
+        since: Segments sealed after the oldest of these journals was opened: a
+            concurrent process may have stored the same records there.
     """
 
     layout: Layout
@@ -35,7 +34,7 @@ class Parts:
 
     @classmethod
     def read(cls, layout: Layout, log: Log) -> "Parts":
-        """Look what there is."""
+        """Read the current segments and journal tails."""
         # Journals first: one that is sealed meanwhile is then found in the log.
         tails = _tails(layout)
         entries = log.entries()
@@ -53,10 +52,11 @@ class Parts:
         return cls(layout, segments, records, len(tails), since)
 
     def file(self, segment: Manifest) -> str:
-        """Name the file of a segment.
+        """Return the path of a segment's file.
 
         Raises:
-            EnvironmentRefused: There is a named pipe or the like, at which DuckDB waits.
+            EnvironmentRefused: There is a named pipe or the like, at which DuckDB
+                waits.
         """
         path = self.layout.segment_file(segment.day, segment.segment, ".parquet")
         if path.exists() and not path.is_file():
@@ -66,7 +66,7 @@ class Parts:
         return str(path.absolute())
 
     def load(self, engine: Engine, table: str) -> None:
-        """Copy what is not sealed into a table, each event once."""
+        """Load unsealed records into a table, each event once."""
         engine.load_records("tail_records", self.records)
         rows = from_canonical("tail_records")
         engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}")
@@ -83,7 +83,7 @@ class Parts:
             )
 
     def _sealed_meanwhile(self, engine: Engine, table: str) -> list[str]:
-        """Name the files that may hold records of the tails as well."""
+        """List the files that may contain records of the tails."""
         if not self.since:
             return []
         ((first, last),) = engine.run(
@@ -97,10 +97,10 @@ class Parts:
         ]
 
     def events(self, tail: str) -> str:
-        """Give the query of all events.
+        """Build the query of all events.
 
         Args:
-            tail: The table that `load` made.
+            tail: Table created by `load`.
         """
         # A view of the files alone lets the engine read only the rows that it gives.
         parts = []
@@ -113,7 +113,7 @@ class Parts:
 
 
 def read_files(files: Sequence[str], more: str = "") -> str:
-    """Spell the rows of files of segments, for a query."""
+    """Build SQL that reads the rows of segment files."""
     listed = ", ".join(map(quoted, files))
     return (
         f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false{more})"

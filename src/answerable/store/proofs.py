@@ -1,4 +1,4 @@
-"""Proofs that an event is in the log, cut from what the store holds."""
+"""Inclusion proofs of events, built from the store."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -16,7 +16,7 @@ from answerable.store.tables import ColumnType, NamedTable
 
 
 def prove(store: Store, event_ids: Sequence[bytes]) -> Bundle:
-    """Cut a bundle for events; an id with a conflict gives every record under it.
+    """Build a proof bundle for events; an id with a conflict includes every record.
 
     Raises:
         UsageError: No sealed event has that id.

@@ -1,4 +1,4 @@
-"""Queries over everything sealed and the journals' tails."""
+"""Queries over sealed segments and journal tails."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ SEALED = "events_raw"
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a person's SQL may take; zeros for as much as it takes.
+    """Limits of user SQL; 0 for unlimited.
 
     Attributes:
-        rows: Most rows.
-        seconds: Longest.
+        rows: Maximum number of rows.
+        seconds: Maximum run time.
     """
 
     rows: int = 0
@@ -40,12 +40,12 @@ UNBOUND = Bounds()
 
 
 class Query:
-    """A trusted connection with views `events` and `skimmed`, kept up to date.
+    """Trusted connection with current views `events` and `skimmed`.
 
     Args:
-        layout: Of the store.
-        log: Its log.
-        skim: What is held in memory for several threads; None where nothing is.
+        layout: Layout of the store.
+        log: Log of the store.
+        skim: In-memory search index shared by threads, None for none.
     """
 
     def __init__(self, layout: Layout, log: Log, skim: Skim | None = None) -> None:
@@ -65,7 +65,7 @@ class Query:
         parameters: Sequence[object],
         tables: Mapping[str, NamedTable],
     ) -> list[tuple[object, ...]]:
-        """Run our own SQL; extra tables live for this call."""
+        """Run trusted SQL; extra tables exist for this call."""
         engine = self._ready()
         for name, table in tables.items():
             register(engine, name, table, passing=True)
@@ -82,7 +82,7 @@ class Query:
         views: Mapping[str, str],
         bounds: Bounds = UNBOUND,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-        """Run a person's SQL: one SELECT, on a connection of its own.
+        """Run user SQL: one SELECT, on a separate connection.
 
         Raises:
             UsageError: It is not exactly one SELECT, or the engine cannot run it.
@@ -131,7 +131,7 @@ class Query:
             engine.close()
 
     def whole(self, places: Sequence[Place]) -> list[AuditEvent]:
-        """Give the events of places in `skimmed`, whole and in that order."""
+        """Read complete events by their places in `skimmed`, in that order."""
         engine = self._ready()
         found = {} if self._skim is None else self._skim.whole(engine, places)
         left = [place for place in places if place not in found]
@@ -195,7 +195,7 @@ class Query:
 
 @contextmanager
 def _within(engine: Engine, seconds: float) -> Iterator[None]:
-    """Stop what takes longer."""
+    """Interrupt queries that exceed a time limit."""
     if not seconds:
         yield
         return
@@ -219,6 +219,6 @@ def _rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
 
 
 def _prepare(engine: Engine, parts: Parts, view: str) -> None:
-    """Point a view at the segments, and copy the journals' tails beside them."""
+    """Create a view over the segments and a table of the journal tails."""
     parts.load(engine, "tail")
     engine.run(f"CREATE OR REPLACE VIEW {view} AS {parts.events('tail')}")

@@ -1,7 +1,7 @@
-"""Recording that an older copy of a store was put back, so that work goes on.
+"""Restore record: logs that an older copy of a store was restored.
 
-The event is an object in the log. Journals that the copy does not hold whole are sealed
-as far as they hold: what is missing of them cannot come any more.
+The record is an object in the log. Journals that are incomplete in the copy are sealed
+up to their last valid record; the rest is lost.
 """
 
 from collections.abc import Iterator
@@ -19,16 +19,16 @@ from answerable.store.store import Store
 def record_restore(
     store: Store, exported: bytes | None, reason: str, now: int
 ) -> Restore:
-    """Record in the log that an older copy was put back, and seal what it holds.
+    """Record in the log that an older copy was restored, and seal its journals.
 
     Args:
-        store: The store as it was put back.
+        store: The restored store.
         exported: An exported checkpoint that it does not contain; None for none.
-        reason: Why it was put back.
+        reason: Reason of the restore.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: Nothing is in the log, or it contains that checkpoint.
+        UsageError: The log is empty, or it contains that checkpoint.
         VerificationError: The log does not match its own checkpoint, or the exported
             one is not signed by the store's key.
     """
@@ -60,7 +60,7 @@ def record_restore(
 
 
 def _broken(store: Store) -> Iterator[LostRecords]:
-    """Find the journals that are not sealed and do not hold to their end."""
+    """Find unsealed journals that are not valid to their end."""
     entries = store.log.entries()
     sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
     opened = {each.journal for each in entries if isinstance(each, JournalOpened)}
@@ -85,7 +85,7 @@ def _broken(store: Store) -> Iterator[LostRecords]:
 
 
 def _lost(store: Store, exported: bytes, tree: Checkpoint) -> list[LostRecords]:
-    """Find the journals of an exported checkpoint that are not here as it says."""
+    """Find journals of an exported checkpoint that are missing or differ."""
     old = read_checkpoint(exported, store.keys.public)
     entries = store.log.entries()
     found = []
@@ -104,7 +104,7 @@ def _lost(store: Store, exported: bytes, tree: Checkpoint) -> list[LostRecords]:
 
 
 def _count_kept(store: Store, name: str) -> int:
-    """Count the records of a journal that are here, sealed or not."""
+    """Count the existing records of a journal, sealed or not."""
     for entry in store.log.entries():
         if isinstance(entry, JournalSealed) and entry.journal == name:
             return entry.count
@@ -115,7 +115,7 @@ def _count_kept(store: Store, name: str) -> int:
 
 
 def _seal(store: Store, name: str, now: int) -> None:
-    """Seal what holds of a journal; of a missing one, that it held nothing."""
+    """Seal the valid part of a journal; a missing one is sealed as empty."""
     opened = any(
         isinstance(each, JournalOpened) and each.journal == name
         for each in store.log.entries()

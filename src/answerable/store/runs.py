@@ -1,4 +1,4 @@
-"""SQL of runs: what an agent did from one start to its end, as mediators saw it."""
+"""SQL of runs of an agent, as recorded by mediators."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -9,15 +9,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of an agent.
+    """Run of an agent.
 
     Attributes:
-        id: Its id.
         first: Time of its first event, UTC nanoseconds.
-        last: Of its last.
-        events: How many.
-        refused: How many of them were denied.
-        persons: How many persons stood behind them.
+        last: Time of its last event.
+        events: Number of events.
+        refused: Number of denied events.
+        persons: Number of persons behind them.
         person: One of them, empty for none.
     """
 
@@ -31,7 +30,7 @@ class Run:
 
 
 def runs_of(store: "Store", agent: str, limit: int) -> list[Run]:
-    """Give the latest runs of an agent, the newest first; what it says itself is not one."""
+    """List the latest runs of an agent, newest first, without self-reported ones."""
     rows = store.rows(
         "SELECT run, min(event_time), max(event_time) AS last, count(*), "
         "count(*) FILTER (outcome = 'denied'), "

@@ -1,7 +1,7 @@
-"""Checkpoint of a long scan: what it has stored so far, for the run that goes on.
+"""Checkpoint of a long scan, so that a later run can resume it.
 
-One file a scan in `STORE/scans/`, a line an entry. The objects that the entries name are
-in the store already; the file only says that they belong to a run that has not ended.
+One file per scan in `STORE/scans/`, one line per entry. The named objects are stored
+already; the file only marks them as part of an unfinished run.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from answerable.store.layout import Layout
 
 
 class _Head(msgspec.Struct):
-    """First line: what is scanned, and since when, UTC nanoseconds."""
+    """First line: key of the scan and its start, UTC nanoseconds."""
 
     key: str
     started_at: int
@@ -30,12 +30,12 @@ class _Head(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class ScanCheckpoint:
-    """Entries of one scan that was begun.
+    """Entries of one unfinished scan.
 
     Attributes:
         path: The file.
         started_at: UTC nanoseconds.
-        entries: Entries that an earlier run of the same scan left.
+        entries: Entries of an earlier run of the same scan.
     """
 
     path: Path
@@ -43,10 +43,10 @@ class ScanCheckpoint:
     entries: tuple[bytes, ...]
 
     def add(self, entry: bytes) -> None:
-        """Append an entry, which holds no line break, and make it durable.
+        """Append an entry without line breaks, durably.
 
         Raises:
-            EnvironmentRefused: The disk refuses.
+            EnvironmentRefused: The disk failed.
         """
         with refused("write", self.path):
             handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
@@ -57,22 +57,22 @@ class ScanCheckpoint:
                 os.close(handle)
 
     def remove(self) -> None:
-        """Remove the file: the scan has ended."""
+        """Delete the file after the end of the scan."""
         with refused("remove", self.path):
             self.path.unlink(missing_ok=True)
 
 
 def open_checkpoint(layout: Layout, key: str, now: int, life: int) -> ScanCheckpoint:
-    """Go on with the checkpoint of a scan, or begin one.
+    """Resume the checkpoint of a scan, or create one.
 
     Args:
-        layout: Of the store.
-        key: Everything that makes two scans the same.
+        layout: Layout of the store.
+        key: Identity of the scan: equal keys mean the same scan.
         now: UTC nanoseconds.
-        life: Nanoseconds after which what an earlier run stored is collected again.
+        life: Maximum age of reused entries, nanoseconds.
 
     Raises:
-        EnvironmentRefused: The disk refuses.
+        EnvironmentRefused: The disk failed.
     """
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     folder = layout.root / "scans"

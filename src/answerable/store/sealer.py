@@ -1,9 +1,9 @@
-"""Sealing in a process of its own, so that reading more logs does not wait for it.
+"""Sealing in a separate process, in parallel with ingestion.
 
     python -P -m answerable.store.sealer ROOT
 
 reads a line `NOW JOURNAL` for each journal to seal and answers `ok` or `no`. A failure
-is not reported further: the journal stands, and whoever seals next meets it again.
+is not reported further: the journal is unchanged, and the next sealing reports it.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ _OK = b"ok\n"
 
 
 class Sealer:
-    """One sealing process, which has at most one journal at a time."""
+    """Sealing process, with at most one journal at a time."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -27,7 +27,7 @@ class Sealer:
         self._busy = False
 
     def start(self, journal: str, now: int) -> bool:
-        """Start sealing a closed journal; False where that is not possible."""
+        """Start sealing a closed journal; False if the process cannot start."""
         process = self._process = self._process or self._spawn()
         if process is None or process.stdin is None:
             return False
@@ -41,7 +41,7 @@ class Sealer:
         return True
 
     def wait(self) -> bool:
-        """Wait until the journal is sealed; False when that failed."""
+        """Wait until the journal is sealed; False if that failed."""
         if not self._busy:
             return True
         self._busy = False
@@ -53,7 +53,7 @@ class Sealer:
         return answer == _OK
 
     def close(self) -> None:
-        """Let the process finish what it has, and end it."""
+        """Let the process finish its journal, and end it."""
         process, self._process, self._busy = self._process, None, False
         if process is None:
             return
@@ -77,7 +77,7 @@ class Sealer:
 
 
 def main(root: str) -> int:
-    """Seal the journals that are named on standard input."""
+    """Seal the journals named on standard input."""
     from answerable.store.store import Store
 
     try:

@@ -38,12 +38,12 @@ _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZ
 
 
 def day_name(day: int) -> str:
-    """Spell a day number since 1970 as `YYYY-MM-DD`."""
+    """Format a day number since 1970 as `YYYY-MM-DD`."""
     return datetime.fromtimestamp(day * 86_400, tz=UTC).strftime("%Y-%m-%d")
 
 
 def segment_id(journal: str, day: str, part: int) -> str:
-    """Name a segment: the same journal, day and part always get the same name."""
+    """Return the name of a segment, determined by its journal, day and part."""
     text = f"{journal}\n{day}\n{part}".encode()
     return hashlib.sha256(text).hexdigest()[:32]
 
@@ -56,19 +56,19 @@ def write_segments(
     elsewhere: Sequence[Manifest],
     now: int,
 ) -> list[Manifest | JournalSealed]:
-    """Write every segment of a journal.
+    """Write all segments of a journal.
 
     Args:
-        layout: Where.
-        name: The journal.
-        journal: Its records.
+        layout: Layout of the store.
+        name: Name of the journal.
+        journal: Parsed journal.
         previous: Segment before the first, empty for none.
         elsewhere: Segments that other processes sealed since the journal was opened;
-            a record that is in one of them is left out.
+            their records are omitted.
         now: UTC nanoseconds.
 
     Returns:
-        The log entries that commit them, the journal's own last.
+        The log entries that commit them, the journal's entry last.
     """
     manifests: list[Manifest | JournalSealed] = []
     skipped: set[int] = set()
@@ -116,9 +116,9 @@ def write_segments(
 
 
 def sealed_since(entries: Sequence[Entry], name: str) -> list[Manifest]:
-    """Give the segments logged after a journal was opened, by other journals.
+    """List the segments of other journals that were logged after this one was opened.
 
-    What was logged before, the journal's process knew when it took in events.
+    The journal's process had already checked events against earlier segments.
     """
     start = next(
         (
@@ -136,7 +136,7 @@ def sealed_since(entries: Sequence[Entry], name: str) -> list[Manifest]:
 
 
 def _key(brief: Brief) -> tuple[str, int, str]:
-    """Give what rows are sorted by; code points sort as UTF-8 does."""
+    """Return the sort key of a row; code points sort as UTF-8 does."""
     return brief.identity, int(brief.event_time), brief.event_id
 
 
@@ -177,7 +177,7 @@ def _sealed_rows(
 def _plan(
     keys: Sequence[tuple[str, int, str]], skipped: set[int]
 ) -> list[tuple[int, int, list[int]]]:
-    """Cut the journal by day, then into parts, in journal order."""
+    """Partition the journal by day and then by size, in journal order."""
     days: dict[int, list[int]] = {}
     for row, (_, time, _) in enumerate(keys):
         if row not in skipped:
@@ -190,7 +190,7 @@ def _plan(
 
 
 class _Segment:
-    """The files of one segment."""
+    """Writer of the files of one segment."""
 
     def __init__(
         self, layout: Layout, engine: Engine, journal: str, day: int, part: int
@@ -203,7 +203,7 @@ class _Segment:
         return self._layout.segment_file(self.day, self.name, ending)
 
     def write(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> str:
-        """Write sorted records and their leaves; give the digest of the Parquet file."""
+        """Write sorted records and leaves; return the digest of the Parquet file."""
         file = self._file(".parquet")
         beside = file.with_name(f".{file.name}.new")
         make_folder(file.parent)
@@ -233,6 +233,6 @@ class _Segment:
         return digest
 
     def commit_to(self, manifest: Manifest) -> None:
-        """Put the manifest beside its files; the log makes it count."""
+        """Write the manifest next to its files; the log entry commits it."""
         write_file(self._file(".manifest.json"), encode_entry(manifest))
         reached("segment-manifest")

@@ -1,9 +1,8 @@
-"""What questions look in, held in memory: for a process that answers many of them.
+"""In-memory search index over events, for a process that answers many queries.
 
-Of the newest sealed events the columns that tell which events are meant are read once,
-and searched by every thread. What a segment holds never changes, so nothing of it is
-read twice. Whole events are then read from where they lie; those that were asked for
-lately are kept.
+The search columns of the newest sealed events are loaded once and shared by all
+threads. Segments never change, so each is read once. Complete events are read from
+their segments; recently read ones are cached.
 """
 
 import threading
@@ -20,8 +19,8 @@ from answerable.store.parts import Parts, read_files
 
 # About 35 bytes each; what is older is searched in its files.
 MOST = 6_000_000
-_AT_ONCE = 8  # segments that are read before they are packed
-_WHOLE = 8_000  # events that are kept whole, about 3 KB each
+_AT_ONCE = 8  # segments loaded between two compactions
+_WHOLE = 8_000  # cached complete events, about 3 KB each
 _MEMORY = "1GB"
 _BLANK = "''"
 _LOOKED_IN = (
@@ -52,10 +51,10 @@ Place = tuple[int, bytes, int, int]
 
 
 class Skim:
-    """Shared by the stores that the threads of a process have open at one folder.
+    """Search index shared by the threads of a process with the same store folder.
 
     Args:
-        most: Rows that are held.
+        most: Maximum number of rows.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -69,7 +68,7 @@ class Skim:
         self._state: object = None
 
     def close(self) -> None:
-        """Give everything back; nobody asks any more."""
+        """Close the index and free its memory."""
         with self._lock:
             if self._engine is not None:
                 self._engine.close()
@@ -78,12 +77,12 @@ class Skim:
     def engine(
         self, layout: Layout, state: object, read: Callable[[], Parts]
     ) -> Engine:
-        """Give an engine for the thread that asks, with the views as of now.
+        """Open an engine for the calling thread, with current views.
 
         Args:
-            layout: Of the store.
-            state: Names what there is now.
-            read: Looks what that is.
+            layout: Layout of the store.
+            state: Current state of the store.
+            read: Reads the event sources of that state.
         """
         with self._lock:
             if self._engine is None:
@@ -95,7 +94,7 @@ class Skim:
         return mine
 
     def refresh(self, state: object, read: Callable[[], Parts]) -> None:
-        """Have the views show what there is now."""
+        """Refresh the views to the current state."""
         with self._lock:
             if self._engine is not None:
                 self._refresh(self._engine, state, read)
@@ -125,7 +124,7 @@ class Skim:
         self._state = state
 
     def _begin(self, engine: Engine, parts: Parts, wanted: Sequence[Manifest]) -> None:
-        """Hold what there is, a few segments at a time: nobody looks yet."""
+        """Build the index, a few segments at a time, before it is shared."""
         engine.run(f"CREATE OR REPLACE TABLE {KEPT}.held ({_SHAPE})")
         for number, each in enumerate(reversed(wanted), 1):
             self._hold(engine, each.segment, parts.file(each))
@@ -178,11 +177,11 @@ class Skim:
             yield f"SELECT {SKIMMED}, {UNHELD} AS segment, 0 AS row FROM {files} e"  # noqa: S608 - our own names
 
     def whole(self, engine: Engine, places: Sequence[Place]) -> dict[Place, AuditEvent]:
-        """Give whole what is held or was kept; what is neither is left out.
+        """Read complete events that are indexed or cached; omit others.
 
         Args:
-            engine: Of the thread that asks.
-            places: As `skimmed` told them.
+            engine: Engine of the calling thread.
+            places: Places from the view `skimmed`.
         """
         found: dict[Place, AuditEvent] = {}
         rows: dict[int, list[Place]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The store: append, seal, ask; objects and keys. One instance per process and thread."""
+"""Evidence store: append, seal, query, objects, keys. One per process and thread."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -42,13 +42,13 @@ JOURNAL_BYTES = 96 << 20
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch.
+    """Result of appending a batch.
 
     Attributes:
         stored: New events, conflicts included.
         duplicate: Events stored before: same id, same raw record.
         conflict: Events whose id was stored before with another raw record; both are
-            kept, and an object of kind `conflict` says so.
+            kept and an object of kind `conflict` is written.
     """
 
     stored: int
@@ -57,14 +57,7 @@ class Appended:
 
 
 class Store:
-    """A store on local disk.
-
-    Attributes:
-        root: Its folder.
-        layout: Places inside.
-        keys: Its keys.
-        log: Its transparency log.
-    """
+    """Evidence store on local disk."""
 
     def __init__(self, layout: Layout, skim: Skim | None = None) -> None:
         self.root = layout.root
@@ -84,17 +77,17 @@ class Store:
     def open(
         cls, root: Path, *, now: int, create: bool = True, skim: Skim | None = None
     ) -> "Store":
-        """Open the store at a folder, and make it when there is none.
+        """Open the store in a folder, or create it.
 
         Args:
             root: The folder.
             now: UTC nanoseconds.
-            create: Make it when there is none.
-            skim: What the stores of several threads hold in memory together.
+            create: Create a missing store.
+            skim: Search index shared by several threads.
 
         Raises:
             UsageError: The folder holds something else, or nothing and `create` is off.
-            EnvironmentRefused: A newer release made it, or it may not be read.
+            EnvironmentRefused: A newer release created it, or it is not readable.
         """
         del now  # nothing is written that carries a time
         return cls(open_layout(root, create=create), skim)
@@ -111,7 +104,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let go of the journal and the connections; nothing acknowledged is lost."""
+        """Close the journal and the connections; nothing acknowledged is lost."""
         self._sealer.close()
         if self._writer is not None:
             self._writer.close()
@@ -120,27 +113,27 @@ class Store:
         self._known.close()
 
     def beside(self, name: str, make: Callable[["Store"], Beside]) -> Beside:
-        """Give what a story keeps of this store while it is open, made when first asked.
+        """Return an object attached to this open store, created on first use.
 
-        Whatever it is looks itself whether the store has changed.
+        The attached object itself checks whether the store has changed.
         """
         if name not in self._beside:
             self._beside[name] = make(self)
         return cast("Beside", self._beside[name])
 
     def fingerprint(self, value: str) -> str:
-        """Give the keyed fingerprint of a secret value: 24 hex digits."""
+        """Compute the keyed fingerprint of a secret value: 24 hex digits."""
         return self.keys.fingerprint(value)
 
     def append(self, events: Sequence[AuditEvent], now: int) -> Appended:
-        """Store events; they are durable when this returns.
+        """Append events; they are durable when this returns.
 
         Idempotent by event id within a day. Ingest time and salt are set here.
 
         Raises:
             UsageError: An event cannot be encoded (an integer beyond 64 bits).
-            EnvironmentRefused: The disk refused; nothing of the batch was stored, and
-                the same batch may be given again.
+            EnvironmentRefused: The disk failed; nothing of the batch was stored, and
+                the batch may be retried.
         """
         if not events:
             return Appended(0, 0, 0)
@@ -170,11 +163,11 @@ class Store:
         """Seal this process's journal and those of processes that have ended.
 
         Returns:
-            Segments written.
+            Number of segments written.
 
         Raises:
             VerificationError: A journal or the log was changed on disk.
-            EnvironmentRefused: The disk refused; sealing again goes on.
+            EnvironmentRefused: The disk failed; sealing may be retried.
         """
         self._sealer.close()
         if self._writer is not None:
@@ -195,18 +188,18 @@ class Store:
         return self._sealed - before + others
 
     def _count_mine(self) -> int:
-        """Count segments of this process's journals, whoever sealed them."""
+        """Count segments of this process's journals, sealed by any process."""
         return sum(
             isinstance(entry, Manifest) and entry.journal in self._mine
             for entry in self.log.entries()
         )
 
     def _hand_over(self, writer: journals.Writer, now: int) -> None:
-        """Let a process of its own seal a full journal while more arrives."""
+        """Seal a full journal in a separate process while more events arrive."""
         writer.close()
         self._writer = None
         if self._sealer.wait():
-            # Announced now: sealing holds the log until it is done.
+            # Logged now: sealing holds the log's lock until it is done.
             self._open_writer(now)
             if self._sealer.start(writer.name, now):
                 return
@@ -219,14 +212,14 @@ class Store:
         Args:
             name: The journal.
             now: UTC nanoseconds.
-            whole: Refuse one that does not hold; else seal what does.
+            whole: Refuse an invalid journal; else seal its valid part.
 
         Returns:
-            Segments written.
+            Number of segments written.
 
         Raises:
             VerificationError: The journal or the log was changed on disk.
-            EnvironmentRefused: The disk refused; sealing again goes on.
+            EnvironmentRefused: The disk failed; sealing may be retried.
         """
         with journals.held(self.layout, name) as mine:
             if not mine:
@@ -259,7 +252,7 @@ class Store:
         return max(len(written) - 1, 0)
 
     def _never_used(self, name: str, entries: Sequence[Entry]) -> bool:
-        """Tell whether a process ended before its journal was announced.
+        """Tell whether a process ended before its journal was logged as opened.
 
         Nothing in such a journal was acknowledged, and its header may be cut short.
         """
@@ -274,13 +267,13 @@ class Store:
         parameters: Sequence[object] = (),
         tables: Mapping[str, NamedTable] | None = None,
     ) -> list[tuple[object, ...]]:
-        """Run our own SQL over the views `events` and `skimmed`, sealed or not yet.
+        """Run trusted SQL over the views `events` and `skimmed`, sealed or not yet.
 
         Columns are named as `AuditEvent`'s fields (`store.columns` lists them): times
         are BIGINT nanoseconds, event id, digest and salt are BLOB, `resources` and
         `entities` are VARCHAR[], `facts` is VARCHAR[][] of pairs. `skimmed` has the
-        columns by which events are found (`store.skim`), which may be held in memory,
-        and the place of each for `whole`.
+        search columns of events (`store.skim`), possibly from memory, and the place of
+        each event for `whole`.
 
         Args:
             query: SQL with `?` for parameters.
@@ -290,10 +283,10 @@ class Store:
         return self._query.rows(query, parameters, tables or {})
 
     def whole(self, places: Sequence[Place]) -> list[AuditEvent]:
-        """Give the events of places in `skimmed`, whole and in that order.
+        """Read complete events by their places in `skimmed`, in that order.
 
         Args:
-            places: Rows `event_time, event_id, segment, row` of it.
+            places: Rows `event_time, event_id, segment, row` of that view.
         """
         return self._query.whole(places)
 
@@ -304,14 +297,14 @@ class Store:
         views: Mapping[str, str] | None = None,
         bounds: Bounds = UNBOUND,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-        """Run a person's SQL: exactly one SELECT, locked down.
+        """Run user SQL: exactly one SELECT, locked down.
 
         Args:
             text: The query. It sees `events` with hex ids and timestamps.
             tables: Extra tables by name.
-            views: Our own SELECTs by view name; besides the extra tables they see
-                `events_raw`, which is what `events` is to `rows`.
-            bounds: What it may take.
+            views: Trusted SELECTs by view name; they see the extra tables and
+                `events_raw`, which equals `events` in `rows`.
+            bounds: Limits of the query.
 
         Returns:
             Column names and rows.
@@ -330,23 +323,23 @@ class Store:
         return self._objects.put(kind, data, now)
 
     def get_object(self, digest: str) -> bytes:
-        """Give an object's content.
+        """Read the content of an object.
 
         Raises:
             UsageError: There is no such object.
-            VerificationError: Its content is not what its name says.
+            VerificationError: Its content does not match its digest.
         """
         return self._objects.get(digest)
 
     def objects(self, kind: str) -> tuple[LoggedObject, ...]:
-        """List the objects of a kind, in the order of the log."""
+        """List the objects of a kind, in log order."""
         return self._objects.listed(kind)
 
     def quarantine(self, records: Sequence[Quarantined], now: int) -> int:
-        """Keep records that could not be parsed; the same bytes are kept once.
+        """Store unparseable records; equal bytes are stored once.
 
         Returns:
-            How many were new.
+            Number of new records.
         """
         return self._objects.quarantine(records, now)
 
@@ -386,7 +379,7 @@ def _canonical(event: AuditEvent, now: int, salt: bytes) -> bytes:
 
 
 def _scalar(event: AuditEvent) -> AuditEvent:
-    """Replace lone surrogates, which no UTF-8 can carry; the raw digest still tells."""
+    """Replace lone surrogates, which UTF-8 cannot encode; the raw digest is kept."""
     import dataclasses
 
     def clean(value: object) -> object:

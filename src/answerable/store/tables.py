@@ -1,4 +1,4 @@
-"""Extra tables for a query: rows of mappings with declared column types."""
+"""Temporary tables of a query: rows of mappings with declared column types."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ColumnType(StrEnum):
-    """Types a column of an extra table may have."""
+    """Column type of a temporary table."""
 
     TEXT = "VARCHAR"
     INT = "BIGINT"
@@ -27,7 +27,7 @@ class ColumnType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NamedTable:
-    """A table that lives for one query.
+    """Table that exists for one query.
 
     Attributes:
         columns: Type by column name, in order.
@@ -47,13 +47,13 @@ def quoted_name(name: str) -> str:
 def register(
     engine: "Engine", name: str, table: NamedTable, *, passing: bool = False
 ) -> None:
-    """Make a table of the rows, replacing one of that name.
+    """Create or replace a table from the rows.
 
     Args:
-        engine: Where.
-        name: Of the table.
-        table: Its rows.
-        passing: Whether this connection alone sees it.
+        engine: Target engine.
+        name: Table name.
+        table: Rows and column types.
+        passing: Make it visible to this connection alone.
     """
     from arro3.core import Array, Table
 

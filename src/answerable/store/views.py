@@ -1,4 +1,4 @@
-"""Named views for a person's SQL: what each room shows, registered in one list."""
+"""Named views for user SQL, from a list of providers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a maker contributes.
+    """Views and tables of one provider.
 
     Attributes:
         tables: Extra tables by name.
@@ -28,7 +28,7 @@ Maker = Callable[["Store"], Shown]
 
 
 def gather(store: "Store", makers: tuple[Maker, ...]) -> Shown:
-    """Ask every maker and put the answers together."""
+    """Collect the views and tables of all providers."""
     tables: dict[str, NamedTable] = {}
     views: dict[str, str] = {}
     for maker in makers:

@@ -1,4 +1,4 @@
-"""SQL of behaviour: the calls of an agent that were watched, as their records say."""
+"""SQL of monitored calls of an agent, from gateway records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ _FOREVER = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class WatchedCall:
-    """One call that was watched.
+    """Monitored call.
 
     Attributes:
         decision_id: Id of its decision, hex.
-        at: When it was decided, UTC nanoseconds.
-        recorder: Who numbered it.
-        sequence: Its number.
-        ended: Number of its end, 0 where there is none.
-        agent: Whose.
-        run: Run that it is part of.
-        person: For whom, empty where for nobody.
-        written_by: Who wrote the record.
-        effect: What was decided.
-        reason: Why.
-        behaviour: What a baseline sees of it: JSON of `model.record.Acted`.
-        came: What came back, empty where nothing did.
-        chain: Agents above.
+        at: Decision time, UTC nanoseconds.
+        recorder: Its recorder.
+        sequence: Its sequence number.
+        ended: Sequence number of its end record, 0 for none.
+        agent: Agent name.
+        run: Its run.
+        person: Person it acts for, empty for none.
+        written_by: Author class of the record.
+        effect: Effect of the decision.
+        reason: Reason of the decision.
+        behaviour: JSON of `model.record.Acted`.
+        came: Result summary, empty for none.
+        chain: Parent agents.
     """
 
     decision_id: str
@@ -55,11 +55,11 @@ class WatchedCall:
 def watched_calls(
     store: "Store", agent: AgentId, *, since: int = 0, until: int = _FOREVER
 ) -> Iterator[WatchedCall]:
-    """Give the watched calls of an agent in the order in which they were recorded.
+    """Find the monitored calls of an agent, in recording order.
 
     Args:
-        store: Where.
-        agent: Whose.
+        store: The evidence store.
+        agent: Agent name.
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive.
     """
@@ -79,15 +79,15 @@ def watched_calls(
 
 
 def watched_since(store: "Store", agent: AgentId, *, most: int) -> int:
-    """Give the time since which an agent's newest watched calls are so many, or fewer.
+    """Find the start time of a window with at most so many monitored calls.
 
     Args:
-        store: Where.
-        agent: Whose.
-        most: How many.
+        store: The evidence store.
+        agent: Agent name.
+        most: Maximum number of calls.
 
     Returns:
-        UTC nanoseconds; 0 where there are no more than that.
+        UTC nanoseconds; 0 where there are no more calls.
     """
     behaviour = fact("behaviour", "''")
     query = (
@@ -102,11 +102,11 @@ def watched_since(store: "Store", agent: AgentId, *, most: int) -> int:
 def events_of_identity(
     store: "Store", identity: str, *, since: int, until: int
 ) -> list[AuditEvent]:
-    """Give what platforms recorded of an identity's calls, oldest first.
+    """Find platform events of an identity's calls, oldest first.
 
     Args:
-        store: Where.
-        identity: As events name it.
+        store: The evidence store.
+        identity: Identity as spelled in events.
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive.
     """

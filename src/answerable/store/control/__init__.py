@@ -1,1 +1,1 @@
-"""What the token service remembers: one contract, in SQLite and in PostgreSQL."""
+"""State of the token service: one interface, implemented in SQLite and PostgreSQL."""

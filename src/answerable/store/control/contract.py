@@ -1,41 +1,42 @@
-"""The contract of what the token service remembers.
+"""Interface to the state of the token service: delegations, tokens, replay cache, keys.
 
-It is kept by two implementations, which one test suite holds alike: SQLite in the state
-folder, for one machine, and PostgreSQL, for several replicas.
+One test suite checks both implementations: SQLite in the state folder, for one machine,
+and PostgreSQL, for several replicas.
 
-**Atomic.** Each method is one transaction. `commit` does all of an exchange or nothing.
+**Atomic.** Each method is one transaction. `commit` applies a whole exchange or
+nothing.
 
 **Concurrent.** Any number of threads and processes, and with PostgreSQL machines, may
-call at once. Of any number of `commit`s with one `Use` or one ticket, at most one is
-`DONE`, and exactly one unless whoever had it was killed between its commit and its
-answer: then that exchange happened, and nobody got its token. A delegation is never
-opened, nor a token recorded, below what a `revoke_*` that returned has ended.
+call at once. Of several `commit`s with one `Use` or one ticket, at most one is `DONE`.
+It is exactly one unless its caller was killed between the commit and the answer: then
+the exchange happened, and no client got its token. After a `revoke_*` has returned, no
+delegation is opened and no token is recorded below the revoked one.
 
-**Durable.** Whatever returned survives the end of the process, `kill -9` among them. A
-loss of power is another matter. PostgreSQL (with `fsync` on, as it comes) keeps
-everything. SQLite keeps everything that a `revoke_*`, `kill_key`, `publish_key` or
-`new_epoch` returned from, and whatever came before it; of the last exchanges it may lose
-some. Both lose what is put back from an older copy: see `restoring`.
+**Durable.** A returned call survives the end of the process, `kill -9` included. After
+a loss of power, PostgreSQL (with the default `fsync` on) keeps everything. SQLite keeps
+everything up to the last returned `revoke_*`, `kill_key`, `publish_key` or `new_epoch`;
+it may lose some of the last exchanges. Restoring an older copy loses records in both:
+see `restoring`.
 
-**The epoch** is the rule for what may have been lost. It is the time of the first start
-after a stop that may have lost records; SQLite finds such a stop itself (the machine was
-started anew, and nobody had closed the file). What could have been shown before
-the epoch (`Use.since`) is refused as `PERHAPS_SEEN`, and every ticket is gone. A client
-gets on with a new token, or with a proof that carries a nonce given since the epoch.
-Delegations and tokens that were lost are unknown, and what is unknown is dead.
+**The epoch** covers records that may have been lost. It is the time of the first start
+after a stop that may have lost records; SQLite detects such a stop itself (the machine
+rebooted and no process had closed the file). A use that may have been presented before
+the epoch (`Use.since`) is refused as `PERHAPS_SEEN`, and every ticket is deleted. A
+client continues with a new token, or with a proof whose nonce was issued since the
+epoch. Lost delegations and tokens are unknown, and unknown ones are inactive.
 
-**The generation** counts up at each start and stop and once a minute. A process keeps it
-in a file beside the database as well, so a database that was put back from an older copy
-is found to be behind. The identity names the database itself (file or cluster); a copy
-in another place has another one.
+**The generation** increases at each start and stop and once a minute. A process also
+keeps it in a file next to the database, so a restored older copy is detected as behind.
+The identity names the database itself (file or cluster); a copy in another place has
+another one.
 
-**Stale.** Nothing: each answer is of a moment between call and return. With PostgreSQL
-that holds for the primary alone; never give it the address of a standby.
+**Freshness.** Each answer reflects a moment between call and return. With PostgreSQL
+this applies to the primary alone; never use the address of a standby.
 
-**Bounded.** A row outlives its end by `MARGIN`, so that replicas whose clocks differ by
-less agree, and then goes: each commit looks at a few of the oldest, `sweep` at more.
-Whoever serves calls `sweep` some times a second, off the path of requests. What ended
-before the last sweep is refused, whatever the clock says by now.
+**Bounded.** A row is kept for `MARGIN` after its expiry, so that replicas with slightly
+different clocks agree. Each commit checks a few of the oldest rows, `sweep` checks
+more. Servers call `sweep` a few times a second, outside the request path. Uses that
+expired before the last sweep are refused, even if the clock is set back.
 
 **No secrets.** Rows hold digests, thumbprints, ids, names and public keys.
 
@@ -56,31 +57,31 @@ from answerable.model.delegation import Delegation, Ticket
 from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.model.signing import SigningKey
 
-SKEW = 30  # seconds that an issuer's clock may be ahead of ours
-MARGIN = 60  # seconds that a row is kept beyond its end
-MAX_LINKS = 16  # of one chain; rules allow far fewer
+SKEW = 30  # maximum seconds that an issuer's clock may be ahead of ours
+MARGIN = 60  # seconds that a row is kept after its expiry
+MAX_LINKS = 16  # links of one chain; rules allow far fewer
 
 
 class ControlUnavailable(EnvironmentRefused):
-    """The answer cannot be had now: refuse, and let the client come again.
+    """State that is unavailable now: refuse the request and let the client retry.
 
-    Whether the step was done is then unknown. Nothing may be given on the strength of
-    it; the single-use keys may be used up.
+    It is unknown whether the step was applied. Issue nothing; the single-use keys may
+    be consumed.
     """
 
 
 class IdTaken(AnswerableError):  # noqa: N818 - an outcome
-    """A delegation or a token of that id is on record; ids come from a random source."""
+    """Conflict with a recorded delegation or token of that id; ids are random."""
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
-    """Something that is good once.
+    """Single-use key of the replay cache: a token or a DPoP proof.
 
     Attributes:
-        key: 32 octets that name it and nothing else: see `token_use`, `proof_use`.
-        since: Time by our clock before which nobody can have shown it.
-        expires: Time after which it is refused for its age by whoever verifies it; it
-            is remembered until then.
+        key: Unique 32 octets: see `token_use`, `proof_use`.
+        since: Earliest time, by our clock, at which it can have been presented.
+        expires: Time after which its verifier rejects it as too old; it is kept until
+            then.
     """
 
     key: bytes
@@ -89,13 +90,14 @@ class Use(msgspec.Struct, frozen=True, gc=False):
 
 
 def token_use(claims: SignedClaims) -> Use:
-    """Name a token that was shown to us.
+    """Build the replay key of a presented token.
 
-    By (issuer, audience, `jti`); without `jti` by `uti`, the same claim in tokens of
-    Entra ID; without either by issuer and payload, never by the whole text: an ECDSA
-    signature has a second form that verifies, too.
+    The key is (issuer, audience, `jti`); without `jti` it uses `uti`, the same claim in
+    tokens of Entra ID; without either, issuer and payload. It never uses the whole
+    text: an ECDSA signature has a second valid form.
 
-    Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    Source:
+    https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
     uti = claims.leaf("uti")
     if claims.jti:
@@ -108,11 +110,11 @@ def token_use(claims: SignedClaims) -> Use:
 
 
 def proof_use(proof: Proof, *, fresh: bool = False) -> Use:
-    """Name a DPoP proof: (jkt, jti).
+    """Build the replay key of a DPoP proof: (jkt, jti).
 
     Args:
-        proof: It holds.
-        fresh: It carried a nonce of ours that was given since the epoch.
+        proof: A valid proof.
+        fresh: It carried a nonce that we issued since the epoch.
     """
     since = proof.expires if fresh else proof.iat - SKEW
     return Use(_digest("proof", proof.jkt, proof.jti), since, proof.expires)
@@ -128,25 +130,25 @@ def _digest(*parts: str) -> bytes:
 
 
 def new_id(now: float) -> str:
-    """Make an id for a delegation or a token: 32 hex digits, 80 bits of them random.
+    """Generate an id for a delegation or a token: 32 hex digits, 80 bits random.
 
-    It begins with the time in steps of 15 microseconds, so that a new row lies behind
-    the last one. In whole seconds the rows of a busy one would lie all over its pages,
-    and a commit would write twice as much.
+    It begins with the time in steps of 15 microseconds, so that a new row is appended
+    after the last one. With whole seconds, rows of a busy second would be spread over
+    many pages, and a commit would write twice as much.
     """
     return (int(now * 65536).to_bytes(6, "big") + os.urandom(10)).hex()
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token that we gave.
+    """Issued token.
 
     Attributes:
-        jti: Its id.
-        delegation: Under which one.
+        jti: Token id.
+        delegation: Its delegation.
         sha256: Digest of the token, 32 octets.
         expires: Its `exp`.
-        revoked: When it was revoked, 0 where it was not.
+        revoked: Time of its revocation, 0 for none.
     """
 
     jti: str
@@ -157,15 +159,15 @@ class IssuedToken:
 
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):
-    """What one exchange asks to be remembered.
+    """State changes of one exchange, applied atomically.
 
     Attributes:
-        uses: What it was bought with; none of it may have been seen.
-        ticket: Digest of the ticket it was bought with, hex, empty without one.
-        under: Id of the delegation that has to be live up to its root: the parent of
-            what is opened, or what is renewed. Empty for a new root.
-        opens: The delegation that is opened, None for a renewal.
-        token: What is given.
+        uses: Single-use keys that it consumes; none may have been used before.
+        ticket: Digest of the ticket that it consumes, hex, empty without one.
+        under: Id of the delegation that must be active up to its root: the parent of a
+            new delegation, or the renewed one. Empty for a new root.
+        opens: New delegation, None for a renewal.
+        token: Issued token.
     """
 
     uses: tuple[Use, ...] = ()
@@ -176,7 +178,7 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outcome(StrEnum):
-    """What became of a commit."""
+    """Outcome of a commit."""
 
     DONE = "done"
     SEEN = "seen"
@@ -186,7 +188,7 @@ class Outcome(StrEnum):
 
 
 class Dead(StrEnum):
-    """Why nothing may be done under a delegation."""
+    """Reason why a delegation is inactive."""
 
     UNKNOWN = "unknown"
     EXPIRED = "expired"
@@ -195,13 +197,13 @@ class Dead(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The answer to a commit.
+    """Result of a commit.
 
     Attributes:
-        outcome: Unless it is `DONE`, nothing has changed.
-        use: Which one was seen, or perhaps was.
-        dead: Id of the delegation that is dead.
-        why: Why it is.
+        outcome: Any value other than `DONE` means no change.
+        use: Use that was seen, or may have been.
+        dead: Id of the inactive delegation.
+        why: Reason of its inactivity.
     """
 
     outcome: Outcome
@@ -215,12 +217,12 @@ DONE = Committed(Outcome.DONE)
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A delegation and what it is a part of.
+    """Chain of a delegation up to its root.
 
     Attributes:
-        links: From the one asked for to its root, as far as they are on record.
-        dead: Id of the link nearest to the root that is dead, empty where all live.
-        why: Why it is.
+        links: Recorded links from the queried delegation to its root.
+        dead: Id of the inactive link nearest to the root, empty if all are active.
+        why: Reason of its inactivity.
     """
 
     links: tuple[Delegation, ...]
@@ -229,18 +231,18 @@ class Chain:
 
     @property
     def live(self) -> bool:
-        """Tell whether something may be done under it."""
+        """Tell whether the delegation is active."""
         return not self.dead
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Identity of the database, and how far it has come.
+    """Identity and generation of the database.
 
     Attributes:
-        generation: How often it was counted up.
-        recorded: Identity at that time, empty for none.
-        present: Identity now.
+        generation: Current generation.
+        recorded: Identity at the last increase, empty for none.
+        present: Current identity of the database.
     """
 
     generation: int
@@ -250,7 +252,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """What a revocation ended that lived until then.
+    """Delegations and tokens that a revocation ended.
 
     Attributes:
         delegations: Ids, parents before children.
@@ -266,7 +268,7 @@ def one_by_one(
     exchanges: Sequence[Exchange],
     now: float,
 ) -> tuple[Committed | AnswerableError, ...]:
-    """Commit each of several by itself."""
+    """Commit several exchanges one by one."""
     return tuple(_tried(commit, each, now) for each in exchanges)
 
 
@@ -280,118 +282,120 @@ def _tried(
 
 
 class Control(Protocol):
-    """What the token service remembers. Every method may raise `ControlUnavailable`."""
+    """State of the token service. Every method may raise `ControlUnavailable`."""
 
     def epoch(self) -> int:
-        """Give the epoch, 0 where nothing was ever lost."""
+        """Return the epoch, 0 where no record was ever lost."""
 
     def new_epoch(self, now: float) -> int:
-        """Begin an epoch: records until now may be lost, e.g. after a restore."""
+        """Begin an epoch: earlier records may be lost, e.g. after a restore."""
 
     def lineage(self) -> Lineage:
-        """Tell which database this is, and how far it has come."""
+        """Return the identity and generation of the database."""
 
     def advance(self, least: int) -> int:
-        """Count the generation up beyond `least`, durably; record the identity."""
+        """Increase the generation beyond `least`, durably, and record the identity."""
 
     def end_all(self, now: float) -> Died:
-        """End every delegation that lives, their tokens and their tickets."""
+        """Revoke every active delegation with its tokens and tickets."""
 
     def see(self, use: Use, now: float) -> Outcome:
-        """See one thing once: `DONE`, `SEEN` or `PERHAPS_SEEN`."""
+        """Record a single use: `DONE`, `SEEN` or `PERHAPS_SEEN`."""
 
     def commit(self, exchange: Exchange, now: float) -> Committed:
-        """Do all of an exchange, or nothing.
+        """Apply a whole exchange or nothing.
 
         Raises:
-            IdTaken: Of the delegation or of the token; nothing has changed.
+            IdTaken: The id of the delegation or token exists; nothing has changed.
         """
 
     def commit_all(
         self, exchanges: Sequence[Exchange], now: float
     ) -> tuple[Committed | AnswerableError, ...]:
-        """Do each of several, as `commit` does, in their order; cheaper than apart.
+        """Commit several exchanges in order; cheaper than separate calls of `commit`.
 
         Returns:
-            For each what became of it, or what `commit` would have raised. What is not
-            `DONE` changes nothing for the others.
+            For each exchange its result, or the error that `commit` would have raised.
+            One that is not `DONE` does not affect the others.
         """
 
     def delegation(self, id: str) -> Delegation | None:
-        """Find a delegation, live or not; None where none is on record."""
+        """Find a delegation, active or not; None for an unknown id."""
 
     def chain(self, id: str, now: float) -> Chain:
-        """Find a delegation with all it is a part of, and whether it is live."""
+        """Find a delegation with its chain, and whether it is active."""
 
     def children(self, id: str) -> tuple[Delegation, ...]:
-        """Find what was opened directly below a delegation."""
+        """List the direct children of a delegation."""
 
     def put_ticket(self, ticket: Ticket, now: float) -> Committed:
-        """Keep a ticket; `DEAD` where its parent is.
+        """Store a ticket; `DEAD` where its parent is inactive.
 
         Raises:
-            IdTaken: One with that digest is on record.
+            IdTaken: A ticket with that digest is stored already.
         """
 
     def ticket(self, sha256: str, now: float) -> Ticket | None:
-        """Find a ticket that was not taken and has not ended. `commit` takes it."""
+        """Find an unused, unexpired ticket. `commit` consumes it."""
 
     def token(self, delegation: str, jti: str) -> IssuedToken | None:
-        """Find a token that we gave under a delegation; None where none is on record."""
+        """Find an issued token by its delegation and `jti`; None for an unknown one."""
 
     def revoke_delegation(self, id: str, now: float) -> Died:
-        """End a delegation, all below it, their tokens and their tickets."""
+        """Revoke a delegation and its descendants, with their tokens and tickets."""
 
     def revoke_subject(self, subject: str, now: float) -> Died:
-        """End every delegation that names somebody, and all below.
+        """Revoke every delegation that names a subject, and all their descendants.
 
-        Put the kill in force first: what is opened meanwhile is for the kill to refuse.
+        Apply the revocation to new requests first, since new delegations can be opened
+        meanwhile.
 
         Args:
-            subject: `agent:...` who acts, `person:...` who is acted for or answers,
-                `rule:ID`, or `run:ID` for a delegation.
+            subject: `agent:...` that acts, `person:...` that is acted for or is the
+                owner, `rule:ID`, or `run:ID` for a delegation.
             now: NumericDate.
         """
 
     def given_to(self, subject: str, now: float) -> tuple[str, ...]:
-        """List the delegations that name somebody, and all below, dead or live.
+        """List the delegations that name a subject, and descendants, active or not.
 
-        A token that was given under one may be valid wherever nobody asks us, so this
-        is what another door has to refuse; however often it is asked, the same.
+        Servers that do not query us may still accept a token of one, so they must
+        reject these ids. Repeated calls return the same ids.
 
         Args:
-            subject: As of `revoke_subject`.
-            now: NumericDate; what ended more than `MARGIN` before it is left out.
+            subject: As for `revoke_subject`.
+            now: NumericDate; delegations expired more than `MARGIN` before it are
+                omitted.
 
         Returns:
             Ids, in their order.
         """
 
     def publish_key(self, key: SigningKey) -> None:
-        """Let every replica publish a key; one that is there takes the new times.
+        """Publish a key to every replica; a known key gets the new times.
 
-        A key that was killed stays killed.
+        A revoked key stays revoked.
         """
 
     def keys(self) -> tuple[SigningKey, ...]:
         """List the keys of all replicas, ordered by (replica, signs_from, kid)."""
 
     def kill_key(self, kid: str, now: float) -> bool:
-        """Take a key out of use; False where it is not there or was killed before."""
+        """Revoke a key; False where it is unknown or already revoked."""
 
     def remove_key(self, kid: str) -> None:
-        """Forget a key."""
+        """Delete a key."""
 
     def sweep(self, now: float, most: int = 1000) -> int:
-        """Remove rows that ended, and tidy up; takes milliseconds, so call it aside.
+        """Delete expired rows; takes milliseconds, so call it in the background.
 
         Args:
             now: NumericDate.
-            most: About how many rows of each kind are looked at.
+            most: Approximate number of rows of each kind to check.
 
         Returns:
-            How many went.
+            Number of deleted rows.
         """
 
     def close(self) -> None:
-        """End; a stop that is known to be clean begins no epoch."""
+        """Close the state; a clean stop begins no epoch."""

@@ -1,4 +1,4 @@
-"""Which of the implementations a token service uses."""
+"""Selection of the state implementation: SQLite or PostgreSQL."""
 
 import os
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ def open_control(
     database: str = "",
     environ: Mapping[str, str] = os.environ,
 ) -> Control:
-    """Open what the token service remembers.
+    """Open the state of the token service.
 
     Args:
         folder: Its state folder.
         now: NumericDate.
-        database: Name of the environment variable that holds a PostgreSQL address,
+        database: Environment variable with a PostgreSQL address,
             empty for SQLite in the folder.
         environ: The environment.
 
     Raises:
         UsageError: The variable is not set, or the extra `postgres` not installed.
-        EnvironmentRefused: It cannot be used, or is of a newer release.
+        EnvironmentRefused: The state cannot be used, or is of a newer release.
     """
     if not database:
         return SqliteControl(folder, now)

@@ -1,9 +1,9 @@
-"""The contract in PostgreSQL: any number of replicas.
+"""Token service state in PostgreSQL, for any number of replicas.
 
-Every transaction takes its locks in one order, so that none waits for another that
-waits for it: single-use keys by their value, then a chain from its root down. A commit
-shares the lock on each link of its chain; a revocation has to have it alone. So either
-the commit sees the revocation, or the revocation sees what the commit opened.
+Every transaction takes its locks in one order, which prevents deadlocks: single-use
+keys by value, then a chain from its root down. A commit takes a shared lock on each
+link of its chain; a revocation takes an exclusive one. So either the commit sees the
+revocation, or the revocation sees the new delegation.
 """
 
 import math
@@ -40,7 +40,7 @@ from answerable.store.control.rows import (
     written,
 )
 
-EVERY = 64  # commits of one process between two looks at what ended
+EVERY = 64  # commits of one process between two sweeps
 _TABLES = (
     ("seen", "key"),
     ("delegation", "id"),
@@ -80,13 +80,13 @@ _Link = tuple[str, str | None, int, int, str]
 
 
 class PostgresControl:
-    """`Control` in a database.
+    """State in a PostgreSQL database.
 
     Args:
         address: `postgresql://...` of the primary.
 
     Raises:
-        EnvironmentRefused: It cannot be used, or is of a newer release.
+        EnvironmentRefused: The database cannot be used, or is of a newer release.
     """
 
     def __init__(self, address: str) -> None:
@@ -96,12 +96,12 @@ class PostgresControl:
         self._commits = 0
 
     def epoch(self) -> int:
-        """As the contract says."""
+        """See `Control`."""
         with self._pool.transaction() as cursor:
             return int(_one(cursor.execute("SELECT epoch FROM state"))[0])
 
     def new_epoch(self, now: float) -> int:
-        """As the contract says."""
+        """See `Control`."""
         asked = "UPDATE state SET epoch = greatest(epoch, %s) RETURNING epoch"
         with self._pool.transaction() as cursor:
             epoch = int(_one(cursor.execute(asked, (math.ceil(now),)))[0])
@@ -109,7 +109,7 @@ class PostgresControl:
             return epoch
 
     def lineage(self) -> Lineage:
-        """As the contract says; a restored dump has new oids, another cluster a new id."""
+        """See `Control`; a restored dump has new oids, another cluster a new id."""
         asked = "SELECT generation, identity FROM state"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked).fetchone()
@@ -117,7 +117,7 @@ class PostgresControl:
             return Lineage(int(row[0]), str(row[1]), _identity(cursor))
 
     def advance(self, least: int) -> int:
-        """As the contract says."""
+        """See `Control`."""
         asked = """UPDATE state SET generation = greatest(generation, %s) + 1,
             identity = %s RETURNING generation"""
         with self._pool.transaction() as cursor:
@@ -125,18 +125,18 @@ class PostgresControl:
             return int(_one(cursor.execute(asked, (least, found)))[0])
 
     def end_all(self, now: float) -> Died:
-        """As the contract says."""
+        """See `Control`."""
         asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY depth, id"
         with self._pool.transaction() as cursor:
             living = [id for (id,) in cursor.execute(asked).fetchall()]
         return self._revoke(living, now)
 
     def see(self, use: Use, now: float) -> Outcome:
-        """As the contract says."""
+        """See `Control`."""
         return self.commit(Exchange(uses=(use,)), now).outcome
 
     def commit(self, exchange: Exchange, now: float) -> Committed:
-        """As the contract says."""
+        """See `Control`."""
         try:
             with self._pool.transaction() as cursor:
                 done = _commit(cursor, exchange, now)
@@ -152,18 +152,18 @@ class PostgresControl:
     def commit_all(
         self, exchanges: Sequence[Exchange], now: float
     ) -> tuple[Committed | AnswerableError, ...]:
-        """As the contract says; apart, since each takes its locks in one order."""
+        """See `Control`; one by one, since each takes its locks in order."""
         return one_by_one(self.commit, exchanges, now)
 
     def delegation(self, id: str) -> Delegation | None:
-        """As the contract says."""
+        """See `Control`."""
         with self._pool.transaction() as cursor:
             asked = "SELECT body FROM delegation WHERE id = %s"
             row = cursor.execute(asked, (id,)).fetchone()
         return None if row is None else read_delegation(row[0])
 
     def chain(self, id: str, now: float) -> Chain:
-        """As the contract says."""
+        """See `Control`."""
         with self._pool.transaction() as cursor:
             links = _links(cursor, id)
         dead, why = _find_dead(id, links, now)
@@ -171,14 +171,14 @@ class PostgresControl:
         return Chain(found, dead, why)
 
     def children(self, id: str) -> tuple[Delegation, ...]:
-        """As the contract says."""
+        """See `Control`."""
         asked = "SELECT body FROM delegation WHERE parent = %s ORDER BY id"
         with self._pool.transaction() as cursor:
             rows = cursor.execute(asked, (id,)).fetchall()
         return tuple(read_delegation(body) for (body,) in rows)
 
     def put_ticket(self, ticket: Ticket, now: float) -> Committed:
-        """As the contract says."""
+        """See `Control`."""
         row = (ticket.sha256, ticket.parent, ticket.expires, written(ticket))
         try:
             with self._pool.transaction() as cursor:
@@ -193,25 +193,25 @@ class PostgresControl:
         return DONE
 
     def ticket(self, sha256: str, now: float) -> Ticket | None:
-        """As the contract says."""
+        """See `Control`."""
         asked = "SELECT body FROM ticket WHERE sha256 = %s AND expires >= %s"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked, (sha256, int(now))).fetchone()
         return None if row is None else read_ticket(row[0])
 
     def token(self, delegation: str, jti: str) -> IssuedToken | None:
-        """As the contract says."""
+        """See `Control`."""
         asked = "SELECT * FROM token WHERE jti = %s AND delegation = %s"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked, (jti, delegation)).fetchone()
         return None if row is None else IssuedToken(*row)
 
     def revoke_delegation(self, id: str, now: float) -> Died:
-        """As the contract says."""
+        """See `Control`."""
         return self._revoke([id], now)
 
     def revoke_subject(self, subject: str, now: float) -> Died:
-        """As the contract says."""
+        """See `Control`."""
         if subject.startswith("run:"):
             return self.revoke_delegation(subject.removeprefix("run:"), now)
         whom = Subject(subject)
@@ -220,7 +220,7 @@ class PostgresControl:
         return self._revoke([id for id, body in rows if whom.is_named(body)], now)
 
     def given_to(self, subject: str, now: float) -> tuple[str, ...]:
-        """As the contract says."""
+        """See `Control`."""
         with self._pool.transaction() as cursor:
             if subject.startswith("run:"):
                 named = [subject.removeprefix("run:")]
@@ -232,7 +232,7 @@ class PostgresControl:
         return tuple(id for (id,) in rows)
 
     def _revoke(self, ids: list[str], now: float) -> Died:
-        # Two revocations can meet in one tree; one of them then begins anew.
+        # Two revocations can conflict in one tree; one of them then retries.
         for _ in range(AGAIN):
             with suppress(Crossed), self._pool.transaction() as cursor:
                 return _revoke(cursor, ids, now)
@@ -240,31 +240,31 @@ class PostgresControl:
             return _revoke(cursor, ids, now)
 
     def publish_key(self, key: SigningKey) -> None:
-        """As the contract says."""
+        """See `Control`."""
         times = (key.published, key.signs_from, key.signs_until, key.killed)
         with self._pool.transaction() as cursor:
             cursor.execute(_PUBLISH, (key.kid, key.replica, key.x, key.y, *times))
 
     def keys(self) -> tuple[SigningKey, ...]:
-        """As the contract says."""
+        """See `Control`."""
         asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
         with self._pool.transaction() as cursor:
             rows = cursor.execute(asked).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
     def kill_key(self, kid: str, now: float) -> bool:
-        """As the contract says."""
+        """See `Control`."""
         asked = "UPDATE signing_key SET killed = %s WHERE kid = %s AND killed = 0"
         with self._pool.transaction() as cursor:
             return cursor.execute(asked, (_stamp(now), kid)).rowcount > 0
 
     def remove_key(self, kid: str) -> None:
-        """As the contract says."""
+        """See `Control`."""
         with self._pool.transaction() as cursor:
             cursor.execute("DELETE FROM signing_key WHERE kid = %s", (kid,))
 
     def sweep(self, now: float, most: int = 1000) -> int:
-        """As the contract says."""
+        """See `Control`."""
         limit = int(now) - MARGIN
         gone = 0
         with self._pool.transaction() as cursor:
@@ -284,12 +284,12 @@ class PostgresControl:
             self.sweep(now, 8 * EVERY)
 
     def close(self) -> None:
-        """As the contract says."""
+        """See `Control`."""
         self._pool.close()
 
 
 class _RolledBack(Exception):  # noqa: N818 - takes a transaction back, and is no error
-    """Nothing of the transaction is to stay."""
+    """Request to roll the transaction back."""
 
 
 def _commit(cursor: Cursor, exchange: Exchange, now: float) -> Committed:
@@ -320,7 +320,7 @@ def _see(cursor: Cursor, uses: tuple[Use, ...]) -> Committed | None:
     for use in sorted(uses, key=lambda each: each.key):
         if not cursor.execute(_SEE, (use.key, use.expires)).rowcount:
             return Committed(Outcome.SEEN, use)
-    # Only now: whoever removed a row of these has said so before.
+    # Checked after the insert: a sweep that deleted a row has updated `swept` before.
     epoch, swept = _one(cursor.execute("SELECT epoch, swept FROM state"))
     for use in uses:
         if use.since < epoch or use.expires < swept:
@@ -329,14 +329,14 @@ def _see(cursor: Cursor, uses: tuple[Use, ...]) -> Committed | None:
 
 
 def _links(cursor: Cursor, id: str, *, lock: bool = False) -> list[_Link]:
-    """Read a chain from its root down; locked, it stays live until the commit."""
+    """Read a chain from its root down; `lock` keeps it active until the commit."""
     ids = [row[0] for row in cursor.execute(_CHAIN, (id, MAX_LINKS)).fetchall()]
     asked = _LINKS + (" FOR SHARE" if lock else "")
     return cursor.execute(asked, (ids,)).fetchall() if ids else []
 
 
 def _find_dead(id: str, links: list[_Link], now: float) -> tuple[str, Dead | None]:
-    """Name the link nearest to the root that is dead; empty where all live."""
+    """Find the inactive link nearest to the root; empty if all are active."""
     if not links:
         return id, Dead.UNKNOWN
     missing = links[0][1]
@@ -374,9 +374,9 @@ def _revoke(cursor: Cursor, level: list[str], now: float) -> Died:
 
 
 def _identity(cursor: Cursor) -> str:
-    """Name the cluster, the database in it and the table in that.
+    """Return the identity of the cluster, the database and the table.
 
-    `pg_control_system` may be refused to the user; the oids alone tell a dump then.
+    The user may lack `pg_control_system`; the oids alone then detect a dump.
     """
     asked = """SELECT oid, 'state'::regclass::oid FROM pg_database
         WHERE datname = current_database()"""
@@ -396,4 +396,4 @@ def _one(cursor: Cursor) -> tuple[int, ...]:
 
 
 def _stamp(now: float) -> int:
-    return max(int(now), 1)  # 0 says that nothing was revoked
+    return max(int(now), 1)  # 0 means not revoked

@@ -1,7 +1,7 @@
-"""A few connections to PostgreSQL, opened as they are needed.
+"""Connection pool for PostgreSQL, opened on demand.
 
-Each transaction has one to itself. One that failed is closed and not used again, and a
-step whose commit was not answered counts as not done: whoever asked gives nothing.
+Each transaction has its own connection. A failed connection is closed and not reused. A
+step whose commit was not confirmed counts as not applied: the caller issues nothing.
 """
 
 import threading
@@ -15,19 +15,19 @@ from psycopg import errors
 from answerable.store.control.contract import ControlUnavailable
 from answerable.store.control.postgres_schema import SCHEMA
 
-CONNECTIONS = 4  # of one process
+CONNECTIONS = 4  # per process
 WAIT = 5  # seconds for a connection, and for any one statement
-AGAIN = 3  # times that a transaction is begun anew which another one crossed
+AGAIN = 3  # attempts of a transaction that conflicts with another one
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
 class Crossed(ControlUnavailable):
-    """Another transaction was in the way; nothing was done, and it may be now."""
+    """Conflict with another transaction; nothing was changed, a retry may succeed."""
 
 
 class Pool:
-    """The connections.
+    """Pool of connections.
 
     Args:
         address: `postgresql://...`; never shown, since it may hold a password.
@@ -41,10 +41,10 @@ class Pool:
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
-        """Give a cursor in a transaction that is committed at the end.
+        """Open a transaction that is committed at the end of the context.
 
         Raises:
-            ControlUnavailable: It cannot be had, or its end was not answered.
+            ControlUnavailable: No connection, or the commit was not confirmed.
         """
         if self._closed or not self._places.acquire(timeout=WAIT):
             raise _unavailable("every connection is in use")
@@ -64,7 +64,7 @@ class Pool:
 
     @contextmanager
     def connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """Give a connection of its own, for the tables' first look."""
+        """Open a separate connection, for the migration of the tables."""
         try:
             with self._connect() as connection:
                 yield connection
@@ -72,7 +72,7 @@ class Pool:
             raise _unavailable(type(error).__name__) from None
 
     def close(self) -> None:
-        """Close those that nobody uses, and open no more."""
+        """Close idle connections and open no more."""
         self._closed = True
         while self._idle:
             self._idle.pop().close()
@@ -84,7 +84,7 @@ class Pool:
             connect_timeout=WAIT,
             application_name="answerable sts",
         )
-        # What was answered has to be on the server's disk, whatever its default is.
+        # A confirmed commit must be on the server's disk, whatever its default.
         connection.execute(
             f"SET synchronous_commit = on; SET statement_timeout = '{WAIT}s'; "
             f"SET lock_timeout = '{WAIT}s'; SET search_path = {SCHEMA}; "

@@ -1,4 +1,4 @@
-"""The tables in PostgreSQL, in a schema of their own."""
+"""Tables of the token service in PostgreSQL, in their own schema."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from answerable.model.errors import EnvironmentRefused
 
 SCHEMA = "answerable_sts"
 
-_LOCK = 0x616E7377  # any number that nobody else locks
+_LOCK = 0x616E7377  # an otherwise unused lock number
 
 # One entry for each version, applied in order; never changed once released.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -70,10 +70,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
-    """Bring the tables to the version of this release; one replica at a time.
+    """Migrate the tables to the version of this release; one replica at a time.
 
     Raises:
-        EnvironmentRefused: They are of a later one.
+        EnvironmentRefused: They are of a later release.
     """
     with connection.transaction():
         execute = connection.execute

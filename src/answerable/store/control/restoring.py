@@ -1,14 +1,14 @@
-"""Detection of a database that was put back from an older copy, and the way on.
+"""Detection of a database restored from an older copy, and the revocations it needs.
 
-The copy lacks what was remembered since it was made: single-use keys, revocations, kills
-of signing keys. So all that could rest on a lost record ends: an epoch begins, every
-delegation ends with its tokens and tickets, and every signing key is killed. Replicas
-make new keys; agents get new delegations from the tokens of their issuers.
+The copy lacks later records: single-use keys, revocations, revoked signing keys. So
+everything that could depend on a lost record ends: an epoch begins, every delegation is
+revoked with its tokens and tickets, and every signing key is revoked. Replicas create
+new keys; agents get new delegations with the tokens of their issuers.
 
-A copy is known by its generation, which is behind the one in the file `control.mark` of
-the state folder, or by its identity. A copy of the whole state folder onto the same
-inodes, as of a virtual machine, is known by neither: `answerable sts restored` is for
-that.
+A copy is detected by its generation, which is behind the one in the file `control.mark`
+of the state folder, or by its identity. A copy of the whole state folder onto the same
+inodes, as in a virtual machine snapshot, is not detected: use `answerable sts
+restored`.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from answerable.store.control.contract import Control
 from answerable.store.disk import make_folder, read_file, write_file
 
 MARK = "control.mark"
-EVERY = 60  # seconds between two counts
+EVERY = 60  # seconds between two increases
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Delegations and keys that ended because the database was put back from an older copy.
+    """Delegations, tokens and keys revoked after a restore of an older copy.
 
     Attributes:
         epoch: The new epoch, NumericDate.
-        delegations: How many.
-        tokens: How many that had not expired.
-        keys: kids of signing keys.
+        delegations: Number of delegations.
+        tokens: Number of unexpired tokens.
+        keys: `kid`s of signing keys.
     """
 
     epoch: int
@@ -39,10 +39,10 @@ class Ended:
 
 
 def end_what_may_be_lost(control: Control, folder: Path, now: float) -> Ended:
-    """End all that may rest on a record that the copy lacks.
+    """Revoke everything that may depend on a lost record.
 
     Args:
-        control: What was put back.
+        control: Restored state.
         folder: State folder of the token service.
         now: NumericDate.
     """
@@ -56,7 +56,7 @@ def end_what_may_be_lost(control: Control, folder: Path, now: float) -> Ended:
 
 
 def end_if_older(control: Control, folder: Path, now: float) -> Ended | None:
-    """Find out whether an older copy was put back, and end what may be lost.
+    """Detect a restored older copy and revoke what may depend on lost records.
 
     Args:
         control: The database, just opened.
@@ -64,7 +64,7 @@ def end_if_older(control: Control, folder: Path, now: float) -> Ended | None:
         now: NumericDate.
 
     Returns:
-        What ended; None where no older copy is found.
+        The revocations; None where no older copy is detected.
     """
     found = control.lineage()
     is_behind = found.generation < _marked(folder)
@@ -76,14 +76,14 @@ def end_if_older(control: Control, folder: Path, now: float) -> Ended | None:
 
 
 def count_up(control: Control, folder: Path) -> None:
-    """Count the generation up, in the database first and then in the file beside it."""
+    """Increase the generation, in the database first and then in the file."""
     generation = control.advance(_marked(folder))
     make_folder(folder)
     write_file(folder / MARK, f"{generation}\n".encode(), sync=False)
 
 
 def _marked(folder: Path) -> int:
-    """Read the generation in the file; 0 where there is none, or a torn one."""
+    """Read the generation file; 0 for a missing or torn one."""
     try:
         text = read_file(folder / MARK).decode("ascii", "replace").strip()
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""Delegations and tickets as they lie in a row: JSON of the nouns, fields by name.
+"""Row encoding of delegations and tickets: JSON objects by field name.
 
-A later release appends fields with defaults, so an older row still reads.
+A later release appends fields with defaults, so older rows stay readable.
 """
 
 import msgspec
@@ -14,17 +14,17 @@ _TICKET = msgspec.json.Decoder(Ticket)
 
 
 def written(noun: Delegation | Ticket) -> str:
-    """Give the text of a row."""
+    """Encode a delegation or ticket as JSON text."""
     return _ENCODE(noun).decode()
 
 
 def row_of(link: Delegation) -> tuple[str, str | None, int, str]:
-    """Give id, parent, end and text of a delegation."""
+    """Return the columns of a delegation: id, parent, expiry and text."""
     return link.id, link.parent or None, link.expires, written(link)
 
 
 def row_of_token(token: IssuedToken) -> tuple[str, str, bytes, int, int]:
-    """Give the columns of a token, as SQLite keeps it: its delegation first."""
+    """Return the columns of a token for SQLite, its delegation first."""
     place = token.delegation, token.jti
     return *place, token.sha256, token.expires, token.revoked
 
@@ -40,7 +40,7 @@ def read_ticket(text: str | bytes) -> Ticket:
 
 
 class Subject:
-    """Whom a kill names, looked for in the text of delegations.
+    """Matcher for the subject of a revocation in the text of delegations.
 
     Args:
         subject: `agent:...`, `person:...` or `rule:ID`.
@@ -53,7 +53,7 @@ class Subject:
         self.spelled = _ENCODE(self._value).decode()  # what a row has to contain
 
     def is_named(self, text: str) -> bool:
-        """Tell whether a delegation names it where it counts."""
+        """Tell whether a delegation names the subject in a relevant field."""
         found = read_delegation(text)
         return any(getattr(found, field) == self._value for field in self._fields)
 

@@ -1,6 +1,6 @@
-"""The contract in SQLite: one machine, any number of processes.
+"""Token service state in SQLite, for one machine and any number of processes.
 
-What ended is removed by and by: see `sqlite_sweep`.
+Expired rows are deleted gradually: see `sqlite_sweep`.
 """
 
 import json
@@ -66,12 +66,12 @@ _PUBLISH = """INSERT INTO signing_key VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 
 class SqliteControl:
-    """`Control` in the file `control.db`.
+    """State in the file `control.db`.
 
     Args:
         folder: State folder of the token service.
         now: NumericDate.
-        boot: Name of this start of the machine; for tests.
+        boot: Boot id of the machine; for tests.
 
     Raises:
         EnvironmentRefused: The file may not be used, is damaged, or is of a newer
@@ -92,38 +92,38 @@ class SqliteControl:
             raise
 
     def epoch(self) -> int:
-        """As the contract says."""
+        """See `Control`."""
         with self._reading():
             return int(self._execute("SELECT epoch FROM state").fetchone()[0])
 
     def new_epoch(self, now: float) -> int:
-        """As the contract says."""
+        """See `Control`."""
         with self._writing(durable=True):
             return begin_epoch(self._file.connection, now)
 
     def lineage(self) -> Lineage:
-        """As the contract says; a file is named by its inode."""
+        """See `Control`; the inode identifies the file."""
         with self._reading():
             return self._file.lineage()
 
     def advance(self, least: int) -> int:
-        """As the contract says."""
+        """See `Control`."""
         with self._writing(durable=True):
             return self._file.advance(least)
 
     def end_all(self, now: float) -> Died:
-        """As the contract says."""
+        """See `Control`."""
         asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY id"
         with self._writing(durable=True):
             living = [id for (id,) in self._execute(asked).fetchall()]
             return end(self._execute, living, now)
 
     def see(self, use: Use, now: float) -> Outcome:
-        """As the contract says."""
+        """See `Control`."""
         return self.commit(Exchange(uses=(use,)), now).outcome
 
     def commit(self, exchange: Exchange, now: float) -> Committed:
-        """As the contract says."""
+        """See `Control`."""
         with answering(self._file.path), self._lock:
             try:
                 self._begin()
@@ -143,25 +143,25 @@ class SqliteControl:
             return done
 
     def _begin(self) -> None:
-        """Begin a transaction in which things are seen."""
+        """Begin a transaction that records uses."""
         self._file.begin()
         self._uses.begin()
 
     def _end(self) -> None:
-        """Commit it."""
+        """Commit the transaction."""
         self._execute("COMMIT")
         self._uses.committed()
 
     def commit_all(
         self, exchanges: Sequence[Exchange], now: float
     ) -> tuple[Committed | AnswerableError, ...]:
-        """As the contract says: in one transaction, unless one of them is not done."""
+        """See `Control`; in one transaction, unless one of them fails."""
         if self._commit_together(exchanges, now):
             return (DONE,) * len(exchanges)
         return one_by_one(self.commit, exchanges, now)
 
     def _commit_together(self, exchanges: Sequence[Exchange], now: float) -> bool:
-        """Do all of them or nothing, and tell which."""
+        """Apply all exchanges or none, and tell whether they were applied."""
         with answering(self._file.path), self._lock:
             try:
                 self._begin()
@@ -178,7 +178,7 @@ class SqliteControl:
             return False
 
     def _put(self, exchanges: Sequence[Exchange], now: float) -> bool:
-        """Put what several exchanges ask for; in part, where that cannot be done."""
+        """Insert the rows of several exchanges; False where one of them fails."""
         many = self._file.connection.executemany
         uses = [use for each in exchanges for use in each.uses]
         if uses and not self._uses.see_all(uses):
@@ -214,7 +214,7 @@ class SqliteControl:
         return self._execute(_TAKE, asked).rowcount > 0
 
     def _find_dead(self, id: str, now: float) -> tuple[str, Dead | None]:
-        """Name the link nearest to the root that is dead; empty where all live."""
+        """Find the inactive link nearest to the root; empty if all are active."""
         dead, why = "", None
         at: str | None = id
         for _ in range(MAX_LINKS):
@@ -232,7 +232,7 @@ class SqliteControl:
         return (at, Dead.UNKNOWN) if at is not None else (dead, why)
 
     def delegation(self, id: str) -> Delegation | None:
-        """As the contract says."""
+        """See `Control`."""
         with self._reading():
             return self._delegation(id)
 
@@ -242,7 +242,7 @@ class SqliteControl:
         return None if row is None else read_delegation(row[0])
 
     def chain(self, id: str, now: float) -> Chain:
-        """As the contract says."""
+        """See `Control`."""
         with self._reading():
             links: list[Delegation] = []
             at = id
@@ -256,14 +256,14 @@ class SqliteControl:
         return Chain(tuple(links), dead, why)
 
     def children(self, id: str) -> tuple[Delegation, ...]:
-        """As the contract says."""
+        """See `Control`."""
         asked = "SELECT body FROM delegation WHERE parent = ? ORDER BY id"
         with self._reading():
             rows = self._execute(asked, (id,)).fetchall()
         return tuple(read_delegation(body) for (body,) in rows)
 
     def put_ticket(self, ticket: Ticket, now: float) -> Committed:
-        """As the contract says."""
+        """See `Control`."""
         row = (ticket.sha256, ticket.parent, ticket.expires, written(ticket))
         try:
             with self._writing():
@@ -277,14 +277,14 @@ class SqliteControl:
         return DONE
 
     def ticket(self, sha256: str, now: float) -> Ticket | None:
-        """As the contract says."""
+        """See `Control`."""
         asked = "SELECT body FROM ticket WHERE sha256 = ? AND expires >= ?"
         with self._reading():
             row = self._execute(asked, (sha256, int(now))).fetchone()
         return None if row is None else read_ticket(row[0])
 
     def token(self, delegation: str, jti: str) -> IssuedToken | None:
-        """As the contract says."""
+        """See `Control`."""
         asked = """SELECT jti, delegation, sha256, expires, revoked FROM token
             WHERE delegation = ? AND jti = ?"""
         with self._reading():
@@ -292,12 +292,12 @@ class SqliteControl:
         return None if row is None else IssuedToken(*row)
 
     def revoke_delegation(self, id: str, now: float) -> Died:
-        """As the contract says."""
+        """See `Control`."""
         with self._writing(durable=True):
             return end(self._execute, [id], now)
 
     def revoke_subject(self, subject: str, now: float) -> Died:
-        """As the contract says."""
+        """See `Control`."""
         if subject.startswith("run:"):
             return self.revoke_delegation(subject.removeprefix("run:"), now)
         whom = Subject(subject)
@@ -309,7 +309,7 @@ class SqliteControl:
             return end(self._execute, named, now)
 
     def given_to(self, subject: str, now: float) -> tuple[str, ...]:
-        """As the contract says."""
+        """See `Control`."""
         with self._reading():
             if subject.startswith("run:"):
                 named = [subject.removeprefix("run:")]
@@ -321,31 +321,31 @@ class SqliteControl:
             return tuple(id for (id,) in self._execute(_BELOW, asked))
 
     def publish_key(self, key: SigningKey) -> None:
-        """As the contract says."""
+        """See `Control`."""
         times = (key.published, key.signs_from, key.signs_until, key.killed)
         with self._writing(durable=True):
             self._execute(_PUBLISH, (key.kid, key.replica, key.x, key.y, *times))
 
     def keys(self) -> tuple[SigningKey, ...]:
-        """As the contract says."""
+        """See `Control`."""
         with self._reading():
             asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
             rows = self._execute(asked).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
     def kill_key(self, kid: str, now: float) -> bool:
-        """As the contract says."""
+        """See `Control`."""
         asked = "UPDATE signing_key SET killed = ? WHERE kid = ? AND killed = 0"
         with self._writing(durable=True):
             return self._execute(asked, (stamp(now), kid)).rowcount > 0
 
     def remove_key(self, kid: str) -> None:
-        """As the contract says."""
+        """See `Control`."""
         with self._writing():
             self._execute("DELETE FROM signing_key WHERE kid = ?", (kid,))
 
     def sweep(self, now: float, most: int = 1000) -> int:
-        """As the contract says."""
+        """See `Control`."""
         gone = -1
         try:
             with self._writing():
@@ -355,7 +355,7 @@ class SqliteControl:
         return gone
 
     def close(self) -> None:
-        """As the contract says."""
+        """See `Control`."""
         with self._lock:
             self._file.close()
 
@@ -370,7 +370,7 @@ class SqliteControl:
 
     @contextmanager
     def _writing(self, *, durable: bool = False) -> Iterator[None]:
-        """One transaction; `durable` survives a loss of power, with all before it."""
+        """Run a write transaction; `durable` syncs it and all earlier ones to disk."""
         with answering(self._file.path), self._lock:
             if durable:
                 self._execute("PRAGMA synchronous = FULL")

@@ -1,9 +1,9 @@
-"""The file `control.db`: opened for its user alone, migrated, and its clean end told.
+"""Database file `control.db`: private access, migration, detection of unclean stops.
 
-A stop that may have lost records is told by two facts in one row: which start of the
-machine used the file last, and whether the last of its processes closed it. Processes
-hold a lock on a file beside it while they use it, which the kernel lets go of however
-they end, so each can tell whether it is the only one.
+Two facts in one row detect a stop that may have lost records: the boot id of the last
+use, and whether the last process closed the file. Processes hold a lock on a file next
+to it, which the kernel releases however they end, so each knows whether it is the only
+one.
 """
 
 import fcntl
@@ -23,12 +23,12 @@ from answerable.store.control.sqlite_schema import migrate
 from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
 
 NAME = "control.db"
-BUSY = 5.0  # seconds that one process waits for another's commit
-_LOOK = 3  # milliseconds of that until it looks again
-_PATIENCE = 50  # milliseconds that commits wait for readers of a log that is full
-LONG = 32 << 20  # bytes of write-ahead log from which it may begin anew
-FULL = 64 << 20  # bytes of it at which commits wait, so it does
-LAST = 256 << 20  # bytes of it at which a commit does all that itself
+BUSY = 5.0  # seconds to wait for another process's commit
+_LOOK = 3  # milliseconds between two attempts
+_PATIENCE = 50  # milliseconds that commits wait for readers of a full log
+LONG = 32 << 20  # WAL size from which it may be reset
+FULL = 64 << 20  # WAL size at which commits wait for the reset
+LAST = 256 << 20  # WAL size at which a commit resets it itself
 # Bytes of a page of a new file: half of SQLite's own default. One exchange changes a few
 # hundred bytes, and writes whole pages, to the log and to the file.
 PAGE = 2048
@@ -38,7 +38,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @contextmanager
 def answering(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises into what a caller can act on."""
+    """Translate SQLite exceptions into errors that a caller can act on."""
     try:
         yield
     except sqlite3.IntegrityError:
@@ -58,7 +58,7 @@ def answering(path: Path) -> Iterator[None]:
 
 
 def boot_id() -> str:
-    """Name this start of the machine; empty where the system has no such name."""
+    """Read the boot id of the machine; empty where the system has none."""
     try:
         return _BOOT.read_text("ascii").strip()
     except OSError:
@@ -66,12 +66,12 @@ def boot_id() -> str:
 
 
 class SqliteFile:
-    """The file, open.
+    """Open database file.
 
     Args:
-        folder: State folder of the token service; made if it is missing.
+        folder: State folder of the token service, created if missing.
         now: NumericDate.
-        boot: Name of this start of the machine.
+        boot: Boot id of the machine.
 
     Raises:
         EnvironmentRefused: It may not be used, is damaged, or is of a newer release.
@@ -119,10 +119,10 @@ class SqliteFile:
         )
 
     def begin(self) -> None:
-        """Begin a transaction that writes.
+        """Begin a write transaction.
 
-        SQLite itself would sleep longer each time, up to a tenth of a second, and a
-        process that commits without a pause would keep the others out.
+        SQLite's own backoff grows to a tenth of a second, so a process that commits
+        without a pause would starve the others.
         """
         ends = time.monotonic() + BUSY
         while True:
@@ -142,7 +142,7 @@ class SqliteFile:
         return Lineage(generation, identity, self._identity())
 
     def advance(self, least: int) -> int:
-        """Count the generation up, within a transaction."""
+        """Increase the generation, within a transaction."""
         asked = """UPDATE state SET generation = max(generation, ?) + 1, identity = ?
             RETURNING generation"""
         row = self.connection.execute(asked, (least, self._identity())).fetchone()
@@ -153,18 +153,18 @@ class SqliteFile:
             return f"inode {self.path.stat().st_ino}"
 
     def tidy(self, *, stays: bool = True) -> None:
-        """Copy the write-ahead log into the file while commits go on.
+        """Checkpoint the write-ahead log into the file while commits continue.
 
-        Within a commit, this is what would take milliseconds and not microseconds.
-        Often and little: what is written back at once is what every other file on that
-        disk waits for when it is synced, the journal of evidence among them.
+        Within a commit this would take milliseconds instead of microseconds. It runs
+        often with little work: a large write-back delays every other sync on that disk,
+        such as that of the evidence journal.
 
-        A log that is copied whole begins anew with the next commit, which waits for the
-        disk then. Whoever reads from what is not copied yet keeps it from that, so one
-        reader stays in it until it is long, and moves on where more came.
+        A fully copied log is reset by the next commit, which then waits for the disk. A
+        reader of uncopied pages prevents the reset, so one reader stays in the log
+        until it is long, and moves forward when new pages arrive.
 
         Args:
-            stays: It does; not where commits fail, for want of room perhaps.
+            stays: Keep that reader; False where commits fail, e.g. on a full disk.
         """
         with self._tidying, answering(self.path):
             if self._lock < 0:
@@ -215,13 +215,13 @@ class SqliteFile:
         execute(f"PRAGMA wal_autocheckpoint = {LAST // self._page}")
 
     def _begin(self, alone: bool, now: float, boot: str) -> None:
-        """Find out whether the last stop may have lost something."""
+        """Detect whether the last stop may have lost records."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         (last,) = execute("SELECT boot FROM state").fetchone()
         if alone and last and last != boot:
             begin_epoch(self.connection, now)
-        # Where starts have no name, every stop that nobody closed counts.
+        # Without a boot id, every unclosed stop counts as unclean.
         execute("UPDATE state SET boot = ?", (boot or "unnamed start",))
         execute("COMMIT")
         # What tells of a loss must not be lost itself: from the log into the file, and
@@ -232,7 +232,7 @@ class SqliteFile:
         execute(f"PRAGMA busy_timeout = {_LOOK}")
 
     def close(self) -> None:
-        """Close it; the last one to do so says that nothing is left to lose."""
+        """Close the file; the last process marks the stop as clean."""
         with self._tidying:
             self._close()
 
@@ -256,15 +256,15 @@ class SqliteFile:
 
 
 def _leave(connection: sqlite3.Connection) -> None:
-    """End what a connection reads."""
+    """End the read transaction of a connection."""
     if connection.in_transaction:
         connection.execute("ROLLBACK")
 
 
 def begin_epoch(connection: sqlite3.Connection, now: float) -> int:
-    """Refuse from now on what could have been shown before; inside a transaction.
+    """Start a new epoch, inside a transaction: earlier uses are refused from now on.
 
-    A machine that starts may not know the time yet: what was swept tells of a later one.
+    The clock of a booting machine may be behind, so the last sweep sets a minimum.
     """
     connection.execute(
         "UPDATE state SET epoch = max(epoch, ?, iif(swept, swept + ?, 0))",
@@ -275,7 +275,7 @@ def begin_epoch(connection: sqlite3.Connection, now: float) -> int:
 
 
 def _make(path: Path) -> None:
-    """Make the file before SQLite does, so that it is never open to others."""
+    """Create the file before SQLite does, so that it is never readable by others."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
     try:
         facts = os.fstat(handle)

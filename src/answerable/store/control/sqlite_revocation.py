@@ -1,4 +1,4 @@
-"""Revocation in SQLite: delegations end with all below them, their tokens and tickets."""
+"""Revocation in SQLite: delegations with descendants, tokens and tickets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ _BELOW = "SELECT id FROM delegation WHERE parent = ? ORDER BY id"
 
 
 def end(execute: Callable[..., Any], level: list[str], now: float) -> Died:
-    """End delegations and all below them, within the transaction of the caller.
+    """Revoke delegations and their descendants, within the caller's transaction.
 
     Args:
         execute: Executes a statement.
@@ -39,5 +39,5 @@ def end(execute: Callable[..., Any], level: list[str], now: float) -> Died:
 
 
 def stamp(now: float) -> int:
-    """Give the time of a revocation; 0 says that nothing was revoked."""
+    """Return the stored time of a revocation, never 0, which means not revoked."""
     return max(int(now), 1)

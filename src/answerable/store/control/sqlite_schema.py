@@ -1,4 +1,4 @@
-"""The tables of `control.db`, and their way from each release to the next."""
+"""Tables of `control.db` and their migrations."""
 
 import sqlite3
 from pathlib import Path
@@ -105,10 +105,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the tables to the version of this release.
+    """Migrate the tables to the version of this release.
 
     Raises:
-        EnvironmentRefused: They are of a later one.
+        EnvironmentRefused: They are of a later release.
     """
     execute = connection.execute
     execute("BEGIN IMMEDIATE")

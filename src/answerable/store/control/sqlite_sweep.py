@@ -1,7 +1,7 @@
-"""What ended goes from the tables of SQLite by and by, beside the commits.
+"""Gradual deletion of expired rows from the SQLite tables, along with commits.
 
-The tables have no index on when a row ends. A hand goes round each of them in the order
-of its key and removes what ended: cheaper for each row than an index would be.
+The tables have no index on expiry. A cursor walks each table in key order and deletes
+expired rows, which is cheaper per row than an index.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 
 from answerable.store.control.contract import MARGIN
 
-EVERY = 64  # commits of one process between two looks at what ended
+EVERY = 64  # commits of one process between two sweeps
 
 # Table, its key, rows looked at for each commit (more than a commit adds), and which of
 # the last ones stay whatever has ended.
@@ -23,11 +23,11 @@ _SWEPT = (
 
 
 class Hands:
-    """Goes round the tables, within the transactions of others.
+    """Cursors over the tables, run within other transactions.
 
     Args:
         execute: Executes a statement.
-        forget: Forgets what is known without the tables, and says whether that is any.
+        forget: Deletes expired keys outside the tables; returns whether any were.
     """
 
     def __init__(
@@ -38,21 +38,21 @@ class Hands:
         self._hands: dict[str, str | int] = {"used": 0}
 
     def committed(self, now: float, commits: int = 1) -> None:
-        """Look at what ended, once in some commits."""
+        """Delete expired rows once every few commits."""
         self._commits += commits
         if self._commits >= EVERY:
             self._commits = 0
             self.sweep(now, EVERY)
 
     def sweep(self, now: float, share: int) -> int:
-        """Look at what ended.
+        """Delete expired rows.
 
         Args:
             now: NumericDate.
-            share: As many rows as so many commits look at.
+            share: Rows to check, expressed in commits.
 
         Returns:
-            How many rows went from the file.
+            Number of deleted rows.
         """
         limit = int(now) - MARGIN
         gone = 0

@@ -1,9 +1,9 @@
-"""What is good once, in SQLite: put behind what was used before, and found in memory.
+"""Replay cache in SQLite: an append-only table with an in-memory index.
 
-Its keys lie anywhere in their order: in a table of that order each of them would write a
-page of its own, to the log and to the file. The table `used` only grows at its end. Each
-process has the keys in memory as well, some hundred bytes for each until it has ended,
-and first catches up with what others used.
+Keys are random: in a table sorted by key each insert would write its own page, to the
+log and to the file. The table `used` only grows at its end. Each process also holds the
+keys in memory, about a hundred bytes each until expiry, and first loads those that
+other processes added.
 """
 
 import sqlite3
@@ -21,10 +21,10 @@ _USE = "INSERT INTO used (key, expires) VALUES (?, ?)"
 
 
 class Uses:
-    """Sees things once; whatever it is asked is within a transaction that writes.
+    """Replay cache; every method runs within a write transaction.
 
     Args:
-        connection: Whose transactions these are.
+        connection: Connection of these transactions.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -37,7 +37,7 @@ class Uses:
         self._new: dict[bytes, int] = {}
 
     def begin(self) -> None:
-        """Begin a transaction: catch up with what other processes used."""
+        """Begin a transaction: load the uses of other processes."""
         self._epoch, self._swept, last = self._execute(_BOUNDS).fetchone()
         self._new, self._ended = {}, 0
         if last != self._known:
@@ -45,7 +45,7 @@ class Uses:
             self._known = last
 
     def committed(self) -> None:
-        """Keep what the transaction saw, once it is committed."""
+        """Confirm the uses of the transaction after its commit."""
         if self._new:
             # They were put behind the last one: `number` goes on by one for each.
             self._known += len(self._new)
@@ -55,7 +55,7 @@ class Uses:
                 self._seen.difference_update(self._ends.pop(end))
 
     def see_all(self, uses: Sequence[Use]) -> bool:
-        """See each of them for the first time, or say that one of them is not to be."""
+        """Record all uses; False where one of them was or may have been used."""
         if any(self._perhaps_seen(use) for use in uses):
             return False
         rows = {use.key[:_OCTETS]: use.expires for use in uses}
@@ -65,7 +65,7 @@ class Uses:
         return True
 
     def see(self, uses: Sequence[Use]) -> Committed | None:
-        """See one after the other; tell of the first that is not to be."""
+        """Record uses in order; return the first that was or may have been used."""
         for use in uses:
             key = use.key[:_OCTETS]
             if key in self._seen or key in self._new:
@@ -76,7 +76,7 @@ class Uses:
         return None
 
     def forget(self, limit: int) -> bool:
-        """Forget what ended before a time once this is committed; say whether any did."""
+        """Drop uses that expired before a time, after the commit; tell if any did."""
         self._ended = limit
         return any(each < limit for each in self._ends)
 
