@@ -1,6 +1,6 @@
-"""Files of API answers that a user hands over: read whole, up to a limit.
+"""User-supplied files of API answers, read up to a size limit.
 
-Connectors that read such files share this; it knows nothing of what is in them.
+Shared by connectors that read such files; it does not interpret the content.
 """
 
 from answerable.connectors.expanded import expanded
@@ -16,13 +16,13 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
 
     Args:
         location: Path; `~` is the user's home.
-        what: What it should hold, for messages.
-        limit: Most bytes to read.
+        what: Expected content, for messages.
+        limit: Maximum size, bytes.
 
     Raises:
-        UsageError: It is not there, is a folder, a named pipe, a socket or a device,
+        UsageError: It is missing, a folder, a named pipe, a socket or a device,
             or is larger than the limit.
-        EnvironmentRefused: It may not be read.
+        EnvironmentRefused: It is not readable.
     """
     try:
         path = expanded(location)

@@ -1,6 +1,6 @@
-"""Settings of AWS clients, and their errors in our words; all live scans share them.
+"""Client setup and error translation shared by all live AWS scans.
 
-Only the `live` module of a connector imports this; it needs boto3.
+Only the `live` module of a connector imports it; it needs boto3.
 """
 
 from datetime import datetime
@@ -35,15 +35,15 @@ EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 def iam_of(
     context: SyncContext, config: Config = CONFIG, *, patient: bool = True
 ) -> tuple[object, str]:
-    """Find the account that the usual AWS settings lead to: IAM's client, its number.
+    """Open an IAM client with the default AWS settings, and find its account.
 
     Args:
-        context: What the flow handed over.
-        config: Of the client.
-        patient: It waits while AWS throttles it.
+        context: Context of the scan.
+        config: Client configuration.
+        patient: Wait while AWS throttles.
 
     Raises:
-        UsageError: There is no such profile, or the endpoint is no URL.
+        UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
     try:
@@ -57,21 +57,21 @@ def iam_of(
 
 
 def plain(value: object) -> str:
-    """Spell what JSON has no word for, as the CLI does."""
+    """Encode values that JSON lacks, as the AWS CLI does."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def code_of(error: Exception) -> str:
-    """Name an error: the API's code, else its class; never its message."""
+    """Return an error's API code, else its class name; never its message."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "unknown error"))
     return type(error).__name__
 
 
 def stop_if_expired(error: Exception) -> None:
-    """Raise `SessionExpired` where an error says that the caller's session is over.
+    """Raise `SessionExpired` if an error means that the caller's session expired.
 
-    A scan that went on would collect nothing and look as if access was missing.
+    Otherwise the scan would collect nothing and look like missing permissions.
     """
     if code_of(error) in EXPIRED:
         raise SessionExpired(
@@ -81,15 +81,15 @@ def stop_if_expired(error: Exception) -> None:
 
 
 def refused(error: Exception, context: SyncContext, source: str) -> AnswerableError:
-    """Make the error that ends a scan before it has begun.
+    """Build the error for a scan that cannot start.
 
     Args:
-        error: Of botocore, or a ValueError over a URL.
-        context: What the flow handed over.
-        source: `aws` or another, whose file could be scanned instead.
+        error: A botocore error, or a ValueError for a URL.
+        context: Context of the scan.
+        source: Source name, e.g. `aws`, whose file could be scanned instead.
 
     Raises:
-        SessionExpired: The caller's session is over.
+        SessionExpired: The caller's session expired.
     """
     if isinstance(error, ProfileNotFound):
         return UsageError(

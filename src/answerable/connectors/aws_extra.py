@@ -1,4 +1,4 @@
-"""boto3 is an extra and takes a while to import: only who asks AWS pays for it."""
+"""Lazy import of boto3, an optional extra that is slow to import."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from answerable.model.errors import EnvironmentRefused
 
 @contextmanager
 def boto3_for(what: str) -> Iterator[None]:
-    """Import what needs boto3, and say what to do where it is not installed.
+    """Guard an import that needs boto3, with a hint if it is not installed.
 
     Args:
-        what: What needs it, for the message.
+        what: Feature that needs it, for the message.
 
     Raises:
         EnvironmentRefused: boto3 is not installed.

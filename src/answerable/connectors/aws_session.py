@@ -1,6 +1,6 @@
-"""boto3 sessions and clients of a live scan: of the caller, or of a role it assumes.
+"""boto3 sessions and clients of a live scan, for the caller or an assumed role.
 
-Only the `live` module of a connector and `aws_api` import this; it needs boto3.
+Only the `live` module of a connector and `aws_api` import it; it needs boto3.
 """
 
 import time
@@ -54,13 +54,13 @@ _making = Lock()  # a boto3 session makes one client at a time
 
 
 def session_of(context: SyncContext) -> "boto3.Session":
-    """Give the session of the usual AWS settings, or of the role in the context.
+    """Return the session of the default AWS settings, or of the context's role.
 
-    Each is made once for `context.sessions`; a role's renews itself. Clients of several
-    regions come from it, so ask `region_of` and not the session for its region.
+    Each is created once per `context.sessions`; a role's session renews itself. Clients
+    of several regions share it, so use `region_of`, not the session's region.
 
     Raises:
-        BotoCoreError: There is no such profile, or there are no credentials.
+        BotoCoreError: The profile is unknown, or there are no credentials.
     """
     with _making:
         base = _kept(context, f"profile {context.profile}", _of_settings)
@@ -70,12 +70,12 @@ def session_of(context: SyncContext) -> "boto3.Session":
 
 
 def forget_session(context: SyncContext) -> None:
-    """Let go of the session of a role that is not needed any more."""
+    """Drop the session of a role that is no longer needed."""
     context.sessions.pop(context.role_arn, None)
 
 
 def region_of(session: "boto3.Session", context: SyncContext) -> str:
-    """Tell the region to ask: the context's, else that of the settings, else empty."""
+    """Return the region: the context's, else the configured one, else empty."""
     return context.region or session.region_name or ""
 
 
@@ -88,18 +88,18 @@ def client_of(
     *,
     patient: bool = True,
 ) -> "boto3.client":
-    """Make a client.
+    """Create a client.
 
     Args:
-        session: Of `session_of`.
-        service: As boto3 names it.
-        region: To ask.
-        context: Of the scan.
-        config: Of the client.
-        patient: It waits while AWS throttles it, up to `THROTTLE_LIMIT` for a call.
+        session: Session of `session_of`.
+        service: boto3 service name.
+        region: Region of the client.
+        context: Scan context.
+        config: Client configuration.
+        patient: Wait while AWS throttles, up to `THROTTLE_LIMIT` per call.
 
     Raises:
-        ValueError: The endpoint is no URL.
+        ValueError: The endpoint is not a URL.
     """
     with _making:
         client = session.client(
@@ -114,7 +114,7 @@ def client_of(
 
 
 def _own(config: Config) -> Config:
-    """Copy settings for one client: botocore writes the environment's into them."""
+    """Copy a configuration for one client: botocore modifies it."""
     return config.merge(Config(retries=dict(config.retries or {})))
 
 
@@ -131,7 +131,7 @@ def _of_settings(context: SyncContext) -> "boto3.Session":
 
 
 def _assumed(base: "boto3.Session", context: SyncContext) -> "boto3.Session":
-    """Make the session of a role; nothing is asked until its first client asks."""
+    """Create the session of a role; no call is made until first use."""
 
     def create(service: str, **keys: object) -> "boto3.client":
         client = base._session.create_client(
@@ -176,7 +176,7 @@ def _wait_while_throttled(
     response: tuple[object, Mapping[str, object]] | None = None,
     **_: object,
 ) -> float | None:
-    """Return how many seconds to wait, None where there is no more to wait for."""
+    """Return the seconds to wait, None to stop retrying."""
     code = _error_code(response)
     if code not in _THROTTLED or attempts < _BOTOCORE_ATTEMPTS:
         return None

@@ -1,7 +1,7 @@
-"""A path as a user typed it.
+"""Expansion of user-typed paths.
 
-Connectors and the command line share this: `Path.expanduser` alone raises RuntimeError
-where a user is not known, and that would be told as a bug.
+Shared by connectors and the command line: `Path.expanduser` alone raises RuntimeError
+for an unknown user, which would be reported as a bug.
 """
 
 from pathlib import Path
@@ -10,10 +10,10 @@ from answerable.model.errors import UsageError
 
 
 def expanded(text: str) -> Path:
-    """Make a path of what a user typed; `~` and `~NAME` at its start are homes.
+    """Expand a user-typed path; a leading `~` or `~NAME` is a home.
 
     Raises:
-        UsageError: There is no such user, or no home is known.
+        UsageError: The user or the home is unknown.
     """
     try:
         return Path(text).expanduser()

@@ -1,7 +1,7 @@
-"""A folder read within bounds: only regular files, only inside it, only so large.
+"""Bounded folder reader: only regular files, inside the folder, up to a size.
 
-Devices, sockets and named pipes are never opened; a link is followed when it stays in
-the folder; what could not be read is kept as a problem and never passed over.
+Devices, sockets and named pipes are never opened; a link is followed if it stays in the
+folder; everything unreadable is recorded as a problem.
 """
 
 import os
@@ -27,13 +27,13 @@ _SPELLING = "check the spelling, or name another folder"
 
 @dataclass(slots=True)
 class Folder:
-    """A folder that is read within bounds.
+    """Folder that is read within bounds.
 
     Attributes:
         root: Its absolute path.
-        problems: What was there and could not be read.
-        entries: Folder entries looked at so far.
-        full: True when there were too many.
+        problems: Existing things that could not be read.
+        entries: Number of folder entries checked so far.
+        full: True if there were too many.
         left_out: Links to folders outside, which were not followed.
     """
 
@@ -50,8 +50,8 @@ class Folder:
         """Open a folder.
 
         Raises:
-            UsageError: There is no such folder.
-            EnvironmentRefused: It may not be read.
+            UsageError: The folder is missing.
+            EnvironmentRefused: It is not readable.
         """
         root = Path(os.path.abspath(os.path.expanduser(location or ".")))
         try:
@@ -67,11 +67,11 @@ class Folder:
         return cls(root)
 
     def place(self, path: str) -> str:
-        """Return the shown absolute path of a path inside."""
+        """Return the printable absolute path of a path inside."""
         return show_path(self.root / path)
 
     def expand(self, pattern: str) -> list[str]:
-        """List the files that fit a pattern (`*` in a name, `**` for folders)."""
+        """List the files that match a pattern (`*` in a name, `**` for folders)."""
         found = [""]
         parts = pattern.split("/")
         for index, part in enumerate(parts):
@@ -109,11 +109,11 @@ class Folder:
     def walk(self, skip: Callable[[str], bool]) -> Iterator[str]:
         """Yield every file below, sorted within its folder.
 
-        A link to a folder is followed only where its name starts with a dot (`.claude`
-        is often one) and it stays inside; each such folder once.
+        A link to a folder is followed only if its name starts with a dot (`.claude` is
+        often one) and it stays inside; each such folder once.
 
         Args:
-            skip: Tells of a folder's path whether to leave it out.
+            skip: Predicate on a folder's path to skip it.
         """
         stack = [""]
         while stack and not self.full:
@@ -128,7 +128,7 @@ class Folder:
             stack += below[::-1]
 
     def _is_new_link(self, path: str) -> bool:
-        """Tell whether a path is a link to a folder inside not seen by a link yet."""
+        """Tell whether a path is an unvisited link to a folder inside."""
         try:
             if not os.path.islink(self.root / path) or not (self.root / path).is_dir():
                 return False
@@ -184,7 +184,7 @@ class Folder:
         self.full = True
 
     def read(self, path: str, limit: int = SIZE_LIMIT) -> bytes | None:
-        """Read a file inside, or None with a problem that says why not."""
+        """Read a file inside, or return None and add a problem."""
         real = self._real(path)
         if real is None:
             return None
@@ -204,7 +204,7 @@ class Folder:
         return None
 
     def read_env_file(self, place: str, name: str) -> EnvFile | None:
-        """Read the environment file that a configuration names, when it lies inside.
+        """Read the environment file that a configuration names, if it is inside.
 
         Args:
             place: The configuration.
@@ -218,7 +218,7 @@ class Folder:
         return None
 
     def read_named_file(self, place: str, name: str) -> NamedFile | None:
-        """Read a file that a configuration names, when it lies inside.
+        """Read a file that a configuration names, if it is inside.
 
         Args:
             place: The configuration.
@@ -257,11 +257,11 @@ class Folder:
 
 
 class _TooLargeError(OSError):
-    """The file is over the limit."""
+    """File above the size limit."""
 
 
 class _NotRegularError(OSError):
-    """A device, socket, pipe or folder where a file belongs."""
+    """Device, socket, pipe or folder instead of a regular file."""
 
 
 def _read_regular(path: str, limit: int) -> bytes:
@@ -284,22 +284,22 @@ def _read_regular(path: str, limit: int) -> bytes:
 
 
 def read_file(path: str, limit: int = SIZE_LIMIT) -> bytes:
-    """Read one regular file by its absolute path.
+    """Read a regular file by its absolute path.
 
     Raises:
-        OSError: It is not there, not regular, too large or may not be read.
+        OSError: It is missing, not regular, too large or not readable.
     """
     return _read_regular(os.path.realpath(path), limit)
 
 
 def show_path(path: "Path | str") -> str:
-    """Make a path printable: undecodable bytes and control characters replaced."""
+    """Make a path printable: replace undecodable bytes and control characters."""
     text = os.fsencode(path).decode("utf-8", "replace")
     return clean(text, _PATH_LIMIT)
 
 
 def invalid(place: str, error: ParseError) -> Problem:
-    """Make the problem of a file that does not say what it should."""
+    """Build the problem of a file with invalid content."""
     offset = f" (offset {error.offset})" if error.offset >= 0 else ""
     return Problem(ProblemKind.INVALID, place, error.reason + offset)
 

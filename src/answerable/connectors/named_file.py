@@ -1,7 +1,7 @@
-"""Files that a user or a configuration names: regular ones, opened without blocking.
+"""Files named by a user or a configuration: regular files, opened without blocking.
 
-Opening a named pipe waits for its other end, and a device may have no end. The pipe of a
-shell's `<(COMMAND)` is taken, as long as something comes.
+Opening a named pipe waits for its other end, and a device may be endless. The pipe of a
+shell's `<(COMMAND)` is accepted while it delivers data.
 """
 
 import io
@@ -29,7 +29,7 @@ def open_named(path: Path | str) -> BinaryIO:
 
     Raises:
         UsageError: It is a named pipe, a socket or a device.
-        OSError: It is not there, is a folder, or may not be read.
+        OSError: It is missing, a folder, or not readable.
     """
     check_regular(path)
     handle = os.open(path, _FLAGS)
@@ -48,22 +48,22 @@ def open_named(path: Path | str) -> BinaryIO:
 
 
 def read_named(path: Path | str, most: int = -1) -> bytes:
-    """Read a file that `open_named` opens, up to that many bytes.
+    """Read a file opened by `open_named`, up to a maximum size.
 
     Raises:
-        UsageError: See there.
-        OSError: Likewise.
+        UsageError: As for `open_named`.
+        OSError: As for `open_named`.
     """
     with open_named(path) as file:
         return file.read(most)
 
 
 def check_regular(path: Path | str) -> None:
-    """Refuse what must not be opened, without opening it.
+    """Refuse special files without opening them.
 
     Raises:
         UsageError: It is a named pipe, a socket or a device.
-        OSError: It is not there, or may not be looked at.
+        OSError: It is missing or inaccessible.
     """
     _refuse_special(path, os.stat(path).st_mode)
 
@@ -79,21 +79,21 @@ def _refuse_special(path: Path | str, mode: int) -> None:
 
 
 class _ShellPipe(io.RawIOBase):
-    """The reading end of a pipe; no read waits longer than `PATIENCE`."""
+    """Reading end of a shell pipe; no read waits longer than `PATIENCE`."""
 
     def __init__(self, path: Path | str, handle: int) -> None:
         self._path, self._handle = path, handle
 
     def readable(self) -> bool:
-        """Say that it is one."""
+        """Report that the stream is readable."""
         return True
 
     def fileno(self) -> int:
-        """Give its file descriptor."""
+        """Return the file descriptor."""
         return self._handle
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read what is there, or wait for it."""
+        """Read available bytes, or wait for them."""
         if not select.select([self._handle], [], [], PATIENCE)[0]:
             raise UsageError(
                 f"nothing came from {self._path} for {PATIENCE:.0f} seconds",
@@ -104,7 +104,7 @@ class _ShellPipe(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the pipe."""
         if not self.closed:
             os.close(self._handle)
         super().close()

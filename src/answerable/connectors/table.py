@@ -1,7 +1,7 @@
-"""The one list of connectors. A new one adds its folder and a line here.
+"""Connector registry. A new connector adds its folder and one line here.
 
-Only the small `spec` of each is imported; what reads the world is imported when it is
-asked for, so that help and errors cost nothing.
+Only the small `spec` of each is imported; the `fetch` module is imported on use, so
+that help and errors stay fast.
 """
 
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ EVENTS = "events"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the table.
+    """Registry entry of a connector.
 
     Attributes:
-        spec: The connector's own statement.
-        fetch: Dotted path of the module that reads the world.
+        spec: Declaration of the connector.
+        fetch: Dotted path of its `fetch` module.
     """
 
     spec: ConnectorSpec
@@ -55,22 +55,22 @@ CONNECTORS: tuple[Entry, ...] = (
     Entry(GATEWAY, "answerable.connectors.gateway.fetch"),
 )
 
-# Read by the flows that need them, never named on the command line.
+# Used by use cases, never named on the command line.
 REFERENCES: tuple[Entry, ...] = (
     Entry(IAM_CATALOGUE, "answerable.connectors.iam_catalogue.fetch"),
 )
 
 
 def entry(name: str, gives: str = "") -> Entry:
-    """Find a connector by the word before the colon.
+    """Find a connector by its name, the word before the colon.
 
     Args:
-        name: The word.
-        gives: What the command takes, `inventory` or `events`; only such sources are
-            offered to whoever mistypes a name. Empty for all.
+        name: Connector name.
+        gives: Kind that the command accepts, `inventory` or `events`; suggestions for a
+            mistyped name are limited to it. Empty for all.
 
     Raises:
-        UsageError: There is none; the nearest spelling is the hint.
+        UsageError: The name is unknown; the hint is the nearest spelling.
     """
     for each in CONNECTORS:
         if each.spec.name == name:
@@ -84,10 +84,10 @@ def entry(name: str, gives: str = "") -> Entry:
 
 
 def inventory_connector(name: str) -> InventoryConnector:
-    """Import what reads a location whole.
+    """Import the `fetch` module of an inventory connector.
 
     Raises:
-        UsageError: There is none of that name, or it gives events.
+        UsageError: The name is unknown, or it gives events.
     """
     each = entry(name, INVENTORY)
     if each.spec.gives != INVENTORY:
@@ -99,10 +99,10 @@ def inventory_connector(name: str) -> InventoryConnector:
 
 
 def event_connector(name: str) -> EventConnector:
-    """Import what reads events in batches.
+    """Import the `fetch` module of an event connector.
 
     Raises:
-        UsageError: There is none of that name, or it gives an inventory.
+        UsageError: The name is unknown, or it gives an inventory.
     """
     each = entry(name, EVENTS)
     if each.spec.gives != EVENTS:

@@ -1,4 +1,4 @@
-"""Settings above and below a project's own: an administrator's and its user's."""
+"""Inherited settings of a project: the administrator's and the user's."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ def read_document(
     *,
     inherited: bool = False,
 ) -> list[ConfigDocument]:
-    """Parse a configuration file: one document, or none and a problem."""
+    """Parse a configuration file into one document, or add a problem."""
     try:
         document = parse_document(data, entry.form, place)
     except ParseError as error:
@@ -46,7 +46,7 @@ def read_document(
 def read_managed(
     probes: list[Probe], problems: list[Problem], *, inherited: bool = False
 ) -> list[ConfigDocument]:
-    """Read what this machine's administrator set; it binds every agent on it."""
+    """Read the machine-wide settings of the administrator, which bind every agent."""
     documents: list[ConfigDocument] = []
     for entry in MANAGED_FILES:
         found = os.path.exists(entry.path)
@@ -71,19 +71,19 @@ def read_managed(
 
 
 def is_own_home(root: "Path | str") -> bool:
-    """Tell whether a home is that of whoever runs this.
+    """Tell whether a home belongs to the current user.
 
-    Machine-wide files bind the agents of this machine; another home may be a copy
-    from elsewhere, and nothing here would be true of it.
+    Machine-wide files bind the agents of this machine; another home may be a copy from
+    another machine.
     """
     return os.path.realpath(root) == os.path.realpath(os.path.expanduser("~"))
 
 
 def home_around(root: Path) -> str:
-    """Return the home that a project lies in, or empty.
+    """Return the home that contains a project, or empty.
 
-    That of the folder's owner, else that of whoever asks: agents set up in a checkout
-    run as the person in whose home it lies.
+    It is the home of the folder's owner, else of the current user: agents in a checkout
+    run as the person whose home contains it.
     """
     homes = [os.path.expanduser("~")]
     with contextlib.suppress(OSError, KeyError):
@@ -96,10 +96,10 @@ def home_around(root: Path) -> str:
 
 
 def user_home(project: Path, homes: Iterable[str]) -> str:
-    """Return the home whose user works in a project, empty where none or several do.
+    """Return the home of a project's user, empty for none or several.
 
-    It is the innermost home that the project lies in, else the one whose Claude Code
-    keeps an entry for the project.
+    It is the innermost home that contains the project, else the one whose Claude Code
+    has an entry for the project.
     """
     real = os.path.realpath(project)
     paths = sorted({os.path.realpath(os.path.expanduser(home)) for home in homes})
@@ -119,10 +119,10 @@ def read_user_settings(
     problems: list[Problem],
     probes: list[Probe],
 ) -> list[ConfigDocument]:
-    """Read the settings that a project's agents inherit from their user.
+    """Read the settings that a project's agents inherit from the user.
 
     Claude Code: "User settings apply to all projects"
-    (https://code.claude.com/docs/en/settings); likewise the others.
+    (https://code.claude.com/docs/en/settings); the other clients do the same.
     """
     try:
         folder = Folder.open(home)
@@ -150,7 +150,7 @@ def read_user_settings(
 
 
 def _is_inherited(entry: ConfigFile) -> bool:
-    """Tell whether a file of a home holds settings for all of its user's projects."""
+    """Tell whether a file of a home applies to all of the user's projects."""
     name = entry.path.rpartition("/")[2]
     local = name == "settings.local.json"
     return entry.role is Role.SETTINGS and "*" not in entry.path and not local
@@ -169,7 +169,7 @@ def _names(home: str, projects: Collection[str]) -> bool:
 
 
 def _author(path: str) -> WrittenBy:
-    """Say who could have written a managed file: root alone, or anybody."""
+    """Return the author class of a managed file: root alone, or any user."""
     status = os.stat(path)
     open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if status.st_uid == 0 and not open_to_others and os.getuid() != 0:

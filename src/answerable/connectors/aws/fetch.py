@@ -1,4 +1,4 @@
-"""Reads an AWS account: a file of authorization details, or the API itself."""
+"""Fetch of an AWS account: a file of authorization details, or the live API."""
 
 from answerable.connectors.answer_file import probe_file, read_whole
 from answerable.connectors.aws import spec
@@ -9,16 +9,16 @@ from answerable.model.sighting import Facts, Probe, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read an account whole; what could not be read is in `problems`.
+    """Read an account completely; unread parts are listed in `problems`.
 
     Args:
         location: File of get-account-authorization-details answers; empty for live.
-        context: What the flow hands over.
+        context: Context of the scan.
 
     Raises:
-        UsageError: The file is not there, or holds something else.
+        UsageError: The file is missing or has other content.
         ParseError: The file is not JSON.
-        EnvironmentRefused: The file may not be read; live: no credentials, no network,
+        EnvironmentRefused: The file is not readable; live: no credentials, no network,
             or boto3 is not installed.
     """
     if not location:
@@ -45,12 +45,12 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def _accounts(facts: Facts) -> set[str]:
-    """List whose details these are; a root may be there as a trust named it."""
+    """List the accounts of the details, except those known only by a trusted root."""
     return {i.account for i in facts.identities if i.kind != "aws-root"}
 
 
 def where(location: str) -> tuple[Probe, ...]:
-    """List what a sync would read."""
+    """List the paths or API calls that a sync would read."""
     if location:
         return (probe_file(location, EXPECTED),)
     return (

@@ -1,7 +1,7 @@
-"""Asks the AWS API; knows pages, refusals and nothing of what is in the answers.
+"""Live scan of IAM: pages and refused calls; the parser interprets the answers.
 
-Retries are botocore's (standard mode). A call that is refused becomes a problem that
-names the permission; everything else is still collected. This module needs boto3 and
+Retries are botocore's (standard mode). A refused call becomes a problem that names the
+permission; everything else is still collected. This module needs boto3 and
 is imported for a live scan alone.
 """
 
@@ -30,27 +30,27 @@ _PAGE_LIMIT = 100_000
 
 
 class Iam(Protocol):
-    """The calls of a boto3 IAM client that a scan makes."""
+    """Subset of a boto3 IAM client used by a scan."""
 
     def get_account_authorization_details(self, **arguments: object) -> Reply:
-        """Answer a page of users, groups, roles and policies."""
+        """Return a page of users, groups, roles and policies."""
         ...
 
     def list_access_keys(self, **arguments: object) -> Reply:
-        """Answer a page of a user's access keys."""
+        """Return a page of a user's access keys."""
         ...
 
     def get_access_key_last_used(self, **arguments: object) -> Reply:
-        """Answer when a key was last used."""
+        """Return the last use of a key."""
         ...
 
     def list_account_aliases(self, **arguments: object) -> Reply:
-        """Answer the account's aliases."""
+        """Return the account's aliases."""
         ...
 
 
 class _Stuck(Exception):  # noqa: N818 - the far side is stuck, we are not
-    """The API says that more follows and does not say where."""
+    """Truncated reply of the API without a new marker."""
 
     def __str__(self) -> str:
         return "it says that more follows and does not say where"
@@ -58,7 +58,7 @@ class _Stuck(Exception):  # noqa: N818 - the far side is stuck, we are not
 
 @dataclass(slots=True)
 class _Asking:
-    """One live scan while it runs."""
+    """State of a running live scan."""
 
     iam: Iam
     account: str
@@ -67,7 +67,7 @@ class _Asking:
 
     @property
     def source(self) -> str:
-        """Name the account: each has its own syncs, and a file's name is a path."""
+        """Return the source name, by account: each account has its own syncs."""
         return f"aws:{self.account} (live)"
 
     def failed(self, action: str, error: Exception) -> None:
@@ -81,22 +81,22 @@ class _Asking:
         self.failures[key] = self.failures.get(key, 0) + 1
 
     def problems(self) -> tuple[Problem, ...]:
-        """Give one problem for each way in which an action failed."""
+        """List one problem for each kind of failure of an action."""
         return tuple(
             Problem(kind, action, what + (f", {times} times" if times > 1 else ""))
             for (kind, action, what), times in self.failures.items()
         )
 
     def whole(self, action: str) -> bool:
-        """Tell whether an action was answered every time."""
+        """Tell whether every call of an action succeeded."""
         return all(action != failed for _, failed, _ in self.failures)
 
 
 def collect(context: SyncContext) -> Sync:
-    """Read the account that the usual AWS settings lead to.
+    """Scan the account of the default AWS settings.
 
     Raises:
-        UsageError: There is no such profile, or the endpoint is no URL.
+        UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
     iam, account = iam_of(context)
@@ -104,7 +104,7 @@ def collect(context: SyncContext) -> Sync:
 
 
 def collect_account(iam: Iam, account: str, context: SyncContext) -> Sync:
-    """Read one account through a client."""
+    """Scan one account through a client."""
     asking = _Asking(iam, account, context)
     parsed = _details(asking)
     users = {
@@ -172,7 +172,7 @@ def _records(page: Reply) -> Iterator[Reply]:
 
 
 def _used(asking: _Asking, key: Reply) -> Reply:
-    """Add when a key was last used, where that is answered."""
+    """Add the last use of a key, where available."""
     try:
         reply = asking.iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
     except (BotoCoreError, ClientError) as error:
@@ -182,7 +182,7 @@ def _used(asking: _Asking, key: Reply) -> Reply:
 
 
 def _named(asking: _Asking, facts: Facts) -> Facts:
-    """Give the account its alias as a name."""
+    """Set the account's name to its alias."""
     name = ""
     try:
         reply = asking.iam.list_account_aliases()
@@ -221,7 +221,7 @@ def _pages(call: Call, **arguments: object) -> Iterator[Reply]:
 
 
 def _answer(page: Reply) -> tuple[Answer, ...]:
-    """Bring a decoded reply into the form of a file, so that one parser reads both."""
+    """Convert a decoded reply to the file form, so that one parser reads both."""
     kept = {
         name: value
         for name, value in page.items()

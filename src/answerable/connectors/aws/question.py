@@ -1,4 +1,4 @@
-"""What AWS's policy simulator answers, in nouns that need no boto3."""
+"""Interface to the IAM policy simulator, without boto3."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ PERMISSION = "iam:SimulatePrincipalPolicy"
 
 
 class Refusal(StrEnum):
-    """Why a question was not answered."""
+    """Reason why a simulation failed."""
 
     DENIED = "denied"
     BUSY = "busy"
@@ -23,14 +23,14 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """One answer.
+    """Result of a simulation.
 
     Attributes:
         decision: `allowed`, `explicitDeny` or `implicitDeny`.
-        missing: Condition keys that policies name and nobody stated.
+        missing: Condition keys in policies without a value in the request.
         matched: Ids of the policies whose statements matched.
         organizations: Whether the organisation's policies allow it, None where the
-            simulator did not look at them.
+            simulator did not evaluate them.
     """
 
     decision: str
@@ -41,30 +41,30 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """One question that was not answered."""
+    """Failed simulation."""
 
     kind: Refusal
     why: str
 
 
 class Asker(Protocol):
-    """Something that answers as AWS's simulator does."""
+    """Policy simulator for one account."""
 
     @property
     def account(self) -> str:
-        """Whose principals it answers about."""
+        """Account of the simulated principals."""
         ...
 
     def ask(self, principal: str, action: str, resource: str) -> Simulated | Declined:
-        """Answer about one call."""
+        """Simulate one call."""
         ...
 
 
 def open_simulator(context: SyncContext) -> Asker:
-    """Open AWS's simulator with the usual AWS settings.
+    """Open the simulator with the default AWS settings.
 
     Raises:
-        UsageError: There is no such profile, or the endpoint is no URL.
+        UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentRefused: No credentials, no network, or boto3 is not installed.
     """
     with boto3_for("asking AWS"):

@@ -1,4 +1,4 @@
-"""Asks AWS what its own policy simulator says of one call; nothing is done by it.
+"""IAM policy simulator over boto3; simulated calls have no effect.
 
 Source: IAM API Reference, "SimulatePrincipalPolicy". This module needs boto3 and is
 imported for `reach --compare-aws` alone.
@@ -30,28 +30,28 @@ _BUSY = (
 
 
 class Iam(Protocol):
-    """The one call of a boto3 IAM client that is made here."""
+    """Subset of a boto3 IAM client used here."""
 
     def simulate_principal_policy(self, **arguments: object) -> Reply:
-        """Answer a page of evaluation results."""
+        """Return a page of evaluation results."""
         ...
 
 
 class Simulator:
-    """AWS's simulator, for one account.
+    """IAM policy simulator of one account.
 
     Attributes:
-        account: Whose principals can be asked about.
+        account: Account of the simulated principals.
     """
 
     def __init__(self, iam: Iam, account: str, context: SyncContext) -> None:
         self._iam, self.account, self._context = iam, account, context
 
     def ask(self, principal: str, action: str, resource: str) -> Simulated | Declined:
-        """Ask about one call, with no condition key stated.
+        """Simulate one call, without condition keys.
 
         Raises:
-            EnvironmentRefused: AWS cannot be reached at all.
+            EnvironmentRefused: AWS is unreachable.
         """
         try:
             results = [
@@ -88,10 +88,10 @@ class Simulator:
 
 
 def connect(context: SyncContext) -> Simulator:
-    """Find the account that the usual AWS settings lead to.
+    """Connect to the account of the default AWS settings.
 
     Raises:
-        UsageError: There is no such profile, or the endpoint is no URL.
+        UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
     iam, account = iam_of(context, CONFIG.merge(_PATIENT), patient=False)
@@ -109,7 +109,7 @@ def _declined(code: str) -> Declined:
 
 
 def _simulated(result: Reply, resource: str) -> Simulated:
-    """Read a result; where one speaks of the very resource, that one."""
+    """Parse a result, preferring the one for exactly this resource."""
     own = [
         each
         for each in _list(result, "ResourceSpecificResults")

@@ -1,4 +1,4 @@
-"""What the AWS connector declares about itself."""
+"""Declaration of the AWS IAM connector."""
 
 from collections.abc import Iterable
 
@@ -45,5 +45,5 @@ SPEC = ConnectorSpec(
 
 
 def held(accounts: Iterable[str]) -> tuple[Held, ...]:
-    """Say where account details cover what they cover: IAM knows no regions."""
+    """Return the coverage of account details: whole accounts, since IAM is global."""
     return tuple(Held(word, each) for each in sorted(accounts) for word in COLLECTS)

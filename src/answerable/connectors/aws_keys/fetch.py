@@ -1,4 +1,4 @@
-"""Reads files of list-access-keys answers: one file, or a folder of one per user."""
+"""Fetch of list-access-keys answers: one file, or a folder with one per user."""
 
 from collections.abc import Iterator
 
@@ -13,16 +13,16 @@ from answerable.model.sighting import Probe, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read the answers; what could not be read is in `problems`.
+    """Read the answers; unread parts are listed in `problems`.
 
     Args:
         location: A file, or a folder whose `*.json` files are read.
-        context: What the flow hands over.
+        context: Context of the scan.
 
     Raises:
-        UsageError: Nothing is there, or it holds something else.
+        UsageError: The location is missing or has other content.
         ParseError: The file is not JSON.
-        EnvironmentRefused: It may not be read.
+        EnvironmentRefused: It is not readable.
     """
     source = f"{SPEC.name}:{location}"
     places = list(_places(location))
@@ -54,7 +54,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def where(location: str) -> tuple[Probe, ...]:
-    """List what a sync would read."""
+    """List the paths that a sync would read."""
     if not location:
         return (Probe(f"{SPEC.name}:FILE", EXPECTED, False),)
     return tuple(probe_file(place, EXPECTED) for place in _places(location))

@@ -1,4 +1,4 @@
-"""Access-key answers as facts. Pure: bytes in, facts and problems out."""
+"""Parser of access-key answers. Pure: bytes in, facts and problems out."""
 
 from collections.abc import Sequence
 
@@ -20,10 +20,10 @@ REPORT = (
 def parse(
     files: Sequence[tuple[str, bytes]], *, source: str, now: int
 ) -> tuple[Facts, tuple[Problem, ...]]:
-    """Read access-key answers.
+    """Parse access-key answers.
 
-    Of one file, an error is the caller's to see; of several, it is a problem of that
-    file and the rest is kept. A credential report gives nothing but a problem.
+    An error in a single file is raised; with several files it becomes a problem and the
+    rest is kept. A credential report gives only a problem.
 
     Args:
         files: Pairs (path, contents).
@@ -31,7 +31,7 @@ def parse(
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: The only file holds something else.
+        UsageError: The only file has other content.
         ParseError: The only file is not JSON.
     """
     placed: list[tuple[str, Answer]] = []
@@ -53,7 +53,7 @@ def parse(
 
 
 def _answers(data: bytes, place: str) -> list[tuple[str, Answer]]:
-    """Read the answers of one file; none are in a credential report."""
+    """Parse the answers of one file; a credential report has none."""
     if looks_like_credential_report(data):
         return []
     found = answers(data, place)

@@ -1,4 +1,4 @@
-"""What the AWS access-key connector declares about itself."""
+"""Declaration of the AWS access-key connector."""
 
 from answerable.model.connector import ConnectorSpec
 from answerable.model.written import WrittenBy

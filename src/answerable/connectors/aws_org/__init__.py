@@ -1,1 +1,1 @@
-"""AWS Organizations: accounts, their place in the tree, and its policies."""
+"""AWS Organizations: accounts, organisation tree and control policies."""

@@ -1,4 +1,4 @@
-"""Reading of an AWS organisation: a file of answers, or the API itself."""
+"""Fetch of an AWS organisation: a file of answers, or the live API."""
 
 from answerable.connectors.answer_file import probe_file, read_whole
 from answerable.connectors.aws_extra import boto3_for
@@ -10,16 +10,16 @@ from answerable.model.sighting import Probe, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read an organisation; what could not be read is in `problems`.
+    """Read an organisation; unread parts are listed in `problems`.
 
     Args:
         location: A file; live: empty, or `role/NAME`.
-        context: What the flow hands over.
+        context: Context of the scan.
 
     Raises:
-        UsageError: The file is not there, or holds something else.
+        UsageError: The file is missing or has other content.
         ParseError: The file is not JSON.
-        EnvironmentRefused: The file may not be read; live: no credentials, no network,
+        EnvironmentRefused: The file is not readable; live: no credentials, no network,
             no organisation, or boto3 is not installed.
     """
     if is_live(location):
@@ -42,7 +42,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def is_live(location: str) -> bool:
-    """Tell whether a location asks the API.
+    """Tell whether a location means a live scan.
 
     Raises:
         UsageError: It is `role/` without a name.
@@ -57,7 +57,7 @@ def is_live(location: str) -> bool:
 
 
 def open_organization(location: str, context: SyncContext) -> Organization:
-    """Ask which accounts there are, and under which policies.
+    """Read the accounts and control policies of the organisation.
 
     Raises:
         EnvironmentRefused: No credentials, no network, no organisation, no access, or
@@ -69,10 +69,10 @@ def open_organization(location: str, context: SyncContext) -> Organization:
 
 
 def regions(context: SyncContext) -> tuple[str, ...] | None:
-    """List the regions of the account in the context; None where it may not say.
+    """List the enabled regions of the context's account; None without permission.
 
     Raises:
-        EnvironmentRefused: The account cannot be entered.
+        EnvironmentRefused: The account's role cannot be assumed.
     """
     from answerable.connectors.aws_org import live
 
@@ -83,14 +83,14 @@ def regions(context: SyncContext) -> tuple[str, ...] | None:
 
 
 def leave(context: SyncContext) -> None:
-    """Let go of the session of an account that was read."""
+    """Release the session of an account after its scan."""
     from answerable.connectors.aws_session import forget_session
 
     forget_session(context)
 
 
 def where(location: str) -> tuple[Probe, ...]:
-    """List what a sync would read."""
+    """List the paths or API calls that a sync would read."""
     if not is_live(location):
         return (probe_file(location, EXPECTED),)
     organization = tuple(

@@ -1,7 +1,7 @@
-"""Live answers of IAM Identity Center, put together as a file has them.
+"""Live scan of IAM Identity Center, in the form of an answer file.
 
-An organisation has one instance, in one region: the region of the settings is asked
-first, then every other one that is enabled. This module needs boto3.
+An organisation has one instance, in one region: the configured region is queried first,
+then every other enabled region. This module needs boto3.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,9 +25,9 @@ def read_identity_center(reader: Reader, session: "boto3.Session", first: str) -
     """Read permission sets, assignments, groups and people into the reader.
 
     Args:
-        reader: Of the organisation; its clients stay as they are.
-        session: Of the caller.
-        first: The region to ask first.
+        reader: Reader of the organisation; its clients are not changed.
+        session: Session of the caller.
+        first: Region to query first.
     """
     refused: dict[str, tuple[ProblemKind, str]] = {}
     for region in _regions(reader, session, first):
@@ -101,7 +101,7 @@ def _texts(
 
 
 def _store(center: Reader, store: str, assignments: list[Reply]) -> None:
-    """Read the people, the groups, and the members of the groups that were assigned."""
+    """Read people, groups, and the members of assigned groups."""
     named = {"IdentityStoreId": store}
     kept = (
         "UserId",

@@ -1,11 +1,11 @@
-"""Live answers of AWS Organizations, put together as a file has them.
+"""Live scan of AWS Organizations, in the form of an answer file.
 
-One parser reads both. A call that is refused becomes a problem that names its
-permission, and the rest is collected. This module needs boto3 and is imported for a
-live scan alone.
+One parser reads both. A refused call becomes a problem that names its permission, and
+the rest is collected. This module needs boto3 and is imported for a live scan alone.
 
 Source: AWS Organizations API Reference; "AWS services that you can use with AWS
-Organizations" for who may call it: the management account and delegated administrators.
+Organizations" for permitted callers: the management account and delegated
+administrators.
 """
 
 import json
@@ -39,10 +39,10 @@ _GONE = ("suspended", "closed", "pending_closure", "pending_activation")
 
 
 def collect(location: str, context: SyncContext) -> Organization:
-    """Read the organisation of the account that the usual AWS settings lead to.
+    """Scan the organisation of the account of the default AWS settings.
 
     Raises:
-        UsageError: There is no such profile, or the endpoint is no URL.
+        UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentRefused: No credentials, refused credentials, no network; the account
             is in no organisation, or may not list its accounts.
     """
@@ -74,10 +74,10 @@ def collect(location: str, context: SyncContext) -> Organization:
 
 
 def regions(context: SyncContext) -> tuple[str, ...]:
-    """List the regions that are enabled in the account that the context leads to.
+    """List the enabled regions of the context's account.
 
     Raises:
-        EnvironmentRefused: The account, or the call, is refused.
+        EnvironmentRefused: The account or the call is denied.
     """
     try:
         session = session_of(context)
@@ -92,7 +92,7 @@ def regions(context: SyncContext) -> tuple[str, ...]:
 
 
 class RegionsDenied(EnvironmentRefused):
-    """The account may be read, and does not tell its regions."""
+    """Readable account whose regions may not be listed."""
 
 
 def _not_allowed(action: str, organization: str = "") -> AnswerableError:
@@ -133,7 +133,7 @@ def _kept_account(account: Reply) -> Reply:
 
 
 def _children(reader: Reader, parent: str) -> list[str]:
-    """Read what hangs under a root or a unit; returns the units."""
+    """Read the accounts and units under a root or a unit; returns the units."""
     asked = {"ParentId": parent}
     found = reader.records(
         _SERVICE, "list_accounts_for_parent", "Accounts", spec.ORGANIZATION, **asked

@@ -1,7 +1,7 @@
-"""Paged, counted reading of AWS calls that belong to a whole organisation.
+"""Paged reader for AWS calls about a whole organisation.
 
-A call that is refused becomes a problem that names its permission, and leaves its word of
-coverage open. This module needs boto3.
+A refused call becomes a problem that names its permission, and marks its coverage kind
+as incomplete. This module needs boto3.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ _PREFIXES = {"sso-admin": "sso"}
 
 
 class Paginator(Protocol):
-    """Asks page after page."""
+    """Subset of a boto3 paginator."""
 
     def paginate(self, **arguments: object) -> Iterator[Reply]:
         """Yield replies; the same marker twice raises."""
@@ -34,7 +34,7 @@ class Paginator(Protocol):
 
 
 class Client(Protocol):
-    """A boto3 client; its operations are made from the service's model."""
+    """boto3 client; its operations are generated from the service model."""
 
     def get_paginator(self, operation: str) -> Paginator:
         """Return the paginator of an operation."""
@@ -43,15 +43,15 @@ class Client(Protocol):
 
 @dataclass(slots=True)
 class Reader:
-    """One live reading.
+    """Reader state of one live scan.
 
     Attributes:
-        clients: Of boto3, by service.
-        context: Of the scan.
-        whole: The file so far.
-        failures: Of each action that failed: kind and text.
-        incomplete: Words of coverage that a failed call leaves open.
-        asked: Answers so far.
+        clients: boto3 clients, by service.
+        context: Scan context.
+        whole: Answer document so far.
+        failures: Kind and text of each failed action.
+        incomplete: Coverage kinds with a failed call.
+        asked: Number of answers so far.
     """
 
     clients: Mapping[str, Client]
@@ -64,7 +64,7 @@ class Reader:
     def pages(
         self, service: str, operation: str, word: str, **arguments: object
     ) -> Iterator[Reply]:
-        """Yield the pages of a list; one that fails ends it and becomes a problem."""
+        """Yield the pages of a list; a failure ends it and becomes a problem."""
         try:
             paginator = self.clients[service].get_paginator(operation)
             for page in paginator.paginate(**arguments):
@@ -76,7 +76,7 @@ class Reader:
     def ask(
         self, service: str, operation: str, word: str, **arguments: object
     ) -> Reply:
-        """Return the answer to one call, empty where it failed."""
+        """Return the answer of one call, empty after a failure."""
         try:
             reply = getattr(self.clients[service], operation)(**arguments)
         except (BotoCoreError, ClientError) as error:
@@ -96,15 +96,15 @@ class Reader:
         ]
 
     def list(self, name: str, records: Sequence[Reply]) -> None:
-        """Put entries into a list."""
+        """Add entries to a list of the document."""
         cast("list[object]", self.whole.setdefault(name, [])).extend(records)
 
     def under(self, name: str, asked: str, answer: Reply) -> None:
-        """Put an answer under the id that was asked for."""
+        """Add an answer under its queried id."""
         cast(dict[str, object], self.whole.setdefault(name, {}))[asked] = answer
 
     def failed(self, action: str, word: str, error: Exception) -> None:
-        """Keep why an action failed, and that its word of coverage is open."""
+        """Record a failed action, and its coverage kind as incomplete."""
         stop_if_expired(error)
         code = code_of(error)
         denied = code in DENIED
@@ -119,6 +119,6 @@ class Reader:
 
 
 def permission_of(service: str, operation: str) -> str:
-    """Spell a boto3 operation as the permission that it takes."""
+    """Return the IAM permission of a boto3 operation."""
     name = "".join(word.capitalize() for word in operation.split("_"))
     return f"{_PREFIXES.get(service, service)}:{name}"

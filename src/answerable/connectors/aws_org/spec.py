@@ -1,4 +1,4 @@
-"""Declaration of the AWS Organizations connector: calls, permissions, coverage words."""
+"""Declaration of the AWS Organizations connector."""
 
 from answerable.model.connector import ConnectorSpec
 from answerable.model.written import WrittenBy
@@ -61,7 +61,7 @@ SPEC = ConnectorSpec(
 
 
 def role_name(location: str) -> str | None:
-    """Tell which role a live scan assumes in each account, None for a file.
+    """Return the role that a live scan assumes in each account, None for a file.
 
     Args:
         location: Empty for the default role, `role/NAME` or `role/PATH/NAME`.

@@ -1,1 +1,1 @@
-"""AWS resources: their policies, public-access blocks, tags, and whose code they run."""
+"""AWS resources: policies, public access blocks, tags and execution roles."""

@@ -1,8 +1,7 @@
-"""One live scan while it runs: asks, and keeps what is answered as a file has it.
+"""Calls of a live resource scan, with answers kept in the form of an answer file.
 
-Of every reply only the fields that are read go on from here: the environment of a
-function never does. A call that is refused stands in the place of its answer, and the
-asking goes on.
+Only the fields that are read are kept of a reply: a function's environment never is. A
+refused call is recorded in place of its answer, and the scan continues.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,15 +24,15 @@ _DEAD = 5
 
 
 class Client(Protocol):
-    """What a boto3 client offers; its operations are made from the service's model."""
+    """boto3 client; its operations are generated from the service model."""
 
     def get_paginator(self, operation: str) -> "Paginator":
-        """Return what asks page after page."""
+        """Return the paginator of an operation."""
         ...
 
 
 class Paginator(Protocol):
-    """Asks page after page."""
+    """Subset of a boto3 paginator."""
 
     def paginate(self, **arguments: object) -> Iterator[Reply]:
         """Yield replies; the same marker twice raises."""
@@ -41,26 +40,26 @@ class Paginator(Protocol):
 
 
 class Session(Protocol):
-    """What makes clients."""
+    """Factory of clients."""
 
     def client(self, service: str) -> Client:
-        """Make a client of a service."""
+        """Create a client of a service."""
         ...
 
 
 @dataclass(slots=True)
 class Asking:
-    """One live scan while it runs.
+    """State of a running live scan of one region.
 
     Attributes:
-        session: Makes clients.
-        account: Who answers.
-        region: Where regional services are asked.
-        context: What the flow handed over.
-        whole: The file so far.
-        failures: Of calls that list: kind, action and text, with how often.
-        done: Resources asked so far.
-        broke_off: Whether a list ended in an error after it had begun.
+        session: Client factory.
+        account: Scanned account.
+        region: Region of the regional services.
+        context: Context of the scan.
+        whole: Answer document so far.
+        failures: Failed list calls: kind, action and text, with counts.
+        done: Number of queried resources so far.
+        broke_off: Whether a list failed after its first page.
     """
 
     session: Session
@@ -83,7 +82,7 @@ class Asking:
     def pages(
         self, service: str, operation: str, action: str, **arguments: object
     ) -> Iterator[Reply]:
-        """Yield replies; one that fails ends them and becomes a problem."""
+        """Yield the pages of a list; a failure ends it and becomes a problem."""
         count = 0
         try:
             pages = self.client(service).get_paginator(operation).paginate(**arguments)
@@ -98,7 +97,7 @@ class Asking:
             self.failed(action, error)
 
     def failed(self, action: str, error: Exception) -> None:
-        """Count a call that failed by its kind."""
+        """Count a failed call by its kind."""
         stop_if_expired(error)
         if isinstance(error, EndpointConnectionError) and action.startswith("bedrock"):
             return  # a region where Bedrock is not offered has no such address
@@ -110,13 +109,13 @@ class Asking:
         self.failures[key] = self.failures.get(key, 0) + 1
 
     def ask(self, service: str, operation: str, arguments: Reply, *keep: str) -> Reply:
-        """Ask one thing; the error where it is not answered.
+        """Call one operation; returns the error in place of a failed answer.
 
         Args:
-            service: As boto3 names it.
-            operation: As a client's method.
-            arguments: Of the call.
-            keep: The fields of the reply that are read.
+            service: boto3 service name.
+            operation: Client method.
+            arguments: Call arguments.
+            keep: Fields of the reply to keep.
         """
         if self._unreached.get(service, 0) >= _DEAD:
             return {"Error": {"Code": "Unreached"}}
@@ -133,11 +132,11 @@ class Asking:
         return {name: reply[name] for name in keep if name in reply}
 
     def answer(self, name: str, asked: str, reply: Reply) -> None:
-        """Put an answer under the id that was asked for."""
+        """Add an answer under its queried id."""
         cast(Whole, self.whole.setdefault(name, {}))[asked] = reply
         self.done += 1
         self.context.progress(self.done, 0, "answers about resources")
 
     def list(self, name: str, records: Sequence[object]) -> None:
-        """Put the entries of a page into a list."""
+        """Add the entries of a page to a list of the document."""
         cast(list[object], self.whole.setdefault(name, [])).extend(records)

@@ -1,4 +1,4 @@
-"""Reads what AWS resources say of themselves: a file of answers, or the API itself."""
+"""Fetch of AWS resources: a file of answers, or the live API."""
 
 from answerable.connectors.answer_file import probe_file, read_whole
 from answerable.connectors.aws_extra import boto3_for
@@ -9,16 +9,16 @@ from answerable.model.sighting import Probe, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read resources; what could not be read is in `problems`.
+    """Read resources; unread parts are listed in `problems`.
 
     Args:
         location: File of answers, as docs/aws.md shows; empty for live.
-        context: What the flow hands over.
+        context: Context of the scan.
 
     Raises:
-        UsageError: The file is not there, or holds something else.
+        UsageError: The file is missing or has other content.
         ParseError: The file is not JSON.
-        EnvironmentRefused: The file may not be read; live: no credentials, no network,
+        EnvironmentRefused: The file is not readable; live: no credentials, no network,
             or boto3 is not installed.
     """
     if not location:
@@ -41,7 +41,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def where(location: str) -> tuple[Probe, ...]:
-    """List what a sync would read."""
+    """List the paths or API calls that a sync would read."""
     if location:
         return (probe_file(location, EXPECTED),)
     calls = (spec.WHO_AM_I, *spec.PERMISSIONS)

@@ -1,6 +1,6 @@
-"""Asks the AWS API about resources, and puts the answers together as a file has them.
+"""Live scan of AWS resources, in the form of an answer file.
 
-One parser reads both, so a live scan tells what the documented commands tell. Retries
+One parser reads both, so a live scan equals the documented commands. Retries
 are botocore's (standard mode). This module needs boto3 and is imported for a live scan
 alone.
 """
@@ -29,10 +29,10 @@ _PLACE = "the AWS API"
 
 
 def collect(context: SyncContext) -> Sync:
-    """Read the account, and the region, that the usual AWS settings lead to.
+    """Scan the account and region of the default AWS settings.
 
     Raises:
-        UsageError: There is no such profile, no region, or the endpoint is no URL.
+        UsageError: The profile or region is missing, or the endpoint is not a URL.
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
     try:
@@ -54,7 +54,7 @@ def collect(context: SyncContext) -> Sync:
 
 
 def collect_region(asking: Asking) -> Sync:
-    """Ask everything, in the order of `spec.PERMISSIONS`."""
+    """Scan all services, in the order of `spec.PERMISSIONS`."""
     for ask in SERVICES:
         ask(asking)
     source = f"{spec.SPEC.name}:{asking.account} {asking.region} (live)"
@@ -88,14 +88,14 @@ def collect_region(asking: Asking) -> Sync:
 
 @dataclass(frozen=True, slots=True)
 class _Clients:
-    """Makes clients of one region."""
+    """Client factory of one region."""
 
     session: "boto3.Session"
     region: str
     context: SyncContext
 
     def client(self, service: str) -> Client:
-        """Make a client of a service."""
+        """Create a client of a service."""
         return cast(Client, self.make(service))
 
     def make(self, service: str) -> "boto3.client":
@@ -109,7 +109,7 @@ class _Clients:
 
 
 def _one_host(request: AWSRequest, **_: object) -> None:
-    """Take the account out of the host: an endpoint of one's own has one name."""
+    """Remove the account from the host name: a custom endpoint has one name."""
     scheme, _, rest = request.url.partition("://")
     account, _, bare = rest.partition(".")
     if len(account) == 12 and account.isdecimal():

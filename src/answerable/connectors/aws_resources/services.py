@@ -1,4 +1,4 @@
-"""What is asked of each service, in the order of `spec.PERMISSIONS`."""
+"""Scan of each service, in the order of `spec.PERMISSIONS`."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -19,7 +19,7 @@ _ACCESS_POINT = (
 
 
 def _records(page: Reply, name: str, *keep: str) -> list[Reply]:
-    """Take the entries of a page, and of each the fields that are read."""
+    """Return the entries of a page with only the fields that are read."""
     found = cast(list[Reply], page.get(name) or [])
     return [_kept(each, keep) for each in found]
 
@@ -225,7 +225,7 @@ _TASKS_AT_ONCE = 100  # ECS API Reference, DescribeTasks
 
 
 def _tasks(asking: Asking) -> None:
-    """Ask for the tasks of each cluster, and for definitions that are no more active."""
+    """Scan the tasks of each cluster, and definitions that are no longer active."""
     for page in asking.pages("ecs", "list_clusters", "ecs:ListClusters"):
         clusters = cast(list[str], page.get("clusterArns") or [])
         asking.list("clusterArns", clusters)
@@ -236,7 +236,7 @@ def _tasks(asking: Asking) -> None:
 
 
 def _tasks_of(asking: Asking, cluster: str) -> Reply | None:
-    """Describe a cluster's tasks; None where they could not be listed."""
+    """Describe a cluster's tasks; None if they could not be listed."""
     action, failed = "ecs:ListTasks", dict(asking.failures)
     arns: list[str] = []
     for page in asking.pages("ecs", "list_tasks", action, cluster=cluster):
@@ -264,7 +264,7 @@ def _task(record: Reply) -> Reply:
 
 
 def _launch_templates(asking: Asking) -> None:
-    """Ask for the default version of each launch template: for its instance profile."""
+    """Scan the default version of each launch template for its instance profile."""
     action = "ec2:DescribeLaunchTemplates"
     for page in asking.pages("ec2", "describe_launch_templates", action):
         asking.list("LaunchTemplates", _records(page, "LaunchTemplates", _TEMPLATE))
@@ -298,7 +298,7 @@ _AGENT = (
 
 
 def _bedrock_agents(asking: Asking) -> None:
-    """Ask for agents as they are drafted; a supervisor also for its collaborators."""
+    """Scan the draft version of each agent, and the collaborators of supervisors."""
     action = "bedrock:ListAgents"
     for page in asking.pages("bedrock-agent", "list_agents", action):
         found = _records(page, "agentSummaries", "agentId")
@@ -316,7 +316,7 @@ def _bedrock_agents(asking: Asking) -> None:
 
 
 def _end_list(asking: Asking, name: str, action: str) -> None:
-    """Keep an empty list where nothing failed: where Bedrock is not offered, too."""
+    """Record an empty list if nothing failed, also where Bedrock is not offered."""
     if all(failed != action for _, failed, _ in asking.failures):
         asking.list(name, [])
 

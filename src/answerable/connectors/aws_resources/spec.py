@@ -1,4 +1,4 @@
-"""What the AWS resources connector declares about itself."""
+"""Declaration of the AWS resources connector."""
 
 from answerable.model.connector import ConnectorSpec
 from answerable.model.written import WrittenBy

@@ -1,1 +1,1 @@
-"""CloudTrail: the AWS control plane's own record of who called what."""
+"""CloudTrail: the audit log of the AWS control plane."""

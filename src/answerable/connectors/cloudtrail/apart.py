@@ -1,11 +1,11 @@
-"""Parsing in a process of its own: parse and store overlap on two processors.
+"""Parsing in a child process, so that parsing and storing overlap.
 
 The child runs this module. It writes frames to its standard output: four bytes of
-length, then a batch or a closing word in MessagePack. The pipe holds it back when the
-reader is slower by more than a few frames, so memory stays flat.
+length, then a batch or a closing word in MessagePack. The pipe blocks the child when
+the reader is more than a few frames behind, so memory stays flat.
 
-The events of a batch travel by column: the child makes no events, only rows of their
-fields, and the parent fills one field of all events at a time.
+The events of a batch are sent by column: the child builds rows of fields instead of
+events, and the parent fills one field of all events at a time.
 """
 
 import gc
@@ -70,8 +70,8 @@ def read_apart(location: str, context: EventContext) -> Iterator[EventBatch]:
     """Yield the batches of a location, parsed by a child process.
 
     Raises:
-        UsageError: As the connector.
-        EnvironmentRefused: As the connector, or the child ended early.
+        UsageError: As for `read`.
+        EnvironmentRefused: As for `read`, or the child ended early.
     """
     order = msgspec.json.encode(_Order(location, context.limits))
     child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
@@ -94,7 +94,7 @@ def read_apart(location: str, context: EventContext) -> Iterator[EventBatch]:
 
 
 def _body(pipe: IO[bytes]) -> bytes:
-    """Read a frame; empty where the pipe ends before it does."""
+    """Read a frame; empty if the pipe ends first."""
     head = pipe.read(4)
     size = int.from_bytes(head, "big")
     body = pipe.read(size) if len(head) == 4 else b""
@@ -102,7 +102,7 @@ def _body(pipe: IO[bytes]) -> bytes:
 
 
 def _ahead(pipe: IO[bytes]) -> Iterator[bytes]:
-    """Read frames while earlier ones are being stored: the child need not wait."""
+    """Prefetch frames while earlier ones are stored, so the child need not wait."""
     bodies: queue.Queue[bytes] = queue.Queue(_AHEAD)
     ended = threading.Event()
 
@@ -181,7 +181,7 @@ def _unpacked(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
 
 
 def main() -> None:
-    """Parse what the order on standard input names."""
+    """Parse the location named by the order on standard input."""
     from answerable.connectors.cloudtrail.fetch import read_here
     from answerable.connectors.cloudtrail.open import find
 

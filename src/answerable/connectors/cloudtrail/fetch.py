@@ -1,4 +1,4 @@
-"""Reading CloudTrail from files, folders and standard input, in bounded batches."""
+"""Fetch of CloudTrail records from files, folders and standard input, in batches."""
 
 from collections.abc import Iterator
 
@@ -23,16 +23,16 @@ _KEPT = 256 << 10
 def read(location: str, context: EventContext) -> Iterator[EventBatch]:
     """Yield the records of a location; folders recursively, files in sorted order.
 
-    A large input is parsed in a process of its own, so that parsing and storing
-    overlap; the batches are the same.
+    A large input is parsed in a child process, so that parsing and storing overlap; the
+    batches are the same.
 
     Args:
         location: File, folder, or `-` for standard input.
-        context: Limits.
+        context: Context with limits.
 
     Raises:
         UsageError: The location does not exist or holds no such file.
-        EnvironmentRefused: The location may not be read.
+        EnvironmentRefused: The location is not readable.
     """
     found = find(location)
     if found.total >= APART:
@@ -43,12 +43,12 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 def read_here(
     found: Found, context: EventContext, make: Make = AuditEvent
 ) -> Iterator[EventBatch]:
-    """Yield the records of the files found, in this process.
+    """Yield the records of the found files, in this process.
 
     Args:
         found: Files.
-        context: Limits.
-        make: What makes an event of its fields.
+        context: Context with limits.
+        make: Factory of events from their fields.
     """
     done = 0
     if found.problems or found.skipped:
@@ -69,7 +69,7 @@ def read_here(
 
 
 class _File:
-    """One file on its way to batches."""
+    """Reader of one log file into batches."""
 
     def __init__(self, place: str, context: EventContext, make: Make) -> None:
         self._place = place
@@ -85,7 +85,7 @@ class _File:
         self._first = ""
 
     def batches(self) -> Iterator[EventBatch]:
-        """Yield the file's batches; the last one says what could not be read."""
+        """Yield the file's batches; the last one lists the problems."""
         splitter = Splitter(self._limits)
         broken = ""
         try:
@@ -106,7 +106,7 @@ class _File:
 
     @property
     def _is_no_log(self) -> bool:
-        """True where most of it is no record, so that the rest is not read."""
+        """Tell whether most of the file is not records, so that the rest is skipped."""
         return self._useless >= MOST_REFUSED and 2 * self._useless > self._seen
 
     def _take(self, pieces: list[Piece]) -> Iterator[EventBatch]:

@@ -1,4 +1,4 @@
-"""Opening files and walking folders: the bytes of a location, bounded and counted."""
+"""Log files of a location: folder walk and bounded decompression."""
 
 import os
 import stat
@@ -28,18 +28,18 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 class UnreadableError(Exception):
-    """The rest of a file cannot be read; the message says why, in a few words."""
+    """Unreadable rest of a file; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What lies at a location.
+    """Log files found at a location.
 
     Attributes:
-        files: In the order they are read; `-` is standard input.
+        files: Files in reading order; `-` is standard input.
         total: Their size on disk, 0 when not known.
-        problems: Folders that may not be listed.
-        skipped: One reason for each file that is no log by its name.
+        problems: Folders without listing permission.
+        skipped: One reason for each file whose name is not a log's.
     """
 
     files: tuple[str, ...]
@@ -52,8 +52,8 @@ def find(location: str) -> Found:
     """List the files of a location.
 
     Raises:
-        UsageError: It does not exist, or is a folder that holds no such file.
-        EnvironmentRefused: It may not be read.
+        UsageError: It does not exist, or is a folder without such files.
+        EnvironmentRefused: It is not readable.
     """
     if location == "-":
         return Found(("-",), 0, (), ())
@@ -122,7 +122,7 @@ def is_log_name(name: str) -> bool:
 
 
 class Source:
-    """One file, unpacked chunk by chunk.
+    """Stream of one file, decompressed chunk by chunk.
 
     Args:
         place: Path, or `-`.
@@ -134,10 +134,10 @@ class Source:
         self._unpacked = 0
 
     def chunks(self) -> Iterator[bytes]:
-        """Give the unpacked bytes.
+        """Yield the decompressed bytes.
 
         Raises:
-            UnreadableError: At the place where reading ends early.
+            UnreadableError: Reading ended early.
         """
         try:
             if self._place == "-":

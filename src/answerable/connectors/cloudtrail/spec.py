@@ -1,4 +1,4 @@
-"""What the CloudTrail connector declares about itself."""
+"""Declaration of the CloudTrail connector."""
 
 from answerable.model.connector import ConnectorSpec
 from answerable.model.written import WrittenBy

@@ -1,1 +1,1 @@
-"""The configuration file, `answerable.yaml`."""
+"""Connector of the configuration file, `answerable.yaml`."""

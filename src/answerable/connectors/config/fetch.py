@@ -1,4 +1,4 @@
-"""Reads an `answerable.yaml`."""
+"""Fetch of the configuration file `answerable.yaml`."""
 
 from dataclasses import replace
 from glob import glob, has_magic
@@ -29,11 +29,11 @@ MAX_ALL_POLICIES = 32 << 20  # of all
 
 
 def read_file(location: str) -> Reading:
-    """Read a configuration, with every fault of it.
+    """Read a configuration with all of its faults.
 
     Raises:
-        UsageError: It is not there, or larger than a configuration may be.
-        EnvironmentRefused: It may not be read.
+        UsageError: It is missing or too large.
+        EnvironmentRefused: It is not readable.
     """
     data = read_whole(location, EXPECTED, MAX_BYTES)
     path = expanded(location).absolute()
@@ -46,13 +46,13 @@ def read_policies(
     judged: Judge = judge,
     approved: Approved = NOTHING_APPROVED,
 ) -> Reading:
-    """Read the policies that a configuration names; their faults are the reading's.
+    """Read the policy files of a configuration, and add their faults to the reading.
 
     Args:
-        reading: Of the configuration.
-        before: What was read last; what is unchanged is not read anew.
-        judged: Has Cedar read the rest.
-        approved: What persons have approved of the tools' arguments.
+        reading: Reading of the configuration.
+        before: Last read policies; unchanged files are not read again.
+        judged: Parses changed files with Cedar.
+        approved: Approved argument schemas of tools.
     """
     config = reading.config
     if config is None or not config.policy:
@@ -96,11 +96,11 @@ def _policy_file(path: Path, folder: PurePath) -> CedarFile:
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a configuration; its faults are `problems`, and what is right is kept.
+    """Read a configuration; its faults are `problems`, valid parts are kept.
 
     Raises:
-        UsageError: It is not there, or larger than a configuration may be.
-        EnvironmentRefused: It may not be read.
+        UsageError: It is missing or too large.
+        EnvironmentRefused: It is not readable.
     """
     if not location:
         raise UsageError(f"{SPEC.name}: names no file (expected {EXPECTED})")
@@ -127,7 +127,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def where(location: str) -> tuple[Probe, ...]:
-    """List what a sync would read."""
+    """List the paths that a sync would read."""
     return (probe_file(location or f"{SPEC.name}:FILE", EXPECTED),)
 
 

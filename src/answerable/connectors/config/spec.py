@@ -1,4 +1,4 @@
-"""What the configuration connector declares about itself."""
+"""Declaration of the configuration connector."""
 
 from answerable.model.connector import ConnectorSpec
 from answerable.model.written import WrittenBy

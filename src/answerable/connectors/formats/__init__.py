@@ -1,1 +1,1 @@
-"""Pure parsers that more than one connector reads with; they never touch the world."""
+"""Pure parsers shared by several connectors; they do no IO."""

@@ -1,9 +1,9 @@
-"""list-access-keys answers as credentials, and links to the users they prove.
+"""Parser of list-access-keys answers: credentials, and links to their users.
 
-The answer names a user without its path or account. The account stands inside the key
+The answer names a user without its path or account. The account is encoded in the key
 id (not in ids issued before 2019), so the link goes to
-`arn:aws:iam::ACCOUNT:user/NAME`; where the user has a path, (account, name) still names
-it, since user names are unique within an account.
+`arn:aws:iam::ACCOUNT:user/NAME`; for a user with a path, (account, name) still
+identifies it, since user names are unique within an account.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,13 +40,13 @@ HOW = "list-access-keys"
 
 
 class Used(msgspec.Struct, rename="pascal", frozen=True):
-    """When a key was last used."""
+    """Last use of an access key."""
 
     last_used_date: Stamp = None
 
 
 class Metadata(msgspec.Struct, rename="pascal", frozen=True):
-    """One access key."""
+    """Metadata of an access key."""
 
     user_name: str
     access_key_id: str
@@ -61,11 +61,11 @@ class _LastUsed(msgspec.Struct, rename="pascal", frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the account from elsewhere, when the answers were asked for.
+    """Known facts about the account from other answers.
 
     Attributes:
-        account: Account number, empty where only the key ids tell it.
-        users: User name to ARN.
+        account: Account number, empty if only the key ids contain it.
+        users: ARN by user name.
     """
 
     account: str = ""
@@ -74,7 +74,7 @@ class Known:
 
 @dataclass(slots=True)
 class _Reading:
-    """Keys while they are being gathered; of the same id, the first one stands."""
+    """Keys under construction; of equal ids the first one is kept."""
 
     keys: dict[str, tuple[Metadata, str]] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
@@ -92,16 +92,16 @@ def access_keys(
     now: int,
     known: Known | None = None,
 ) -> tuple[Facts, tuple[Problem, ...]]:
-    """Read list-access-keys answers.
+    """Parse list-access-keys answers.
 
     Args:
         placed: Pairs (file or API call, answer). An answer may also be a map from
             user name to answer, or from key id to a get-access-key-last-used answer, a
-            single entry of `AccessKeyMetadata`, or a get-caller-identity answer that
-            tells the account.
+            single entry of `AccessKeyMetadata`, or a get-caller-identity answer with
+            the account.
         source: The sync's source.
         now: UTC nanoseconds.
-        known: What is known of the account from elsewhere.
+        known: Known facts about the account.
 
     Raises:
         UsageError: An answer is of another kind.
@@ -116,7 +116,7 @@ def access_keys(
 
 
 def _answer(reading: _Reading, fields: Fields, base: str) -> bool:
-    """Take one answer of any shape; False when it is none."""
+    """Read one answer of any form; False if it is none."""
     if "AccessKeyMetadata" in fields:
         _metadata(reading, fields, base)
         return True

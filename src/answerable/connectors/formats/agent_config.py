@@ -1,4 +1,4 @@
-"""One client's files together: its agent, its sub-agents, their tools and credentials."""
+"""Sightings of one client's files: agents, sub-agents, tools and credentials."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -57,15 +57,13 @@ TOOLS_LIMIT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ConfigDocument:
-    """A configuration file that was read.
+    """Configuration file that was read.
 
     Attributes:
-        entry: What it is.
         stem: File name without its ending.
-        document: Its content.
-        written_by: Who could have written it.
-        inherited: Whether it is above or below a project's own settings: only its modes,
-            rules and variables count there.
+        written_by: Possible author.
+        inherited: Whether it is above or below a project's own settings: only its
+            modes, rules and variables count there.
     """
 
     entry: ConfigFile
@@ -77,7 +75,7 @@ class ConfigDocument:
 
 @dataclass(slots=True)
 class ClientSightings:
-    """What the files of one client say together."""
+    """Combined sightings of one client's files."""
 
     agents: list[Agent] = field(default_factory=list)
     tools: list[Tool] = field(default_factory=list)
@@ -95,13 +93,13 @@ def sight_client(
     read_env_file: ReadEnvFile,
     read_named_file: ReadNamedFile = lambda place, name: None,
 ) -> ClientSightings:
-    """Read the files of one client.
+    """Build the sightings of one client's files.
 
     Args:
         kind: Agent kind.
         parts: The rest of the agent's id.
         files: Its files, the main one first.
-        frame: What all sightings share.
+        frame: Context shared by all sightings.
         read_env_file: Reads an environment file that an entry names.
         read_named_file: Reads a credential file that an entry names.
     """
@@ -171,7 +169,7 @@ class _Reader:
         self.credentials.sight(found, origin)
 
     def inherit(self, file: ConfigDocument) -> None:
-        """Take modes, rules and variables of settings that a project's agent inherits."""
+        """Read modes, rules and variables of inherited settings."""
         root = file.document.root
         if not root.is_object:
             return
@@ -210,7 +208,7 @@ class _Reader:
         return self.out
 
     def documents(self) -> list[Node]:
-        """List the settings documents, the one that takes precedence first."""
+        """List the settings documents, highest precedence first."""
         ranked = sorted(range(len(self.ranks)), key=lambda at: -self.ranks[at])
         return with_profile(self.kind, [self.settings[at].root for at in ranked])
 
@@ -288,14 +286,14 @@ class _Reader:
         *,
         ruled: bool = False,
     ) -> None:
-        """Make the sighting of a server.
+        """Build the sighting of an MCP server.
 
         Args:
-            agent: The agent that has it.
-            server: Its entry.
-            file: The file that holds the entry.
+            agent: Agent with this server.
+            server: Server entry.
+            file: File with the entry.
             definition: The definition of a sub-agent.
-            ruled: Whether the definition's lists of tools speak of it: they do of the
+            ruled: Whether the definition's tool lists apply to it, as they do to
                 servers of the main agent.
         """
         place = place_of(file.document.place, server.pointer)
@@ -353,5 +351,5 @@ class _Reader:
 
 
 def runs_as(*arns: str) -> tuple[IdentityId, ...]:
-    """Make the identities an agent's platform runs it under."""
+    """Build the identities that an agent's platform runs it under."""
     return tuple(IdentityId(arn) for arn in dict.fromkeys(arns))

@@ -1,4 +1,4 @@
-"""Sub-agents and custom agents: Markdown with front matter, or a JSON file."""
+"""Definitions of sub-agents and custom agents: Markdown with front matter, or JSON."""
 
 import re
 from bisect import bisect_left
@@ -14,7 +14,7 @@ _UNATTENDED_MODES = frozenset(("bypassPermissions", "auto"))
 
 
 class ToolPatterns:
-    """Tool patterns, asked for servers without a walk through all of them.
+    """Tool patterns, indexed for fast lookups by server.
 
     Claude Code writes `mcp__SERVER`, `mcp__SERVER__*` and `mcp__SERVER__TOOL`; Amazon Q
     and Kiro write `@SERVER` and `@SERVER/TOOL`; others `SERVER/*`; `*` is every tool.
@@ -25,7 +25,7 @@ class ToolPatterns:
         self._sorted = sorted(self._known)
 
     def name_whole(self, server: str) -> bool:
-        """Tell whether a pattern names every tool of a server."""
+        """Tell whether a pattern covers every tool of a server."""
         return not self._known.isdisjoint(
             (
                 "*",
@@ -51,21 +51,21 @@ class ToolPatterns:
 
 @dataclass(frozen=True, slots=True)
 class AgentDefinition:
-    """One definition, read.
+    """Parsed agent definition.
 
     Attributes:
         name: Its name, or the file's stem.
-        tools: Tools it may use; None where the field is omitted: it inherits all.
+        tools: Tools it may use; None if omitted, which inherits all.
         denied: Tools it may not use.
-        mode: Permission mode, empty where it inherits.
-        model: Model, empty where it inherits.
+        mode: Permission mode, empty if inherited.
+        model: Model, empty if inherited.
         starts: Types of agents it may start (`Agent(type)`).
         servers: Servers defined in the file itself.
         named_servers: Names of servers configured elsewhere that it refers to.
-        unattended: True when its mode asks no person.
-        allowed: Tools it may use without asking.
-        granted: `tools`, to be asked for a server.
-        refused: `denied`, likewise.
+        unattended: True if its mode needs no approval.
+        allowed: Tools it may use without approval.
+        granted: `tools`, indexed by server.
+        refused: `denied`, indexed by server.
     """
 
     name: str
@@ -82,7 +82,7 @@ class AgentDefinition:
     refused: ToolPatterns
 
     def may_use(self, server: str) -> bool:
-        """Tell whether tools of a server of the main agent are within its reach."""
+        """Tell whether it may use tools of a server of the main agent."""
         if self.refused.name_whole(server):
             return False
         if self.tools is None or server in self.named_servers:
@@ -91,7 +91,7 @@ class AgentDefinition:
 
 
 def read_definition(root: Node, stem: str) -> AgentDefinition:
-    """Read a definition.
+    """Parse a definition.
 
     Args:
         root: The front matter, or the JSON object.
@@ -166,7 +166,7 @@ def _servers(node: Node | None) -> tuple[tuple[McpServer, ...], tuple[str, ...]]
 
 
 def parents_of(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
-    """Say which sub-agent may start which (`Agent(type)`), never in a circle."""
+    """Find the parent of each sub-agent (`Agent(type)`), without cycles."""
     names = {definition.name for definition in definitions}
     parents: dict[str, str] = {}
     for definition in sorted(definitions, key=lambda item: item.name):
@@ -179,7 +179,7 @@ def parents_of(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
 
 
 def _leads_to(parents: dict[str, str], child: str, wanted: str) -> bool:
-    """Tell whether `wanted` is `child` or stands above it."""
+    """Tell whether `wanted` is `child` or an ancestor."""
     while child:
         if child == wanted:
             return True

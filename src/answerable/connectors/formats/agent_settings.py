@@ -1,4 +1,4 @@
-"""Settings that say how an agent may act: modes, permissions, stray credentials."""
+"""Agent settings: permission modes, tool permissions and stray credentials."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,15 +28,14 @@ _HELPERS = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport")
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """What one settings file says of its agent.
+    """Parsed settings file of an agent.
 
     Attributes:
-        root: The document.
-        facts: Counts worth showing.
+        facts: Counts for display.
         allowed: Tool patterns that need no approval.
         denied: Tool patterns that are refused.
         disabled: Names of servers turned off, or their pointers.
-        environment: Credentials among the variables that the agent's shell is given.
+        environment: Credentials in the variables of the agent's shell.
         found: Other credentials outside the server maps.
     """
 
@@ -50,11 +49,10 @@ class AgentSettings:
 
 
 def read_settings(client: str, root: Node, maps: tuple[str, ...]) -> AgentSettings:
-    """Read a settings document.
+    """Parse a settings document.
 
     Args:
         client: Agent kind.
-        root: The document.
         maps: Pointers of its server maps, which are read elsewhere.
     """
     permissions = root.get("permissions")
@@ -81,14 +79,14 @@ def read_settings(client: str, root: Node, maps: tuple[str, ...]) -> AgentSettin
 def read_modes(
     client: str, roots: Sequence[Node]
 ) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """Read the single settings of a client over all of its documents.
+    """Read a client's settings over all of its documents.
 
     Args:
         client: Agent kind.
-        roots: Documents, the one that takes precedence first.
+        roots: Documents, highest precedence first.
 
     Returns:
-        Facts worth showing, and whether no person approves each call.
+        Facts for display, and whether calls need no approval.
     """
     facts: list[tuple[str, str]] = []
     unattended = False
@@ -110,7 +108,7 @@ def read_modes(
 
 
 def _disabled(root: Node) -> Iterator[str]:
-    """List names of servers that are turned off, and pointers of those of one project.
+    """List disabled servers by name, and those of one project by pointer.
 
     https://code.claude.com/docs/en/mcp
     """
@@ -124,7 +122,7 @@ def _disabled(root: Node) -> Iterator[str]:
 
 
 def with_profile(client: str, roots: Sequence[Node]) -> list[Node]:
-    """Put the profile that Codex is told to use before the settings it replaces.
+    """Apply the active Codex profile before the settings it overrides.
 
     https://developers.openai.com/codex/config-advanced#profiles
     """
@@ -137,7 +135,7 @@ def with_profile(client: str, roots: Sequence[Node]) -> list[Node]:
 
 
 def _first(roots: Sequence[Node], keys: Keys) -> str:
-    """Return a setting of the first document that states it as a text."""
+    """Return a setting of the first document with a text value."""
     nodes = (root.at(*keys) for root in roots)
     return next((node.text() for node in nodes if node and node.text()), "")
 
@@ -148,12 +146,12 @@ def _stated(roots: Sequence[Node], keys: Keys) -> str:
 
 
 def show_fact(text: str) -> str:
-    """Show a foreign setting, short and without any secret."""
+    """Make a foreign setting printable: short and without secrets."""
     return clean(show_name(text), _FACT_LIMIT)
 
 
 def _environments(client: str, root: Node) -> tuple[Node, ...]:
-    """Find the maps of variables that a client gives its shell."""
+    """Find the maps of variables for a client's shell."""
     table = TOOLS_OF.get(client)
     keys = table.environment if table is not None else ()
     paths = dict.fromkeys((*keys, ("env",), ("containerEnv",)))
@@ -183,7 +181,7 @@ def _stray(
 
 
 def _swept(root: Node, skipped: tuple[str, ...]) -> Iterator[Found]:
-    """Look at every other text, by the name that leads to it and by its shape."""
+    """Scan every other text by its name and form."""
     count = 0
     for leaf in walk(root):
         raw = leaf.raw
@@ -205,7 +203,7 @@ def _swept(root: Node, skipped: tuple[str, ...]) -> Iterator[Found]:
 
 
 def _holder(pointer: str) -> str:
-    """Return the name of a member, or of the array it is an item of."""
+    """Return the name of a member, or of the array that contains it."""
     while pointer:
         pointer, _, token = pointer.rpartition("/")
         if token and not token.isdigit():
@@ -214,7 +212,7 @@ def _holder(pointer: str) -> str:
 
 
 def definition_facts(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:
-    """List the settings of a sub-agent that are worth showing."""
+    """List the settings of a sub-agent for display."""
     tools = "inherits all"
     if definition.tools is not None:
         tools = show_fact(", ".join(definition.tools) or "none")

@@ -1,4 +1,4 @@
-"""Ambient credentials: what any process of this person may use without being told."""
+"""Ambient credentials, available to every process of the person by default."""
 
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ from answerable.model.ids import (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One ambient file: its place, and the frame its sightings share."""
+    """Source of ambient sightings: a file and the shared context."""
 
     place: str
     frame: Frame
@@ -45,17 +45,16 @@ class Source:
         account: str = "",
         given_id: CredentialId | None = None,
     ) -> Credential:
-        """Make an ambient credential.
+        """Build an ambient credential.
 
         Args:
-            kind: Kind.
-            name: Profile, host, context or file that holds it.
-            pointer: Where in the file.
-            value: The secret where it is there to read; goes no further than its
-                fingerprint and hint.
-            lifetime: How long it lives.
-            account: Account it belongs to, where the file says so.
-            given_id: Its id, where it is not the fingerprint of the value.
+            kind: Credential kind.
+            name: Profile, host, context or file with it.
+            pointer: Place in the file.
+            value: The secret if readable; only its fingerprint and hint are kept.
+            lifetime: Lifetime class.
+            account: Its account, if stated in the file.
+            given_id: Its id, unless derived from the value's fingerprint.
         """
         identifier = given_id or self._id(kind, name, value)
         if is_access_key_id(value):
@@ -81,7 +80,7 @@ class Source:
     def link(
         self, credential: CredentialId, identity: IdentityId, how: str
     ) -> CredentialLink:
-        """Say that a credential proves an identity."""
+        """Build the link from a credential to an identity."""
         return CredentialLink(credential, identity, how, self.frame.seen(self.place))
 
     def _id(self, kind: str, name: str, value: str) -> CredentialId:
@@ -95,13 +94,13 @@ class Source:
 
 @dataclass(slots=True)
 class AwsProfile:
-    """One profile, of both files together.
+    """AWS profile, merged from both files.
 
     Attributes:
         settings: Merged settings.
-        source: The file that turns its provider on, else the first that names it.
+        source: The file that enables its provider, else the first that names it.
         keys: Static keys, those of the credentials file first.
-        shared: True where a key lies in the credentials file.
+        shared: True if a key is in the credentials file.
     """
 
     settings: dict[str, str]
@@ -112,18 +111,17 @@ class AwsProfile:
 
 @dataclass(slots=True)
 class Ambient:
-    """Facts of the ambient files of one home, joined.
+    """Joined facts of the ambient files of one home.
 
     Attributes:
-        credentials: Sightings.
-        links: What a file says a credential proves.
-        identities: Identities that only these files name.
+        links: Links from credentials to identities, as stated in files.
+        identities: Identities named by these files alone.
         profiles: AWS profiles by name.
         sso_sessions: Start URL of each `[sso-session NAME]`.
         profile_keys: AWS profile -> id of the static key it gives.
         contexts: kubectl context -> id of its credential.
         gcloud_configuration: Active gcloud configuration.
-        azure_account: Account of the default Azure subscription, empty where none is.
+        azure_account: Account of the default Azure subscription, empty for none.
         handles: Account names of this person in other systems.
     """
 
@@ -145,7 +143,7 @@ class Ambient:
         how: str,
         source: Source,
     ) -> None:
-        """Say that a credential proves an identity, and that there is one."""
+        """Add an identity and the link from its credential."""
         found = identity.sighting(credential.seen)
         self.links.append(source.link(credential.id, found.id, how))
         if found not in self.identities:

@@ -1,4 +1,4 @@
-"""Credentials in a command line, and what of the command line may be shown."""
+"""Command line parser: credentials and redacted words."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -57,14 +57,14 @@ _LITERAL = CredentialClass.LITERAL
 
 @dataclass(slots=True)
 class Argv:
-    """A command line, read.
+    """Parsed command line.
 
     Attributes:
         found: Credentials in it, in order.
-        shown: Its words as they may be shown.
-        env_files: Environment files it names.
+        shown: Redacted words.
+        env_files: Named environment files.
         selections: Values of `--profile` and `--context`, with the flag as name.
-        cut: True when it was too long to be read whole.
+        cut: True if it was too long to read completely.
     """
 
     found: list[Found] = field(default_factory=list)
@@ -75,12 +75,12 @@ class Argv:
 
 
 def read_argv(words: Sequence[Position], given: Collection[str] = ()) -> Argv:
-    """Read a command line.
+    """Parse a command line.
 
     Args:
-        words: Its words; the name of each position is not looked at.
-        given: Variables the entry sets itself: passing these on by name is no
-            credential of its own.
+        words: Its words; position names are ignored.
+        given: Variables that the entry sets itself; passing them by name adds no
+            credential.
     """
     argv = Argv(cut=len(words) > ARGUMENTS_LIMIT)
     _Reader(argv, given, deep=True).read(words[:ARGUMENTS_LIMIT])
@@ -130,7 +130,7 @@ class _Reader:
             self.argv.shown.append(show_word(name))
 
     def _value(self, flag: str, word: Position, shown: str) -> None:
-        """Read the value of a flag; `shown` is what stands before it in the word."""
+        """Read the value of a flag; `shown` is the text before it in the word."""
         found: tuple[Found, ...] = ()
         position = Position(flag.lstrip("-"), word.pointer, word.value)
         match self._meaning(flag, word.value):
@@ -168,7 +168,7 @@ class _Reader:
             self.argv.selections.append(profile)
 
     def _meaning(self, flag: str, value: str) -> str:
-        """Tell how the value of a flag is read; empty where it is a word of its own."""
+        """Classify the value of a flag; empty for a separate word."""
         if takes_password(self.program, flag, login=self.login):
             return "password"
         meaning = _meaning(flag)
@@ -179,7 +179,7 @@ class _Reader:
         return meaning
 
     def _add(self, found: Sequence[Found], text: str) -> None:
-        """Keep what was found, but no placeholder where a value was masked before."""
+        """Add found credentials, except placeholders of masked values."""
         masked = HIDDEN in text
         self.argv.found += (
             item
@@ -219,7 +219,7 @@ class _Reader:
         return True
 
     def _shell(self, word: Position, shown: str) -> None:
-        """Read a word that is a command line of its own (`sh -c "..."`)."""
+        """Read a word that is itself a command line (`sh -c "..."`)."""
         inner = Argv(found=list(in_named_values(word)))
         parts = _BREAKS.split(mask_values(word.value), maxsplit=ARGUMENTS_LIMIT)
         if len(parts) > ARGUMENTS_LIMIT or len(word.value) > TEXT_LIMIT:
@@ -251,9 +251,9 @@ def _meaning(flag: str) -> str:
 
 
 def _named_leaves(root: Node) -> Iterator[Position]:
-    """List the scalars of a document, each with the name that it goes by.
+    """List the scalars of a document, each with its effective name.
 
-    A list goes by its own name, and so does `value` in `{"name": N, "value": V}`.
+    List items use the list's name; `value` in `{"name": N, "value": V}` uses `N`.
     """
     for leaf in walk(root):
         names = [part for part in leaf.pointer.split("/") if not part.isdigit()]
@@ -282,7 +282,7 @@ def _header(word: Position) -> tuple[Found, ...]:
 
 
 def _show(text: str, found: tuple[Found, ...]) -> str:
-    """Show a word; of a word that holds a literal only the name before it."""
+    """Redact a word; of a word with a literal, show only the name before it."""
     if not any(item.cls is _LITERAL for item in found):
         return show_word(text) if text else text
     if is_url(text):

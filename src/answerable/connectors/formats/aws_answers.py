@@ -1,7 +1,7 @@
-"""Answers of the AWS API in a file: one, an array, JSON lines, or pages end to end.
+"""Parser of AWS API answers in a file: one, an array, JSON lines, or pages.
 
 `aws ... > FILE` writes one JSON document; people append pages to it, wrap them in an
-array, or write one a line. All of these read as the same sequence of objects.
+array, or write one per line. All of these are read as the same sequence of objects.
 """
 
 import json
@@ -60,10 +60,10 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One JSON object of a file.
+    """JSON object of an answer file.
 
     Attributes:
-        pointer: Where it stands in the file: empty for the only one, else `/N`.
+        pointer: Place in the file: empty for a single one, else `/N`.
         fields: Its fields, undecoded.
     """
 
@@ -72,7 +72,7 @@ class Answer:
 
 
 def answers(data: bytes, place: str) -> tuple[Answer, ...]:
-    """Read every object of a file, in file order.
+    """Parse every object of a file, in file order.
 
     Args:
         data: The whole file; UTF-8, or UTF-16 with its mark (as PowerShell writes).
@@ -100,12 +100,12 @@ def answers(data: bytes, place: str) -> tuple[Answer, ...]:
 
 
 def wrong_kind(found: Collection[str], place: str, expected: str) -> UsageError:
-    """Make the error for a document of another kind; says where that one belongs.
+    """Build the error for a document of another kind, with its proper source.
 
     Args:
         found: Field names of the document.
         place: File.
-        expected: What was expected, e.g. `account authorization details`.
+        expected: Expected kind, e.g. `account authorization details`.
     """
     for field, what, belongs in _KINDS:
         if field in found and what != expected:
@@ -120,9 +120,9 @@ def looks_like_credential_report(data: bytes) -> bool:
 
 
 def stamp_ns(stamp: Stamp) -> int:
-    """Read a time of an AWS answer as UTC nanoseconds; 0 where there is none.
+    """Parse a time of an AWS answer to UTC nanoseconds; 0 for none.
 
-    Takes ISO 8601 (the CLI's default) and seconds since 1970 (the API's own).
+    Accepts ISO 8601 (the CLI's default) and seconds since 1970 (the API's own).
     """
     try:
         if isinstance(stamp, str):
@@ -139,7 +139,7 @@ def stamp_ns(stamp: Stamp) -> int:
 
 
 def why_invalid(error: Exception) -> str:
-    """Say in one line what a typed decoder did not like; it never quotes values."""
+    """Describe a decoding error in one line, without values."""
     if isinstance(error, UnicodeDecodeError):
         return "the text is not UTF-8"
     if isinstance(error, RecursionError):
@@ -173,7 +173,7 @@ def _objects(text: bytes, place: str) -> list[Fields]:
 
 
 def _split(data: bytes, place: str) -> Iterator[bytes]:
-    """Cut documents that stand end to end; says where the text stops being JSON."""
+    """Split concatenated documents; the error gives the offset of invalid JSON."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

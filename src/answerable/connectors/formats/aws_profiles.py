@@ -1,10 +1,10 @@
-"""`~/.aws/config` and `~/.aws/credentials`: profiles, their keys and their roles.
+"""Parser of `~/.aws/config` and `~/.aws/credentials`: profiles, keys and roles.
 
 Source: AWS CLI User Guide, "Configuration and credential file settings". A profile is
 `[NAME]` in the credentials file and `[profile NAME]` (or `[default]`) in the other;
-where both set a value, the credentials file decides.
+if both set a value, the credentials file wins.
 
-Of one profile a program gets the first provider that answers, in the order of
+A program gets the first available provider of a profile, in the order of
 https://docs.aws.amazon.com/boto3/latest/guide/credentials.html: assume role, web
 identity, IAM Identity Center, keys of the credentials file, console login,
 `credential_process`, keys of the config file. With no profile named it is `default`.
@@ -50,12 +50,12 @@ _AFTER_KEYS: tuple[tuple[str, Lifetime], ...] = (
 def parse_aws_profiles(
     text: str, source: Source, into: Ambient, *, shared: bool
 ) -> None:
-    """Read either of the two files; `sight_aws_profiles` says what they give.
+    """Parse one of the two files; `sight_aws_profiles` builds the sightings.
 
     Args:
         text: The file.
-        source: Where it lies.
-        into: Where the profiles go.
+        source: Source of the file.
+        into: Target of the profiles.
         shared: Whether it is the credentials file.
     """
     for section, read in list(sections(parse_ini(text)).items())[:PROFILES_LIMIT]:
@@ -81,7 +81,7 @@ def parse_aws_profiles(
 
 
 def sight_aws_profiles(into: Ambient) -> None:
-    """Make the sightings of all profiles; all but `default` have to be named."""
+    """Build the sightings of all profiles; all except `default` must be named."""
     for name, profile in into.profiles.items():
         provider = _provider(profile.settings)
         late = dict(_AFTER_KEYS)
@@ -100,9 +100,9 @@ def sight_aws_profiles(into: Ambient) -> None:
 
 
 def parse_sso_cache(data: bytes, source: Source, into: Ambient) -> None:
-    """Read a cached sign-in (AWS CLI, `~/.aws/sso/cache/*.json`).
+    """Parse a cached sign-in (AWS CLI, `~/.aws/sso/cache/*.json`).
 
-    A client registration (no `accessToken`) proves no identity and is passed over.
+    A client registration (no `accessToken`) proves no identity and is skipped.
     """
     root = parse_document(data, Format.JSON, source.place).root
     token, url = root.text_at("accessToken"), root.text_at("startUrl")
@@ -130,7 +130,7 @@ def parse_sso_cache(data: bytes, source: Source, into: Ambient) -> None:
 def _obtained(
     name: str, profile: AwsProfile, lifetime: Lifetime, *, chosen: bool, into: Ambient
 ) -> None:
-    """Make the sighting of a profile that obtains what it gives."""
+    """Build the sighting of a profile that obtains its credentials."""
     source = profile.source
     identity, how = _identity(name, profile.settings, source)
     credential = source.credential(
@@ -149,7 +149,7 @@ def _obtained(
 def _identity(
     name: str, settings: Mapping[str, str], source: Source
 ) -> tuple[PlatformIdentity | None, str]:
-    """Return the identity that a profile obtains, and how that is known."""
+    """Return the identity of a profile, and the source of that link."""
     role = aws_role(settings.get("role_arn", ""))
     if "role_arn" in settings:
         return role, "profile-role"
@@ -167,7 +167,7 @@ def _identity(
 
 
 def _role_in_command(command: str) -> PlatformIdentity | None:
-    """Return the role that a command names (`aws_signing_helper ... --role-arn ARN`)."""
+    """Find the role in a command (`aws_signing_helper ... --role-arn ARN`)."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -180,7 +180,7 @@ def _role_in_command(command: str) -> PlatformIdentity | None:
 
 
 def _provider(settings: Mapping[str, str]) -> tuple[str, Lifetime] | None:
-    """Return the provider that a profile's settings turn on, other than static keys."""
+    """Return the provider enabled by a profile, other than static keys."""
     for name, lifetime in (*_BEFORE_KEYS, *_AFTER_KEYS):
         if name in settings:
             return name, lifetime

@@ -1,4 +1,4 @@
-"""What an ARN says about the resource that it names."""
+"""Resource kind of an ARN."""
 
 from answerable.model.ids import Arn
 
@@ -7,7 +7,7 @@ _BARE = {"codepipeline": "pipeline", "s3": "bucket", "sns": "topic", "sqs": "que
 
 
 def resource_kind(arn: Arn) -> str:
-    """Tell the kind of a resource: `s3:bucket`, `kms:key`, `lambda:function` ..."""
+    """Return the kind of a resource: `s3:bucket`, `kms:key`, `lambda:function` ..."""
     named = arn.resource.removeprefix("/")
     before = named.replace("/", ":").split(":")[0]
     if before == named:

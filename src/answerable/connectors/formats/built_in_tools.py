@@ -1,12 +1,12 @@
-"""Built-in tools of each agent client, as data: its tools, its rules, its source page.
+"""Table of built-in tools of each agent client, with its rules and source page.
 
 They never cross MCP. A shell runs any program of the host, so it acts with the ambient
 credentials of the account and with the variables of the agent's own environment. A
 file or fetch tool calls no service with them; it can read them (credential files, the
-instance metadata service), and they can be used elsewhere.
+instance metadata service), and an agent can use them elsewhere.
 
 A rule is the client's own setting. An agent of the same account can edit it, so it
-never takes a tool away: it is shown with the tool and narrows what is said of it.
+never removes a tool: it is shown with the tool.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _DENY, _ONLY, _ALLOW = "deny", "only", "allow"
 
 
 class Effect(StrEnum):
-    """Effect of a list of patterns on the tools that they name."""
+    """Effect of a pattern list on the named tools."""
 
     DENY = _DENY  # refuses them
     ONLY = _ONLY  # refuses all others
@@ -27,13 +27,11 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleList:
-    """A list, or a map, of patterns such as `Bash` or `Bash(aws:*)`.
+    """List or map of patterns such as `Bash` or `Bash(aws:*)`.
 
     Attributes:
-        keys: Where it stands.
-        effect: What it does.
-        of: Name of the tool whose commands it holds; empty where each pattern names
-            its own tool.
+        keys: Path of the setting.
+        of: Tool whose commands it lists; empty if each pattern names its own tool.
     """
 
     keys: Keys
@@ -43,13 +41,13 @@ class RuleList:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A single setting that narrows a client's shell.
+    """Setting that restricts a client's shell.
 
     Attributes:
-        keys: Where it stands.
-        values: Values that narrow, in lower case; empty text for an absent setting.
-        says: What it means, in a few words.
-        lifted: Pairs (keys, value) with which it does not.
+        keys: Path of the setting.
+        values: Restricting values, in lower case; empty text for an absent setting.
+        says: Short description.
+        lifted: Pairs (keys, value) that cancel it.
     """
 
     keys: Keys
@@ -60,12 +58,12 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A mode with which a client asks nobody before it uses some of its tools.
+    """Mode in which a client uses some tools without approval.
 
     Attributes:
-        keys: Where it stands.
+        keys: Path of the setting.
         values: Its values, in lower case.
-        tools: The tools.
+        tools: Affected tools.
     """
 
     keys: Keys
@@ -75,21 +73,19 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class ClientTools:
-    """The built-in tools of one client.
+    """Built-in tools of one client.
 
     Attributes:
         client: Agent kind.
-        page: Page that documents them.
+        page: Documentation page.
         commands: Tools that run commands.
         files: Tools that read and write files.
         fetch: Tools that fetch pages.
-        rules: Lists of patterns.
-        limits: Single settings.
-        environment: Maps of variables that its shell is given.
+        environment: Maps of variables for its shell.
         aliases: Other names of a tool in patterns.
         modes: Modes that let single tools act without approval.
-        states: A map of states, in which every tool that none refuses or asks for acts
-            without approval; the last line that fits a tool counts.
+        states: A map of states in which every tool not denied or asked for acts without
+            approval; the last matching line counts.
     """
 
     client: str

@@ -1,8 +1,8 @@
-"""The agent clients that are known, as data: which files, in which format, with what.
+"""Table of known agent clients: their files, formats and settings.
 
 `HOME_FILES` are paths under a home directory, `PROJECT_FILES` patterns that hold at any
 depth of a project, `MANAGED_FILES` are set by a machine's administrator. In a pattern
-`*` stands for any part of one name and `**` for any number of folders.
+`*` matches any part of one name and `**` any number of folders.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Keys = tuple[str, ...]
 
 
 class Role(StrEnum):
-    """What a file is for."""
+    """Role of a configuration file."""
 
     SERVERS = "servers"  # a server map must be there
     SETTINGS = "settings"  # one may be
@@ -24,15 +24,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A kind of configuration file.
+    """Kind of configuration file.
 
     Attributes:
         client: Agent kind.
-        path: Path or pattern.
-        form: Format.
-        role: What it is for.
         maps: Keys that lead to a map (or list) of servers; `*` is any key, an empty
-            tuple the root itself where no other is there.
+            tuple the root itself if there is no other.
     """
 
     client: str
@@ -44,15 +41,15 @@ class ConfigFile:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting worth showing.
+    """Setting to display.
 
     Attributes:
         client: Agent kind.
-        keys: Where it stands.
+        keys: Path of the setting.
         name: Name of the fact.
-        unattended: Values with which no person approves each call; empty text where
-            that is so without the setting.
-        disabled_by: A setting that takes these values away by the text `disable`.
+        unattended: Values that skip approvals; empty text if the absent setting does
+            so.
+        disabled_by: Setting that forbids these values with the text `disable`.
         only_with: Pairs (keys, value) of which one must be stated for these values.
     """
 
@@ -325,10 +322,10 @@ SETTINGS: tuple[Setting, ...] = tuple(
 
 
 def precedence(entry: ConfigFile) -> int:
-    """Rank a settings file: of two that state one setting, the higher one counts.
+    """Rank a settings file: the higher rank wins for one setting.
 
-    Managed files stand before all others, local ones before those of a project, and
-    these before those that its user has for all projects, one below
+    Managed files come before all others, then local ones, project ones, and the user's
+    settings for all projects
     (https://code.claude.com/docs/en/settings). Codex alone reads defaults of its
     machine (https://developers.openai.com/codex/config-basic/).
     """
@@ -339,7 +336,7 @@ def precedence(entry: ConfigFile) -> int:
 
 
 def project_file(path: str) -> ConfigFile | None:
-    """Return what a path of a project is, or None when it is none of ours.
+    """Return the kind of a project's path, or None for other files.
 
     Args:
         path: Relative path with forward slashes.
@@ -357,7 +354,7 @@ def project_file(path: str) -> ConfigFile | None:
 
 
 def fits_end(parts: list[str], pattern: list[str]) -> bool:
-    """Tell whether a pattern fits the last parts of a path; `**` once at most."""
+    """Tell whether a pattern matches the last parts of a path; at most one `**`."""
     if "**" not in pattern:
         tail = parts[-len(pattern) :]
         return len(tail) == len(pattern) and all(map(fits_name, tail, pattern))
@@ -373,7 +370,7 @@ def fits_end(parts: list[str], pattern: list[str]) -> bool:
 
 
 def fits_name(name: str, pattern: str) -> bool:
-    """Tell whether a pattern with at most one `*` fits a name."""
+    """Tell whether a pattern with at most one `*` matches a name."""
     head, star, tail = pattern.partition("*")
     if not star:
         return name == pattern
@@ -385,7 +382,7 @@ def fits_name(name: str, pattern: str) -> bool:
 
 
 def _index() -> tuple[dict[str, list[int]], list[tuple[str, list[int]]]]:
-    """Index the project files by last name: a project holds far more other files."""
+    """Index the project files by their last path part, for fast lookups."""
     plain: dict[str, list[int]] = {}
     wild: dict[str, list[int]] = {}
     for number, entry in enumerate(PROJECT_FILES):

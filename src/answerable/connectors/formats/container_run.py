@@ -1,8 +1,8 @@
-"""`docker run` command lines: what of the host a container can see.
+"""Parser of `docker run` command lines: mounts and variables of a container.
 
-A container has its own file system and environment: it sees a file of the host where
-it is mounted, and a variable where it is passed.
-Source: https://docs.docker.com/reference/cli/docker/container/run/
+A container has its own file system and environment: it sees mounted host files and
+passed variables only. Source:
+https://docs.docker.com/reference/cli/docker/container/run/
 """
 
 import re
@@ -43,7 +43,7 @@ _ABOVE_HOMES = ("/", "/home", "/Users", "C:/", "C:/Users")
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A file or folder of the host in a container.
+    """Mounted file or folder of the host.
 
     Attributes:
         source: Its path on the host, as written.
@@ -60,8 +60,8 @@ class ContainerRun:
 
     Attributes:
         mounts: Files and folders of the host.
-        passed: Names of the variables that are passed.
-        privileged: Whether it gets every device of the host, its disks among them.
+        passed: Names of passed variables.
+        privileged: Whether it gets every device of the host, including disks.
     """
 
     mounts: tuple[Mount, ...]
@@ -69,7 +69,7 @@ class ContainerRun:
     privileged: bool = False
 
     def host_path(self, path: str) -> str:
-        """Return the path on the host behind a path in the container, or empty."""
+        """Return the host path of a path in the container, or empty."""
         inside = PurePosixPath(path)
         for mount in self.mounts:
             if inside.is_relative_to(mount.target):
@@ -78,9 +78,9 @@ class ContainerRun:
         return ""
 
     def mounts_of(self, home: str) -> tuple[str, ...]:
-        """List the mounted paths that lie in a home, or hold it.
+        """List the mounted paths that are in a home, or contain it.
 
-        The whole home for a container that is privileged or commands the engine.
+        The whole home for a container that is privileged or controls the engine.
 
         Args:
             home: Absolute path of the home.
@@ -92,7 +92,7 @@ class ContainerRun:
 
 
 def read_container_run(words: Sequence[str]) -> ContainerRun | None:
-    """Read a command line; None where it starts no container."""
+    """Parse a command line; None if it starts no container."""
     rest = _after_run(_unwrapped(list(words)))
     if rest is None:
         return None
@@ -115,7 +115,7 @@ def read_container_run(words: Sequence[str]) -> ContainerRun | None:
 
 
 def _unwrapped(words: list[str]) -> list[str]:
-    """Take `sudo` and `sh -c` off a command line."""
+    """Strip `sudo` and `sh -c` from a command line."""
     if len(words) == 1:
         words = _split(words[0])
     while words and _program(words[0]) in ("sudo", "env"):
@@ -150,7 +150,7 @@ def _after_run(words: list[str]) -> list[str] | None:
 
 
 def _option(words: Sequence[str], at: int) -> tuple[str, str, int]:
-    """Return an option's name, its value, and how many words they are."""
+    """Return an option's name, value and number of words."""
     word = words[at]
     following = words[at + 1] if at + 1 < len(words) else ""
     if word.startswith("--"):

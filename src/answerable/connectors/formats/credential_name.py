@@ -1,4 +1,4 @@
-"""What the name of a variable, header, flag or field says about its value."""
+"""Classification of values by the name of a variable, header, flag or field."""
 
 import re
 from enum import StrEnum
@@ -79,7 +79,7 @@ _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 class Says(StrEnum):
-    """What a name says of its value."""
+    """Meaning of a value by its name."""
 
     CREDENTIAL = "credential"
     PASSWORD = "password"  # noqa: S105 - the word, not one
@@ -97,7 +97,7 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def says(name: str) -> Says:
-    """Tell what a name says of its value."""
+    """Classify a value by its name."""
     words = words_of(name)
     joined = " ".join(words)
     if joined in _PROFILES:
@@ -130,7 +130,7 @@ def _by_words(words: tuple[str, ...], joined: str) -> Says:
 
 
 def kind_by_name(name: str) -> str:
-    """Name the kind of a credential from the name that holds it."""
+    """Return the kind of a credential by its name."""
     words = words_of(name)
     joined = " ".join(words)
     for kind, wanted in _KINDS:

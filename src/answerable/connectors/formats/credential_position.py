@@ -1,7 +1,7 @@
-"""Credentials by where they stand: env, headers, arguments, URLs and single fields.
+"""Detection of credentials by position: env, headers, arguments, URLs, fields.
 
-The position says whether a text is a credential at all and how it is named; the value
-itself is held just long enough to be fingerprinted and never shown.
+The position determines whether a text is a credential and its form; the value itself is
+kept only for fingerprinting and never shown.
 """
 
 import base64
@@ -43,14 +43,14 @@ _SPECIFIC = frozenset(("github-token", "npm-token", "aws-access-key"))
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A credential at a position.
+    """Credential found at a position.
 
     Attributes:
-        name: Variable, header, flag or field that holds it.
+        name: Variable, header, flag or field with it.
         pointer: JSON pointer of the position.
-        cls: How the position names it.
-        kind: Kind, in the words of `model.credential`.
-        value: The literal, or the name of what is referred to; kept out of the repr.
+        cls: Form in which the position states it.
+        kind: Kind, as in `model.credential`.
+        value: The literal, or the referenced name; kept out of the repr.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A named text at a pointer; the text stays out of the repr."""
+    """Named text at a pointer; the text stays out of the repr."""
 
     name: str
     pointer: str
@@ -78,8 +78,8 @@ class Position:
 def in_environment(variables: Iterable[Position]) -> tuple[Found, ...]:
     """Classify an `env` map as a whole.
 
-    An AWS key id and the secret and session token beside it are one credential, named
-    by its key id; a secret without its id stands alone.
+    An AWS key id with its secret and session token is one credential, named by the key
+    id; a secret without a key id is separate.
     """
     given = {variable.name: variable for variable in variables}
     found: list[Found] = []
@@ -141,7 +141,7 @@ def in_header(header: Position) -> tuple[Found, ...]:
 
 
 def in_unnamed(position: Position) -> tuple[Found, ...]:
-    """Classify a text whose name says nothing: only its shape can make it one."""
+    """Classify a text without a meaningful name, by its form alone."""
     value = position.value.strip()
     bare = _without_scheme(value)
     if shape_of(bare):
@@ -161,7 +161,7 @@ def in_unnamed(position: Position) -> tuple[Found, ...]:
 
 
 def in_named_values(position: Position) -> tuple[Found, ...]:
-    """Classify the values of a free text that follow a secret-like name."""
+    """Classify values after secret-like names in a free text."""
     found: list[Found] = []
     for item in named_values(position.value):
         if item.certain and item.value and says(item.name) is not Says.NOTHING:
@@ -171,7 +171,7 @@ def in_named_values(position: Position) -> tuple[Found, ...]:
 
 
 def _is_value(position: Position) -> bool:
-    """Tell whether a text after a secret-like name can be the secret."""
+    """Tell whether a text after a secret-like name may be the secret."""
     if says(position.name) is Says.PASSWORD:
         return True
     value = position.value.lower()
@@ -179,7 +179,7 @@ def _is_value(position: Position) -> bool:
 
 
 def in_url(position: Position) -> tuple[Found, ...]:
-    """Classify what a URL carries: userinfo, query parameters, a token in its path."""
+    """Classify secrets in a URL: userinfo, query parameters, a token in its path."""
     found: list[Found] = []
     for part in url_secrets(position.value):
         named = replace(position, name=part.name or position.name, value=part.value)
@@ -202,12 +202,12 @@ def _url_kind(part: UrlPart) -> str:
 
 
 def in_text(position: Position, kind: str, *, literal: bool) -> tuple[Found, ...]:
-    """Classify a text in a position that holds a credential of a kind.
+    """Classify a text in a position for a credential of a kind.
 
     Args:
         position: Name, pointer and text.
-        kind: What the position says it is; the value's own shape goes before it.
-        literal: Whether what is no reference counts as the credential itself.
+        kind: Kind by position; a known form of the value takes precedence.
+        literal: Whether a text without references is the credential itself.
     """
     value = position.value.strip()
     if not value:
@@ -230,7 +230,7 @@ def in_text(position: Position, kind: str, *, literal: bool) -> tuple[Found, ...
 
 
 def pass_through(name: str, pointer: str) -> tuple[Found, ...]:
-    """Classify a variable that is handed on by name alone (`docker run -e NAME`)."""
+    """Classify a variable that is passed by name alone (`docker run -e NAME`)."""
     if says(name) is Says.NOTHING:
         return ()
     kind = "aws-profile" if says(name) is Says.PROFILE else kind_by_name(name)
@@ -238,7 +238,7 @@ def pass_through(name: str, pointer: str) -> tuple[Found, ...]:
 
 
 def environment_field(name: str, pointer: str) -> tuple[Found, ...]:
-    """Classify a field that names the variable which holds a token."""
+    """Classify a field that names the variable with a token."""
     name = name.strip()
     if not name:
         return ()
@@ -283,7 +283,7 @@ def _in_file_name(variable: Position) -> tuple[Found, ...]:
 
 
 def _in_variable_name(field: Position) -> tuple[Found, ...]:
-    """Classify a field that names the variable which holds a credential."""
+    """Classify a field that names the variable with a credential."""
     name = field.value.strip()
     if is_variable_name(name):
         if says(name) is Says.NOTHING:
@@ -293,7 +293,7 @@ def _in_variable_name(field: Position) -> tuple[Found, ...]:
 
 
 def _without_scheme(value: str) -> str:
-    """Take `Bearer ` off; of `Basic` credentials keep the password alone."""
+    """Strip `Bearer `; of `Basic` credentials keep the password alone."""
     scheme, blank, rest = value.strip().partition(" ")
     if not blank or scheme.lower().rstrip(":") not in SCHEMES:
         return value.strip()

@@ -1,4 +1,4 @@
-"""What the shape of a value says: known token shapes, placeholders, randomness.
+"""Classification of values by form: known token formats, placeholders, randomness.
 
 Every pattern is a run of character classes, matched whole and against at most
 SHAPE_LIMIT characters, so matching is linear.
@@ -46,7 +46,7 @@ _TOKEN_TEXT = re.compile(r"[A-Za-z0-9_+/=.~-]+")
 
 
 def shape_of(value: str) -> str:
-    """Return the kind of credential the whole value looks like, else empty."""
+    """Return the credential kind of a value's form, else empty."""
     if value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value:
         return "private-key"
     if len(value) > SHAPE_LIMIT:
@@ -60,20 +60,20 @@ def shape_of(value: str) -> str:
 
 
 def holds_credential(text: str) -> bool:
-    """Tell whether a word of a text looks like a credential."""
+    """Tell whether a text contains a word in a credential's form."""
     return any(map(shape_of, _WORDS.split(text)))
 
 
 def is_placeholder(value: str) -> bool:
-    """Tell whether a value is an instruction to put one there (`<TOKEN>`, `xxx`)."""
+    """Tell whether a value is a placeholder (`<TOKEN>`, `xxx`)."""
     return len(value) <= 100 and _PLACEHOLDER.fullmatch(value.strip()) is not None
 
 
 def is_random(text: str) -> bool:
     """Tell whether a text looks generated rather than written.
 
-    True for a UUID and for a long run of letters and digits that no name would have:
-    it is what redaction goes by where nothing else says what a text is.
+    True for a UUID and for a long mix of letters and digits unlike a name. Redaction
+    uses it for texts without other hints.
     """
     if len(text) > SHAPE_LIMIT:
         return True
@@ -109,6 +109,6 @@ def _switches(left: str, right: str) -> bool:
 
 
 def entropy(text: str) -> float:
-    """Return the entropy of a text's characters, in bits per character."""
+    """Return the entropy of a text, in bits per character."""
     counts = Counter(text)
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())

@@ -1,4 +1,4 @@
-"""The one door for bytes: a configuration file in any of the known formats."""
+"""Parser of configuration files in any known format."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,7 @@ SIZE_LIMIT = 8 << 20
 
 
 class Format(StrEnum):
-    """Formats with a tree of values."""
+    """Format with a tree of values."""
 
     JSON = "json"
     TOML = "toml"
@@ -32,12 +32,12 @@ _PARSERS = {
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file.
+    """Parsed configuration file.
 
     Attributes:
-        place: The file.
-        root: Its value.
-        doubled: Pointers of keys that stood more than once; the last value holds.
+        place: Path of the file.
+        root: Root node.
+        doubled: Pointers of repeated keys; the last value is used.
     """
 
     place: str
@@ -67,12 +67,12 @@ def parse_document(data: bytes, form: Format, place: str) -> Document:
     """Parse a file.
 
     Args:
-        data: Its bytes.
+        data: Bytes of the file.
         form: Its format; JSON is read as JSONC.
-        place: The file, for messages.
+        place: Path of the file, for messages.
 
     Raises:
-        ParseError: It does not say what it should; names the place, never a value.
+        ParseError: Invalid content; the error names the place, never a value.
     """
     text = decode_text(data, place)
     try:

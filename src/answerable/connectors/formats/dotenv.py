@@ -1,4 +1,4 @@
-"""Environment files (`.env`, `envFile`, `docker --env-file`): `NAME=value` lines."""
+"""Parser of environment files (`.env`, `envFile`, `docker --env-file`)."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ VARIABLES_LIMIT = 5_000
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Variable:
-    """One variable of an environment file; the value stays out of the repr."""
+    """Variable of an environment file; the value stays out of the repr."""
 
     name: str
     value: str
@@ -29,10 +29,10 @@ def is_env_file(name: str) -> bool:
 
 
 def parse_dotenv(text: str) -> tuple[Variable, ...]:
-    """Parse an environment file; lines that are no assignment are passed over.
+    """Parse an environment file; lines without an assignment are skipped.
 
-    Quotes around a value are taken off; an inline comment is taken off an unquoted
-    value when a blank stands before it. Nothing is expanded.
+    Quotes around a value are removed; an inline comment after a blank is removed from
+    an unquoted value. Nothing is expanded.
     """
     found: list[Variable] = []
     for number, raw in enumerate(text.split("\n"), 1):

@@ -1,4 +1,4 @@
-"""Secrets inside URLs and connection strings: userinfo, query, path, `Password=`."""
+"""Secrets in URLs and connection strings: userinfo, query, path, `Password=`."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _PASSWORD = re.compile(r"[^/@:\[]*:(?!\d+(?:/|$))[^@]*@.*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class UrlPart:
-    """A part of a URL that is or refers to a secret; the value stays out of the repr.
+    """URL part that is or refers to a secret; the value stays out of the repr.
 
     Attributes:
         name: Query parameter, `password` for userinfo, `path` for a path segment.
@@ -41,7 +41,7 @@ class UrlPart:
 
 
 def is_url(text: str) -> bool:
-    """Tell whether a text starts as a URL does."""
+    """Tell whether a text starts like a URL."""
     scheme, mark, rest = text[:_LIMIT].partition("://")
     return bool(mark and rest) and scheme.replace("+", "").replace("-", "").isalnum()
 
@@ -50,8 +50,8 @@ def split_url(url: str) -> tuple[str, str, str, str]:
     """Split a URL into scheme, userinfo, host with path, and query with fragment.
 
     Lenient on purpose: a URL may lack its scheme or a slash (`//h`, `http:h`), and a
-    password with a slash in it belongs to the userinfo, not to the path, wherever a
-    colon without a port says so.
+    password with a slash belongs to the userinfo, not to the path, if a colon without a
+    port indicates it.
     """
     url = url.strip()
     start = next(_START.finditer(url))
@@ -95,7 +95,7 @@ def _looks_secret(value: str) -> bool:
 
 
 def has_dsn_password(value: str) -> bool:
-    """Tell whether a text carries a literal or referenced password as DSNs do."""
+    """Tell whether a text has a literal or referenced password, as in a DSN."""
     value = value[:_LIMIT]
     if is_url(value):
         password = split_url(value)[1].partition(":")[2]

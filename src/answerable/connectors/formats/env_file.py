@@ -1,4 +1,4 @@
-"""Environment files that were read, and the credentials in them."""
+"""Credentials in environment files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from answerable.model.credential import Credential
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """An environment file that was read: its place and its variables."""
+    """Environment file that was read: its place and variables."""
 
     place: str
     variables: tuple[Variable, ...]
@@ -22,7 +22,7 @@ ReadEnvFile = Callable[[str, str], EnvFile | None]
 
 
 def sight_variables(read: EnvFile, frame: Frame) -> list[Credential]:
-    """Return the credentials in an environment file."""
+    """Build the sightings of credentials in an environment file."""
     found = in_environment(
         Position(variable.name, f"/{variable.name}", variable.value)
         for variable in read.variables

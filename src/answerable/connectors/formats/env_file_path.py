@@ -1,4 +1,4 @@
-"""Which file an `envFile` names: a path inside the scanned folder, or none."""
+"""Resolution of an `envFile` name to paths inside the scanned folder."""
 
 import re
 from pathlib import PurePosixPath
@@ -28,12 +28,12 @@ def env_file_paths(config: str, name: str, root: str) -> tuple[str, ...]:
 
     Args:
         config: Absolute path of the configuration that names it.
-        name: The name as written there.
+        name: File name as written there.
         root: Absolute path of the scanned folder.
 
     Returns:
-        Paths inside the root, likeliest first; empty where the name leads outside or
-        holds a reference that is not known offline.
+        Paths inside the root, likeliest first; empty if the name leads outside or
+        contains a reference that is unknown offline.
     """
     name = name.replace("\\", "/")
     elsewhere = _HOMES.fullmatch(name)

@@ -1,4 +1,4 @@
-"""Markdown front matter: the YAML between two `---` lines at the head of a file."""
+"""Parser of Markdown front matter, the YAML between two `---` lines."""
 
 from answerable.connectors.formats.node import Raw
 from answerable.connectors.formats.yaml import parse_yaml
@@ -6,13 +6,13 @@ from answerable.model.errors import ParseError
 
 
 def parse_front_matter(text: str) -> Raw:
-    """Parse the front matter alone; an empty object where there is none.
+    """Parse the front matter; an empty object for none.
 
-    Claude Code accepts `description: Use it: now`, which YAML does not: where the
-    whole does not parse, each `key: value` line is read on its own.
+    Claude Code accepts `description: Use it: now`, which is invalid YAML: if the whole
+    does not parse, each `key: value` line is parsed separately.
 
     Raises:
-        ParseError: The front matter is not closed, or is no YAML in either reading.
+        ParseError: The front matter is not closed, or invalid in both ways.
     """
     lines = text.split("\n")
     if not lines or lines[0].rstrip() != "---":

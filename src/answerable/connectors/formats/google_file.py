@@ -1,4 +1,4 @@
-"""Credential files of Google Cloud: keys, user logins, federation.
+"""Parser of Google Cloud credential files: keys, user logins, federation.
 
 Source: https://cloud.google.com/docs/authentication/application-default-credentials
 """
@@ -25,14 +25,14 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class GoogleFile:
-    """A credential file, read.
+    """Parsed credential file.
 
     Attributes:
-        account: E-mail of its account, empty where it states none.
+        account: E-mail of its account, empty if not stated.
         project: Project, may be empty.
-        lifetime: How long its credential lives.
-        secret: Where its secret stands, None where it holds none.
-        identity: Whom it proves, None where the file does not say.
+        lifetime: Lifetime class of its credential.
+        secret: Node of its secret, None for none.
+        identity: Identity it proves, None if not stated.
     """
 
     account: str
@@ -43,10 +43,10 @@ class GoogleFile:
 
 
 def read_google_file(data: bytes, place: str) -> GoogleFile:
-    """Read a credential file of any type.
+    """Parse a credential file of any type.
 
     Raises:
-        ParseError: The document is no JSON.
+        ParseError: The document is not JSON.
     """
     root = parse_document(data, Format.JSON, place).root
     account = root.text_at("client_email") or root.text_at("account")

@@ -1,4 +1,4 @@
-"""Where a configuration lies says whose it is: the home around it names the person."""
+"""Ownership evidence from homes: a configuration in a home belongs to its person."""
 
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.model.agent import Agent
@@ -17,9 +17,9 @@ _SHARED = frozenset(("aws-permission-set",))
 def home_evidence(
     person: PersonId, agents: tuple[Agent, ...], place: str, frame: Frame
 ) -> tuple[OwnerEvidence, ...]:
-    """Say of each agent configured in a home that its person answers for it.
+    """Build evidence that a home's person owns each agent configured in it.
 
-    What counts is where the configuration lies, not what it says.
+    The evidence is the configuration's location, not its content.
     """
     return tuple(
         OwnerEvidence(
@@ -41,9 +41,9 @@ def login_evidence(
     links: tuple[CredentialLink, ...],
     frame: Frame,
 ) -> tuple[OwnerEvidence, ...]:
-    """Say of a person's login whose credential lies in a home that it is that person's.
+    """Build evidence that a login with a credential in a home belongs to its person.
 
-    A permission set is shared: its profile says that the person may become it.
+    A permission set is shared: its profile shows that the person may assume it.
     """
     kinds = {identity.id: identity.kind for identity in identities}
     found: dict[OwnerEvidence, None] = {}

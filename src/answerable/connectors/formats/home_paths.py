@@ -1,4 +1,4 @@
-"""Paths under a home that its clients read, in the layout of any system."""
+"""Paths in a home that clients read, in the layout of any operating system."""
 
 from answerable.connectors.formats.clients import HOME_FILES, fits_end, fits_name
 from answerable.connectors.formats.layouts import every_layout
@@ -7,7 +7,7 @@ _Pattern = tuple[str, ...]
 
 
 def is_home_file(path: str) -> bool:
-    """Tell whether a path under a home is one that a client of the home reads."""
+    """Tell whether a client reads this path in a home."""
     name = path.rpartition("/")[2]
     patterns = list(_BY_NAME.get(name, ()))
     for wild, those in _BY_WILD_NAME.items():
@@ -25,7 +25,7 @@ def _fits_whole(parts: list[str], pattern: list[str]) -> bool:
 
 
 def _index() -> tuple[dict[str, list[_Pattern]], dict[str, list[_Pattern]]]:
-    """Index the patterns by their last name: a home holds far more other files."""
+    """Index the patterns by their last path part, for fast lookups."""
     plain: dict[str, list[_Pattern]] = {}
     wild: dict[str, list[_Pattern]] = {}
     for entry in HOME_FILES:

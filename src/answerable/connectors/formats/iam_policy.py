@@ -1,8 +1,8 @@
-"""IAM policy documents, whole grammar, read into `model.policy` without guessing.
+"""Parser of IAM policy documents, full grammar, without guessing.
 
 Source: IAM User Guide, "Grammar of the IAM JSON policy language" and "IAM JSON policy
-element reference". A statement that does not follow it is set aside with a reason and
-the rest is kept, so that what it might have changed can be shown as open.
+element reference". An invalid statement is set aside with a reason and the rest is
+kept, so that answers it might change are shown as open.
 """
 
 import json
@@ -39,23 +39,23 @@ _DOCUMENT = {name.lower(): name for name in ("Version", "Id", "Statement")}
 def parse_policy(
     document: object, layer: Layer, *, policy_id: PolicyId, name: str, seen: Seen
 ) -> Policy:
-    """Read a policy document.
+    """Parse a policy document.
 
-    `"Principal": "*"` reads as `("AWS", "*")`, which the User Guide calls equivalent.
-    Version 2008-10-17 knows no policy variables: their `${` is spelled `${$}{` here,
+    `"Principal": "*"` is parsed as `("AWS", "*")`, which the User Guide calls
+    equivalent. Version 2008-10-17 has no policy variables: their `${` becomes `${$}{`,
     which is the same text in the newer version.
 
     Args:
         document: Bytes or text (JSON, also percent-encoded as the IAM API sends it), or
-            JSON that is decoded already; in the latter, repeated keys cannot be seen.
-        layer: Where the policy stands; it decides which elements must be there.
-        policy_id: Its id.
-        name: Its short name.
+            decoded JSON, in which repeated keys cannot be detected.
+        layer: Layer of the policy, which determines the required elements.
+        policy_id: Id of the policy.
+        name: Short name of the policy.
         seen: Provenance.
 
     Returns:
-        The policy. What could not be read is in `unread`, under the statement's Sid,
-        its zero-based position, or `*` for the document.
+        The policy. Unreadable statements are in `unread`, by Sid, by zero-based
+        position, or `*` for the document.
 
     Raises:
         ParseError: The document is too large, is not JSON, or has no statements.
@@ -85,12 +85,12 @@ def parse_policy(
 
 
 def unread_policy(policy_id: PolicyId, name: str, why: str, seen: Seen) -> Policy:
-    """Make the policy that is there, while nothing of its document could be read."""
+    """Build an existing policy whose document is unreadable."""
     return Policy(policy_id, name, (), (UnreadStatement(WHOLE, why),), seen)
 
 
 def _envelope(tree: Mapping[object, object]) -> tuple[dict[str, object], str]:
-    """Take the elements of the document, and say what is wrong with it, if anything."""
+    """Return the elements of the document, and its fault, if any."""
     try:
         elements = elements_of(tree, _DOCUMENT)
         if elements.get("Version", _VERSIONS[1]) not in _VERSIONS:

@@ -1,7 +1,7 @@
-"""Statements of an IAM policy: the grammar below the document.
+"""Parser of IAM policy statements.
 
-Source: IAM User Guide, "IAM JSON policy element reference". A statement that does not
-follow it is set aside with a reason; nothing of it is guessed.
+Source: IAM User Guide, "IAM JSON policy element reference". An invalid statement is set
+aside with a reason; nothing is guessed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,23 +43,23 @@ _NEEDS_PRINCIPAL = {Layer.TRUST, Layer.RESOURCE, Layer.RCP, Layer.ENDPOINT}
 
 
 class Unread(Exception):  # noqa: N818 - it carries a reason, it is no failure
-    """Why a statement is set aside."""
+    """Refusal of a statement, with its reason."""
 
 
 class Number(str):
-    """A JSON number in the digits it was written with."""
+    """JSON number with its original digits."""
 
     __slots__ = ()
 
 
 class Object(dict[str, object]):
-    """A JSON object that remembers the keys which stood in it more than once."""
+    """JSON object that records its repeated keys."""
 
     doubled: tuple[str, ...] = ()
 
 
 def refuse(why: str) -> NoReturn:
-    """Set the statement, or the document, aside with a reason."""
+    """Refuse the statement or the document with a reason."""
     raise Unread(why)
 
 
@@ -69,7 +69,7 @@ def _shown(name: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """Name the JSON kind of a value; the value itself is never told."""
+    """Return the JSON kind of a value, never the value itself."""
     if isinstance(value, dict):
         return "an object"
     if _is_list(value):
@@ -86,7 +86,7 @@ def _is_list(value: object) -> bool:
 
 
 def listed(value: object) -> Sequence[object]:
-    """Take a list, or a single value as a list of one."""
+    """Return a list, or a single value as a list of one."""
     if isinstance(value, list | tuple):
         return value
     return (value,)
@@ -95,7 +95,7 @@ def listed(value: object) -> Sequence[object]:
 def elements_of(
     tree: Mapping[object, object], known: Mapping[str, str]
 ) -> dict[str, object]:
-    """Take the elements by their proper names; their case folds."""
+    """Return the elements by canonical names; case is ignored."""
     doubled = getattr(tree, "doubled", ())
     if doubled:
         refuse(f"{_shown(doubled[0])} stands there twice")
@@ -113,13 +113,13 @@ def elements_of(
 def read_statement(
     item: object, position: int, layer: Layer, literal: bool
 ) -> Statement | UnreadStatement:
-    """Read one statement.
+    """Parse one statement.
 
     Args:
-        item: The statement, decoded.
-        position: Zero-based; it is the sid where the statement has none.
-        layer: Where the policy stands.
-        literal: True where the policy's version knows no variables.
+        item: Decoded statement.
+        position: Zero-based index; the sid of a statement without one.
+        layer: Layer of the policy.
+        literal: True if the policy's version has no variables.
     """
     sid = str(position)
     try:
@@ -182,7 +182,7 @@ def _pair(
 
 
 def _texts(value: object, what: str) -> tuple[str, ...]:
-    """Read one text or a list of them; an empty list says nothing and is refused."""
+    """Read a text or a list of texts; an empty list is refused."""
     items = listed(value)
     if not items:
         refuse(f"{what} is an empty list")

@@ -1,7 +1,7 @@
-"""INI as the AWS CLI, git and npm write it: sections, `name = value`, comments.
+"""INI parser for files of the AWS CLI, git and npm.
 
 An indented line below `name =` is a nested setting (AWS config) or a setting of a
-section (git config); both read as `name` of that section.
+section (git config); both are parsed as `name` of that section.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SETTINGS_LIMIT = 20_000
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Setting:
-    """One `name = value` line.
+    """Setting of one `name = value` line.
 
     Attributes:
         section: Text between the brackets, empty before the first section.
@@ -30,11 +30,11 @@ class Setting:
 
 
 def parse_ini(text: str) -> tuple[Setting, ...]:
-    """Parse INI text; lines that say nothing are passed over.
+    """Parse INI text; lines without a setting are skipped.
 
     Returns:
-        Settings in file order, at most SETTINGS_LIMIT; the last of a doubled name is
-        the one that holds.
+        Settings in file order, at most SETTINGS_LIMIT; of a repeated name the last one
+        counts.
     """
     found: list[Setting] = []
     section = ""
@@ -53,7 +53,7 @@ def parse_ini(text: str) -> tuple[Setting, ...]:
 
 
 def sections(settings: tuple[Setting, ...]) -> dict[str, dict[str, Setting]]:
-    """Group settings by section, in file order; the last of a doubled name holds."""
+    """Group settings by section, in file order; of a repeated name the last counts."""
     grouped: dict[str, dict[str, Setting]] = {}
     for setting in settings:
         grouped.setdefault(setting.section, {})[setting.name] = setting
@@ -61,7 +61,7 @@ def sections(settings: tuple[Setting, ...]) -> dict[str, dict[str, Setting]]:
 
 
 def unclosed_section(text: str) -> int:
-    """Return the number of the first line that opens a section and never ends it, or 0."""
+    """Return the number of the first line with an unclosed section, or 0."""
     lines = enumerate(text.split("\n"), 1)
     unclosed = (n for n, line in lines if line.strip()[:1] == "[" and "]" not in line)
     return next(unclosed, 0)

@@ -1,7 +1,7 @@
-"""JSON with comments and trailing commas, as editors and agent clients write it.
+"""JSONC parser: JSON with comments and trailing commas.
 
-One linear pass blanks comments and trailing commas (so every offset stays what it was),
-counts depth, and hands strict JSON to the standard library. There is no JSONC standard;
+One linear pass blanks comments and trailing commas (so offsets do not change), counts
+depth, and passes strict JSON to the standard library. There is no JSONC standard;
 this is what Visual Studio Code's own parser accepts.
 """
 
@@ -27,10 +27,10 @@ def parse_jsonc(text: str) -> Raw:
         text: The document without a byte order mark.
 
     Returns:
-        The value; an object with doubled keys is a `Doubled` and keeps the last.
+        The value; an object with repeated keys is a `Doubled` with the last values.
 
     Raises:
-        ParseError: With the character offset; the message holds no value.
+        ParseError: With the character offset and no value.
     """
     strict = _Stripper(text).strip()
     offset = -1
@@ -54,7 +54,7 @@ def parse_jsonc(text: str) -> Raw:
 
 
 class _NotJsonError(ValueError):
-    """A number that JSON does not have."""
+    """Constant that JSON does not allow."""
 
 
 def _refuse_constant(name: str) -> float:
@@ -79,7 +79,7 @@ def _object(pairs: list[tuple[str, Raw]]) -> dict[str, Raw]:
 
 @dataclass(slots=True)
 class _Stripper:
-    """Blanks what strict JSON does not know; every other character keeps its place."""
+    """Stripper that blanks comments and trailing commas, keeping all offsets."""
 
     text: str
     blanks: list[tuple[int, int]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""kubeconfig files: one credential per context."""
+"""Parser of kubeconfig files: one credential per context."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,9 +14,9 @@ CONTEXTS_LIMIT = 500
 
 
 def parse_kubeconfig(data: bytes, source: Source, into: Ambient) -> None:
-    """Read a kubeconfig: one credential per context, the current one first.
+    """Parse a kubeconfig: one credential per context, the current one first.
 
-    kubectl uses `current-context`; every other has to be named with `--context`
+    kubectl uses `current-context`; every other must be named with `--context`
     (Kubernetes, "Organizing Cluster Access Using kubeconfig Files").
     """
     root = parse_document(data, Format.YAML, source.place).root
@@ -39,7 +39,7 @@ def parse_kubeconfig(data: bytes, source: Source, into: Ambient) -> None:
 
 
 def _context(name: str, user: Node, source: Source) -> tuple[Credential, str]:
-    """Return the credential of a context, and the subject that its token states."""
+    """Return the credential of a context, and the subject of its token."""
     details = user.get("user") or user
     for field, lifetime in (
         ("token", Lifetime.STATIC),

@@ -1,8 +1,7 @@
-"""Folders of macOS and Windows for the files that Linux keeps below `~/.config`.
+"""Mapping of Linux home paths to macOS and Windows.
 
-Every path of the tables is spelled as on Linux; a row here gives its analogues for all
-paths that begin like it. A scanned home may be a copy from any system, so all layouts
-are looked for.
+The tables use Linux paths; a row here maps all paths with its prefix. A scanned home
+may be a copy from any system, so all layouts are searched.
 """
 
 from dataclasses import dataclass
@@ -10,14 +9,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The analogues of a path, or of every path below a folder.
+    """Mapping of a path, or of every path below a folder.
 
     Attributes:
         linux: Path or folder (with `/` at its end) under a home on Linux.
-        macos: The same on macOS; empty where it is the same.
-        windows: The same on Windows, `%APPDATA%` being `AppData/Roaming` and
-            `%LOCALAPPDATA%` `AppData/Local`; empty where it is the same.
-        source: Page that says so.
+        macos: Path on macOS; empty if equal.
+        windows: Path on Windows, with `AppData/Roaming` for `%APPDATA%` and
+            `AppData/Local` for `%LOCALAPPDATA%`; empty if equal.
+        source: Documentation page.
     """
 
     linux: str
@@ -114,17 +113,17 @@ LAYOUTS: tuple[Layout, ...] = tuple(
 
 
 def macos_path(path: str) -> str:
-    """Return the path on macOS of a path under a home on Linux."""
+    """Convert a Linux home path to macOS."""
     return _moved(path, [(row.linux, row.macos) for row in LAYOUTS])
 
 
 def windows_path(path: str) -> str:
-    """Return the path on Windows of a path under a home on Linux, with slashes."""
+    """Convert a Linux home path to Windows, with slashes."""
     return _moved(path, [(row.linux, row.windows) for row in LAYOUTS])
 
 
 def every_layout(path: str) -> tuple[str, ...]:
-    """Return a path under a home as each system spells it, Linux first."""
+    """Return a home path for each system, Linux first."""
     return tuple(dict.fromkeys((path, macos_path(path), windows_path(path))))
 
 

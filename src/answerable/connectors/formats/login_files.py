@@ -1,9 +1,9 @@
-"""Login files that a server entry names in its environment, in place of the home's.
+"""Login files named in a server entry's environment, instead of the home's.
 
 `KUBECONFIG` names kubeconfig files (Kubernetes, "Organizing Cluster Access Using
 kubeconfig Files"), `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` the two files of
 profiles (AWS SDKs and Tools Reference Guide, "Location of the shared config and
-credentials files"). Without a context or profile that is named, their default counts.
+credentials files"). Without a named context or profile, their default applies.
 """
 
 import re
@@ -31,13 +31,13 @@ _FILES_LIMIT = 20
 
 @dataclass(slots=True)
 class NamedLogins:
-    """Logins in the files that an entry names.
+    """Logins in the files named by an entry.
 
     Attributes:
-        frame: The frame in which names of profiles and contexts mean those there.
-        ambient: What the files say; each login of theirs has to be named.
+        frame: Context in which profile and context names refer to these files.
+        ambient: Facts of the files; each login must be named.
         defaults: Credentials of the default profile and context.
-        platforms: Platforms whose files the entry names.
+        platforms: Platforms with named files.
     """
 
     frame: Frame
@@ -46,7 +46,7 @@ class NamedLogins:
     platforms: set[str] = field(default_factory=set)
 
     def defaults_but(self, named: set[str]) -> list[CredentialId]:
-        """Return the defaults of the platforms for which no login is named."""
+        """Return the defaults of platforms without a named login."""
         kinds = {each.id: platform_of(each.kind) for each in self.ambient.credentials}
         return [each for each in self.defaults if kinds[each] not in named]
 
@@ -54,12 +54,12 @@ class NamedLogins:
 def read_login_files(
     stated: Mapping[str, str], config: str, frame: Frame, read: ReadNamedFile
 ) -> NamedLogins | None:
-    """Read the login files that an entry names; None where it names none.
+    """Read the login files that an entry names; None for none.
 
     Args:
-        stated: Variable -> path, of the three variables.
-        config: The configuration that holds the entry.
-        frame: What all sightings share.
+        stated: Paths by variable, for the three variables.
+        config: Configuration with the entry.
+        frame: Context shared by all sightings.
         read: Reads a named file.
     """
     if not stated:
@@ -88,7 +88,7 @@ def _split(text: str) -> Sequence[str]:
 
 
 def _kubeconfigs(files: Sequence[NamedFile | None], into: NamedLogins) -> None:
-    """Read kubeconfig files; the first that states a current context decides it."""
+    """Read kubeconfig files; the first one with a current context sets it."""
     into.platforms.add("kubernetes")
     for file in files:
         if file is None:
@@ -130,7 +130,7 @@ def _profiles(files: Mapping[str, NamedFile | None], into: NamedLogins) -> None:
 
 
 def _with_logins(frame: Frame, found: NamedLogins) -> Frame:
-    """Make the names of logins mean those of the files."""
+    """Build a context in which login names refer to these files."""
     ambient = found.ambient
     proves = {link.credential: link.identity for link in ambient.links}
     if "aws" in found.platforms:

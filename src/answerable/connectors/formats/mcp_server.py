@@ -1,8 +1,8 @@
-"""One MCP server entry, in the spelling of any of the clients.
+"""Parser of an MCP server entry in any client's format.
 
-The clients differ in names, not in shape: `command`, `cmd` or a `command` array;
-`env`, `envs` or `environment`; `url`, `serverUrl` or `httpUrl`; and so on. One reader
-knows all spellings, so a new client needs a line in the table and no code.
+The clients differ in names, not in structure: `command`, `cmd` or a `command` array;
+`env`, `envs` or `environment`; `url`, `serverUrl` or `httpUrl`; and so on. One parser
+knows all names, so a new client needs a table row and no code.
 """
 
 from collections.abc import Iterator
@@ -64,22 +64,22 @@ _KNOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
-    """A server entry, read.
+    """Parsed server entry.
 
     Attributes:
         name: Server name as written there.
         pointer: JSON pointer of the entry.
-        transport: `stdio`, `http` or `sse`; `container` where a container runs it.
-        target: Redacted command line or URL, empty where the entry names neither.
-        enabled: False when the entry says disabled.
-        unattended: True when the entry lets its tools run without approval.
+        transport: `stdio`, `http` or `sse`; `container` if it runs in one.
+        target: Redacted command line or URL, empty for neither.
+        enabled: False if the entry disables it.
+        unattended: True if its tools run without approval.
         found: Credentials in the entry, in file order.
         env_files: Environment files that the entry names.
-        selections: Logins that its command line chooses (`--profile NAME`).
-        empty: True when the entry says nothing at all that a client could start.
-        cut: True when its command line, environment or files were not read whole.
-        container: Options of the `docker run` that starts it, None where none does.
-        withheld: Pointers of the variables that its container is not passed.
+        selections: Logins selected on its command line (`--profile NAME`).
+        empty: True if the entry has nothing that a client could start.
+        cut: True if its command line, environment or files were truncated.
+        container: Options of its `docker run`, None without a container.
+        withheld: Pointers of variables not passed to its container.
     """
 
     name: str
@@ -98,7 +98,7 @@ class McpServer:
 
 
 def read_server(name: str, entry: Node) -> McpServer:
-    """Read one entry; unknown fields are swept for credentials by name and shape."""
+    """Parse an entry; unknown fields are scanned for credentials by name and form."""
     inner = entry.get("transport", "command")
     node = inner if inner is not None and inner.is_object else entry
     stated = _environment(entry) or _environment(node)
@@ -218,7 +218,7 @@ def _oauth(entry: Node) -> Iterator[Found]:
 
 
 def _sweep(entry: Node) -> Iterator[Found]:
-    """Look at the fields no reader knows, one level and their members deep."""
+    """Scan unknown fields and their members."""
     for name, node in entry.members():
         if name in _KNOWN:
             continue

@@ -1,10 +1,10 @@
-r"""Secrets in free text: values that stand after a secret-like name, and userinfo.
+r"""Detection of secrets in free text: values after secret-like names, and userinfo.
 
-An argument, a URL or an option holds text of any syntax: JSON (also escaped, cut off or
-in quotes), JSON5, YAML, a query, a shell command. One rule reads them all: the value
-that follows a name of a credential is a credential, whatever joins the two (`=`, `:`,
-a blank), and so is a password before an `@`. A text that shows such a value only after
-decoding (percent signs, HTML entities, `\u0022`) is hidden whole.
+An argument, a URL or an option contains text of any syntax: JSON (also escaped,
+truncated or quoted), JSON5, YAML, a query, a shell command. One rule covers all: the
+value after a credential's name is a credential, with any separator (`=`, `:`, a blank),
+and so is a password before an `@`. A text with such a value only after decoding
+(percent signs, HTML entities, `\u0022`) is hidden completely.
 """
 
 import html
@@ -63,14 +63,14 @@ _ESCAPE = re.compile(r"\\+u00([0-9a-fA-F]{2})")
 
 @dataclass(frozen=True, slots=True)
 class NamedValue:
-    """A value after a secret-like name.
+    """Secret value after a secret-like name.
 
     Attributes:
         name: The name; `password` for one before an `@`.
         value: The value itself; kept out of the repr.
         start: Index of its first character.
-        stop: Index after the last character that is not shown.
-        certain: False where it may as well be a word of a sentence.
+        stop: Index after the last hidden character.
+        certain: False if it may also be a word of a sentence.
     """
 
     name: str
@@ -84,9 +84,9 @@ class NamedValue:
 
 
 def named_values(text: str) -> Iterator[NamedValue]:
-    """Yield the values of a text that follow a secret-like name, and of its decodings.
+    """Yield the values after secret-like names in a text and its decodings.
 
-    A value that only a decoding shows spans the whole text.
+    A value found only in a decoding spans the whole text.
     """
     text = text[:TEXT_LIMIT]
     found = list(_named(text))
@@ -100,7 +100,7 @@ def named_values(text: str) -> Iterator[NamedValue]:
 
 
 def mask_values(text: str) -> str:
-    """Replace each value after a secret-like name by `***`; references stay."""
+    """Replace each value after a secret-like name by `***`, except references."""
     if len(text) > TEXT_LIMIT:
         return HIDDEN
     shown: list[str] = []
@@ -114,7 +114,7 @@ def mask_values(text: str) -> str:
 
 
 def last_name(text: str) -> str:
-    """Return the secret-like name that a text ends with, before `=` or `:`."""
+    """Return the secret-like name at the end of a text, before `=` or `:`."""
     bare = text.rstrip("\"'` ")
     if bare[-1:] not in ("=", ":") or len(bare) > TEXT_LIMIT:
         return ""
@@ -123,12 +123,12 @@ def last_name(text: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether a name says that its value is a credential."""
+    """Tell whether a name indicates a credential value."""
     return says(name) in _SECRET
 
 
 def looks_generated(value: str) -> bool:
-    """Tell whether a value is no word: a known shape, or letters with digits."""
+    """Tell whether a value looks generated: a known form, or letters with digits."""
     letters = any(char.isalpha() for char in value)
     digits = any(char.isdigit() for char in value)
     mixed = len(value) >= 8 and letters and digits and not set(value) & set("/\\.:@")
@@ -136,12 +136,12 @@ def looks_generated(value: str) -> bool:
 
 
 def without_scheme(value: str) -> str:
-    """Take `Bearer ` off a value."""
+    """Strip `Bearer ` from a value."""
     return value[_after_scheme(value, 0) :]
 
 
 def _after_scheme(text: str, start: int) -> int:
-    """Return the index after `Bearer `, or the same one where no scheme stands."""
+    """Return the index after `Bearer `, or the same index without a scheme."""
     found = _at(_SCHEME, text, start)
     return found.end() if (found["word"] or "").lower() in SCHEMES else start
 
@@ -250,7 +250,7 @@ def _is_reference(text: str) -> bool:
 
 
 def _decodings(text: str) -> Iterator[str]:
-    """Yield the text in other encodings, where that differs."""
+    """Yield different decodings of the text."""
     if "%" in text:
         yield unquote(text)
         yield unquote(unquote(text))

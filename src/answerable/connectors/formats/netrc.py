@@ -1,4 +1,4 @@
-"""`.netrc`: machines with a login and a password, separated by any blanks."""
+"""Parser of `.netrc`: machines with logins and passwords."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ MACHINES_LIMIT = 5_000
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Machine:
-    """One machine; the password stays out of the repr."""
+    """Machine entry; the password stays out of the repr."""
 
     name: str
     login: str
@@ -18,9 +18,9 @@ class Machine:
 
 
 def parse_netrc(text: str) -> tuple[Machine, ...]:
-    """Parse a netrc file; what is not understood is passed over.
+    """Parse a netrc file; unknown tokens are skipped.
 
-    `default` stands for any machine. Macro definitions end at an empty line.
+    `default` means any machine. Macro definitions end at an empty line.
     """
     found: list[Machine] = []
     name = ""

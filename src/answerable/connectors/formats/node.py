@@ -1,8 +1,7 @@
-"""A parsed document: values with the JSON pointer that leads to them.
+"""Nodes of a parsed document: values with their JSON pointers.
 
-JSON, TOML and YAML all become the same tree, so what is read out of it does not care
-which of them it was. A node never shows its value when printed: what lies in a
-configuration may be a secret.
+JSON, TOML and YAML all become the same tree, so readers are independent of the format.
+The repr of a node omits its value, which may be a secret.
 """
 
 from collections.abc import Iterator
@@ -19,10 +18,10 @@ DOUBLED_LIMIT = 100
 
 
 class Doubled(dict[str, Raw]):
-    """An object in which keys stood more than once; the last value of each is kept.
+    """Object with repeated keys; the last value of each is kept.
 
     Attributes:
-        names: The keys that stood more than once.
+        names: The repeated keys.
     """
 
     names: tuple[str, ...] = ()
@@ -35,11 +34,11 @@ def pointer_token(key: str) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Node:
-    """One value of a document.
+    """Value of a document.
 
     Attributes:
         pointer: JSON pointer from the root, empty for the root itself.
-        raw: The bare value; kept out of every repr.
+        raw: The value; kept out of every repr.
     """
 
     pointer: str
@@ -59,7 +58,7 @@ class Node:
         return isinstance(self.raw, list)
 
     def get(self, *names: str) -> "Node | None":
-        """Return the member under the first of the names that is there, or None."""
+        """Return the member of the first present name, or None."""
         if isinstance(self.raw, dict):
             for name in names:
                 if name in self.raw:
@@ -67,7 +66,7 @@ class Node:
         return None
 
     def at(self, *path: str) -> "Node | None":
-        """Descend by several keys, or None where one is missing."""
+        """Descend by several keys; None if one is missing."""
         node: Node | None = self
         for name in path:
             node = node.get(name) if node is not None else None
@@ -95,7 +94,7 @@ class Node:
         return str(raw) if isinstance(raw, int | float) else ""
 
     def text_at(self, *names: str) -> str:
-        """Return the text of the first of the members that is there, else empty."""
+        """Return the text of the first present member, else empty."""
         node = self.get(*names)
         return node.text() if node is not None else ""
 
@@ -104,7 +103,7 @@ class Node:
         return self.text_at(*names).lower() == "true"
 
     def texts(self, *names: str) -> tuple[str, ...]:
-        """Return a member as texts: an array of scalars, or one comma-separated text."""
+        """Return a member as texts: an array of scalars or a comma-separated text."""
         node = self.get(*names)
         if node is None:
             return ()
@@ -119,8 +118,8 @@ class Node:
 def walk(root: Node) -> Iterator[Node]:
     """Yield every scalar below a node, in file order, without recursion.
 
-    One pointer at a time is held for each level: a long one above many values would
-    otherwise be copied for all of them at once.
+    One pointer per level is kept: a long pointer above many values would otherwise be
+    copied for each of them.
     """
     stack: list[Iterator[Node]] = [iter((root,))]
     while stack:
@@ -136,7 +135,7 @@ def walk(root: Node) -> Iterator[Node]:
 
 
 def check_bounds(raw: Raw) -> None:
-    """Refuse a tree that is too deep or too large to be a configuration.
+    """Refuse a tree that is too deep or too large for a configuration.
 
     Raises:
         ParseError: It is deeper than DEPTH_LIMIT, has more than NODE_LIMIT values, a
@@ -175,7 +174,7 @@ def _check_text(text: str) -> None:
 
 
 def doubled_keys(raw: Raw) -> tuple[str, ...]:
-    """Return pointers of keys that stood more than once, DOUBLED_LIMIT at most."""
+    """Return pointers of repeated keys, at most DOUBLED_LIMIT."""
     if not _has_doubled(raw):
         return ()
     found: list[str] = []

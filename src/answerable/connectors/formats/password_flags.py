@@ -1,4 +1,4 @@
-"""Programs that MCP servers are started with: options that take a secret, logins.
+"""Table of programs with options that take a secret.
 
 Sources: the manual pages of the programs (sshpass(1), mysql(1), redis-cli(1), ...).
 """
@@ -66,7 +66,7 @@ _TEXT = re.compile(r"[\\/]")
 
 
 def program_name(word: str) -> str:
-    """Return the name of a program that this table or a container engine knows."""
+    """Return the name of a program known to this table or as a container engine."""
     name = _TEXT.split(word)[-1].lower().removesuffix(".exe")
     return name if name in _OPTIONS or name in ENGINES else ""
 
@@ -76,8 +76,8 @@ def takes_password(program: str, option: str, *, login: bool) -> bool:
 
     Args:
         program: As `program_name` returns it.
-        option: With its dash.
-        login: Whether the word `login` stands before it.
+        option: Option with its dash.
+        login: Whether the word `login` precedes it.
     """
     if program in _LOGINS:
         return login and option == "-p"
@@ -85,7 +85,7 @@ def takes_password(program: str, option: str, *, login: bool) -> bool:
 
 
 def joined_password(program: str, word: str) -> str:
-    """Return the option that a word joins to its value (`-pV`), or empty."""
+    """Return the option of a word with a joined value (`-pV`), or empty."""
     if program not in _JOINED:
         return ""
     options = (option for option in _OPTIONS[program] if word.startswith(option))
@@ -98,17 +98,17 @@ def may_take_password(program: str, option: str, value: str) -> bool:
 
 
 class ProfileWrapper:
-    """Finds the profile in `aws-vault exec PROFILE -- CMD`, word by word."""
+    """Reader of the profile in `aws-vault exec PROFILE -- CMD`, word by word."""
 
     def __init__(self) -> None:
         self._before = ""
 
     def take(self, word: str, option: str = "") -> bool:
-        """Take the next word; True where it is the profile.
+        """Read the next word; True if it is the profile.
 
         Args:
-            word: The word.
-            option: The option that stands before it, empty for none.
+            word: The next word.
+            option: The preceding option, empty for none.
         """
         if option in _WRAPPER_OPTIONS:
             return False

@@ -1,7 +1,7 @@
-"""Identities that configuration files name, in the spelling of their own platform.
+"""Identities named in configuration files, in their platform's spelling.
 
-The files say which identity a login is of; its permissions lie at the platform and are
-not collected here.
+The files state the identity of a login; its permissions are at the platform and not
+collected here.
 
 Spellings: AWS ARNs; `aws-sso:ACCOUNT/PERMISSION_SET` for a permission set whose role in
 the account (`AWSReservedSSO_NAME_*`, IAM Identity Center User Guide, "Referencing
@@ -23,13 +23,13 @@ _GOOGLE_SERVICE = ".gserviceaccount.com"
 
 @dataclass(frozen=True, slots=True)
 class PlatformIdentity:
-    """An identity as a file names it.
+    """Identity named in a file.
 
     Attributes:
         id: Platform spelling.
         kind: Identity kind.
         name: Short name.
-        account: Account, project or cluster that holds it, empty where none is named.
+        account: Its account, project or cluster, empty if not named.
     """
 
     id: str
@@ -53,7 +53,7 @@ class PlatformIdentity:
 
 
 def aws_role(text: str) -> PlatformIdentity | None:
-    """Return the role that an ARN names, None where it names none."""
+    """Return the role of an ARN, None for other ARNs."""
     try:
         arn = Arn.parse(text.strip())
     except IdError:
@@ -116,7 +116,7 @@ def google_workload_pool(provider: str) -> PlatformIdentity | None:
 
 
 def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
-    """Return a user of a cluster, or the service account that its name spells."""
+    """Return a user of a cluster, or the service account in its name."""
     cluster, shown = show_name(cluster), show_name(user)
     parts = shown.split(":")
     if len(parts) == 4 and parts[:2] == ["system", "serviceaccount"]:
@@ -130,7 +130,7 @@ def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
 
 
 def github_user(login: str, host: str = _GITHUB) -> PlatformIdentity:
-    """Return a user of GitHub, with the host where it is not github.com."""
+    """Return a user of GitHub, with the host unless it is github.com."""
     at = "" if host == _GITHUB else f"{show_name(host)}/"
     return PlatformIdentity(
         f"github:{at}user/{show_name(login)}", "github-user", show_name(login)

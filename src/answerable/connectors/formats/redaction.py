@@ -1,7 +1,7 @@
-"""What may be shown of a command line, a URL or a name: everything but secrets.
+"""Redaction of command lines, URLs and names: shows everything except secrets.
 
-Redaction errs towards hiding: a text is shown only when nothing says that it could be
-a secret. Control and invisible characters never reach a screen.
+Redaction errs towards hiding: a text is shown only if nothing indicates a secret.
+Control and invisible characters never reach a screen.
 """
 
 import re
@@ -22,10 +22,10 @@ _NAME_PARTS = re.compile(r"([/:,=?&@;|'\"()\[\]{}<>\s.]+)")
 
 
 def clean(text: str, limit: int = NAME_LIMIT) -> str:
-    """Make a foreign text printable on one line; `?` where nothing is left.
+    """Make a foreign text printable on one line; `?` if nothing is left.
 
     Control, formatting (bidirectional, zero-width) and unassigned characters become
-    U+FFFD; a text over the limit is cut.
+    U+FFFD; a text over the limit is truncated.
     """
     cut = text[: limit + 1]
     if not (cut.isascii() and cut.isprintable()):
@@ -41,13 +41,13 @@ def clean(text: str, limit: int = NAME_LIMIT) -> str:
 
 
 def show_name(text: str) -> str:
-    """Show a foreign name (server, variable, key), less any secret standing in it."""
+    """Redact a foreign name (server, variable, key)."""
     parts = _NAME_PARTS.split(mask_values(text)[: NAME_LIMIT + 1])
     return clean("".join(HIDDEN if shape_of(part) else part for part in parts))
 
 
 def show_pointer(pointer: str) -> str:
-    """Show a JSON pointer, each of its tokens a name."""
+    """Redact a JSON pointer, token by token."""
     if len(pointer) <= NAME_LIMIT and pointer.isascii() and pointer.isprintable():
         tokens = pointer.split("/")
         return "/".join(
@@ -61,7 +61,7 @@ def _is_secret_token(token: str) -> bool:
 
 
 def show_word(word: str) -> str:
-    """Show one argument, less what could be a secret in it."""
+    """Redact one argument."""
     if len(word) > _WORD_LIMIT or shape_of(word):
         return HIDDEN
     if is_url(word):
@@ -90,7 +90,7 @@ def _is_secret_part(part: str) -> bool:
 
 
 def show_url(url: str) -> str:
-    """Show a URL without userinfo, query values and random path segments."""
+    """Redact a URL: userinfo, query values and random path segments."""
     scheme, userinfo, host, query = split_url(url)
     shown = clean(scheme) + "://" if scheme else ""
     if userinfo:
@@ -119,5 +119,5 @@ def _is_reference(text: str) -> bool:
 
 
 def show_target(words: list[str]) -> str:
-    """Join shown words to a command line of bounded length."""
+    """Join redacted words to a command line of bounded length."""
     return clean(" ".join(words), _TARGET_LIMIT) if words else ""

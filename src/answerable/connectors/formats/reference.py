@@ -1,4 +1,4 @@
-"""References inside a value: `${VAR}`, `${input:id}`, `{file:...}`, `op://...`."""
+"""Parser of references in values: `${VAR}`, `${input:id}`, `{file:...}`, `op://...`."""
 
 import re
 from collections.abc import Iterator
@@ -45,11 +45,11 @@ _PLAIN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One reference inside a value.
+    """Reference inside a value.
 
     Attributes:
-        cls: Class of what it names.
-        name: Variable, input or file name; empty where it names none.
+        cls: Class of its target.
+        name: Variable, input or file name; may be empty.
         default: Literal default (`${X:-default}`); kept out of the repr.
     """
 
@@ -63,12 +63,12 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A value taken apart.
+    """Value split into references and rest.
 
     Attributes:
-        references: In the order they stand there.
+        references: References in order.
         rest: The value with each reference replaced by a blank; kept out of the repr.
-        dynamic: True when the value holds any reference at all, plain ones too.
+        dynamic: True if the value contains any reference, also plain ones.
     """
 
     references: tuple[Reference, ...]
@@ -80,7 +80,7 @@ class Pieces:
 
 
 def is_variable_name(text: str) -> bool:
-    """Tell whether a text is the name of an environment variable, by its spelling."""
+    """Tell whether a text is a valid name of an environment variable."""
     return _NAME.fullmatch(text) is not None and text == text.upper()
 
 
@@ -116,7 +116,7 @@ def take_apart(value: str) -> Pieces:
 
 
 def _whole(bare: str) -> Reference | None:
-    """Read a value that is one reference from end to end, other than `${...}`."""
+    """Parse a value that is one whole reference, other than `${...}`."""
     if bare[:1] == "$" and _NAME.fullmatch(bare[1:]):
         return _environment(bare[1:])
     if len(bare) > 2 and bare[0] == bare[-1] == "%" and _NAME.fullmatch(bare[1:-1]):
@@ -153,7 +153,7 @@ def _braced_parts(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _closing(text: str, brace: int) -> int:
-    """Return the index after the brace that closes the one at `brace`, or -1."""
+    """Return the index after the closing brace of the one at `brace`, or -1."""
     depth, at = 0, brace
     while at < len(text):
         if text[at] == "{":
@@ -207,6 +207,6 @@ def _split_default(inner: str) -> tuple[str, str]:
 
 
 def _tidy(name: str) -> str:
-    """Keep a name only when it looks like one; anything else could be a value."""
+    """Keep a name only if it is well-formed; anything else could be a value."""
     name = name.strip()
     return name if _TIDY.fullmatch(name) else ""

@@ -1,4 +1,4 @@
-"""Finds the server maps of a configuration document and reads their entries."""
+"""Parser of the MCP server maps in a configuration document."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,13 +17,14 @@ _ENTRY_MARKS = ("command", "cmd", "url", "serverUrl", "httpUrl")
 
 @dataclass(frozen=True, slots=True)
 class ServerMaps:
-    """What a document says of servers.
+    """MCP server maps of a document.
 
     Attributes:
         servers: Entries in file order.
         maps: Pointers of the maps found.
-        faults: Pairs (pointer, what is wrong with it).
-        declared: Credentials that the document asks its user for, passed to each server.
+        faults: Pairs (pointer, fault).
+        declared: Credentials that the document asks its user for, passed to each
+            server.
     """
 
     servers: tuple[McpServer, ...]
@@ -33,9 +34,9 @@ class ServerMaps:
 
 
 def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
-    """Read every server map of a document.
+    """Parse every server map of a document.
 
-    A file whose role is to hold servers and that holds no map is a fault of its own.
+    A servers file without a map is a fault.
     """
     servers: list[McpServer] = []
     faults: list[tuple[str, str]] = []
@@ -78,7 +79,7 @@ def _descend(root: Node, keys: Keys) -> Iterator[Node]:
 
 
 def _declared(root: Node) -> Iterator[Found]:
-    """Read the `settings` of a Gemini extension: variables its user is asked for."""
+    """Read the `settings` of a Gemini extension: variables requested of its user."""
     settings = root.get("settings")
     for setting in settings.items() if settings is not None else ():
         variable = setting.get("envVar")

@@ -1,4 +1,4 @@
-"""Turns what was found at a position into the nouns of the model."""
+"""Context and builders of sightings from found credentials."""
 
 import base64
 import binascii
@@ -26,21 +26,20 @@ _FAR_FUTURE = 253_402_300_800  # year 10000, in seconds
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What all sightings of one sync share.
+    """Context shared by all sightings of one sync.
 
     Attributes:
-        source: The sync's source.
-        scope: Host account the configuration lies under; empty where none.
-        written_by: Who could have written the files.
+        scope: Host account of the configuration; empty for none.
+        written_by: Possible author of the files.
         now: UTC nanoseconds.
         fingerprint: Keyed fingerprint of a value.
-        profile_keys: AWS profile name -> id of the static key that profile gives.
-        profiles: Names of the AWS profiles that are known.
-        contexts: kubectl context -> id of its credential.
-        proves: Identity by the credential that a home's files link it to.
-        login_files: What tells logins of other files from the home's own of the same
-            name: those files, empty for the home's own.
-        login: Name of the account in whose home the configuration lies, may be empty.
+        profile_keys: Id of the static key by AWS profile name.
+        profiles: Names of known AWS profiles.
+        contexts: Credential id by kubectl context.
+        proves: Identity by credential, as linked in a home's files.
+        login_files: Named login files, which distinguish their logins from the home's
+            of the same name; empty for the home's own.
+        login: Account name of the home with the configuration, may be empty.
     """
 
     source: str
@@ -56,7 +55,7 @@ class Frame:
     login_files: str = ""
 
     def seen(self, place: str, written_by: WrittenBy | None = None) -> Seen:
-        """Make the provenance of a fact at a place."""
+        """Build the provenance of a fact at a place."""
         return Seen(self.source, place, written_by or self.written_by, self.now)
 
 
@@ -73,7 +72,7 @@ def profile_id(frame: Frame, profile: str) -> CredentialId:
 
 
 def reference_id(frame: Frame, cls: CredentialClass, name: str) -> CredentialId:
-    """Return the id of something that is referred to and not there to read."""
+    """Return the id of a referenced, unreadable credential."""
     text = "\x1f".join((frame.scope or frame.source, cls.value, name))
     return fingerprint_credential_id(frame.fingerprint(text))
 
@@ -81,7 +80,7 @@ def reference_id(frame: Frame, cls: CredentialClass, name: str) -> CredentialId:
 def sight_credential(
     found: Found, file: str, frame: Frame, written_by: WrittenBy | None = None
 ) -> Credential:
-    """Make the sighting of one found credential; its value goes no further."""
+    """Build the sighting of a found credential; its value is not kept."""
     place = place_of(file, found.pointer)
     literal = found.cls is CredentialClass.LITERAL
     expires_at = jwt_expiry(found.value) if literal else 0

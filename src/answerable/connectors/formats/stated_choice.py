@@ -1,8 +1,8 @@
-"""Logins that a server entry chooses by name or by file, and what they turn out to be.
+"""Logins selected by a server entry, by name or file, and their resolution.
 
-`--profile NAME` chooses an AWS profile and `--context NAME` a kubectl context. Other
-programs have flags of these names too, so one counts where the home knows the name or
-the entry speaks of that platform.
+`--profile NAME` selects an AWS profile and `--context NAME` a kubectl context. Other
+programs have flags of these names too, so one counts if the home has the name or the
+entry mentions that platform.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _SPEAKS_OF = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NamedFile:
-    """A file that a configuration names, read."""
+    """Content of a file named by a configuration."""
 
     place: str
     data: bytes
@@ -42,13 +42,13 @@ ReadNamedFile = Callable[[str, str], NamedFile | None]
 
 @dataclass(slots=True)
 class Behind:
-    """Login or credential file that a reference stands for.
+    """Resolved login or credential file of a reference.
 
     Attributes:
-        ids: Credentials that it gives beside itself.
-        credentials: Those that lie in the file.
-        links: What they prove.
-        identities: Whom they prove.
+        ids: Additional credentials.
+        credentials: Credentials in the file.
+        links: Links to their identities.
+        identities: Their identities.
     """
 
     ids: list[CredentialId] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Behind:
 
 
 def chosen_logins(server: McpServer, frame: Frame) -> tuple[Found, ...]:
-    """Return the profiles and contexts that an entry's command line chooses."""
+    """Find the profiles and contexts selected on an entry's command line."""
     found = []
     for selection in server.selections:
         kind = SELECTIONS[selection.name.lower()]
@@ -84,13 +84,13 @@ def behind_reference(
     frame: Frame,
     read: ReadNamedFile,
 ) -> Behind:
-    """Follow a reference to an AWS profile, a kubectl context or a Google file.
+    """Resolve a reference to an AWS profile, a kubectl context or a Google file.
 
     Args:
         item: The reference as found.
-        reference: Its credential.
+        reference: Credential of the reference.
         place: The configuration that names it.
-        frame: What all sightings share.
+        frame: Context shared by all sightings.
         read: Reads the file.
     """
     out = Behind()

@@ -1,4 +1,4 @@
-"""Credentials that server entries and settings state, each sighted once."""
+"""Sightings of credentials stated in server entries and settings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -35,11 +35,11 @@ _LOGIN_FILES = (KUBECONFIG, CONFIG, SHARED)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A configuration file, as the origin of what it states.
+    """Configuration file as the origin of its statements.
 
     Attributes:
-        place: Where it lies.
-        written_by: Who could have written it.
+        place: Path of the file.
+        written_by: Possible author.
     """
 
     place: str
@@ -47,22 +47,21 @@ class Origin:
 
 
 def holds_aws_files(mounted: str, home: str) -> bool:
-    """Tell whether a mounted path is or holds one of the AWS files of a home."""
+    """Tell whether a mounted path is or contains an AWS file of a home."""
     files = (f"{home}/.aws/config", f"{home}/.aws/credentials")
     return any(file == mounted or file.startswith(f"{mounted}/") for file in files)
 
 
 @dataclass(slots=True)
 class CredentialReader:
-    """Reads the credentials that the files of one client state.
+    """Reader of the credentials in one client's files.
 
     Attributes:
-        frame: Shared by all sightings.
+        frame: Context shared by all sightings.
         read_env_file: Reads an environment file that an entry names.
         read_named_file: Reads a credential file that an entry names.
         credentials: Sightings so far.
-        links: Which identities they prove, as far as the files say.
-        identities: These identities.
+        links: Links to their identities, as far as stated.
     """
 
     frame: Frame
@@ -94,7 +93,7 @@ class CredentialReader:
         follow: bool = True,
         frame: Frame | None = None,
     ) -> list[CredentialId]:
-        """Make sightings, of what lies behind a reference too; return their ids."""
+        """Add sightings, with resolved references; return their ids."""
         frame = frame or self.frame
         ids: list[CredentialId] = []
         for item in found:
@@ -160,11 +159,10 @@ class CredentialReader:
         return found
 
     def _in_reach(self, item: Found, server: McpServer) -> Found | None:
-        """Return what a server has of a credential of its entry, None for nothing.
+        """Return the form in which a server can use a credential, None for none.
 
-        A container has no variable that is not passed, and no file of the host that is
-        not mounted; the path of one is a path in the container. A remote server has no
-        file and no profile of this host.
+        A container has only passed variables and mounted host files, under container
+        paths. A remote server has no file and no profile of this host.
         """
         login = item.cls is CredentialClass.FILE_REF and platform_of(item.kind)
         if server.transport in REMOTE and login:
@@ -190,7 +188,7 @@ class CredentialReader:
         return self.frame.scope.removeprefix("home:")
 
     def mounts(self, server: McpServer) -> tuple[str, ...]:
-        """List what of the home a server's container can see, by absolute path."""
+        """List the home paths visible in a server's container, by absolute path."""
         home = self._home()
         return server.container.mounts_of(home) if server.container and home else ()
 

@@ -1,4 +1,4 @@
-"""TOML, by the standard library, bounded: its parser recurses and may be quadratic."""
+"""Bounded TOML parser: the standard library's recurses and may be quadratic."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ def parse_toml(text: str) -> Raw:
     """Parse TOML; dates and times become text.
 
     Raises:
-        ParseError: Not TOML, or larger or deeper than a configuration may be.
+        ParseError: Not TOML, or too large or too deep.
     """
     if len(text) > TOML_LIMIT:
         raise ParseError(f"more than {TOML_LIMIT} characters of TOML")
@@ -45,7 +45,7 @@ def _without_values(message: str) -> str:
 
 
 def _raw(found: object) -> Raw:
-    """Copy what tomllib made into the tree type, without recursion."""
+    """Copy the tree of tomllib to our tree type, without recursion."""
     top: list[Raw] = [None]
     todo: list[tuple[object, list[Raw] | dict[str, Raw], int | str]] = [(found, top, 0)]
     while todo:

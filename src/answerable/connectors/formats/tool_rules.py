@@ -1,7 +1,7 @@
-"""A client's rules about its built-in tools, read from its settings.
+"""Rules of a client about its built-in tools, from its settings.
 
-A rule that refuses or narrows becomes a text beside the tool. It never takes the tool
-away: the rule lies in a file that an agent of the same account can edit.
+A denying or restricting rule becomes a text of the tool. It never removes the tool: an
+agent of the same account can edit the rule's file.
 """
 
 import re
@@ -42,14 +42,14 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class BuiltInTool:
-    """A built-in tool under its client's rules.
+    """Built-in tool with its client's rules.
 
     Attributes:
-        name: Name of the tool.
+        name: Tool name.
         transport: `shell`, `file` or `fetch`.
-        enabled: False where a rule refuses the whole tool.
-        unattended: True where it acts without approval.
-        rule: What narrows it, empty for nothing.
+        enabled: False if a rule denies the whole tool.
+        unattended: True if it acts without approval.
+        rule: Restriction, empty for none.
     """
 
     name: str
@@ -61,7 +61,7 @@ class BuiltInTool:
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """`NAME(ARGUMENT)` of a list."""
+    """Tool pattern of a list: `NAME(ARGUMENT)`."""
 
     name: str
     argument: str
@@ -70,12 +70,12 @@ class _Pattern:
 
     @property
     def whole(self) -> bool:
-        """True when it is about each use of the tool."""
+        """Tell whether it covers every use of the tool."""
         return self.argument.strip() in _WHOLE
 
     @property
     def acts(self) -> bool:
-        """True when its commands act through an identity, or run any program."""
+        """Tell whether its commands use an identity, or run any program."""
         if self.expression:
             return _expression_acts(self.argument)
         words = re.split(r"[\s:*]", self.argument.strip(), maxsplit=1)
@@ -90,9 +90,9 @@ class _Pattern:
 
 
 def _expression_acts(text: str) -> bool:
-    """Tell whether a regular expression (`/^aws/`) may fit a command that acts.
+    """Tell whether a regular expression (`/^aws/`) may match an acting command.
 
-    One that does not begin with `^` and a word may fit any command.
+    One that does not begin with `^` and a word may match any command.
     """
     body, _, _ = text[1:].rpartition("/")
     anchored = _ANCHORED.fullmatch(body)
@@ -111,8 +111,8 @@ def built_in_tools(
 
     Args:
         client: Agent kind.
-        roots: Its settings documents, the one that takes precedence first.
-        unattended: Whether the client asks before no call.
+        roots: Its settings documents, highest precedence first.
+        unattended: Whether no call needs approval.
     """
     table = TOOLS_OF.get(client)
     if table is None:
@@ -136,7 +136,7 @@ def built_in_tools(
 
 
 def _automatic(table: ClientTools, roots: Sequence[Node]) -> frozenset[str]:
-    """List the tools that act without approval by a mode or a map of states."""
+    """List the tools that a mode or a state map auto-approves."""
     found = {
         tool
         for mode in table.modes
@@ -152,7 +152,7 @@ def _automatic(table: ClientTools, roots: Sequence[Node]) -> frozenset[str]:
 
 
 def _is_asked(table: ClientTools, tool: str, maps: Sequence[Node]) -> bool:
-    """Tell whether the last line of maps of states that fits a tool asks or refuses."""
+    """Tell whether the last matching line of the state maps asks or denies."""
     names = {tool, "*", *(alias for alias, of in table.aliases if of == tool)}
     asked = False
     for node in reversed(maps):  # the one that takes precedence is read last
@@ -170,13 +170,13 @@ def sight_built_in(
     environment: tuple[CredentialId, ...],
     seen: Seen,
 ) -> Tool:
-    """Make the sighting of a built-in tool.
+    """Build the sighting of a built-in tool.
 
     Args:
-        tool: The tool under its rules.
+        tool: Tool with its rules.
         client: Agent kind.
-        agent: The agent that has it.
-        environment: Credentials among the variables that the agent is given.
+        agent: Agent with this tool.
+        environment: Credentials in the agent's variables.
         seen: Provenance.
     """
     return Tool(
@@ -194,7 +194,7 @@ def sight_built_in(
 
 
 def narrowed(tool: BuiltInTool, definition: AgentDefinition) -> BuiltInTool:
-    """Narrow a tool by the definition of a sub-agent; `tools` omitted inherits all."""
+    """Restrict a tool by a sub-agent's definition; omitted `tools` inherits all."""
     unattended = tool.unattended or definition.unattended
     tool = replace(tool, unattended=unattended)
     granted = [_parsed(text, "tools") for text in definition.tools or ()]
@@ -213,10 +213,10 @@ def narrowed(tool: BuiltInTool, definition: AgentDefinition) -> BuiltInTool:
 
 
 def server_rule(server: str, definition: AgentDefinition) -> tuple[str, bool]:
-    """Return what a sub-agent's lists of tools say of a server of the main agent.
+    """Return the rule of a sub-agent's tool lists for a server of the main agent.
 
     Returns:
-        The rule that narrows it, empty for none, and False where they leave it out.
+        The restricting rule, empty for none, and False if the lists omit it.
     """
     texts: list[str] = []
     enabled = definition.may_use(server)
@@ -231,7 +231,7 @@ def server_rule(server: str, definition: AgentDefinition) -> tuple[str, bool]:
 
 
 def _of_server(patterns: Sequence[str], server: str) -> str:
-    """Show the patterns that name a server or tools of it, the first few."""
+    """Format the first few patterns that name a server or its tools."""
     named = [text for text in patterns if ToolPatterns((text,)).name(server)]
     shown = ", ".join(clean(show_word(text)) for text in named[:_SHOWN])
     return f"{shown}, ..." if len(named) > _SHOWN else shown
@@ -319,7 +319,7 @@ def _parsed(text: str, place: str) -> _Pattern:
 
 
 def _narrows(limit: Limit, roots: Sequence[Node]) -> str:
-    """Return the text of a setting that narrows, empty where it does not."""
+    """Return the text of a restricting setting, empty for none."""
     value = effective(roots, limit.keys)
     if value.lower() not in limit.values:
         return ""
@@ -330,7 +330,7 @@ def _narrows(limit: Limit, roots: Sequence[Node]) -> str:
 
 
 def effective(roots: Sequence[Node], keys: Keys) -> str:
-    """Return a single setting of the first document that states it, else empty."""
+    """Return a setting of the first document with it, else empty."""
     for root in roots:
         node = root.at(*keys)
         if node is not None and node.text():

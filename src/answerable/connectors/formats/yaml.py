@@ -1,8 +1,9 @@
-"""YAML as data: composed here from parser events, so that nothing is constructed.
+"""Safe YAML parser: builds plain data from parser events.
 
-Scalars stay texts apart from the YAML 1.2 core booleans and null (so the workflow key
+Scalars stay texts except the YAML 1.2 core booleans and null (so the workflow key
 `on` stays `on`, and a version is not a number). Aliases are followed by reference, and
-counted expanded by `check_bounds`; merges are copies and counted here; tags are ignored.
+counted expanded by `check_bounds`; merges are copies and counted here; tags are
+ignored.
 """
 
 from dataclasses import dataclass, field
@@ -40,8 +41,8 @@ def parse_yaml(text: str) -> Raw:
     """Parse the first document of a YAML stream.
 
     Raises:
-        ParseError: Not YAML, or larger, deeper or more aliased than a configuration
-            may be. The message holds a line and column, never the text.
+        ParseError: Not YAML, or too large, too deep or with too many aliases. The
+            message has a line and column, never the text.
     """
     if len(text) > YAML_LIMIT:
         raise ParseError(f"more than {YAML_LIMIT} characters of YAML")
@@ -65,7 +66,7 @@ def parse_yaml(text: str) -> Raw:
 
 @dataclass(slots=True)
 class _Open:
-    """A collection whose end has not come yet."""
+    """Open collection during parsing."""
 
     into: dict[str, Raw] | list[Raw]
     anchor: str | None
@@ -76,7 +77,7 @@ class _Open:
 
 @dataclass(slots=True)
 class _Composer:
-    """Builds the tree from events with a stack of its own."""
+    """Composer of the tree from events, with an explicit stack."""
 
     root: Raw = None
     stack: list[_Open] = field(default_factory=list)
@@ -84,7 +85,7 @@ class _Composer:
     total: int = 0
 
     def take(self, event: yaml.Event) -> None:
-        """Take one parser event."""
+        """Handle one parser event."""
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event)
         elif isinstance(event, yaml.AliasEvent):

@@ -1,1 +1,1 @@
-"""The gateway's spool: what our own mediator recorded, on its way to the store."""
+"""Connector of the gateway's spool: records on their way to the store."""

@@ -1,4 +1,4 @@
-"""Reading a gateway's spool, in bounded batches; and clearing what the store has."""
+"""Fetch of a gateway's spool in bounded batches, and removal of stored records."""
 
 import fcntl
 import time
@@ -19,13 +19,13 @@ _LOOK = 0.05  # seconds between two looks
 
 
 def read(location: str, context: EventContext) -> Iterator[EventBatch]:
-    """Yield the events of a spool, or of one recorder's folder; nothing is changed.
+    """Yield the events of a spool or of one recorder's folder, without changes.
 
-    A call of a recorder that still lives is read once it has ended.
+    A call of a running recorder is read after its end.
 
     Raises:
-        UsageError: The location is no folder, or holds no record of a gateway.
-        EnvironmentRefused: It may not be read.
+        UsageError: The location is not a folder, or contains no gateway records.
+        EnvironmentRefused: It is not readable.
     """
     path = expanded(location)
     if not path.is_dir():
@@ -45,15 +45,15 @@ def _read(path: Path, context: EventContext) -> Iterator[EventBatch]:
 
 @contextmanager
 def held(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
-    """Lock a spool among its readers, as long as the context lasts.
+    """Lock a spool among its readers within the context.
 
     Args:
         path: The spool.
         how: `fcntl.LOCK_SH` to read, `fcntl.LOCK_EX` to ship.
-        patience: Seconds to wait for whoever holds it; that one may have been stopped.
+        patience: Seconds to wait for the current holder, which may be suspended.
 
     Raises:
-        EnvironmentRefused: It may not be read, or somebody else holds it.
+        EnvironmentRefused: It is not readable, or another process holds the lock.
     """
     until = time.monotonic() + patience
     with opened(path) as handle:
@@ -69,20 +69,20 @@ def held(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
 
 
 class Spool:
-    """All recorders' folders of a spool, read once.
+    """Reader of all recorder folders of a spool.
 
     Args:
         path: The spool, or the folder of one recorder.
 
     Raises:
-        EnvironmentRefused: It may not be read.
+        EnvironmentRefused: It is not readable.
     """
 
     def __init__(self, path: Path) -> None:
         self._folders = [Folder(each) for each in _folders(path)]
 
     def batches(self, limits: EventLimits) -> Iterator[EventBatch]:
-        """Yield what is new, recorder by recorder."""
+        """Yield new records, recorder by recorder."""
         sizes = [folder.size for folder in self._folders]
         total, done = sum(sizes), 0
         for folder, upto in zip(self._folders, accumulate(sizes), strict=True):
@@ -109,12 +109,12 @@ class Spool:
             yield EventBatch("", (), (), done, total, lost)
 
     def settle(self) -> None:
-        """Remove what was read; to be called once all of it is durable in the store."""
+        """Remove records that were read, after they are durable in the store."""
         for folder in self._folders:
             folder.settle()
 
     def _lost(self) -> tuple[Problem, ...]:
-        """Hold each recorder to what the one after it saw of it."""
+        """Find lost records by comparing each recorder with its successor."""
         read = {folder.path.name: folder for folder in self._folders}
         problems = []
         for folder in self._folders:
@@ -137,7 +137,7 @@ def _batch(
 
 
 def _folders(path: Path) -> list[Path]:
-    """List the folders of recorders: the one named, or those inside."""
+    """List the recorder folders: the given one, or those inside."""
     if files_of(path):
         return [path]
     return sorted(

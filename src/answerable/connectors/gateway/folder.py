@@ -1,13 +1,13 @@
-"""One recorder's folder: its files, how far they were shipped, whether it still lives.
+"""Recorder folder of a spool: its files, shipping progress and liveness.
 
-RECORDER/000001.jsonl ...   as the recorder wrote them; zero bytes at the end are room
-                            for lines to come
-RECORDER/shipped.json       how far they are in the store, with the decisions that
-                            wait for their end
+RECORDER/000001.jsonl ...   as the recorder wrote them; zero bytes at the end are
+                            reserved space for later lines
+RECORDER/shipped.json       shipping progress, with the decisions that wait for
+                            their end
 
-The last file of a living recorder is read while it is written. Lines take the place of
-room between two reads, so that one line may come together of room and of what stands
-there now. No line holds a zero byte: from the first one on, nothing is there yet.
+The last file of a running recorder is read while it is written. Lines replace reserved
+zero bytes between two reads, so a read may return part of a line followed by zeros. No
+line contains a zero byte: the first one marks the end of the data.
 """
 
 import contextlib
@@ -34,12 +34,12 @@ _KEPT = 64 << 10  # of what cannot be read
 
 
 class Piece(NamedTuple):
-    """What one line gave.
+    """Result of one line.
 
     Attributes:
-        event: An event that is whole with it, or None.
-        quarantined: The line, where it cannot be read, or None.
-        size: Its bytes.
+        event: Event completed by the line, or None.
+        quarantined: The unreadable line, or None.
+        size: Size of the line, bytes.
     """
 
     event: AuditEvent | None
@@ -48,16 +48,16 @@ class Piece(NamedTuple):
 
 
 class Folder:
-    """Reads one recorder's folder from where it was shipped to.
+    """Reader of one recorder folder, from the last shipped position.
 
     Args:
         path: The folder.
 
     Attributes:
-        problems: What is missing, cut or does not hold.
+        problems: Missing, torn or invalid records.
 
     Raises:
-        EnvironmentRefused: It may not be read.
+        EnvironmentRefused: It is not readable.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +71,7 @@ class Folder:
 
     @property
     def size(self) -> int:
-        """Bytes of its files, with what was read before and with room."""
+        """Size of its files, including shipped bytes and reserved space."""
         total = 0
         for path in self._files:
             with contextlib.suppress(FileNotFoundError):
@@ -80,18 +80,18 @@ class Folder:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What was found missing, cut or wrong so far."""
+        """Missing, torn or invalid records found so far."""
         place = str(self.path)
         told = [Problem(ProblemKind.INVALID, place, t) for t in self._lines.problems]
         return (*self._torn, *told)
 
     @property
     def starts(self) -> int:
-        """How many starts and ends of recorders went by."""
+        """Number of recorder starts and ends read so far."""
         return self._lines.starts
 
     def pieces(self) -> Iterator[Piece]:
-        """Read what is new, a line at a time; at the end what nobody will complete."""
+        """Yield new lines, and at the end the calls that will never be completed."""
         for path in self._files:
             number = int(path.stem)
             if number < self.progress.file:
@@ -104,11 +104,11 @@ class Folder:
                 yield Piece(event, None, 0)
 
     def settle(self) -> None:
-        """Keep how far it was read, and remove what is thereby in the store.
+        """Save the progress, and remove files that are in the store.
 
-        To be called once every event and line that `pieces` gave is durable. A crash at
-        any step repeats harmlessly: what is read twice makes the same events, and what
-        was removed is known to have been read.
+        Call it after every event and line of `pieces` is durable. A crash at any step
+        is harmless: a repeated read builds the same events, and removed files are known
+        to have been read.
         """
         self._keep()
         if self.alive:
@@ -165,19 +165,19 @@ class Folder:
 
 
 def files_of(path: Path) -> list[Path]:
-    """List a recorder's files in their order; whatever else lies there is none."""
+    """List a recorder's files in order, ignoring others."""
     found = (each for each in path.glob(f"*{SUFFIX}") if _NUMBER.fullmatch(each.stem))
     return sorted(found, key=lambda each: int(each.stem))
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether the recorder's process lives: it holds a lock on its folder."""
+    """Tell whether the recorder's process is alive: it holds a lock on its folder."""
     with opened(path) as handle:
         return not try_lock(handle, fcntl.LOCK_SH)
 
 
 def try_lock(handle: int, how: int) -> bool:
-    """Lock an open folder unless somebody else holds it; say whether that is done."""
+    """Try to lock an open folder; False if another process holds the lock."""
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -204,10 +204,10 @@ def _remove(files: list[Path]) -> None:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a folder itself, to lock or to sync it.
+    """Open a folder for locking or syncing.
 
     Raises:
-        EnvironmentRefused: It may not be read.
+        EnvironmentRefused: It is not readable.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,4 +1,4 @@
-"""What the gateway's spool declares about itself."""
+"""Declaration of the gateway spool connector."""
 
 from answerable.model.connector import ConnectorSpec
 from answerable.model.written import WrittenBy

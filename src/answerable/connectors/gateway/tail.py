@@ -1,7 +1,7 @@
-"""Following a spool: each decision is given once, as soon as it is whole.
+"""Tail of a spool: yields each decision once, as soon as it is complete.
 
-Nothing is locked and nothing is written: whoever ships is never kept waiting. What is
-shipped and removed between two looks is in the store, and is not given here.
+Nothing is locked or written, so shipping never waits. Decisions that are shipped and
+removed between two reads are in the store and not returned here.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ MOST = 16 << 20  # bytes that one look reads of one recorder: more than its long
 
 
 class Tail:
-    """Follows the recorders of a spool.
+    """Follower of all recorders of a spool.
 
     Args:
-        spool: Its folder; it may be yet to come.
+        spool: Its folder, which may not exist yet.
     """
 
     def __init__(self, spool: Path) -> None:
@@ -27,7 +27,7 @@ class Tail:
         self._following: dict[str, _Recorder] = {}
 
     def read(self) -> list[AuditEvent]:
-        """Give the decisions that came since the last look."""
+        """Return the decisions since the last read."""
         try:
             names = [each.name for each in self._spool.iterdir() if each.is_dir()]
         except OSError:  # none yet, or not for us
@@ -46,7 +46,7 @@ class Tail:
 
 
 class _Recorder:
-    """One recorder's files, and how far they were read."""
+    """Files and read position of one recorder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

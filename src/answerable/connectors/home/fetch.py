@@ -1,4 +1,4 @@
-"""Reads a home directory: nothing is executed, and no found credential is used."""
+"""Fetch of a home directory: executes nothing and uses no found credential."""
 
 import os
 from dataclasses import replace
@@ -38,11 +38,11 @@ _GIT_CONFIGS = (".gitconfig", ".config/git/config")
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a home whole.
+    """Read a home completely.
 
     Raises:
-        UsageError: There is no such folder.
-        EnvironmentRefused: It may not be read.
+        UsageError: The folder is missing.
+        EnvironmentRefused: It is not readable.
     """
     folder = Folder.open(location or "~")
     place = show_path(folder.root)
@@ -112,7 +112,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def where(location: str) -> tuple[Probe, ...]:
-    """List every path a sync would read, and whether it is there."""
+    """List every path that a sync would read, and whether it exists."""
     try:
         folder = Folder.open(location or "~")
     except (UsageError, EnvironmentRefused):
@@ -132,7 +132,7 @@ def where(location: str) -> tuple[Probe, ...]:
 
 
 def _probe(folder: Folder, pattern: str, what: str, probes: list[Probe]) -> list[str]:
-    """List the files that fit a pattern in the layout of any system."""
+    """List the files that match a pattern in the layout of any system."""
     found: list[str] = []
     for spelled in every_layout(pattern):
         paths = folder.expand(spelled)
@@ -164,7 +164,7 @@ def _read_ambient(folder: Folder, frame: Frame, probes: list[Probe]) -> Ambient:
 def _read_configs(
     folder: Folder, frame: Frame, probes: list[Probe], context: SyncContext
 ) -> dict[str, list[ConfigDocument]]:
-    """Read the files of every client, by client."""
+    """Read the configuration files of every client."""
     read: list[ConfigDocument] = []
     for number, entry in enumerate(HOME_FILES):
         context.progress(number, len(HOME_FILES), entry.client)

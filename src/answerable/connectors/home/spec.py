@@ -1,4 +1,4 @@
-"""What the home connector says of itself."""
+"""Declaration of the home connector."""
 
 from collections.abc import Iterable, Iterator
 

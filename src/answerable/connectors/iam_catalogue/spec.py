@@ -1,4 +1,4 @@
-"""What the action catalogue declares about itself."""
+"""Declaration of the action catalogue connector."""
 
 from answerable.model.connector import ConnectorSpec
 from answerable.model.written import WrittenBy

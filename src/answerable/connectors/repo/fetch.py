@@ -1,4 +1,4 @@
-"""Reads a project folder: every depth, hidden folders too, nothing executed."""
+"""Fetch of a project folder at every depth, with hidden folders; executes nothing."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -64,10 +64,10 @@ class _Found:
         workflows: GitHub workflows.
         owners: Code owners files.
         bases: Projects.
-        skipped: Folders that are not read.
+        skipped: Skipped folders.
         env_files: Environment files.
-        homes: Homes in the folder that `home:` reads, with `/` at the end.
-        of_homes: Files that `home:` reads.
+        homes: Homes in the folder covered by `home:`, with `/` at the end.
+        of_homes: Files covered by `home:`.
     """
 
     configs: list[tuple[str, ConfigFile]] = field(default_factory=list)
@@ -80,25 +80,25 @@ class _Found:
     of_homes: list[str] = field(default_factory=list)
 
     def base_of(self, path: str) -> str:
-        """Return the innermost project that holds a path."""
+        """Return the innermost project that contains a path."""
         fitting = [base for base in self.bases if _holds(base, path)]
         return max(fitting, key=len)
 
 
 @dataclass(slots=True)
 class _Project:
-    """One project: its name and its code owners."""
+    """Project with its name and code owners."""
 
     name: str
     owners_path: str
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a project whole.
+    """Read a project completely.
 
     Raises:
-        UsageError: There is no such folder.
-        EnvironmentRefused: It may not be read.
+        UsageError: The folder is missing.
+        EnvironmentRefused: It is not readable.
     """
     folder = Folder.open(location)
     place = show_path(folder.root)
@@ -165,7 +165,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def where(location: str) -> tuple[Probe, ...]:
-    """List every file a sync would read; contents are not looked at."""
+    """List every file that a sync would read, without reading contents."""
     try:
         folder = Folder.open(location)
     except (UsageError, EnvironmentRefused):
@@ -174,7 +174,7 @@ def where(location: str) -> tuple[Probe, ...]:
 
 
 def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
-    """Yield each home that lies in a folder or is it, relative to the folder."""
+    """Yield each home that is in or equals a folder, relative to the folder."""
     base = os.path.realpath(root)
     for home in homes:
         real = os.path.realpath(home)
@@ -185,7 +185,7 @@ def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
 
 
 def _look(folder: Folder, context: SyncContext | None) -> _Found:
-    """Walk the folder by names alone."""
+    """Walk the folder by file names alone."""
     homes = context.homes if context is not None else ()
     found = _Found(homes=tuple(_homes_inside(folder.root, homes)))
 
@@ -279,7 +279,7 @@ def _read_clients(
 
 
 def _read_env_files(folder: Folder, found: _Found, frame: Frame) -> list[Credential]:
-    """Read `.env` files: any agent that works in the project can read them too."""
+    """Read `.env` files, which any agent in the project can read."""
     credentials: list[Credential] = []
     for path in found.env_files:
         read = folder.read_env_file(folder.place(path), path.rpartition("/")[2])
@@ -347,7 +347,7 @@ def _read_owners(
 
 
 def _owners_path(found: _Found, base: str) -> str:
-    """Return the code owners file that counts: the first of the three places."""
+    """Return the effective code owners file: the first of three places."""
     for location in LOCATIONS:
         path = _join(base, location)
         if path in found.owners:

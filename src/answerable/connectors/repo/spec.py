@@ -1,4 +1,4 @@
-"""What the repo connector says of itself."""
+"""Declaration of the repo connector."""
 
 from answerable.connectors.formats.clients import PROJECT_FILES
 from answerable.connectors.repo.parse.codeowners import LOCATIONS

@@ -30,8 +30,7 @@ keeps it in a file next to the database, so a restored older copy is detected as
 The identity names the database itself (file or cluster); a copy in another place has
 another one.
 
-**Freshness.** Each answer reflects a moment between call and return. With PostgreSQL
-this applies to the primary alone; never use the address of a standby.
+**Freshness.** Each answer is current. Never use the address of a PostgreSQL standby.
 
 **Bounded.** A row is kept for `MARGIN` after its expiry, so that replicas with slightly
 different clocks agree. Each commit checks a few of the oldest rows, `sweep` checks
@@ -316,7 +315,7 @@ class Control(Protocol):
 
         Returns:
             For each exchange its result, or the error that `commit` would have raised.
-            One that is not `DONE` does not affect the others.
+            One that fails does not affect the others.
         """
 
     def delegation(self, id: str) -> Delegation | None:

@@ -1,4 +1,4 @@
-"""Account authorization details as facts. Pure: bytes in, facts and problems out."""
+"""Parser of account authorization details. Pure: bytes in, facts and problems out."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ _OF_AN_ORGANIZATION = ("Organization", "Roots", "Accounts", "TargetsForPolicy")
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What an account's details hold.
+    """Parsed account details.
 
     Attributes:
-        facts: Everything that could be read.
-        problems: What could not.
-        last_used: True where roles say when they were last used.
+        facts: Readable facts.
+        problems: Unreadable parts.
+        last_used: True if roles have last-used times.
     """
 
     facts: Facts
@@ -34,7 +34,7 @@ class Parsed:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
-    """Read the answers of get-account-authorization-details.
+    """Parse answers of get-account-authorization-details.
 
     Args:
         data: One answer, several, or pages; see `formats.aws_answers`.
@@ -43,7 +43,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: The file holds something else; says where that belongs.
+        UsageError: The file has other content; the hint names its source.
         ParseError: The bytes are not JSON.
     """
     if looks_like_credential_report(data):
@@ -62,7 +62,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
 def parse_pages(
     pages: tuple[Answer, ...], *, source: str, place: str, now: int
 ) -> Parsed:
-    """Read pages that are known to be of the right kind."""
+    """Parse pages of a known kind."""
     details = read_details(pages, place)
     facts, problems = account_facts(details, source=source, now=now)
     used = any(at.record.role_last_used for at in details.roles.values())

@@ -1,8 +1,8 @@
-"""Agents that a role's trust policy gives away.
+"""AI agents inferred from a role's trust policy.
 
 A role that trusts Amazon Bedrock can belong to an agent, but also to a knowledge base
-or another job; only an `aws:SourceArn` condition tells which. What cannot be told is
-said in the agent's note.
+or another job; only an `aws:SourceArn` condition tells which. The agent's note states
+any uncertainty.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ _EQUAL = ("arnequals", "arnlike", "stringequals", "stringlike")
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What an `aws:SourceArn` value says: a type of resource, and whether it is one."""
+    """Parsed `aws:SourceArn` value: its resource type, and whether it is exact."""
 
     arn: str
     kind: str  # empty where a wildcard hides it
@@ -48,7 +48,7 @@ class _Source:
 
 
 def agents(role: Identity, trust: Policy) -> Iterator[Agent]:
-    """Yield the agents that may stand behind a role, at most one a platform."""
+    """Yield possible agents of a role, at most one per platform."""
     for service, platform in _SERVICES.items():
         statements = [s for s in trust.statements if _trusts(s, service)]
         if not statements:

@@ -1,7 +1,7 @@
-"""get-account-authorization-details answers, typed record by record.
+"""Typed records of get-account-authorization-details answers.
 
-A record that cannot be read becomes a problem of its own; the rest is kept. Policy
-documents stay raw here, so that their own parser sees every key as it was written.
+An unreadable record becomes a problem; the rest is kept. Policy documents stay raw
+here, so that their own parser sees every key as written.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,39 +25,39 @@ LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 
 
 class Tag(msgspec.Struct, rename="pascal", frozen=True):
-    """One tag."""
+    """IAM tag."""
 
     key: str
     value: str
 
 
 class Attached(msgspec.Struct, rename="pascal", frozen=True):
-    """A managed policy's name on a user, group or role."""
+    """Managed policy attached to a user, group or role."""
 
     policy_arn: str
 
 
 class Inline(msgspec.Struct, rename="pascal", frozen=True):
-    """A policy that lives inside a user, group or role."""
+    """Inline policy of a user, group or role."""
 
     policy_name: str
     policy_document: msgspec.Raw
 
 
 class Boundary(msgspec.Struct, rename="pascal", frozen=True):
-    """A permissions boundary."""
+    """Attached permissions boundary."""
 
     permissions_boundary_arn: str = ""
 
 
 class LastUsed(msgspec.Struct, rename="pascal", frozen=True):
-    """When a role was last used, within the platform's tracking period."""
+    """Last use of a role, within the platform's tracking period."""
 
     last_used_date: Stamp = None
 
 
 class Version(msgspec.Struct, rename="pascal", frozen=True):
-    """One version of a managed policy."""
+    """Version of a managed policy."""
 
     version_id: str = ""
     is_default_version: bool = False
@@ -65,13 +65,13 @@ class Version(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class Profile(msgspec.Struct, rename="pascal", frozen=True):
-    """An instance profile that hands out a role."""
+    """Instance profile with a role."""
 
     arn: str
 
 
 class User(msgspec.Struct, rename="pascal", frozen=True):
-    """A user with everything attached to it."""
+    """IAM user with its policies, groups and tags."""
 
     arn: str
     user_name: str
@@ -85,7 +85,7 @@ class User(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class Group(msgspec.Struct, rename="pascal", frozen=True):
-    """A group; its policies reach its users."""
+    """IAM group with its policies."""
 
     arn: str
     group_name: str
@@ -94,7 +94,7 @@ class Group(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class Role(msgspec.Struct, rename="pascal", frozen=True):
-    """A role with everything attached to it."""
+    """IAM role with its trust policy, policies and tags."""
 
     arn: str
     role_name: str
@@ -111,7 +111,7 @@ class Role(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class Managed(msgspec.Struct, rename="pascal", frozen=True):
-    """A managed policy with its versions."""
+    """Managed policy with its versions."""
 
     arn: str
     policy_name: str = ""
@@ -119,7 +119,7 @@ class Managed(msgspec.Struct, rename="pascal", frozen=True):
     policy_version_list: list[Version] = []
 
     def document(self) -> msgspec.Raw:
-        """Pick the document in force, or `NOTHING` where it is not there."""
+        """Return the default version's document, or `NOTHING` if missing."""
         for version in self.policy_version_list:
             if version.is_default_version or (
                 self.default_version_id
@@ -134,7 +134,7 @@ RecordT = TypeVar("RecordT", User, Group, Role, Managed)
 
 @dataclass(frozen=True, slots=True)
 class At(Generic[RecordT]):
-    """A record and where it stands."""
+    """Record with its place in the answers."""
 
     record: RecordT
     place: str
@@ -143,7 +143,7 @@ class At(Generic[RecordT]):
 
 @dataclass(slots=True)
 class Details:
-    """Everything an account's answers hold, pages merged, one record per ARN."""
+    """All records of an account, pages merged, one record per ARN."""
 
     users: dict[str, At[User]] = field(default_factory=dict)
     groups: dict[str, At[Group]] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class Details:
 
 
 def read_details(answers: Sequence[Answer], place: str) -> Details:
-    """Type the records of all pages, in page order.
+    """Decode the records of all pages, in page order.
 
     Args:
         answers: The pages.

@@ -1,4 +1,4 @@
-"""Account details become facts: identities, policies, attachments, owners, agents."""
+"""Builder of facts from account details: identities, policies, attachments, owners."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ FactT = TypeVar("FactT", Identity, Policy, Resource, Person, Agent)
 
 @dataclass(slots=True)
 class _Building:
-    """Facts while they are being gathered; of the same id, the first one stands."""
+    """Facts under construction; of equal ids the first one is kept."""
 
     source: str
     now: int
@@ -65,12 +65,12 @@ class _Building:
 def account_facts(
     details: Details, *, source: str, now: int
 ) -> tuple[Facts, tuple[Problem, ...]]:
-    """Turn typed records into facts.
+    """Build facts from typed records.
 
     Args:
         details: The account's records.
         source: The sync's source.
-        now: UTC nanoseconds; a tag is seen to stand at this time.
+        now: UTC nanoseconds; observation time of tags.
     """
     build = _Building(source, now, problems=list(details.problems))
     for managed in details.policies.values():
@@ -113,7 +113,7 @@ def _policy(
     name: str,
     place: str,
 ) -> Policy:
-    """Read one document; one that cannot be read is kept as a policy that is unread."""
+    """Parse a policy document; an unreadable one is kept as an unread policy."""
     seen = build.seen(place)
     try:
         policy = parse_policy(
@@ -131,7 +131,7 @@ def _policy(
 
 
 def _text(document: msgspec.Raw) -> bytes | str:
-    """Take the document out of its JSON text, where it stands in one."""
+    """Decode a document that is wrapped in a JSON string."""
     raw = bytes(document)
     if not raw.startswith(b'"'):
         return raw
@@ -240,7 +240,7 @@ def _user(build: _Building, at: At[User]) -> None:
 
 
 def _group(build: _Building, at: At[Group]) -> None:
-    """Read a group's policies; they are its own, whether or not it has members."""
+    """Add a group's policies, with or without members."""
     group = at.record
     inline = _inline(build, group.arn, group.group_policy_list, at.place)
     managed = _arns(group.attached_managed_policies)
@@ -248,7 +248,7 @@ def _group(build: _Building, at: At[Group]) -> None:
 
 
 def _groups(build: _Building, details: Details) -> Iterator[UserGroup]:
-    """List the groups with their members: one without policies or members as well."""
+    """List the groups with their members, including empty groups."""
     members: dict[tuple[str, str], set[IdentityId]] = defaultdict(set)
     for user in details.users.values():
         for name in user.record.group_list:
@@ -264,7 +264,7 @@ def _groups(build: _Building, details: Details) -> Iterator[UserGroup]:
 
 
 def _memberships(build: _Building, details: Details) -> None:
-    """Give each user the policies of its groups, with the group as the way there."""
+    """Attach group policies to each member, via the group."""
     named: dict[tuple[str, str], At[Group]] = {
         (at.parts.account, at.record.group_name): at for at in details.groups.values()
     }
@@ -318,7 +318,7 @@ def _role(build: _Building, at: At[Role]) -> None:
 
 
 def _roots(build: _Building) -> None:
-    """Add the root of an account of ours where a trust policy refers to it."""
+    """Add the root of a scanned account where a trust policy names it."""
     accounts = {
         (Arn.parse(identity.id).partition, identity.account)
         for identity in build.identities.values()

@@ -1,7 +1,7 @@
-"""Who tags say answers for an identity: recorded as evidence, weighed elsewhere.
+"""Owner tags of an identity, recorded as evidence and weighed elsewhere.
 
-Anyone who may tag an identity may have written its tags, the identity itself included;
-whether it could is decided where its permissions are known.
+Any principal with tagging permission may have written them, including the identity
+itself; the inventory decides this from its permissions.
 """
 
 import re
@@ -52,7 +52,7 @@ _SHORT = 120
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Somebody a tag names."""
+    """Owner named by a tag."""
 
     text: str
     team: bool
@@ -61,10 +61,10 @@ class Named:
 def owners(
     subjects: Iterable[str], tags: Tags, seen: Seen
 ) -> tuple[list[Person], list[OwnerEvidence]]:
-    """Turn owner-like tags into people and evidence for each subject.
+    """Extract people and evidence for each subject from owner tags.
 
     Args:
-        subjects: Ids that the tags speak of: the identity, and an agent known by it.
+        subjects: Ids described by the tags: the identity and its agent.
         tags: Pairs (key, value).
         seen: Provenance of the tags.
     """

@@ -1,4 +1,4 @@
-"""Resources that an account's details name: in a policy in full, or with a role."""
+"""Resources named in an account's details: full ARNs in policies, instance profiles."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ _NOT_RESOURCES = {"iam", "sts", "organizations"}
 
 
 def resources(policy: Policy) -> Iterator[Resource]:
-    """Yield each resource that a policy names; of an S3 object pattern, its bucket."""
+    """Yield each resource named by a policy; for an S3 object pattern, its bucket."""
     for statement in policy.statements:
         for pattern in statement.resources + statement.not_resources:
             found = _resource(pattern, policy.seen)
@@ -26,7 +26,7 @@ def resources(policy: Policy) -> Iterator[Resource]:
 
 
 def instance_profiles(arns: Iterable[str], role: Identity) -> Iterator[Resource]:
-    """Yield each instance profile that hands out a role."""
+    """Yield the instance profiles of a role."""
     for text in arns:
         try:
             arn = Arn.parse(text)

@@ -1,4 +1,4 @@
-"""An organisation's answers as facts. Pure: bytes in, facts and problems out."""
+"""Parser of an organisation's answers. Pure: bytes in, facts and problems out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ _DEPTH = 12  # the platform nests units five deep
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What the file holds; `collected` are words for coverage, `held` where they hold."""
+    """Parsed organisation; `collected` are coverage kinds, `held` their places."""
 
     facts: Facts
     problems: tuple[Problem, ...]
@@ -40,7 +40,7 @@ class Parsed:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
-    """Read AWS Organizations answers.
+    """Parse AWS Organizations answers.
 
     Args:
         data: One object, or several answers; see docs/aws.md.
@@ -49,7 +49,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: The file holds something else; says where that belongs.
+        UsageError: The file has other content; the hint names its source.
         ParseError: The bytes are not JSON.
     """
     found = answers(data, place)
@@ -63,7 +63,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
 def parse_answers(
     found: Sequence[Answer], *, source: str, place: str, now: int
 ) -> Parsed:
-    """Read answers that are known to be of the right kind."""
+    """Parse answers of a known kind."""
     tree = read_tree(found, place)
     accounts = _accounts(tree, source, now)
     policies, attachments = _controls(tree, source, now)
@@ -104,7 +104,7 @@ def _accounts(tree: Tree, source: str, now: int) -> tuple[Account, ...]:
 
 
 def _belongs(tree: Tree, arn: str) -> tuple[str, str]:
-    """Tell the organisation and its management account; an account's ARN holds both."""
+    """Return the organisation and management account, which an account ARN contains."""
     if tree.organization:
         return tree.organization.id, tree.organization.master_account_id
     try:
@@ -116,7 +116,7 @@ def _belongs(tree: Tree, arn: str) -> tuple[str, str]:
 
 
 def _parents(tree: Tree, child: str) -> tuple[str, ...]:
-    """Climb to the root; empty where the way is broken, or leads in a circle."""
+    """Return the path to the root; empty for a broken or circular path."""
     path: list[str] = []
     at = child
     while at in tree.parents and len(path) < _DEPTH:
@@ -170,14 +170,14 @@ def _policy(
 
 
 def _held(words: tuple[str, ...], accounts: tuple[Account, ...]) -> tuple[Held, ...]:
-    """Say of which accounts the words hold: those whose place in the tree is known."""
+    """Return the covered accounts: those with a known place in the tree."""
     placed = [account.id for account in accounts if account.parents]
     kinds = [word for word in words if word != IDENTITY_CENTER]
     return tuple(Held(word, account) for account in placed for word in kinds)
 
 
 def _collected(tree: Tree) -> tuple[str, ...]:
-    """Name what is whole: a kind of policy is, when some are here or it is off."""
+    """List complete kinds: a policy kind is complete if present or disabled."""
     words = ["organization"] if tree.accounts else []
     present = {control.summary.type for control in tree.policies.values()}
     known = [r.policy_types for r in tree.roots.values() if r.policy_types is not None]

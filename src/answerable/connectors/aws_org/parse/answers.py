@@ -1,7 +1,7 @@
-"""Answers of AWS Organizations, typed and merged into one tree.
+"""Typed answers of AWS Organizations, merged into one tree.
 
-Some answers do not say what they were asked about (`list-targets-for-policy` names no
-policy): those stand under the id that was asked for. docs/aws.md has the whole shape.
+Some answers do not name their subject (`list-targets-for-policy` names no policy):
+those are stored under the queried id. docs/aws.md describes the whole format.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,35 +34,35 @@ FIELDS = (
 
 
 class Organization(msgspec.Struct, rename="pascal", frozen=True):
-    """describe-organization."""
+    """Record of describe-organization."""
 
     id: str
     master_account_id: str = ""
 
 
 class PolicyType(msgspec.Struct, rename="pascal", frozen=True):
-    """A kind of policy, and whether it is switched on."""
+    """Policy type and its status."""
 
     type: str = ""
     status: str = ""
 
 
 class Root(msgspec.Struct, rename="pascal", frozen=True):
-    """The top of the tree."""
+    """Root of the organisation tree."""
 
     id: str
     policy_types: list[PolicyType] | None = None
 
 
 class Unit(msgspec.Struct, rename="pascal", frozen=True):
-    """An organisation unit; `ParentId` is ours, the API does not answer it."""
+    """Organisational unit; `ParentId` is added by us, the API does not return it."""
 
     id: str
     parent_id: str = ""
 
 
 class Account(msgspec.Struct, rename="pascal", frozen=True):
-    """A member account; `ParentId` is ours, the API does not answer it."""
+    """Member account; `ParentId` is added by us, the API does not return it."""
 
     id: str
     name: str = ""
@@ -73,19 +73,19 @@ class Account(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class DelegatedService(msgspec.Struct, rename="pascal", frozen=True):
-    """A service whose administration was handed to an account."""
+    """Service with a delegated administrator account."""
 
     service_principal: str
 
 
 class Target(msgspec.Struct, rename="pascal", frozen=True):
-    """What a policy is attached to."""
+    """Target of a policy attachment."""
 
     target_id: str
 
 
 class Summary(msgspec.Struct, rename="pascal", frozen=True):
-    """A policy without its content."""
+    """Policy without its content."""
 
     id: str
     type: str
@@ -108,7 +108,7 @@ DecodedT = TypeVar("DecodedT")
 
 @dataclass(slots=True)
 class Control:
-    """A control policy as far as the answers tell."""
+    """Control policy, merged from the answers."""
 
     summary: Summary
     place: str
@@ -118,7 +118,7 @@ class Control:
 
 @dataclass(slots=True)
 class Tree:
-    """An organisation, merged from all answers."""
+    """Organisation tree, merged from all answers."""
 
     organization: Organization | None = None
     roots: dict[str, Root] = field(default_factory=dict)
@@ -130,13 +130,13 @@ class Tree:
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, place: str, what: str) -> None:
-        """Keep what could not be read."""
+        """Add a problem."""
         self.problems.append(Problem(ProblemKind.INVALID, place, what))
 
     def decode(
         self, raw: msgspec.Raw, kind: type[DecodedT], place: str
     ) -> DecodedT | None:
-        """Type some JSON, or keep why it has another shape."""
+        """Decode JSON to a type, or add a problem."""
         try:
             return msgspec.json.decode(raw, type=kind)
         except UNREADABLE as error:
@@ -185,7 +185,7 @@ def records(
 def asked_answers(
     tree: Tree, fields: Fields, name: str, base: str
 ) -> Iterator[tuple[str, Fields, str]]:
-    """Yield the answers that stand under the id they were asked about."""
+    """Yield the answers with their queried ids."""
     if name not in fields:
         return
     below = tree.decode(fields[name], Fields, f"{base}/{name}") or {}
@@ -245,7 +245,7 @@ def _policies(tree: Tree, fields: Fields, base: str) -> None:
 
 
 def _policy(tree: Tree, fields: Fields, place: str) -> None:
-    """Take an entry of list-policies, or one that was put together from describe."""
+    """Add an entry of list-policies, or one built from describe-policy."""
     if "PolicySummary" in fields:
         whole = tree.decode(_again(fields), _Policy, place)
     elif "Policy" in fields:

@@ -1,4 +1,4 @@
-"""Answers of IAM Identity Center: permission sets, assignments, groups and people.
+"""Parser of IAM Identity Center: permission sets, assignments, groups and people.
 
 Sources: IAM Identity Center API Reference and Identity Store API Reference.
 """
@@ -30,7 +30,7 @@ GROUP = "arn:aws:identitystore:::group/"
 
 
 class PermissionSet(msgspec.Struct, rename="pascal", frozen=True):
-    """Of describe-permission-set."""
+    """Record of describe-permission-set."""
 
     name: str
     permission_set_arn: str
@@ -41,7 +41,7 @@ class _Described(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class Assignment(msgspec.Struct, rename="pascal", frozen=True):
-    """Of list-account-assignments."""
+    """Record of list-account-assignments."""
 
     account_id: str
     permission_set_arn: str
@@ -50,14 +50,14 @@ class Assignment(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class Email(msgspec.Struct, rename="pascal", frozen=True):
-    """Of a user."""
+    """Email address of a user."""
 
     value: str = ""
     primary: bool = False
 
 
 class User(msgspec.Struct, rename="pascal", frozen=True):
-    """Of identitystore list-users."""
+    """Record of identitystore list-users."""
 
     user_id: str
     identity_store_id: str
@@ -68,20 +68,20 @@ class User(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class Group(msgspec.Struct, rename="pascal", frozen=True):
-    """Of identitystore list-groups."""
+    """Record of identitystore list-groups."""
 
     group_id: str
     display_name: str = ""
 
 
 class Member(msgspec.Struct, rename="pascal", frozen=True):
-    """A user, as a membership names one."""
+    """User id in a membership."""
 
     user_id: str = ""
 
 
 class Membership(msgspec.Struct, rename="pascal", frozen=True):
-    """Of identitystore list-group-memberships."""
+    """Record of identitystore list-group-memberships."""
 
     group_id: str
     member_id: Member
@@ -89,7 +89,7 @@ class Membership(msgspec.Struct, rename="pascal", frozen=True):
 
 @dataclass(slots=True)
 class _Center:
-    """An instance of Identity Center, merged from all answers."""
+    """Identity Center instance, merged from all answers."""
 
     sets: dict[str, tuple[PermissionSet, str]] = field(default_factory=dict)
     assignments: list[tuple[Assignment, str]] = field(default_factory=list)
@@ -101,7 +101,7 @@ class _Center:
 def identity_center(
     tree: Tree, found: Sequence[Answer], *, source: str, place: str, now: int
 ) -> Facts:
-    """Read permission sets, groups, people and who may become which role."""
+    """Parse permission sets, groups, people and role assignments."""
     center = _Center()
     for answer in found:
         _read(tree, center, answer.fields, f"{place}#{answer.pointer}")
@@ -196,7 +196,7 @@ def _assigned(
 def _principals(
     tree: Tree, center: _Center, people: dict[str, Person], each: Assignment, at: str
 ) -> Iterator[tuple[PersonId, str]]:
-    """Yield the people whom an assignment reaches, each with the group that leads there."""
+    """Yield the people of an assignment, each with the assigned group."""
     group = ""
     users = [each.principal_id]
     if each.principal_type == "GROUP":

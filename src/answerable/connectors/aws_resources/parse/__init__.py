@@ -1,4 +1,4 @@
-"""Answers about resources as facts. Pure: bytes in, facts and problems out."""
+"""Parser of answers about resources. Pure: bytes in, facts and problems out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ _LISTED = {"ResourceTagMappingList", "AccessPointList", *_RUNNING, *_AGENTS}
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What the file holds; `collected` are words for coverage, `held` where they hold."""
+    """Parsed resources; `collected` are coverage kinds, `held` their places."""
 
     facts: Facts
     problems: tuple[Problem, ...]
@@ -64,7 +64,7 @@ class Parsed:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
-    """Read answers about resources.
+    """Parse answers about resources.
 
     Args:
         data: One object, or several; see docs/aws.md.
@@ -73,7 +73,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: The file holds something else; says where that belongs.
+        UsageError: The file has other content; the hint names its source.
         ParseError: The bytes are not JSON.
     """
     found = answers(data, place)
@@ -89,7 +89,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
 def parse_answers(
     found: Sequence[Answer], *, source: str, place: str, now: int
 ) -> Parsed:
-    """Read answers that are known to be of the right kind."""
+    """Parse answers of a known kind."""
     reading = Reading()
     estate = Estate(reading)
     _caller(estate, found, place)
@@ -118,7 +118,7 @@ def parse_answers(
 
 
 def _caller(estate: Estate, found: Sequence[Answer], place: str) -> None:
-    """Learn which account was asked: nothing else says whose a bucket is."""
+    """Set the scanned account: nothing else identifies a bucket's owner."""
     numbers = {_text(answer, CALLER) for answer in found if CALLER in answer.fields}
     for answer in found:
         if CALLER in answer.fields and "Arn" in answer.fields:
@@ -150,7 +150,7 @@ def _owners(estate: Estate, place: str) -> None:
 
 
 def _collected(estate: Estate, found: Sequence[Answer]) -> tuple[str, ...]:
-    """Name what was answered; a question that was only refused is not."""
+    """List the answered kinds; a kind with only refusals is not included."""
     present = {name for answer in found for name in _LISTED if name in answer.fields}
     there = estate.seen | present
     words = [word for word, fields in _WORDS if there & set(fields)]

@@ -1,4 +1,4 @@
-"""Agents that Amazon Bedrock and AgentCore run, as the platform itself lists them.
+"""Parser of agents that Amazon Bedrock and AgentCore list.
 
 Sources: Amazon Bedrock API Reference, "GetAgent" and "ListAgentCollaborators"; Amazon
 Bedrock AgentCore Control Plane API Reference, "GetAgentRuntime" and "GetGateway".
@@ -26,7 +26,7 @@ from answerable.model.written import Seen, WrittenBy
 
 
 class BedrockAgent(msgspec.Struct, rename="camel", frozen=True):
-    """Of get-agent."""
+    """Record of get-agent."""
 
     agent_arn: str
     agent_name: str = ""
@@ -39,13 +39,13 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class Descriptor(msgspec.Struct, rename="camel", frozen=True):
-    """Of a collaborator: the alias that is called."""
+    """Descriptor of a collaborator: the called alias."""
 
     alias_arn: str = ""
 
 
 class Collaborator(msgspec.Struct, rename="camel", frozen=True):
-    """Of list-agent-collaborators."""
+    """Record of list-agent-collaborators."""
 
     agent_descriptor: Descriptor = Descriptor()
 
@@ -55,7 +55,7 @@ class _Collaborators(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Runtime(msgspec.Struct, rename="camel", frozen=True):
-    """Of get-agent-runtime."""
+    """Record of get-agent-runtime."""
 
     agent_runtime_arn: str
     agent_runtime_name: str = ""
@@ -63,7 +63,7 @@ class Runtime(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Gateway(msgspec.Struct, rename="camel", frozen=True):
-    """Of get-gateway."""
+    """Record of get-gateway."""
 
     gateway_arn: str
     role_arn: str = ""
@@ -71,13 +71,13 @@ class Gateway(msgspec.Struct, rename="camel", frozen=True):
 
 @dataclass(slots=True)
 class AgentReader:
-    """Agents while a file is read.
+    """Reader of Bedrock and AgentCore agents.
 
     Attributes:
-        estate: Where resources are put together.
-        source: Of the sync.
+        estate: Resources under construction.
+        source: Source of the sync.
         now: UTC nanoseconds.
-        agents: By the platform's own id.
+        agents: Agents by the platform's own id.
         parents: Supervisor by collaborator, by the platform's own ids.
     """
 
@@ -88,7 +88,7 @@ class AgentReader:
     parents: dict[str, str] = field(default_factory=dict)
 
     def read(self, fields: Fields, base: str) -> None:
-        """Take every agent, runtime and gateway of one answer."""
+        """Read every agent, runtime and gateway of one answer."""
         reading = self.estate.reading
         for asked in reading.asked(fields, AGENTS, base):
             answer = reading.decode(asked.raw or NOTHING, _Answer, asked.place)
@@ -110,7 +110,7 @@ class AgentReader:
                 self._running(gateway.gateway_arn, gateway.role_arn, asked)
 
     def all_agents(self) -> Iterator[Agent]:
-        """Yield the agents, each collaborator under its supervisor."""
+        """Yield the agents, each collaborator with its supervisor as parent."""
         for key, agent in self.agents.items():
             parent = self.agents.get(self.parents.get(key, ""))
             yield replace(agent, parent=parent.id) if parent else agent
@@ -156,7 +156,7 @@ class AgentReader:
         )
 
     def _running(self, text: str, role: str, asked: Asked) -> Arn | None:
-        """Keep a resource that runs as a role; None where its ARN is none."""
+        """Add a resource with its role; None for an invalid ARN."""
         item = self.estate.named(text, asked.place)
         if item is None:
             return None

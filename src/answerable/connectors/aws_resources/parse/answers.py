@@ -1,8 +1,7 @@
-"""The file's fields: lists that say what they are about, and answers under an id.
+"""Fields of an answer file: lists, and answers stored under a queried id.
 
-An answer that does not say what it was asked about stands under the id that was asked
-for: the answer, `null` where there is none, or the error that came instead. Nothing is
-read as "none" that was refused.
+An answer that does not name its subject is stored under the queried id: the answer,
+`null` for none, or the error. A refused call is never read as "none".
 """
 
 import re
@@ -45,15 +44,14 @@ LISTS = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A field whose answers stand under the id that was asked for.
+    """Field whose answers are stored under the queried id.
 
     Attributes:
-        field: Its name.
-        action: The permission that the question takes.
-        kind: The kind of resource it asks about; empty for any.
+        action: Required permission.
+        kind: Kind of the queried resource; empty for any.
         none: Error codes that mean "there is none".
-        holds: The field of the answer that has the policy; empty where it has none.
-        bare: True where an answer without that field says that there is no policy.
+        holds: Field of the answer with the policy; empty for none.
+        bare: True if an answer without that field means no policy.
     """
 
     field: str
@@ -155,12 +153,12 @@ _CODE = re.compile(r"[^(]{0,200}\(([A-Za-z.]{1,80})\).*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One answer to a question.
+    """Answer of one field for one id.
 
     Attributes:
-        asked: The id that was asked for, as it stands in the file.
-        raw: The answer; None where there is none of what was asked for.
-        place: Where it stands.
+        asked: Queried id, as in the file.
+        raw: The answer; None where the queried thing does not exist.
+        place: Place in the file.
     """
 
     asked: str
@@ -170,19 +168,19 @@ class Asked:
 
 @dataclass(slots=True)
 class Reading:
-    """Problems while a file is read; refusals of one kind are counted, not listed."""
+    """Reader of answers with its problems; refusals of one kind are counted."""
 
     problems: list[Problem] = field(default_factory=list)
     refusals: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
 
     def problem(self, place: str, what: str) -> None:
-        """Keep what could not be read."""
+        """Add a problem."""
         self.problems.append(Problem(ProblemKind.INVALID, place, what))
 
     def decode(
         self, raw: msgspec.Raw, kind: type[DecodedT], place: str
     ) -> DecodedT | None:
-        """Type some JSON, or keep why it has another shape."""
+        """Decode JSON to a type, or add a problem."""
         try:
             return msgspec.json.decode(raw, type=kind)
         except UNREADABLE as error:
@@ -203,7 +201,7 @@ class Reading:
                 yield record, place
 
     def asked(self, fields: Fields, question: Question, base: str) -> Iterator[Asked]:
-        """Yield what was answered to a question; what was refused becomes a problem."""
+        """Yield the answers of a field; refused calls become problems."""
         name = question.field
         if name not in fields:
             return
@@ -221,13 +219,13 @@ class Reading:
                 self.refusals.setdefault(key, []).append(place)
 
     def more(self, fields: Fields, base: str) -> None:
-        """Say so where an answer is not the last page."""
+        """Add a problem for an answer that is not the last page."""
         if has_more(fields):
             what = "more follow, and they are not here: collect without --max-items"
             self.problem(base, what)
 
     def all_problems(self) -> tuple[Problem, ...]:
-        """Give every problem; of refusals, one for each way in which one failed."""
+        """List all problems; refusals are grouped by kind."""
         return (
             *self.problems,
             *(
@@ -248,11 +246,11 @@ def has_more(fields: Fields) -> bool:
 
 
 def error_code(raw: msgspec.Raw) -> str | None:
-    """Read the error that stands in the place of an answer; None where none does.
+    """Read the error in place of an answer; None for no error.
 
     An error is text (what the CLI prints), or an object with the field `Error`: text,
-    or an object with `Code` as the API has it. Of an error of another shape the code is
-    empty. Only letters of the code are ever looked at.
+    or an object with `Code` as in the API. The code of an error of another form is
+    empty. Only letters of the code are used.
     """
     try:
         given = msgspec.json.decode(raw, type=Fields | str)

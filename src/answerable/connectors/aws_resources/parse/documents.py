@@ -1,4 +1,4 @@
-"""Takes the policy document out of an answer."""
+"""Extraction of the policy document from an answer."""
 
 from collections.abc import Mapping
 
@@ -19,11 +19,11 @@ _EMPTY = (b"null", b'""')
 def document(
     reading: Reading, question: Question, asked: Asked
 ) -> msgspec.Raw | str | None:
-    """Find the document: JSON, or text that is JSON.
+    """Extract the document: JSON, or text that is JSON.
 
     Returns:
-        None where there is no policy; `NOTHING` where the answer does not say, which
-        is a problem then.
+        None for no policy; `NOTHING` where the answer is unclear, which adds a
+        problem.
     """
     if asked.raw is None:
         return None
@@ -55,7 +55,7 @@ def _held(question: Question, fields: Mapping[str, msgspec.Raw]) -> msgspec.Raw:
 
 
 def text_of(raw: msgspec.Raw) -> msgspec.Raw | str:
-    """Take a document out of its JSON text, where it stands in one."""
+    """Decode a document that is wrapped in a JSON string."""
     if not bytes(raw).startswith(b'"'):
         return raw
     try:

@@ -1,4 +1,4 @@
-"""Answers about resources become facts: policies, grants, blocks, tags, runs-as."""
+"""Builder of facts from resource answers: policies, grants, blocks, tags, roles."""
 
 from dataclasses import dataclass, field
 
@@ -59,7 +59,7 @@ _GRANTS_LIMIT = 100_000  # KMS allows 50,000 grants on a key
 
 @dataclass(slots=True)
 class Building:
-    """Facts while they are gathered; of answers to one question, the last stands."""
+    """Facts under construction; of repeated answers the last one is kept."""
 
     source: str
     now: int
@@ -70,21 +70,21 @@ class Building:
 
     @property
     def reading(self) -> Reading:
-        """Where problems are kept."""
+        """Reader that collects the problems."""
         return self.estate.reading
 
     def seen(self, place: str) -> Seen:
-        """Say where a fact stands."""
+        """Build the provenance of a fact."""
         return Seen(self.source, place, WrittenBy.PLATFORM, self.now)
 
     def keep(self, holder: str, policy: Policy) -> None:
-        """Attach a policy to the resource that holds it."""
+        """Attach a policy to its resource."""
         self.policies[policy.id] = policy
         self.holders[policy.id] = holder
 
 
 def read_questions(build: Building, fields: Fields, base: str) -> None:
-    """Take every answer that stands under the id it was asked about."""
+    """Read every answer stored under a queried id."""
     reading, estate = build.reading, build.estate
     for asked in reading.asked(fields, ACCESS_POINT, base):
         answer = _typed(build, asked, records.AccessPoint)
@@ -110,7 +110,7 @@ def read_questions(build: Building, fields: Fields, base: str) -> None:
 
 
 def facts(build: Building) -> Facts:
-    """Give what was gathered."""
+    """Return the built facts."""
     estate = build.estate
     for arn, (block, place) in estate.blocks.items():
         _blocked(build, arn, block, place)
@@ -143,7 +143,7 @@ def _resource(build: Building, item: Item) -> Resource:
 
 
 def _key_policies_not_here(build: Building) -> list[Attachment]:
-    """Every key has a policy: where only its grants were collected, one is missing."""
+    """List missing key policies: every key has one, but only grants were collected."""
     return [
         Attachment(PolicyId(f"{key}#policy"), key, Layer.RESOURCE, "", policy.seen)
         for policy in build.policies.values()
@@ -153,7 +153,7 @@ def _key_policies_not_here(build: Building) -> list[Attachment]:
 
 
 def _asked_of(build: Building, question: Question, asked: Asked) -> Item | None:
-    """Find the resource that was asked about."""
+    """Find the queried resource."""
     estate = build.estate
     arn = estate.names.find(asked.asked, question.kind)
     if arn is None:
@@ -171,7 +171,7 @@ def _typed(
 
 
 def _policy(build: Building, question: Question, asked: Asked) -> None:
-    """Keep a policy; one that cannot be read is kept as one that is unread."""
+    """Add a policy; an unreadable one is kept as an unread policy."""
     if question.field == "QueueAttributes":
         asked = _queue(build, asked)
     item = _asked_of(build, question, asked)
@@ -197,7 +197,7 @@ def _policy(build: Building, question: Question, asked: Asked) -> None:
 
 
 def _queue(build: Building, asked: Asked) -> Asked:
-    """A queue is asked about by its URL; the answer has its ARN."""
+    """Resolve a queue, queried by URL, to the ARN in its answer."""
     if asked.raw is None:
         return asked
     try:
@@ -313,7 +313,7 @@ def _described(build: Building, question: Question, asked: Asked) -> None:
 
 
 def _launched(build: Building) -> None:
-    """Give instances and launch templates the role of their profile."""
+    """Assign the profile's role to instances and launch templates."""
     estate = build.estate
     missing = 0
     for arn, profile in estate.launched.items():

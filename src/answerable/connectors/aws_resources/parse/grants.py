@@ -1,7 +1,7 @@
-"""Grants of a KMS key as statements of a policy beside its key policy.
+"""KMS grants, converted to statements of a policy in addition to the key policy.
 
 Source: AWS KMS Developer Guide, "Grants in AWS KMS"; API reference, CreateGrant. A
-grant that was retired or has expired is not listed any more.
+retired or expired grant is no longer listed.
 """
 
 from collections.abc import Iterator
@@ -36,12 +36,12 @@ _CONSTRAINED = frozenset(
 def grant_statements(
     raw: msgspec.Raw, key: str, position: int
 ) -> Iterator[Statement | UnreadStatement]:
-    """Read one entry of list-grants.
+    """Parse one entry of list-grants.
 
     Args:
-        raw: The entry.
+        raw: Undecoded entry.
         key: ARN of the key.
-        position: Zero-based; the sid where the grant's own id cannot be read.
+        position: Zero-based index; the sid if the grant's own id is unreadable.
     """
     try:
         grant = msgspec.json.decode(raw, type=Grant)
@@ -95,7 +95,7 @@ def _made(operation: str) -> str:
 
 
 def _principal(service: str, principal: str) -> tuple[str, str] | None:
-    """Read who it is; services are named in the field of principals, too."""
+    """Parse the grantee; services also appear in the principal field."""
     if service:
         return ("Service", service)
     if not principal or "*" in principal:
@@ -110,7 +110,7 @@ def _principal(service: str, principal: str) -> tuple[str, str] | None:
 def _conditions(
     given: Constraints | None,
 ) -> tuple[tuple[ConditionClause, ...], tuple[ConditionClause, ...]]:
-    """Make the conditions of what takes an encryption context, and of the rest."""
+    """Build the conditions for operations with and without an encryption context."""
     if given is None:
         return (), ()
     always: tuple[ConditionClause, ...] = ()

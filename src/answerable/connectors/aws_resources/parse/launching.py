@@ -1,4 +1,4 @@
-"""Roles of ECS tasks that run, and of what a launch template launches.
+"""Roles of running ECS tasks and of launch templates.
 
 Sources: Amazon ECS API Reference, Task (`enableExecuteCommand`, `overrides`), and
 TaskOverride (`taskRoleArn` replaces the role of the definition); Amazon EC2 API
@@ -20,7 +20,7 @@ _NOTHING = msgspec.Raw(b"{}")
 
 
 def read_tasks(estate: Estate, asked: Asked) -> None:
-    """Take the tasks of one cluster."""
+    """Read the tasks of one cluster."""
     cluster = estate.names.find(asked.asked, CLUSTER_TASKS.kind)
     if cluster is None:
         what = "which cluster this is cannot be told (expected its ARN)"
@@ -45,7 +45,7 @@ def read_tasks(estate: Estate, asked: Asked) -> None:
 
 
 def read_versions(estate: Estate, asked: Asked) -> None:
-    """Take the default version of one launch template."""
+    """Read the default version of one launch template."""
     template = estate.names.find(asked.asked, TEMPLATE_VERSIONS.kind)
     if template is None:
         what = "which launch template this is cannot be told (expected its id)"
@@ -64,14 +64,14 @@ def read_versions(estate: Estate, asked: Asked) -> None:
 
 
 def _named(estate: Estate, name: str) -> str:
-    """Find an instance profile by name: it may have a path."""
+    """Find an instance profile by name; it may have a path."""
     found = [arn for arn in estate.profiles if arn.rpartition("/")[2] == name]
     account = f"arn:{estate.names.partition}:iam::{estate.caller}"
     return found[0] if found else f"{account}:instance-profile/{name}"
 
 
 def resolve_definitions(estate: Estate) -> None:
-    """Give tasks the role of their definition."""
+    """Assign tasks the role of their definition."""
     missing: list[str] = []
     for arn, definition in estate.defined.items():
         item = estate.items.get(definition)

@@ -1,4 +1,4 @@
-"""What the lists of a file say there is, by ARN."""
+"""Resources named in the lists of an answer file, by ARN."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,15 +17,14 @@ _REGION = re.compile(r"([a-z]{2}(?:-[a-z]{2,12})+-\d{1,2})(?:[a-z]|-[a-z0-9-]{1,
 
 @dataclass(slots=True)
 class Item:
-    """A resource while it is put together.
+    """Listed resource under construction.
 
     Attributes:
         arn: Its ARN.
-        place: Where it was first named.
-        account: Owner, where the ARN does not say.
-        tags: Name to value.
+        place: Place of its first mention.
+        account: Owner account, if missing in the ARN.
         behind: The bucket of an access point.
-        runs_as: Role of the code in it.
+        runs_as: Execution role of its code.
         network: The only network of an access point.
     """
 
@@ -40,22 +39,22 @@ class Item:
 
 @dataclass(slots=True)
 class Estate:
-    """Everything of a file while it is put together.
+    """All resources of an answer file under construction.
 
     Attributes:
-        reading: Keeps problems.
-        names: From names to ARNs.
+        reading: Reader with the problems.
+        names: Index from names to ARNs.
         items: Resources by ARN.
-        caller: The account that was asked; empty where the file does not say.
-        region: Where the lists were asked for, likewise.
-        blocks: Pairs of what an access point itself blocks, and where that stands.
-        profiles: Instance profile to its role.
-        launched: Instance, or launch template, to its profile.
-        defined: Task to its definition.
-        answered: ARNs of which a question was answered, by its field.
-        seen: Fields of which something was there.
-        listed: What each list names, by its field.
-        broken: Lists of which an entry could not be told.
+        caller: Scanned account; empty where the file does not state it.
+        region: Region of the lists; empty where the file does not state it.
+        blocks: Pairs of an access point's own block and its place.
+        profiles: Role by instance profile.
+        launched: Profile by instance or launch template.
+        defined: Definition by task.
+        answered: ARNs with an answer, by field.
+        seen: Fields with any content.
+        listed: Listed ARNs by field.
+        broken: Lists with an unidentified entry.
     """
 
     reading: Reading
@@ -73,7 +72,7 @@ class Estate:
     broken: set[str] = field(default_factory=set)
 
     def item(self, arn: Arn, place: str, *names: str) -> Item:
-        """Return the resource, made on its first mention."""
+        """Return the resource, added on its first mention."""
         found = self.items.get(str(arn))
         if found is None:
             owner = arn.account or (self.caller if arn.service == "s3" else "")
@@ -84,7 +83,7 @@ class Estate:
         return found
 
     def named(self, text: str, place: str, kind: str = "", *names: str) -> Item | None:
-        """Return the resource of an ARN; None, and a problem, where it is none."""
+        """Return the resource of an ARN; None and a problem for an invalid ARN."""
         arn = resource_arn(text, kind)
         if arn is None:
             self.reading.problem(place, f"no usable ARN of {kind or 'a resource'}")
@@ -92,7 +91,7 @@ class Estate:
         return self.item(arn, place, *names)
 
     def list(self, name: str, item: Item | None) -> None:
-        """Remember that a list names a resource, or one that cannot be told."""
+        """Record a listed resource, or an unidentified entry."""
         if item is None:
             self.broken.add(name)
         else:
@@ -100,7 +99,7 @@ class Estate:
 
 
 def read_lists(estate: Estate, fields: Fields, base: str) -> None:
-    """Take every list of one answer."""
+    """Read every list of one answer."""
     reading = estate.reading
     for bucket, place in reading.records(fields, "Buckets", records.Bucket, base):
         arn = estate.names.bucket(bucket.name)
@@ -123,7 +122,7 @@ def read_lists(estate: Estate, fields: Fields, base: str) -> None:
 
 
 def _data(estate: Estate, fields: Fields, base: str) -> None:
-    """Take what holds or carries data."""
+    """Read resources that store or carry data."""
     reading = estate.reading
     for key, place in reading.records(fields, "Keys", records.Key, base):
         estate.list("Keys", estate.named(key.key_arn, place, "kms:key"))
@@ -146,7 +145,7 @@ def _data(estate: Estate, fields: Fields, base: str) -> None:
 
 
 def access_point(estate: Estate, point: records.AccessPoint, place: str) -> Arn | None:
-    """Take an access point, and the bucket that it is a door to."""
+    """Read an access point and its bucket."""
     item = estate.named(point.access_point_arn, place, "s3:accesspoint", point.name)
     if item is None:
         return None
@@ -164,7 +163,7 @@ def access_point(estate: Estate, point: records.AccessPoint, place: str) -> Arn 
 
 
 def _code(estate: Estate, fields: Fields, base: str) -> None:
-    """Take what runs code: functions, instances, and the profiles of these."""
+    """Read compute resources: functions, instances and their profiles."""
     reading = estate.reading
     for function, place in reading.records(fields, "Functions", records.Function, base):
         item = estate.named(function.function_arn, place, "lambda:function")
@@ -189,7 +188,7 @@ def _code(estate: Estate, fields: Fields, base: str) -> None:
 
 
 def _launching(estate: Estate, fields: Fields, base: str) -> None:
-    """Take where code is launched: clusters, and launch templates."""
+    """Read launch resources: clusters and launch templates."""
     reading = estate.reading
     for cluster, place in reading.records(fields, "clusterArns", str, base):
         estate.list("clusterArns", estate.named(cluster, place, "ecs:cluster"))
@@ -202,7 +201,7 @@ def _launching(estate: Estate, fields: Fields, base: str) -> None:
 
 
 def template_arn(estate: Estate, template: str) -> str:
-    """Write the ARN of a launch template; no answer has it, or says its region."""
+    """Build the ARN of a launch template, which no answer contains."""
     if not estate.region or not estate.caller:
         return ""
     place = f"{estate.names.partition}:ec2:{estate.region}:{estate.caller}"
@@ -221,7 +220,7 @@ def _profile(text: str) -> Arn | None:
 def _instance(
     estate: Estate, instance: records.Instance, owner: str, place: str
 ) -> None:
-    """Take an instance that has a profile; one without runs as nobody."""
+    """Read an instance with a profile; one without has no role."""
     zone = _REGION.fullmatch(instance.placement.availability_zone)
     arn = Arn(
         estate.names.partition,

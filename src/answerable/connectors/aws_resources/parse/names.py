@@ -1,4 +1,4 @@
-"""From the id that was asked for to the ARN it means."""
+"""Resolution of queried ids to ARNs."""
 
 import re
 from collections import defaultdict
@@ -19,7 +19,7 @@ _NOT_RESOURCES = {"iam", "sts", "organizations"}
 
 
 def resource_arn(text: str, kind: str = "") -> Arn | None:
-    """Read the ARN of a resource, of one kind where one is named."""
+    """Parse the ARN of a resource, optionally of one kind."""
     try:
         arn = Arn.parse(text)
     except IdError:
@@ -34,10 +34,10 @@ def resource_arn(text: str, kind: str = "") -> Arn | None:
 
 @dataclass(slots=True)
 class Names:
-    """Names that the lists of a file give to ARNs.
+    """Index from names in the lists to ARNs.
 
     Attributes:
-        partition: Of S3 buckets, whose ARN nothing but the caller's tells.
+        partition: Partition of S3 buckets, known only from the caller's ARN.
     """
 
     partition: str = "aws"
@@ -46,7 +46,7 @@ class Names:
     )
 
     def add(self, arn: Arn, *names: str) -> None:
-        """Remember a resource by the last part of its ARN and by other names."""
+        """Add a resource by the last part of its ARN and by other names."""
         kind, text = resource_kind(arn), str(arn)
         last = arn.resource.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
         whole = arn.resource.partition("/")[2]  # a repository's name has slashes
@@ -54,7 +54,7 @@ class Names:
             self._known[kind, name].add(text)
 
     def bucket(self, name: str) -> Arn | None:
-        """Make the ARN of a bucket."""
+        """Build the ARN of a bucket."""
         if name.startswith("arn:"):
             return resource_arn(name, "s3:bucket")
         if not _BUCKET.fullmatch(name):
@@ -62,7 +62,7 @@ class Names:
         return Arn(self.partition, "s3", "", "", name)
 
     def find(self, asked: str, kind: str) -> Arn | None:
-        """Say which resource an id means; None where none, or more than one, is."""
+        """Resolve an id to a resource; None for no or several matches."""
         if kind == "s3:bucket":
             return self.bucket(asked)
         if asked.startswith("arn:"):

@@ -1,4 +1,4 @@
-"""The role that code in a resource runs as."""
+"""Execution role of the code in a resource."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ _DEPTH = 3
 
 
 def role_of(text: str) -> str:
-    """Return the ARN of a role as it is, anything else as empty."""
+    """Return a role ARN unchanged, anything else as empty."""
     try:
         arn = Arn.parse(text)
     except IdError:
@@ -35,10 +35,10 @@ def role_of(text: str) -> str:
 
 
 def described_role(raw: msgspec.Raw) -> str:
-    """Find the role in the answer of a describe or get command; empty where none is.
+    """Find the role in the answer of a describe or get command; empty for none.
 
-    The answer may stand in another one (`{"projects": [...]}`), of which the outermost
-    role counts. Values of other fields are not decoded.
+    The answer may be nested (`{"projects": [...]}`); the outermost role counts. Values
+    of other fields are not decoded.
     """
     level = list(_objects(raw))
     for _ in range(_DEPTH):
@@ -57,7 +57,7 @@ def described_role(raw: msgspec.Raw) -> str:
 
 
 def _objects(raw: msgspec.Raw) -> Iterator[Fields]:
-    """Yield the object that this is, or the only one of a list."""
+    """Yield this object, or the only object of a list."""
     try:
         given = msgspec.json.decode(raw, type=Fields | list[Fields])
     except UNREADABLE:

@@ -1,7 +1,7 @@
-"""In which places a file of answers covers a kind of thing whole.
+"""Coverage of an answer file: accounts and regions with a complete kind.
 
-A list says what there is in one account and region. Where it is there to its end, and
-every resource that it names has its answer, nothing of that kind is unknown there.
+A list covers one account and region. If it is complete and every listed resource has an
+answer, nothing of that kind is unknown there.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -37,13 +37,13 @@ def held(
     answered: Collection[str],
     regions: Collection[str],
 ) -> tuple[Held, ...]:
-    """Say where policies, and code that runs, were collected whole.
+    """Return the places where policies and running code were collected completely.
 
     Args:
-        estate: What the lists named.
+        estate: Listed resources.
         found: The answers.
-        answered: ARNs of resources whose own policy was asked for and answered.
-        regions: The regions that the file says were asked.
+        answered: ARNs of resources with an answered policy query.
+        regions: Regions that the file states.
     """
     ended = _ended(found) - estate.broken
     places = {name: set(_places(estate, name, regions)) for name in ended}
@@ -74,7 +74,7 @@ _LAUNCHING = {
 
 
 def _launching(estate: Estate, places: Mapping[str, set[Place]]) -> Iterator[Held]:
-    """Say where tasks that run, and launch templates, were collected whole."""
+    """Return the places where running tasks and launch templates are complete."""
     for name, (kind, question) in _LAUNCHING.items():
         answered = estate.answered.get(question, set())
         for place in places.get(name, ()):
@@ -89,7 +89,7 @@ def _launching(estate: Estate, places: Mapping[str, set[Place]]) -> Iterator[Hel
 
 
 def _ended(found: Sequence[Answer]) -> set[str]:
-    """Name the lists that are there to their end."""
+    """List the fields whose lists are complete."""
     there = {n for answer in found for n in LISTS if n in answer.fields}
     broken = {
         n
@@ -102,10 +102,10 @@ def _ended(found: Sequence[Answer]) -> set[str]:
 
 
 def _places(estate: Estate, name: str, regions: Collection[str]) -> Iterator[Place]:
-    """Say where a list was asked for: where what it names lies, and where it is said.
+    """Return the places of a list: those of its resources, and the stated one.
 
-    A list without entries tells no place by itself. What the file says counts only if
-    nothing in it lies elsewhere: then it may be of several regions.
+    An empty list has no place of its own. The stated region counts only if no resource
+    of the file is elsewhere: otherwise the file may cover several regions.
     """
     for arn in estate.listed.get(name, ()):
         account, region = _place(estate, arn)

@@ -1,1 +1,1 @@
-"""CloudTrail bytes to audit events; pure."""
+"""Pure parser from CloudTrail bytes to audit events."""

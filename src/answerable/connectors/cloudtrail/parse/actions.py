@@ -1,4 +1,4 @@
-"""CloudTrail's spelling of a call, in the policy language's spelling."""
+"""IAM action names of CloudTrail calls."""
 
 import re2
 
@@ -53,7 +53,7 @@ _known: dict[tuple[str, str], str] = {}
 
 
 def action_of(source: str, name: str) -> str:
-    """Give the IAM spelling of a call, e.g. `s3:GetObject`.
+    """Return the IAM action of a call, e.g. `s3:GetObject`.
 
     Args:
         source: `eventSource`, e.g. `s3.amazonaws.com`.

@@ -1,4 +1,4 @@
-"""Callers that repeat: what the same bytes of `userIdentity` say is read once."""
+"""Cached parsing of `userIdentity`: equal bytes are parsed once."""
 
 from dataclasses import dataclass
 
@@ -16,15 +16,15 @@ _known: dict[bytes, "Who"] = {}
 
 @dataclass(slots=True)
 class Who:
-    """What one `userIdentity` says.
+    """Parsed `userIdentity`.
 
     Attributes:
-        identity: As the record has it.
-        caller: Who made the call, None where the rest of the record decides it too.
-        plain: False where a key that decides who acted may stand twice in it.
-        mfa: As a word.
+        identity: Identity as in the record.
+        caller: Caller, None where it also depends on the rest of the record.
+        plain: False if a key that determines the caller may be repeated.
+        mfa: MFA flag as a word.
         issuer_id: Unique id of the session's issuer.
-        source_identity: As the caller set it.
+        source_identity: Source identity set by the caller.
     """
 
     identity: UserIdentity
@@ -36,10 +36,10 @@ class Who:
 
 
 def who_of(element: bytes) -> Who:
-    """Read a `userIdentity`.
+    """Parse a `userIdentity`.
 
     Raises:
-        msgspec.DecodeError: It has another shape.
+        msgspec.DecodeError: It has another form.
     """
     who = _known.get(element)
     if who is None:
@@ -67,7 +67,7 @@ def _read(element: bytes) -> Who:
 
 
 def called(record: Record, who: Who) -> Caller:
-    """Tell who made the call of a record."""
+    """Return the caller of a record."""
     if (
         who.caller is None
         or record.event_name == "ConsoleLogin"
@@ -78,7 +78,7 @@ def called(record: Record, who: Who) -> Caller:
 
 
 def is_plain(element: bytes, identity: UserIdentity) -> bool:
-    """Tell whether each key that decides who acted surely stands once."""
+    """Tell whether each key that determines the caller is unique."""
     count = element.count
     context = identity.session_context
     issuer = context.session_issuer if context else None
@@ -92,7 +92,7 @@ def is_plain(element: bytes, identity: UserIdentity) -> bool:
 
 
 def word(flag: Flag) -> str:
-    """Spell a flag as a word, empty where it is not said."""
+    """Return a flag as a word, empty if absent."""
     if isinstance(flag, bool):
         return "true" if flag else "false"
     return flag or ""

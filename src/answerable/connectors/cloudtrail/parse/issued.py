@@ -1,6 +1,6 @@
-"""What a call issued, created or deleted: the joints and the ends of lineage.
+"""Effects of a call: issued credentials, and created or deleted identities.
 
-Source: STS, IAM and Roles Anywhere API references; the shapes are those of
+Source: STS, IAM and Roles Anywhere API references; the types follow
 `responseElements` in CloudTrail. Secrets in the same answers are never read.
 """
 
@@ -69,10 +69,10 @@ _NAMES |= {"CreateServiceLinkedRole", "DeleteServiceLinkedRole"}
 
 @dataclass(slots=True)
 class Outcomes:
-    """What a call brought about, empty where nothing.
+    """Effects of a call; empty fields for none.
 
     Attributes:
-        issued: `cred:aws/...`.
+        issued: Issued `cred:aws/...`.
         issued_to: Identity it acts as.
         issued_until: UTC nanoseconds.
         created: Identity created.
@@ -91,12 +91,12 @@ class Outcomes:
 
 
 def concerns(record: Record) -> bool:
-    """Tell whether the call is one that issues, creates or deletes."""
+    """Tell whether the call can issue, create or delete."""
     return record.event_source in _SOURCES and record.event_name in _NAMES
 
 
 def outcomes_of(record: Record, caller: Caller) -> Outcomes | None:
-    """Read what the call brought about; None when it says so in an unknown shape."""
+    """Parse the effects of a call; None for an unknown form."""
     try:
         asked = _decode_asked(record)
         answer = _decode_answer(record)
@@ -171,7 +171,7 @@ def _lifecycle(
 
 
 def _arn(caller: Caller, kind: str, name: str | None) -> str:
-    """Name an identity by its short name; a path it may have is not told."""
+    """Build the ARN of an identity from its short name, without its path."""
     if not name or not caller.account:
         return ""
     partition = "aws"

@@ -1,8 +1,8 @@
-"""Who acted, from `userIdentity`: the identity, its session and a person if any.
+"""Caller from `userIdentity`: identity, session and authenticated person.
 
-What AWS or an identity provider authenticated is told apart from what the caller
-chose: a role session's name and its source identity are the caller's own words.
-Source: AWS CloudTrail User Guide, "CloudTrail userIdentity element".
+Authenticated facts are separate from the caller's choices: a role session's name and
+its source identity are chosen by the caller. Source: AWS CloudTrail User Guide,
+"CloudTrail userIdentity element".
 """
 
 from dataclasses import dataclass
@@ -30,16 +30,16 @@ HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 @dataclass(slots=True)
 class Caller:
-    """Who made a call.
+    """Caller of a CloudTrail record.
 
     Attributes:
         identity: Acting identity, empty when the record names none.
         session: Session ARN, empty outside sessions.
         session_name: The session's name as the caller chose it.
-        credential: `cred:aws/...`, empty where not said.
+        credential: `cred:aws/...`, empty if absent.
         person: `person:...` that the platform authenticated, empty otherwise.
         account: Account of the caller.
-        by: How the person was authenticated, empty without one.
+        by: Authentication of the person, empty without one.
     """
 
     identity: str = ""
@@ -52,7 +52,7 @@ class Caller:
 
 
 def caller_of(record: Record, who: UserIdentity) -> Caller:
-    """Tell who made the call of a record."""
+    """Return the caller of a record."""
     caller = Caller(account=who.account_id or record.recipient_account_id or "")
     key = who.access_key_id
     # Key ids of copies are often masked: any run of capitals and digits names a key.
@@ -88,7 +88,7 @@ def _role(caller: Caller, who: UserIdentity) -> None:
 
 
 def role_of_session(session: str) -> str:
-    """Give the role behind an assumed-role ARN; the role's path is not in there."""
+    """Return the role ARN of an assumed-role ARN, without the role's path."""
     parts = _SESSION_ARN.fullmatch(session)
     if not parts:
         return ""

@@ -1,4 +1,4 @@
-"""One CloudTrail record to one audit event, or the reason why not."""
+"""Parser from a CloudTrail record to an audit event, or a refusal reason."""
 
 import hashlib
 import json
@@ -77,11 +77,11 @@ _KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that is no audit event, and why.
+    """Refused record with its reason.
 
     Attributes:
-        why: Without any value of the record.
-        skipped: True when it is well-formed and simply something else.
+        why: Reason, without any value of the record.
+        skipped: True if it is well-formed but not an audit record.
     """
 
     why: str
@@ -98,9 +98,9 @@ def read_record(raw: bytes, written_by: WrittenBy, make: Make = AuditEvent) -> O
     """Parse one record.
 
     Args:
-        raw: Its bytes: the record itself, or one carried as text inside another.
-        written_by: Class of the connector instance.
-        make: What makes an event of its fields, given in their order.
+        raw: Bytes of the record, or of a wrapper with the record as text.
+        written_by: Author class of the connector.
+        make: Factory of events from their fields, in order.
     """
     try:
         record = _RECORD.decode(raw) if raw[:1] != b"[" else Record()
@@ -112,7 +112,7 @@ def read_record(raw: bytes, written_by: WrittenBy, make: Make = AuditEvent) -> O
 
 
 def _why(refusal: Exception) -> str:
-    """Say what the decoder refused; its words name types and paths, never values."""
+    """Describe a decoding error; it names types and paths, never values."""
     if isinstance(refusal, msgspec.ValidationError):
         return f"not a CloudTrail record: {refusal}"
     if isinstance(refusal, RecursionError):
@@ -209,10 +209,10 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy, make: Make) -> Out
 
 
 def _digest(raw: bytes) -> bytes:
-    """Digest a record without blanks between its tokens, as CloudTrail delivers it.
+    """Hash a record without whitespace between tokens, as CloudTrail delivers it.
 
-    A copy that somebody printed prettily is then no conflict with the original. The
-    first keys tell whether it was.
+    A pretty-printed copy is then no conflict with the original. The first keys show
+    whether it was pretty-printed.
     """
     head = raw[:64]
     if b'": ' in head or b"\n" in head or b'" :' in head:
@@ -250,7 +250,7 @@ def _facts(
     brought: Outcomes,
     size: int,
 ) -> tuple[tuple[str, str], ...]:
-    """Give the small facts that the record holds, in sorted order."""
+    """Collect the facts of the record, in sorted order."""
     tls = record.tls_details
     values = (
         caller.by,
@@ -281,10 +281,10 @@ def _facts(
 
 
 def _ambiguous(raw: bytes, element: bytes, who: Who) -> bool:
-    """Tell whether a key that decides who acted stands twice.
+    """Tell whether a key that determines the caller is repeated.
 
-    Two readers of such a record could see two callers. Counting is quick; where a key
-    might be written twice, or in escapes, a slow strict reading decides.
+    Two parsers of such a record could see different callers. A count is fast; if a key
+    may be repeated or escaped, a slow strict parse decides.
     """
     begins = raw.find(b'"userIdentity"')
     ends = raw.find(b'"eventTime"', begins)
@@ -304,7 +304,7 @@ def _ambiguous(raw: bytes, element: bytes, who: Who) -> bool:
 
 
 class _RepeatedError(ValueError):
-    """A key stands twice in one object."""
+    """Repeated key in one object."""
 
 
 def _once(pairs: list[tuple[str, object]]) -> None:

@@ -1,4 +1,4 @@
-"""Quarantined bytes are kept for a later release, without the secrets in them."""
+"""Redaction of quarantined records: secrets are removed, the rest is kept."""
 
 import re2
 
@@ -16,5 +16,5 @@ _SECRET = re2.compile(
 
 
 def redacted(raw: bytes) -> bytes:
-    """Take secret values out of a record, keeping everything around them."""
+    """Remove secret values from a record, keeping everything else."""
     return bytes(_SECRET.sub(rb"\1null", raw))

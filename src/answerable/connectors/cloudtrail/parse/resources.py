@@ -1,8 +1,8 @@
-"""Which resource a call names: its ARN, or one made from the parameters.
+"""Resources of a call: the logged ARN, or one derived from the parameters.
 
 The table is data: event source, then per parameter the ARN's resource part. The first
-parameter present wins, so the most specific stands first. A name that is an ARN
-already is taken as it is.
+present parameter wins, so the most specific is listed first. A name that is an ARN is
+used as is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ _NAMES = msgspec.json.Decoder(list[str])
 
 
 def stated(resources: Sequence[Touched | str | None] | None) -> list[str]:
-    """Give the ARNs a record lists, an object before the bucket that holds it."""
+    """Return the ARNs listed in a record, an object before its bucket."""
     found = []
     for each in resources or ():
         arn = each.listed_arn or each.arn if isinstance(each, Touched) else None
@@ -112,12 +112,12 @@ def stated(resources: Sequence[Touched | str | None] | None) -> list[str]:
 
 
 def derived(service: str, region: str, account: str, params: RawObject) -> list[str]:
-    """Make ARNs from the parameters of a common call.
+    """Derive ARNs from the parameters of a common call.
 
     Args:
         service: IAM prefix.
         region: Region of the call.
-        account: Account that recorded it.
+        account: Recording account.
         params: Request parameters, one level deep.
     """
     stem = f"arn:{_partition(region)}:{service}:{region}:{account}:"
@@ -132,7 +132,7 @@ def derived(service: str, region: str, account: str, params: RawObject) -> list[
 
 
 def prefix_of(arn: str) -> str:
-    """Give what a resource lies in: a bucket, a kind within an account."""
+    """Return the parent of a resource: a bucket, or a kind within an account."""
     head, colon, resource = arn.rpartition(":")
     if arn.count(":") == 5:
         slash = resource.find("/")

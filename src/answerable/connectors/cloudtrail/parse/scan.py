@@ -1,4 +1,4 @@
-"""Finding where a JSON value ends, across chunks, in time linear in its length."""
+"""JSON scanner that finds the end of a value across chunks, in linear time."""
 
 import re
 
@@ -10,15 +10,15 @@ _BACKSLASH = 0x5C
 
 
 class TooDeepError(Exception):
-    """A value is nested deeper than any record."""
+    """Value with excessive nesting."""
 
 
 class Scan:
-    """A resumable walk to the end of one value.
+    """Resumable scan to the end of one value.
 
     Args:
-        position: Where the value starts in the buffer.
-        depth: Brackets already open there.
+        position: Start of the value in the buffer.
+        depth: Number of open brackets there.
     """
 
     def __init__(self, position: int, depth: int = 0) -> None:
@@ -27,7 +27,7 @@ class Scan:
         self._quoted = False
 
     def end(self, buffer: bytearray) -> int:
-        """Give the index after the value, -1 when the buffer ends before it.
+        """Return the index after the value, -1 if the buffer ends first.
 
         Raises:
             TooDeepError: More than `DEEPEST` brackets are open.
@@ -57,5 +57,5 @@ class Scan:
         return self._depth <= 0
 
     def moved(self, by: int) -> None:
-        """Follow a buffer whose first bytes were dropped."""
+        """Adjust positions after the buffer's first bytes were dropped."""
         self.position -= by

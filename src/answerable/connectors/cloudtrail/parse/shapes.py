@@ -1,4 +1,4 @@
-"""CloudTrail's own record, as far as it is read.
+"""Types of CloudTrail records, with the fields that are read.
 
 Source: AWS CloudTrail User Guide, "CloudTrail record contents" and "CloudTrail
 userIdentity element". Parameters and answers differ per action and stay undecoded
@@ -15,7 +15,7 @@ Flag = bool | str | None
 
 
 class Issuer(msgspec.Struct, rename="camel"):
-    """Who issued a session: the role, or the user of a federated session."""
+    """Issuer of a session: the role, or the user of a federated session."""
 
     type: str | None = None
     principal_id: str | None = None
@@ -32,13 +32,13 @@ class Attributes(msgspec.Struct, rename="camel"):
 
 
 class Federation(msgspec.Struct, rename="camel"):
-    """Which identity provider a web-identity session comes from."""
+    """Identity provider of a web-identity session."""
 
     federated_provider: str | None = None
 
 
 class SessionContext(msgspec.Struct, rename="camel"):
-    """The session under which a call was made."""
+    """Session of a call."""
 
     session_issuer: Issuer | None = None
     attributes: Attributes | None = None
@@ -47,14 +47,14 @@ class SessionContext(msgspec.Struct, rename="camel"):
 
 
 class OnBehalfOf(msgspec.Struct, rename="camel"):
-    """The Identity Center person for whom a call was made."""
+    """Identity Center person behind a call."""
 
     user_id: str | None = None
     identity_store_arn: str | None = None
 
 
 class UserIdentity(msgspec.Struct, rename="camel"):
-    """Who made the call, as AWS authenticated it."""
+    """Caller of a record, as authenticated by AWS."""
 
     type: str | None = None
     principal_id: str | None = None
@@ -69,7 +69,7 @@ class UserIdentity(msgspec.Struct, rename="camel"):
 
 
 class Touched(msgspec.Struct, rename="camel", gc=False):
-    """One entry of `resources`."""
+    """Entry of `resources`."""
 
     listed_arn: str | None = msgspec.field(name="ARN", default=None)
     arn: str | None = None
@@ -77,13 +77,13 @@ class Touched(msgspec.Struct, rename="camel", gc=False):
 
 
 class TlsDetails(msgspec.Struct, rename="camel", gc=False):
-    """How the call came in."""
+    """TLS details of a call."""
 
     tls_version: str | None = None
 
 
 class Record(msgspec.Struct, rename="camel"):
-    """One CloudTrail record."""
+    """CloudTrail record."""
 
     event_time: str | None = None
     event_name: str | None = None
@@ -109,20 +109,20 @@ class Record(msgspec.Struct, rename="camel"):
 
 
 class Identified(msgspec.Struct, rename="camel"):
-    """A record's caller alone, to say where in the record its shape is wrong."""
+    """Caller part of a record, to locate a decoding error."""
 
     user_identity: UserIdentity | None = None
 
 
 class Wrapped(msgspec.Struct, rename="camel"):
-    """What stands around a record, or instead of one.
+    """Wrapper around a record, or another kind of document.
 
     Attributes:
         carried: The record as text, in answers of `lookup-events`.
         event_json: The record as text, in rows of CloudTrail Lake.
         event_data: The record inside a CloudTrail Lake integration event.
         digest_start_time: Present in digest files only.
-        insight_details: Present in Insights events only: they are no calls.
+        insight_details: Present in Insights events only, which are not calls.
     """
 
     carried: str | None = msgspec.field(name="CloudTrailEvent", default=None)
@@ -133,7 +133,7 @@ class Wrapped(msgspec.Struct, rename="camel"):
 
 
 class Envelope(msgspec.Struct, rename="camel"):
-    """A whole document that lists records."""
+    """Document with a list of records."""
 
     records: list[msgspec.Raw] | None = msgspec.field(name="Records", default=None)
     events: list[msgspec.Raw] | None = msgspec.field(name="Events", default=None)
@@ -146,7 +146,7 @@ RawObject = Mapping[str, msgspec.Raw]
 
 
 def members(raw: msgspec.Raw) -> RawObject:
-    """Split an object one level deep; anything else has no members."""
+    """Split an object into its raw members; anything else has none."""
     if raw == NULL:
         return {}
     try:
@@ -156,7 +156,7 @@ def members(raw: msgspec.Raw) -> RawObject:
 
 
 def text(raw: msgspec.Raw | None) -> str:
-    """Read a string; anything else is no string."""
+    """Decode a string; None for anything else."""
     if raw is None:
         return ""
     try:

@@ -1,13 +1,12 @@
-"""Splitting a stream of CloudTrail JSON into records, with flat memory.
+"""Splitter of a CloudTrail JSON stream into records, with flat memory.
 
 A log file is `{"Records": [...]}`; answers of `lookup-events` and CloudTrail Lake are
-`{"Events": [...]}` and `{"QueryResultRows": [...]}`; copies are lists, one record a
-line, or values one after another. Whatever the size of the file, a bounded piece of
-it is held.
+`{"Events": [...]}` and `{"QueryResultRows": [...]}`; copies are lists, one record per
+line, or concatenated values. A bounded part of the file is kept in memory.
 
-The quick path cuts the buffer where the next record seems to begin and lets the
-decoder confirm it: a prefix that decodes as a list of whole values was cut between
-two values. Where that fails, brackets are counted.
+The fast path cuts the buffer at the apparent start of a record and lets the decoder
+confirm it: a prefix that decodes as a list of complete values was cut between two
+values. If that fails, brackets are counted.
 """
 
 import re
@@ -43,11 +42,11 @@ _TRIES = 4
 
 
 class Piece(NamedTuple):
-    """A record's bytes and place, or why there is none.
+    """Record with its offset, or a refusal reason.
 
     Attributes:
-        offset: In the decompressed stream.
-        raw: The record, or the head of what is refused.
+        offset: Offset in the decompressed stream.
+        raw: The record, or the beginning of the refused bytes.
         why: Empty for a record.
     """
 
@@ -67,10 +66,10 @@ class _Mode(Enum):
 
 
 class Splitter:
-    """Takes chunks, gives records.
+    """Incremental splitter from chunks to records.
 
     Args:
-        limits: Sizes beyond which a record or document is refused.
+        limits: Maximum sizes of a record and a document.
     """
 
     def __init__(self, limits: EventLimits) -> None:
@@ -99,18 +98,18 @@ class Splitter:
 
     @property
     def dead(self) -> bool:
-        """Tell whether the rest of the stream will not be read."""
+        """Tell whether splitting has stopped."""
         return self._mode is _Mode.DEAD
 
     def feed(self, chunk: bytes) -> list[Piece]:
-        """Give the records that end in this chunk."""
+        """Return the records that end in this chunk."""
         if self.dead:
             return []
         self._buffer += chunk
         return self._run(final=False)
 
     def close(self) -> list[Piece]:
-        """Give what is left at the end; `problem` says whether something is missing."""
+        """Return the last records; `problem` describes missing data."""
         pieces = self._run(final=True)
         if self.dead:
             return pieces
@@ -248,7 +247,7 @@ class Splitter:
     # What the steps are made of.
 
     def _many(self, pieces: list[Piece]) -> bool:
-        """Take all records up to the last one that surely begins in the buffer."""
+        """Take all records before the last certain record start in the buffer."""
         buffer, end = self._buffer, self._base + len(self._buffer)
         if self._tried == end:
             return False
@@ -378,7 +377,7 @@ def _whole(value: bytes) -> bool:
 
 
 def _boundary(buffer: bytearray, key: int) -> int:
-    """Walk back from a record's first key over `{`, `,` to the `}` before: its end."""
+    """Find the end of the previous record, before a record's first key."""
     at = key - 1
     for wanted in (0x7B, 0x2C, 0x7D):
         while at >= 0 and buffer[at] in _BLANK:

@@ -1,4 +1,4 @@
-"""CloudTrail's ways to write a time, as UTC nanoseconds."""
+"""Parser of CloudTrail timestamps to UTC nanoseconds."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,10 +31,10 @@ _known: dict[str, int] = {}
 
 
 def instant(text: str) -> int:
-    """Read an ISO 8601 time; without an offset it is UTC, as CloudTrail defines it.
+    """Parse an ISO 8601 time; without an offset it is UTC, as CloudTrail defines.
 
     Raises:
-        ValueError: It is no time, or lies before 1970.
+        ValueError: It is not a time, or before 1970.
     """
     known = _known.get(text)
     if known is not None:
@@ -52,7 +52,7 @@ def instant(text: str) -> int:
 
 
 def expiry(text: str) -> int:
-    """Read the time of an STS answer in either of its spellings, 0 when it is none."""
+    """Parse the expiry of an STS answer in either format, 0 if invalid."""
     spelled = _SPELLED.fullmatch(text)
     try:
         if not spelled:

@@ -1,1 +1,1 @@
-"""The text of `answerable.yaml` -> `Config`, or every fault with line and column."""
+"""Parser of `answerable.yaml` to `Config`, or all faults with positions."""

@@ -1,4 +1,4 @@
-"""The section `agents`: the policy."""
+"""Section `agents`: declared agents, callers and allow rules."""
 
 from collections.abc import Collection, Iterator
 
@@ -25,12 +25,12 @@ MAX_ID = 2**32 - 2  # the highest uid or gid
 def read_agents(
     file: Section, servers: Collection[str], issuers: Collection[str]
 ) -> Iterator[DeclaredAgent]:
-    """Read the agents.
+    """Read the section `agents`.
 
     Args:
-        file: The whole file.
-        servers: Names of the servers there are.
-        issuers: Names of the issuers there are.
+        file: Root section.
+        servers: Names of configured servers.
+        issuers: Names of configured issuers.
     """
     taken: set[CallerRule] = set()
     for name, section in file.named("agents"):
@@ -78,7 +78,7 @@ def _callers(
 
 
 def read_unix(section: Section) -> UnixCaller:
-    """Read what tells a process at a unix socket."""
+    """Read a caller rule for a process at a unix socket."""
     if not section.has("uid"):
         section.fault("", "uid is missing")
     gid = section.number("gid", 0, 0, MAX_ID)

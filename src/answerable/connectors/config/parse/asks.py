@@ -1,4 +1,4 @@
-"""The section `asks`: where owners hear of what was held back."""
+"""Section `asks`: notifications of owners about blocked calls."""
 
 import re
 
@@ -11,7 +11,7 @@ _MOST = 3600  # messages an hour
 
 
 def read_asks(file: Section, folder: str) -> Asks | None:
-    """Read where owners hear of asks; None where the file does not say."""
+    """Read the section `asks`; None if absent."""
     section = file.section("asks")
     asks = Asks(
         webhook=section.text("webhook"),

@@ -1,7 +1,7 @@
-"""What a file says of behaviour: `tools` of a server, `tables`, `baseline` of an agent.
+"""Behaviour settings: `tools` of a server, `tables`, `baseline` of an agent.
 
-It is the operator's word on what no server can be asked: which arguments name who gets
-what, which fields of results no stranger writes, and what owners know.
+The operator declares facts that no server reports: sensitive arguments, result fields
+that no outsider can write, and reference tables of owners.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,11 +19,11 @@ _HOUR, _DAY = 3600, 86_400
 def read_tools(
     server: Section, reads: Collection[str]
 ) -> Iterator[tuple[str, ToolFacts]]:
-    """Read what is said of a server's tools, by tool.
+    """Read the facts about a server's tools, by tool.
 
     Args:
-        server: Section of the server.
-        reads: Patterns of its tools that change nothing.
+        server: Server section.
+        reads: Patterns of its read-only tools.
     """
     for name, section in server.named("tools"):
         kinds = section.pairs("kinds")
@@ -42,7 +42,7 @@ def read_tools(
 
 
 def read_tables(file: Section, servers: Collection[str]) -> Iterator[Table]:
-    """Read what owners know: payees, recipients, hosts."""
+    """Read the reference tables of owners: payees, recipients, hosts."""
     for name, section in file.named("tables"):
         if not is_name(name):
             section.fault("", "a name of letters, digits, `.`, `_`, `-` was expected")
@@ -65,7 +65,7 @@ def _sinks(table: Section, servers: Collection[str]) -> Iterator[tuple[str, str]
 
 
 def read_baseline(agent: Section) -> Learning | None:
-    """Read how an agent's behaviour is watched; None where it is not."""
+    """Read the baseline settings of an agent; None if absent."""
     if not agent.has("baseline"):
         return None
     section = agent.section("baseline")

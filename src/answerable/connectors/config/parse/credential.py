@@ -1,4 +1,4 @@
-"""The section `servers.NAME.credential`: what a server is shown, and where it is kept."""
+"""Section `servers.NAME.credential`: operator-held upstream credential."""
 
 import re
 from pathlib import PurePath
@@ -37,13 +37,13 @@ _NEVER_SET_BEFORE = ("LD_", "DYLD_")
 def read_credential(
     server: Section, folder: str, url: str, env: tuple[str, ...]
 ) -> UpstreamCredential | None:
-    """Read what a server is shown, None where it has none of its own.
+    """Read the upstream credential of a server, None if absent.
 
     Args:
-        server: The server's section.
-        folder: Of the file.
-        url: Of the server, empty for a command.
-        env: Names of variables that a command has anyway.
+        server: Server section.
+        folder: Folder of the file.
+        url: URL of the server, empty for a command.
+        env: Variables that a command gets anyway.
     """
     section = server.section("credential")
     header = section.text("header", AUTHORIZATION).lower()
@@ -86,7 +86,7 @@ def _check_source(section: Section, read: UpstreamCredential) -> None:
 
 
 def _check_field(section: Section, read: UpstreamCredential, url: str) -> None:
-    """Check what carries it to a URL."""
+    """Check the header that carries it to a URL."""
     if section.has("as_env"):
         section.fault("as_env", "only a command has an environment")
     if is_open(url):
@@ -106,7 +106,7 @@ def _check_field(section: Section, read: UpstreamCredential, url: str) -> None:
 def _check_variable(
     section: Section, read: UpstreamCredential, env: tuple[str, ...]
 ) -> None:
-    """Check what carries it to a command."""
+    """Check the variable that carries it to a command."""
     for key in ("header", "scheme"):
         if section.has(key):
             section.fault(key, "only a URL is sent fields")

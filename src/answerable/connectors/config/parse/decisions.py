@@ -1,4 +1,4 @@
-"""The section `decisions`: the decision point, for those who enforce elsewhere."""
+"""Section `decisions`: the policy decision point for external enforcement points."""
 
 from collections.abc import Collection, Iterator
 
@@ -19,7 +19,7 @@ def read_decisions(
     servers: Collection[str],
     issuers: Collection[str],
 ) -> DecisionPoint | None:
-    """Read the decision point, None where the file has none."""
+    """Read the section `decisions`, None if absent."""
     section = file.section("decisions")
     url = section.text("url")
     point = DecisionPoint(

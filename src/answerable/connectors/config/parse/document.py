@@ -1,4 +1,4 @@
-"""The whole file: bytes -> `Config`, and every fault with line and column."""
+"""Parser of the configuration file: bytes to `Config` and faults with positions."""
 
 import hashlib
 import re
@@ -49,17 +49,17 @@ _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,40}(:[^\x00-\x1f]*)?")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was made of a file.
+    """Result of reading a configuration file.
 
     Attributes:
-        config: As far as it could be read; None where it is no YAML.
-        faults: All that is wrong, in the order of the file.
-        asked: Every key that the reading knows.
-        data: The file.
-        rules: The rules as far as they could be read, to be shown; the configuration
-            has none where one of them has a fault.
-        policy_marks: Where the files of policies are named.
-        policies: What was read of these files; nothing before they are.
+        config: Readable configuration; None if it is not YAML.
+        faults: All faults, in file order.
+        asked: Every known key.
+        data: Bytes of the file.
+        rules: Readable rules, for display; the configuration has none if one of them
+            has a fault.
+        policy_marks: Positions of the policy file names.
+        policies: Parsed policies of these files; empty before they are read.
     """
 
     config: Config | None
@@ -72,28 +72,28 @@ class Reading:
 
     @property
     def lacks_policy_alone(self) -> bool:
-        """Tell whether everything but the policy and the rules could be read."""
+        """Tell whether everything except the policy and the rules is valid."""
         return self.config is not None and all(
             _section(fault) in (*POLICY, *RULES) for fault in self.faults
         )
 
     @property
     def holds_policy(self) -> bool:
-        """Tell whether everything but the rules could be read."""
+        """Tell whether everything except the rules is valid."""
         return self.config is not None and all(
             _section(fault) in RULES for fault in self.faults
         )
 
     @property
     def holds_rules(self) -> bool:
-        """Tell whether the rules could be read."""
+        """Tell whether the rules are valid."""
         return self.config is not None and not any(
             _section(fault) in RULES for fault in self.faults
         )
 
 
 def _sources(file: Section) -> tuple[str, ...]:
-    """Read what `scan --config` reads; which names there are is for the scan to say."""
+    """Read the sources of `scan --config`; the scan checks their names."""
     found = file.texts("sources")
     for position, text in enumerate(found):
         if not _SOURCE.fullmatch(text):
@@ -106,12 +106,12 @@ def _section(fault: Fault) -> str:
 
 
 def read_config(data: bytes, place: str, folder: str) -> Reading:
-    """Read a configuration.
+    """Parse a configuration.
 
     Args:
-        data: The file.
-        place: Its path, as messages name it.
-        folder: Absolute path that relative ones are taken from.
+        data: Bytes of the file.
+        place: Its path, for messages.
+        folder: Absolute base folder of relative paths.
     """
     faults = Faults()
     try:

@@ -1,4 +1,4 @@
-"""`Config` -> sightings: declared agents, who owns them, what they may call."""
+"""Sightings of a configuration: declared agents, owners and allowed tools."""
 
 from answerable.connectors.config.parse.agents import DECLARED
 from answerable.connectors.formats.redaction import clean
@@ -14,7 +14,7 @@ _SHOWN = 200
 
 
 def sight_config(config: Config, frame: Frame) -> Facts:
-    """Say what a configuration declares."""
+    """Build the sightings of a configuration."""
     servers = {server.name: server for server in config.servers}
     owned = [agent for agent in config.agents if agent.owner]
     return Facts(

@@ -1,4 +1,4 @@
-"""Faults of a configuration: all of them, each with its line and column."""
+"""Configuration faults with line and column."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from answerable.model.errors import UsageError
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mark:
-    """A place in the text, both counted from 1."""
+    """Line and column in the text, from 1."""
 
     line: int
     column: int
@@ -15,13 +15,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing that is wrong.
+    """Fault of a configuration.
 
     Attributes:
-        mark: Where.
         path: The key, e.g. `agents.invoices.mode`; empty for the whole file.
-        what: One line: what was expected, and never a value that stands there.
-        file: Where that is not in the configuration itself: the file of policies.
+        what: One line with the expected form, never the found value.
+        file: Policy file, empty for the configuration itself.
     """
 
     mark: Mark
@@ -31,7 +30,7 @@ class Fault:
 
 
 class ConfigError(UsageError):
-    """A configuration that cannot be taken.
+    """Invalid configuration.
 
     Attributes:
         lines: Every fault, as `PLACE:LINE:COLUMN: KEY: WHAT`.
@@ -45,7 +44,7 @@ class ConfigError(UsageError):
 
 
 def fault_lines(place: str, faults: tuple[Fault, ...]) -> list[str]:
-    """Write faults for people."""
+    """Format faults for display."""
     return [
         f"{fault.file or place}:{fault.mark.line}:{fault.mark.column}: "
         + (f"{fault.path}: " if fault.path else "")
@@ -56,17 +55,17 @@ def fault_lines(place: str, faults: tuple[Fault, ...]) -> list[str]:
 
 @dataclass(slots=True)
 class Faults:
-    """What was found wrong so far, and which keys were asked for.
+    """Collector of faults and known keys.
 
     Attributes:
-        found: In the order they were found.
-        asked: Every key that the reading knows, with `NAME` for a name of the
-            operator's choice and `[]` for an item: `agents.NAME.allow[].tools`.
+        found: Faults in the order of discovery.
+        asked: Every known key, with `NAME` for a user-chosen name and `[]` for an item:
+            `agents.NAME.allow[].tools`.
     """
 
     found: list[Fault] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)
 
     def add(self, mark: Mark, path: str, what: str) -> None:
-        """Note one more."""
+        """Add a fault."""
         self.found.append(Fault(mark, path, what))

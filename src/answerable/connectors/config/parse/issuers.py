@@ -1,4 +1,4 @@
-"""The section `issuers`."""
+"""Section `issuers`: trusted token issuers."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -28,7 +28,7 @@ TOKENS = {
 
 
 class Jti(StrEnum):
-    """Whether its tokens have to have a `jti`."""
+    """Requirement of a `jti` in tokens."""
 
     OPTIONAL = "optional"
     REQUIRED = "required"

@@ -1,4 +1,4 @@
-"""The section `listen`."""
+"""Section `listen`: addresses, sockets and TLS."""
 
 import ipaddress
 
@@ -21,7 +21,7 @@ _OPEN = "outside loopback this needs tls, or listen.insecure: true"
 
 
 def read_listen(section: Section, folder: str, *, web: bool = False) -> Listen:
-    """Read every listener; without any, the gateway has one on loopback."""
+    """Read all listeners; by default the gateway has one on loopback."""
     insecure = section.flag("insecure")
     api = read_address(section, "api", API_BESIDE_WEB if web else API)
     if not insecure and not is_loopback(api.host):
@@ -47,7 +47,7 @@ def _networks(section: Section, key: str) -> tuple[str, ...]:
 def read_listeners(
     section: Section, key: str, folder: str, usual: str, *, insecure: bool
 ) -> tuple[Listener, ...]:
-    """Read a list of listeners; without any, there is one at the usual address."""
+    """Read a list of listeners, with one default address."""
     listeners = listeners_of(section, key, folder, insecure=insecure)
     return listeners or (Listener(parse_address(usual), "", (), (), "", None),)
 
@@ -55,7 +55,7 @@ def read_listeners(
 def listeners_of(
     section: Section, key: str, folder: str, *, insecure: bool
 ) -> tuple[Listener, ...]:
-    """Read a list of listeners, which may have none."""
+    """Read a list of listeners, which may be empty."""
     return tuple(
         _listener(each, folder, insecure=insecure) for each in section.items(key)
     )

@@ -1,9 +1,9 @@
-"""YAML -> nodes that know where they stand.
+"""YAML parser to nodes with source positions.
 
-Made from parser events with a stack of its own, so that depth costs nothing. What lets
-one text mean two things is refused: anchors and aliases, tags, merges, a key that
-stands twice, a second document, and the YAML 1.1 words for booleans. A node never shows
-its value when printed.
+Built from parser events with an explicit stack, so that depth is unlimited by
+recursion. Ambiguous YAML is refused: anchors and aliases, tags, merges, a repeated key,
+a second document, and the YAML 1.1 words for booleans. The repr of a node omits its
+value.
 """
 
 import re
@@ -31,14 +31,14 @@ Value = dict[str, "Member"] | list["Node"] | str | int | bool | None
 
 
 class _Stands(Protocol):
-    """A mark of either parser, counted from 0."""
+    """Position of a YAML parser, from 0."""
 
     line: int
     column: int
 
 
 class NotRead(Exception):  # noqa: N818 - the text, not the program, is at fault
-    """The text is no YAML, or not of the kind that is taken here."""
+    """Refused text: not YAML, or an ambiguous construct."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.what)
@@ -47,7 +47,7 @@ class NotRead(Exception):  # noqa: N818 - the text, not the program, is at fault
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value and where it stands."""
+    """YAML value with its position."""
 
     mark: Mark
     value: Value = field(repr=False)
@@ -55,7 +55,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of a mapping: where its key stands, and its value."""
+    """Member of a mapping: its value and the key's position."""
 
     mark: Mark
     node: Node
@@ -63,7 +63,7 @@ class Member:
 
 @dataclass(slots=True)
 class _Open:
-    """A collection whose end has not come yet."""
+    """Open collection during parsing."""
 
     mark: Mark
     into: dict[str, Member] | list[Node]
@@ -72,10 +72,10 @@ class _Open:
 
 
 def read_nodes(text: str) -> Node:
-    """Read the one document of a text.
+    """Parse the only document of a text.
 
     Raises:
-        NotRead: See above; with line and column.
+        NotRead: The text is refused, with line and column.
     """
     stack: list[_Open] = []
     root: Node | None = None
@@ -129,7 +129,7 @@ def _take_key(top: _Open, into: dict[str, Member], key: str, mark: Mark) -> None
 
 
 def _place(stack: list[_Open], done: Node) -> Node | None:
-    """Put a value where it belongs; the root is returned."""
+    """Attach a value to its parent; returns the root."""
     if not stack:
         return done
     top = stack[-1]

@@ -14,12 +14,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text can name a server, an issuer or an agent."""
+    """Tell whether a text is a valid name of a server, an issuer or an agent."""
     return NAME.fullmatch(text) is not None
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine alone."""
+    """Tell whether a host is a loopback address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -27,7 +27,7 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_address(text: str) -> Address | None:
-    """Parse `HOST:PORT`, an IPv6 address in brackets; None where it is none."""
+    """Parse `HOST:PORT`, with IPv6 in brackets; None if invalid."""
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found[2]) > 65535:
         return None
@@ -41,7 +41,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def read_address(section: Section, key: str, default: str) -> Address:
-    """Read an address; the default stands in for what is none."""
+    """Read an address, or the default if invalid."""
     address = parse_address(section.text(key, default) or default)
     if address is None:
         section.fault(key, "an address HOST:PORT was expected")
@@ -50,7 +50,7 @@ def read_address(section: Section, key: str, default: str) -> Address:
 
 
 def read_path(section: Section, key: str, folder: str) -> str:
-    """Read a path; a relative one is taken from the folder of the file."""
+    """Read a path; a relative one is resolved against the folder of the file."""
     text = section.text(key)
     return str(PurePath(folder) / text) if text else ""
 
@@ -62,6 +62,6 @@ def is_url(text: str, *schemes: str) -> bool:
 
 
 def is_open(url: str) -> bool:
-    """Tell whether what goes to a URL can be read on its way."""
+    """Tell whether requests to a URL are unencrypted outside loopback."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")

@@ -1,4 +1,4 @@
-"""The key `policy`: files of Cedar policies, and what is wrong with them."""
+"""Key `policy`: Cedar policy files and their faults."""
 
 from pathlib import PurePath
 
@@ -11,19 +11,19 @@ SUFFIX = ".cedar"
 
 
 def read_policy_key(file: Section, folder: str) -> tuple[str, ...]:
-    """Read where policies are; a relative path is taken from the folder of the file."""
+    """Read the policy paths, resolved against the folder of the file."""
     what = f"a file or a glob that ends in {SUFFIX} was expected"
     file.check("policy", lambda text: text.endswith(SUFFIX), what)
     return tuple(str(PurePath(folder) / text) for text in file.texts("policy"))
 
 
 def named_by(config: Config) -> frozenset[str]:
-    """What a policy may name of a configuration."""
+    """List the names of a configuration that a policy may use."""
     servers = {f"server:{server.name}" for server in config.servers}
     return frozenset(servers | {agent.id for agent in config.agents})
 
 
 def fault_of(fault: CedarFault) -> Fault:
-    """A fault of a policy, as faults of a configuration are told."""
+    """Convert a policy fault to a configuration fault."""
     path = f"policy[{fault.policy}]" if fault.policy else "policy"
     return Fault(Mark(fault.line, 1), path, fault.what, fault.file)

@@ -1,4 +1,4 @@
-"""A rule as it stands in the file: its lines, by the id that decisions name it by."""
+"""Quotes of rules from the file, by their ids in decisions."""
 
 import re
 import textwrap
@@ -15,11 +15,11 @@ _RULE = re.compile(r"agents\.(.+)\.([a-z_]+)\[([0-9]{1,6})\]")
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Some lines of a file.
+    """Quoted lines of a file.
 
     Attributes:
-        line: The first, counted from 1.
-        text: They, without what they are indented by together.
+        line: First line, from 1.
+        text: The lines without common indentation.
     """
 
     line: int
@@ -27,11 +27,11 @@ class Quote:
 
 
 def quote(data: bytes, rule: str) -> Quote | None:
-    """Find a rule of the policy, e.g. `agents.invoices.allow[2]`; None where none is.
+    """Quote a rule of the policy, e.g. `agents.invoices.allow[2]`; None if missing.
 
     Args:
         data: The file.
-        rule: The id.
+        rule: Rule id.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -47,7 +47,7 @@ def quote(data: bytes, rule: str) -> Quote | None:
 
 
 def _find(root: Node, rule: str) -> tuple[Mark, Node] | None:
-    """Only a rule of an agent is found: elsewhere may stand what is nobody's business."""
+    """Find the rule of an agent; other sections may contain private data."""
     file = root.value if isinstance(root.value, dict) else {}
     if rule == "default_mode" and rule in file:
         return file[rule].mark, file[rule].node
@@ -67,7 +67,7 @@ def _find(root: Node, rule: str) -> tuple[Mark, Node] | None:
 
 
 def _lines(node: Node) -> Iterator[int]:
-    """Give the lines on which anything of a node begins."""
+    """Yield the lines on which a part of a node begins."""
     yield node.mark.line
     if isinstance(node.value, dict):
         for member in node.value.values():

@@ -1,6 +1,6 @@
-"""The section `rules`: trust rules, and what is wrong with them.
+"""Section `rules`: trust rules and their faults.
 
-What a rule has to be, `federate` says; here its parts get their places in the file.
+`federate` validates the rules; this module adds the positions in the file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,18 +34,18 @@ _KINDS = ("issuer", "unix", "launched")
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A rule, and the sections its parts stand in, by their path inside the rule."""
+    """Rule with the sections of its parts, by path inside the rule."""
 
     rule: TrustRule
     places: Mapping[str, Section]
 
 
 def read_rules(file: Section, around: Around) -> tuple[TrustRule, ...]:
-    """Read the rules, and note what is wrong with them.
+    """Read the rules and report their faults.
 
     Args:
-        file: The whole file.
-        around: What they are held against.
+        file: Root section.
+        around: Context for their validation.
     """
     placed = [_rule(section) for section in file.items("rules")]
     rules = tuple(each.rule for each in placed)
@@ -55,12 +55,12 @@ def read_rules(file: Section, around: Around) -> tuple[TrustRule, ...]:
 
 
 def told(fault: RuleFault) -> str:
-    """Write what is wrong, its name first."""
+    """Format a fault, with its name first."""
     return f"{fault.wrong}: {fault.what}"
 
 
 def _note(fault: RuleFault, places: Mapping[str, Section]) -> None:
-    """Note a fault at the nearest place that the file has for it."""
+    """Report a fault at the nearest position in the file."""
     holder, _, key = fault.at.rpartition(".")
     if holder not in places:
         holder, _, key = "", "", fault.at.partition(".")[0]
@@ -113,7 +113,7 @@ def _grant(section: Section) -> TokenGrant:
 
 
 def _subject(rule: Section) -> RuleSubject:
-    """Read whom a rule speaks of: exactly one of three."""
+    """Read the subject of a rule: exactly one of three kinds."""
     kinds = [key for key in _KINDS if rule.has(key)]
     issued = IssuedSubject(
         issuer=rule.text("issuer"),
@@ -173,7 +173,7 @@ def _launched(rule: Section, *, root: bool) -> LaunchedSubject:
 
 
 def _user(section: Section, key: str, uid: int, *, root: bool) -> None:
-    """Refuse a user that is not said, and the superuser where nobody says so."""
+    """Check that a user is stated, and that root is allowed explicitly."""
     if not section.has(key):
         section.fault("", f"{key} is missing")
     elif uid == ROOT and not root:

@@ -1,7 +1,7 @@
-"""A mapping as it is read: each key is asked for once, and what nobody asked for is told.
+"""Typed access to a YAML mapping; unknown keys are reported as faults.
 
-Nothing raises here: a value of the wrong kind is noted with its place, the default
-stands in, and the reading goes on, so that one run names everything that is wrong.
+Nothing raises here: a value of the wrong kind is reported with its position, the
+default is used, and reading continues, so that one run reports all faults.
 """
 
 import re
@@ -23,13 +23,13 @@ MAX_TEXT = 4096
 
 
 class Section:
-    """One mapping.
+    """Mapping of the configuration.
 
     Args:
-        node: The value; anything but a mapping is a fault.
-        path: Its path, as faults name it.
-        shape: The same with `NAME` and `[]` in it, as the documentation names it.
-        faults: Where faults go.
+        node: The value; anything except a mapping is a fault.
+        path: Its path, for faults.
+        shape: The same with `NAME` and `[]`, as in the documentation.
+        faults: Collector of faults.
     """
 
     def __init__(self, node: Node, path: str, shape: str, faults: Faults) -> None:
@@ -48,17 +48,17 @@ class Section:
         return bool(self._members)
 
     def has(self, key: str) -> bool:
-        """Tell whether a key stands there."""
+        """Tell whether a key is present."""
         return key in self._members
 
     def fault(self, key: str, what: str) -> None:
-        """Note a fault at a key, or at the section where it has none."""
+        """Report a fault at a key, or at the section for a missing key."""
         member = self._members.get(key)
         mark = member.node.mark if member else self.mark
         self._faults.add(mark, self._at(key) if key else self.path, what)
 
     def text(self, key: str, default: str | None = "") -> str:
-        """Read a text; a default of None says that it must stand there."""
+        """Read a text; a default of None makes it required."""
         node = self._ask(key)
         if node is None:
             if default is None:
@@ -67,7 +67,7 @@ class Section:
         return self._text(node, self._at(key)) or ""
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Read a list of texts, empty where it is missing."""
+        """Read a list of texts, empty if missing."""
         node = self._ask(key)
         if node is None:
             return ()
@@ -81,13 +81,13 @@ class Section:
         return tuple(text for text in read if text is not None)
 
     def marks(self, key: str) -> tuple[Mark, ...]:
-        """Where the items of a list stand."""
+        """Return the positions of a list's items."""
         member = self._members.get(key)
         value = member.node.value if member else None
         return tuple(node.mark for node in value) if isinstance(value, list) else ()
 
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
-        """Read a mapping of names to texts, empty where it is missing."""
+        """Read a mapping of names to texts, empty if missing."""
         node = self._ask(key)
         if node is None:
             return ()
@@ -101,7 +101,7 @@ class Section:
         return tuple((name, text) for name, text in read if text is not None)
 
     def numbers(self, key: str, least: int, most: int) -> tuple[int, ...]:
-        """Read a list of whole numbers within bounds, empty where it is missing."""
+        """Read a list of integers within bounds, empty if missing."""
         node = self._ask(key)
         if node is None:
             return ()
@@ -119,7 +119,7 @@ class Section:
         return tuple(read)
 
     def number(self, key: str, default: int, least: int, most: int) -> int:
-        """Read a whole number within bounds."""
+        """Read an integer within bounds."""
         node = self._ask(key)
         if node is None:
             return default
@@ -135,7 +135,7 @@ class Section:
         return value
 
     def seconds(self, key: str, default: int, least: int, most: int) -> int:
-        """Read a time: whole seconds, or a text like `90s`, `10m`, `1h`."""
+        """Read a duration: whole seconds, or a text like `90s`, `10m`, `1h`."""
         node = self._ask(key)
         if node is None:
             return default
@@ -153,9 +153,9 @@ class Section:
         return value
 
     def leaves(self, key: str) -> "tuple[tuple[tuple[str, ...], Leaf], ...]":
-        """Read names to texts, numbers, truth values, lists of them, and such mappings.
+        """Read nested mappings of names to texts, numbers, booleans, or lists of them.
 
-        A value that stands in mappings has its path.
+        A nested value is returned with its path.
         """
         node = self._ask(key)
         if node is None:
@@ -166,7 +166,7 @@ class Section:
         return tuple(self._leaves((), node.value, self._at(key)))
 
     def flag(self, key: str) -> bool:
-        """Read true or false; false where it is missing."""
+        """Read a boolean; false if missing."""
         node = self._ask(key)
         if node is None:
             return False
@@ -176,7 +176,7 @@ class Section:
         return node.value
 
     def word(self, key: str, default: Word) -> Word:
-        """Read one of the words of an enumeration."""
+        """Read a member of an enumeration."""
         text = self.text(key)
         if not self.has(key):
             return default
@@ -188,7 +188,7 @@ class Section:
         return kind(text)
 
     def section(self, key: str) -> "Section":
-        """Read a mapping; an empty one where it is missing."""
+        """Read a mapping, empty if missing."""
         node = self._ask(key)
         return self._below(node or Node(self.mark, None), key, key)
 
@@ -211,7 +211,7 @@ class Section:
             yield self._below(item, f"{key}[{index}]", f"{key}[]")
 
     def close(self) -> None:
-        """Note every key that nobody asked for, with the nearest one that is known."""
+        """Report every unknown key, with the nearest known one."""
         for name, member in self._members.items():
             if name not in self._asked:
                 close = get_close_matches(name.lower(), self._asked, n=1, cutoff=0.6)
@@ -222,7 +222,7 @@ class Section:
                 )
 
     def check(self, key: str, is_right: Callable[[str], bool], what: str) -> None:
-        """Note a fault where a text or an item of a list is not right."""
+        """Report a fault for an invalid text or list item."""
         member = self._members.get(key)
         value = member.node.value if member else None
         nodes = value if isinstance(value, list) else [member.node] if member else []
@@ -286,7 +286,7 @@ def _is_text(value: str) -> bool:
 
 
 def whole(node: Node, faults: Faults) -> Section:
-    """The file itself as a section."""
+    """Return the root section of the file."""
     if node.value is None:
         faults.add(Mark(1, 1), "", "the file is empty")
     return Section(node, "", "", faults)

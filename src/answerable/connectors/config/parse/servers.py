@@ -1,4 +1,4 @@
-"""The section `servers`."""
+"""Section `servers`: upstream MCP servers."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ _PATTERN = "a name, `*`, or a plain prefix that ends in `*` was expected"
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether a text is a pattern of the allow table."""
+    """Tell whether a text is a valid pattern of an allow rule."""
     prefix = text.removesuffix(ALL)
     return ALL not in prefix and (prefix == text or is_plain(prefix))
 
@@ -41,7 +41,7 @@ def read_servers(file: Section, folder: str) -> Iterator[Server]:
 
 
 def _hook(section: Section) -> str:
-    """Read the client whose tools a server stands for; empty where it is none."""
+    """Read the client whose built-in tools a server represents; empty for none."""
     hook = section.text("hook")
     section.check("hook", HOOKS.__contains__, f"one of {', '.join(HOOKS)} was expected")
     return hook

@@ -1,4 +1,4 @@
-"""The section `sts`: the token service."""
+"""Section `sts`: the token service."""
 
 import re
 
@@ -22,7 +22,7 @@ _FIELD = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
 def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
-    """Read the token service, None where the file has none."""
+    """Read the section `sts`, None if absent."""
     section = file.section("sts")
     url = section.text("url")
     service = TokenService(

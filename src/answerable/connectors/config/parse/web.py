@@ -1,4 +1,4 @@
-"""The section `web`: the web page, and who may sign in."""
+"""Section `web`: the web page and its sign-in."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ _ROLES = f"roles are {', '.join(Role)}"
 def read_web(
     file: Section, listen: Listen, folder: str, issuers: Iterable[PinnedIssuer]
 ) -> Web | None:
-    """Read the web page's section, None where the file has none."""
+    """Read the section `web`, None if absent."""
     section = file.section("web")
     url = section.text("url")
     listeners = read_listeners(
@@ -52,7 +52,7 @@ def read_web(
 
 
 def _known_by(listener: Listener, url: str) -> Listener:
-    """Have a listener answer to the page's own address, unless it says otherwise."""
+    """Set a listener's host to the page's URL, unless configured."""
     if not url or listener.url or listener.hosts:
         return listener
     return replace(listener, url=url, hosts=(urlsplit(url).netloc.lower(),))

@@ -1,1 +1,1 @@
-"""Records of a gateway, line by line, and the events they become."""
+"""Parser from gateway records to audit events, line by line."""

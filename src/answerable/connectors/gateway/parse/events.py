@@ -1,7 +1,7 @@
-"""A decision and its end become one event; so do refusals that were counted together.
+"""Events of gateway records: a decision with its end, or counted refusals.
 
-The event is a function of the records' bytes alone. So whoever reads them again, in
-whatever pieces, makes the same event, and the store knows it.
+The event is a function of the records' bytes alone. So a repeated read, in any pieces,
+builds the same event, and the store recognises it.
 """
 
 import hashlib
@@ -43,20 +43,19 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A record and its bytes as they were chained."""
+    """Record with its chained bytes."""
 
     record: Decided
     raw: bytes
 
 
 def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> AuditEvent:
-    """Make the event of a decision.
+    """Build the event of a decision.
 
     Args:
         recorder: Name of the recorder.
-        told: The decision, which bears its own id (`is_own`).
-        ended: How its call ended; None where it never went on, or where nobody will
-            ever say.
+        told: The decision, with its own id (`is_own`).
+        ended: End of its call; None for a blocked call or an unknown end.
         raw: Bytes of the end, empty without one.
     """
     decided = told.record
@@ -91,7 +90,7 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
 
 
 def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
-    """Make the event of requests that were turned away alike within a second."""
+    """Build the event of like requests that were rejected within a second."""
     return AuditEvent(
         event_id=_id(recorder, refused),
         event_time=refused.at,
@@ -113,7 +112,7 @@ def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
 
 
 def kill_of(recorder: str, kill: Kill, raw: bytes) -> AuditEvent:
-    """Make the event of a kill, which is an operator's act and no agent's."""
+    """Build the event of a revocation, which is an operator's act."""
     return AuditEvent(
         event_id=_id(recorder, kill),
         event_time=kill.at,
@@ -131,13 +130,13 @@ def kill_of(recorder: str, kill: Kill, raw: bytes) -> AuditEvent:
 
 
 def _written_by(recorder: str) -> WrittenBy:
-    """Say who wrote a record: what runs in an agent's client is the agent's own word."""
+    """Return the author class of a record; a client hook's is self-reported."""
     is_hook = source_of(recorder) == HOOK
     return WrittenBy.SELF_REPORTED if is_hook else SPEC.written_by
 
 
 def is_own(recorder: str, decided: Decided) -> bool:
-    """Tell whether a decision bears the id that its recorder gave it."""
+    """Tell whether a decision has the id that its recorder assigned."""
     return decided.id == _id(recorder, decided).hex()
 
 
@@ -146,12 +145,12 @@ def _id(recorder: str, record: Decided | Refusals | Kill) -> EventId:
 
 
 def _action(method: str) -> str:
-    """Spell the action; what has no method is a request all the same."""
+    """Return the action of a method; without a method it is a request."""
     return f"mcp:{method or 'request'}"
 
 
 def _turned_away(recorder: str, method: str) -> str:
-    """Spell what was refused: at the web page no call, but a sign-in."""
+    """Return the refused action: a call, or a sign-in at the web page."""
     return f"web:{method}" if source_of(recorder) == WEB else _action(method)
 
 
@@ -160,10 +159,10 @@ def _tools(server: str) -> str:
 
 
 def _tool(act: Act) -> str:
-    """Name the tool; what is no call of a tool goes through its server all the same.
+    """Return the tool id; a call without a tool gets the server's id.
 
-    A decision point may be asked about what is at no server that it knows. A tool that
-    is built into a client has the id that the inventory gives it.
+    A decision point may be queried about an unknown server. A client's built-in tool
+    has its id from the inventory.
     """
     if not act.server:
         return ""
@@ -177,7 +176,7 @@ def _tool(act: Act) -> str:
 
 
 def _resource(target: str, server: str, name: str) -> str:
-    """Name what was acted on: a URI as it is, all else within its server."""
+    """Return the resource: a URI as is, other names within their server."""
     if target == Target.RESOURCE:
         return name
     if target in (Target.TOOL, Target.PROMPT, Target.TASK) and name:
@@ -191,7 +190,7 @@ def _watched(act: Act) -> tuple[str, ...]:
 
 
 def _entities(act: Act) -> tuple[str, ...]:
-    """Spell what the arguments name, each once: type and text."""
+    """List distinct entities of the arguments: type and text."""
     if act.acted is None:
         return ()
     values = act.acted.seen.values
@@ -288,7 +287,7 @@ def _behaviour(act: Act) -> str:
 
 
 def _came(end: End) -> str:
-    """Say what came back for a call that is watched: bytes, records, by strangers."""
+    """Summarise the result of a monitored call: bytes, records, outsiders' text."""
     if not end.came:
         return ""
     return f"{end.text} {end.records} {'untrusted' if end.untrusted else 'trusted'}"

@@ -1,4 +1,4 @@
-"""An attempt at the token service becomes one event: the edge between credentials.
+"""Events of token service attempts, which link credentials.
 
 As with decisions, the event is a function of the record's bytes alone.
 """
@@ -16,7 +16,7 @@ _OURS = ("server_error", "temporarily_unavailable")
 
 
 def exchange_of(recorder: str, record: Exchanged, raw: bytes) -> AuditEvent:
-    """Make the event of one attempt, refused or not."""
+    """Build the event of one attempt, granted or refused."""
     return AuditEvent(
         event_id=_id(recorder, record),
         event_time=record.at,
@@ -42,7 +42,7 @@ def exchange_of(recorder: str, record: Exchanged, raw: bytes) -> AuditEvent:
 
 
 def is_own_exchange(recorder: str, record: Exchanged) -> bool:
-    """Tell whether an attempt bears the id that its recorder gave it."""
+    """Tell whether an attempt has the id that its recorder assigned."""
     return record.id == _id(recorder, record).hex()
 
 

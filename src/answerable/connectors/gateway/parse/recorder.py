@@ -1,4 +1,4 @@
-"""One recorder's lines: numbered, chained, and each decision joined with its end."""
+"""Lines of one recorder: sequence and hash chain checks, decisions joined with ends."""
 
 from collections.abc import Iterator
 
@@ -33,18 +33,17 @@ from answerable.model.record import (
 
 
 class Progress(msgspec.Struct):
-    """How far a recorder's lines were read; `shipped.json` in its folder.
+    """Reading progress of a recorder, stored in `shipped.json`.
 
     Attributes:
         file: Number of the file that is read next.
-        offset: Byte in it.
+        offset: Byte offset in it.
         next: Sequence number that comes next.
-        chain: Chain hash before it, hex; empty where the line before was unreadable.
-        waiting: Decisions whose end is not there yet, by their numbers: the bytes of
-            each as they were chained. They are carried along, so that one long call
-            holds no file back.
-        previous: Recorder before this one.
-        recorded: How many records that one had.
+        chain: Chain hash before it, hex; empty after an unreadable line.
+        waiting: Chained bytes of decisions without an end, by number. They are kept
+            here, so that one long call does not keep its file.
+        previous: Preceding recorder.
+        recorded: Number of its records.
     """
 
     file: int = 1
@@ -57,15 +56,15 @@ class Progress(msgspec.Struct):
 
 
 class Lines:
-    """Reads lines of one recorder.
+    """Parser of one recorder's lines.
 
     Args:
         name: The recorder's name.
-        progress: Where to go on; it is kept up to date, but for `waiting` (`keep`).
+        progress: Start position; updated while reading, except `waiting` (`keep`).
 
     Attributes:
-        problems: What is missing or does not hold, a line each.
-        starts: How many starts and ends of recorders went by.
+        problems: Missing or invalid records, one line each.
+        starts: Number of recorder starts and ends.
     """
 
     def __init__(self, name: str, progress: Progress) -> None:
@@ -79,16 +78,16 @@ class Lines:
         }
 
     def take(self, line: bytes) -> AuditEvent | None:
-        """Read one line.
+        """Parse one line.
 
         Args:
-            line: With its end.
+            line: Line with its end.
 
         Returns:
-            The event that is whole with it, if one is.
+            The event that it completes, if any.
 
         Raises:
-            ParseError: It is no record, or the end of a decision that is not there.
+            ParseError: It is not a record, or the end of an unknown decision.
         """
         try:
             record, raw, chain = read_line(line)
@@ -100,19 +99,19 @@ class Lines:
         return self._event(record, raw)
 
     def left(self) -> Iterator[AuditEvent]:
-        """Give the decisions whose end will never come: their outcome is unknown."""
+        """Yield decisions that will never get an end: their outcome is unknown."""
         for number in sorted(self._waiting):
             yield event_of(self._name, self._waiting[number], None, b"")
         self._waiting.clear()
 
     def keep(self) -> None:
-        """Note in the progress what waits for its end."""
+        """Save decisions without an end in the progress."""
         self._progress.waiting = {
             number: told.raw.decode() for number, told in self._waiting.items()
         }
 
     def _is_next(self, record: Record, raw: bytes, chain: bytes) -> bool:
-        """Tell whether a record is new, and note what does not hold about it."""
+        """Tell whether a record is new, and report sequence or chain faults."""
         progress, number = self._progress, record.sequence
         if number < progress.next:
             # Written anew after an error of the disk: the last of them leads on.

@@ -1,4 +1,4 @@
-"""Who came to the web page, was refused or left becomes one event each.
+"""Events of sign-ins, refused sign-ins and sign-outs at the web page.
 
 As with decisions, the event is a function of the record's bytes alone.
 """
@@ -12,7 +12,7 @@ from answerable.model.record import Visited, source_of
 
 
 def visit_of(recorder: str, record: Visited, raw: bytes) -> AuditEvent:
-    """Make the event of a sign-in, refused or not, or of a sign-out."""
+    """Build the event of a sign-in, a refused sign-in or a sign-out."""
     source = source_of(recorder)
     told = {"by": record.by, "refused": record.why, "roles": " ".join(record.roles)}
     return AuditEvent(

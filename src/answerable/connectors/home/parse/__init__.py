@@ -1,1 +1,1 @@
-"""What lies in a home beside the agent clients: ambient credentials, and who it is."""
+"""Parsers for a home's ambient credentials and its person."""

@@ -1,4 +1,4 @@
-"""Google Cloud, Azure and Kubernetes: what their command-line tools left behind."""
+"""Login files of the Google Cloud, Azure and Kubernetes command-line tools."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from answerable.model.credential import Lifetime
 
 
 def parse_gcloud_adc(data: bytes, source: Source, into: Ambient) -> None:
-    """Read application default credentials (Google Cloud: "How ADC works")."""
+    """Parse application default credentials (Google Cloud: "How ADC works")."""
     read = read_google_file(data, source.place)
     credential = source.credential(
         "gcloud-adc",
@@ -33,16 +33,16 @@ def parse_gcloud_adc(data: bytes, source: Source, into: Ambient) -> None:
 
 
 def parse_gcloud_active(data: bytes, source: Source, into: Ambient) -> None:
-    """Read `active_config`: the name of the configuration that gcloud uses."""
+    """Parse `active_config`: the name of the active gcloud configuration."""
     name = decode_text(data, source.place).strip()
     into.gcloud_configuration = name or into.gcloud_configuration
 
 
 def parse_gcloud_configuration(data: bytes, source: Source, into: Ambient) -> None:
-    """Read a gcloud configuration: the account it is logged in as.
+    """Parse a gcloud configuration: its signed-in account.
 
     gcloud uses the active configuration ("Managing gcloud CLI configurations"); every
-    other has to be named.
+    other must be named.
     """
     name = source.place.rpartition("/")[2].removeprefix("config_")
     for setting in parse_ini(data.decode("utf-8", "replace")):
@@ -61,9 +61,9 @@ def parse_gcloud_configuration(data: bytes, source: Source, into: Ambient) -> No
 
 
 def parse_azure_profile(data: bytes, source: Source, into: Ambient) -> None:
-    """Read `azureProfile.json`: who is logged in, one credential per account.
+    """Parse `azureProfile.json`: one credential per signed-in account.
 
-    The account of the default subscription is the one that is used (Azure CLI,
+    The account of the default subscription is used (Azure CLI,
     "Manage Azure subscriptions").
     """
     root = parse_document(data, Format.JSON, source.place).root
@@ -94,7 +94,7 @@ def parse_azure_profile(data: bytes, source: Source, into: Ambient) -> None:
 
 
 def parse_azure_principals(data: bytes, source: Source, into: Ambient) -> None:
-    """Read `service_principal_entries.json`: client secrets of service principals."""
+    """Parse `service_principal_entries.json`: client secrets of service principals."""
     root = parse_document(data, Format.JSON, source.place).root
     for entry in root.items():
         secret = entry.get("client_secret", "certificate", "servicePrincipalKey")

@@ -1,4 +1,4 @@
-"""PostgreSQL, PyPI and Terraform: passwords and tokens that lie in files."""
+"""Login files of PostgreSQL, PyPI and Terraform."""
 
 import re
 

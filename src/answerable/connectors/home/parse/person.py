@@ -1,4 +1,4 @@
-"""Whose home it is: the login of the folder, and what git says the person is called."""
+"""Person of a home: the folder's login name, and the git user."""
 
 from collections.abc import Mapping, Sequence
 
@@ -47,11 +47,11 @@ def git_person(text: str) -> tuple[str, str]:
 def sight_person(
     login: str, name: str, aliases: tuple[str, ...], place: str, frame: Frame
 ) -> tuple[Person, ...]:
-    """Make the sightings of the person.
+    """Build the sightings of the person.
 
-    The login is the folder's own name, which nothing running in it can change; name
-    and aliases come from files that an agent of the same person could have written,
-    so they are a sighting of their own, self-reported.
+    The login is the folder's own name, which no process in it can change. Name and
+    aliases come from files that an agent of the same person could have written, so they
+    are a separate, self-reported sighting.
     """
     person = person_id(login)
     folder = frame.seen(place, WrittenBy.PLATFORM)

@@ -1,4 +1,4 @@
-"""The ambient credential files of a home, as data."""
+"""Table of ambient credential files in a home."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,12 +41,12 @@ Parse = Callable[[bytes, Source, Ambient], None]
 
 @dataclass(frozen=True, slots=True)
 class AmbientFile:
-    """A kind of file that holds ambient credentials.
+    """Kind of file with ambient credentials.
 
     Attributes:
-        what: What it holds.
+        what: Description of its content.
         path: Path or pattern under the home.
-        parse: Its reader; raises ParseError.
+        parse: Its parser; raises ParseError.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""GitHub CLI, Docker, npm, netrc, git and ssh: logins that tools keep in files."""
+"""Login files of the GitHub CLI, Docker, npm, netrc, git and ssh."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ _AUTH_LINE = re.compile(
 
 
 def parse_gh_hosts(data: bytes, source: Source, into: Ambient) -> None:
-    """Read `hosts.yml` of the GitHub CLI; without a token it lies in the keyring.
+    """Read `hosts.yml` of the GitHub CLI; without a token it is in the keyring.
 
     Of several accounts of one host `user` is the active one (`gh auth switch`).
     """
@@ -57,7 +57,7 @@ def _gh_login(
 
 
 def parse_docker_config(data: bytes, source: Source, into: Ambient) -> None:
-    """Read `config.json` of Docker: registries with a login, here or in a helper."""
+    """Read `config.json` of Docker: registries with a login, in it or a helper."""
     root = parse_document(data, Format.JSON, source.place).root
     registries = root.get("auths")
     for registry, entry in registries.members() if registries else ():
@@ -113,7 +113,7 @@ def parse_netrc_file(data: bytes, source: Source, into: Ambient) -> None:
 
 
 def parse_git_credentials(data: bytes, source: Source, into: Ambient) -> None:
-    """Read `.git-credentials`: one URL with userinfo per line (git-credential-store)."""
+    """Read `.git-credentials`: one URL with userinfo per line."""
     for number, line in enumerate(_lines(data, source), 1):
         _, userinfo, host, _ = split_url(line)
         user, _, password = userinfo.partition(":")
@@ -130,7 +130,7 @@ def parse_git_credentials(data: bytes, source: Source, into: Ambient) -> None:
 
 
 def parse_private_key(data: bytes, source: Source, into: Ambient) -> None:
-    """Read just enough of a key file to know that it is a private key."""
+    """Detect a private key from the beginning of a key file."""
     text = data.decode("utf-8", "replace").strip()
     if text.startswith("-----BEGIN ") and "PRIVATE KEY-----" in text[:80]:
         into.credentials.append(
@@ -139,7 +139,7 @@ def parse_private_key(data: bytes, source: Source, into: Ambient) -> None:
 
 
 def parse_token_file(data: bytes, source: Source, into: Ambient) -> None:
-    """Read a file that is one token and nothing else."""
+    """Read a file that contains one token alone."""
     value = decode_text(data, source.place).strip()
     if value:
         into.credentials.append(

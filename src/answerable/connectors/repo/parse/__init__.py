@@ -1,1 +1,1 @@
-"""What lies in a project beside the agent clients: workflows, owners, its own name."""
+"""Parsers for a project's workflows, code owners and name."""

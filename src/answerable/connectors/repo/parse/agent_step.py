@@ -1,4 +1,4 @@
-"""Rules that a workflow step gives its agent, in the shape of the client's settings.
+"""Tool rules in a workflow step, in the form of the client's settings.
 
 Sources: https://github.com/anthropics/claude-code-action/blob/main/docs/usage.md,
 https://github.com/openai/codex-action and
@@ -24,14 +24,14 @@ _FULL = ("--dangerously-bypass-approvals-and-sandbox", "--yolo")
 
 
 def step_settings(client: str, step: Node) -> tuple[Node, ...]:
-    """Read the rules of a step as settings of its client.
+    """Read the tool rules of a step as settings of its client.
 
     Args:
         client: Agent kind.
-        step: The step.
+        step: Node of the step.
 
     Returns:
-        Settings, the ones that take precedence first.
+        Settings, highest precedence first.
     """
     inputs = step.get("with") or Node("", None)
     words = _words(inputs.text_at("claude_args", "codex-args", "codex_args"))
@@ -66,7 +66,7 @@ def _codex(inputs: Node, words: Sequence[str], *, is_action: bool) -> Node:
 
 
 def _values(words: Sequence[str], flags: Sequence[str]) -> list[str]:
-    """Collect what follows a flag, up to the next one."""
+    """Collect the words after a flag, up to the next flag."""
     found: list[str] = []
     taking = False
     for word in words:

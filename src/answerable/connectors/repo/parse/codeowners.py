@@ -1,7 +1,7 @@
-r"""CODEOWNERS: who answers for which paths of a project.
+r"""CODEOWNERS parser: owners of the paths of a project.
 
 Source: GitHub Docs, "About code owners": patterns as in .gitignore apart from `!`,
-`[ ]` and `\#`; the last pattern that fits a path decides alone; a pattern without
+`[ ]` and `\#`; the last pattern that matches a path decides alone; a pattern without
 owners leaves its paths unowned.
 """
 
@@ -22,7 +22,7 @@ class _Pattern(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line: a pattern and its owners (none: unowned)."""
+    """Rule of one line: a pattern and its owners (none: unowned)."""
 
     pattern: str
     owners: tuple[str, ...]
@@ -31,18 +31,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class CodeOwners:
-    """A parsed file.
+    """Parsed CODEOWNERS file.
 
     Attributes:
         rules: In file order.
-        faults: Lines that could not be read as a rule.
+        faults: Lines that are not a valid rule.
     """
 
     rules: tuple[Rule, ...]
     faults: tuple[int, ...]
 
     def rule_for(self, path: str) -> Rule | None:
-        """Return the rule that decides a path, or None."""
+        """Return the rule that applies to a path, or None."""
         for rule in reversed(self.rules):
             if fits(rule.pattern, path):
                 return rule
@@ -69,7 +69,7 @@ def parse_codeowners(text: str) -> CodeOwners:
 
 
 def fits(pattern: str, path: str) -> bool:
-    """Tell whether a pattern fits a path of the project.
+    """Tell whether a pattern matches a path of the project.
 
     Args:
         pattern: As written; a leading slash or one inside anchors it to the root.

@@ -1,4 +1,4 @@
-"""Turns jobs that run an agent into the nouns of the model."""
+"""Sightings of workflow jobs that run an agent."""
 
 from dataclasses import dataclass, field, replace
 
@@ -36,15 +36,15 @@ _LIFETIMES = {
 
 @dataclass(slots=True)
 class JobSightings:
-    """What the workflows of a project say together.
+    """Combined sightings of a project's workflows.
 
     Attributes:
-        agents: One per job that runs an agent, with its path and whether what the
-            project says of owners could have been written by it.
+        agents: One per job that runs an agent, with its path and whether it could have
+            written the project's owner data.
         tools: Servers given inline.
         credentials: Secrets, tokens and roles.
-        links: Which identity an OIDC token is exchanged for.
-        identities: Identities of Google Cloud that jobs sign in as.
+        links: Links from OIDC tokens to the identities they are exchanged for.
+        identities: Google Cloud identities that jobs sign in as.
     """
 
     agents: list[tuple[Agent, str, WrittenBy]] = field(default_factory=list)
@@ -62,15 +62,15 @@ def sight_job(
     frame: Frame,
     out: JobSightings,
 ) -> None:
-    """Make the sightings of one job.
+    """Build the sightings of one job.
 
     Args:
-        job: The job.
+        job: Parsed job.
         parts: Project name and the workflow's file name, for ids.
         path: Path of the workflow in its project.
         place: Absolute path of the workflow.
-        frame: What all sightings share.
-        out: Where they go.
+        frame: Context shared by all sightings.
+        out: Target of the sightings.
     """
     name = show_name(job.job)
     this = agent_id("github-actions", *map(show_name, parts), name)
@@ -138,13 +138,13 @@ def sight_job(
 
 
 def _given(job: AgentJob) -> tuple[str, ...]:
-    """Name the places whose variables an agent's shell is given."""
+    """List the places whose variables an agent's shell inherits."""
     steps = (f"{step.pointer}/" for _, step in job.steps)
     return ("/env/", f"{job.pointer}/env/", *steps)
 
 
 def _built_in(job: AgentJob, client: str) -> list[BuiltInTool]:
-    """List a client's built-in tools; of several steps the least narrowed one counts."""
+    """List a client's built-in tools, with the least restricted rule of all steps."""
     found: dict[str, BuiltInTool] = {}
     for runs, step in job.steps:
         if runs != client:

@@ -1,4 +1,4 @@
-"""Turns the owners of a path into people and evidence."""
+"""Sightings of code owners: people and ownership evidence."""
 
 import re
 from collections.abc import Iterable
@@ -23,14 +23,14 @@ def sight_owners(
     place: str,
     frame: Frame,
 ) -> tuple[tuple[Person, ...], tuple[OwnerEvidence, ...]]:
-    """Say who the file names for each agent.
+    """Build evidence of the owners that the file names for each agent.
 
     Args:
-        owners: The file.
-        agents: Each with the path of its configuration, and who could have written
-            the file as far as that agent is concerned.
-        place: Where the file lies.
-        frame: What all sightings share.
+        owners: Parsed file.
+        agents: Each with the path of its configuration, and the file's author class
+            with respect to that agent.
+        place: Path of the file.
+        frame: Context shared by all sightings.
     """
     people: dict[PersonId, Person] = {}
     evidence: list[OwnerEvidence] = []

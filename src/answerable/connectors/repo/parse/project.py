@@ -1,4 +1,4 @@
-"""The name of a project, and where in it a configuration belongs."""
+"""Project name, and the folder that a configuration applies to."""
 
 from answerable.connectors.formats.clients import ConfigFile
 from answerable.connectors.formats.credential_position import (
@@ -36,7 +36,7 @@ _CLIENT_FOLDERS = frozenset(
 
 
 def project_slug(git_config: str) -> str:
-    """Return `OWNER/NAME` of the `origin` remote, or empty where there is none."""
+    """Return `OWNER/NAME` of the `origin` remote, or empty for none."""
     for setting in parse_ini(git_config):
         if setting.section == 'remote "origin"' and setting.name == "url":
             return _slug(setting.value)
@@ -69,9 +69,9 @@ def _slug(url: str) -> str:
 
 
 def home_of(path: str, entry: ConfigFile) -> str:
-    """Return the folder that a configuration speaks for, relative to the project.
+    """Return the folder that a configuration applies to, relative to the project.
 
-    `services/api/.cursor/mcp.json` speaks for `services/api`; so does
+    `services/api/.cursor/mcp.json` applies to `services/api`; so does
     `services/api/.mcp.json`.
     """
     parts = path.split("/")[:-1]

@@ -25,7 +25,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,127})=(.*)", re.DOTALL)
 
 
 def literals_of_script(script: Position) -> tuple[Found, ...]:
-    """Find literal credentials: assignments, options and values of known shapes."""
+    """Find literal credentials: assignments, options and values of known forms."""
     found: dict[Found, None] = {}
     seen: set[str] = set()
     for line in script.value[:_TEXT_LIMIT].split("\n"):
@@ -55,12 +55,12 @@ def _literals(line: Position) -> Iterator[Found]:
 
 
 def _is_literal(found: Found) -> bool:
-    """Tell whether a value lies here, and is not put together when the step runs."""
+    """Tell whether a value is literal, not computed when the step runs."""
     return found.cls is CredentialClass.LITERAL and not set(found.value) & set("$`")
 
 
 def embedded_json(text: str, member: str) -> Raw | None:
-    """Parse the JSON object in a text that has a member, None where none can be read."""
+    """Parse the JSON object with a member in a text, None if none is valid."""
     at = text[:_TEXT_LIMIT].find(f'"{member}"')
     braces = (n for n, char in enumerate(text[: max(at, 0)]) if char == "{")
     for start in islice(braces, _TRIES):
@@ -74,7 +74,7 @@ def embedded_json(text: str, member: str) -> Raw | None:
 
 
 def _closing(text: str, start: int) -> int:
-    """Return the index after the brace that closes one; braces in strings count not."""
+    """Return the index after the closing brace; braces in strings are ignored."""
     depth, inside, at = 0, False, start
     while at < min(len(text), _TEXT_LIMIT):
         char = text[at]

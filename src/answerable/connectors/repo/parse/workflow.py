@@ -1,4 +1,4 @@
-"""GitHub workflows: jobs that run an AI agent, who can start them, and with what.
+"""GitHub workflow parser: jobs that run an AI agent, their triggers and credentials.
 
 Source: GitHub Docs, "Workflow syntax for GitHub Actions". A job's secrets, its token
 and the roles it may assume are credentials of the agent in it: they share its scope.
@@ -89,18 +89,18 @@ _INLINE = ConfigFile("github-actions", "")
 
 @dataclass(slots=True)
 class AgentJob:
-    """A job that runs an AI agent.
+    """Job that runs an AI agent.
 
     Attributes:
         job: Key of the job.
         pointer: JSON pointer of the job.
         runs: Clients it runs.
-        outsiders: Events by which an outsider can start it.
-        events: All events.
-        permissions: `SCOPE: ACCESS` of its token; empty where nothing is stated.
-        id_token: True when it may ask for an OIDC token.
+        outsiders: Trigger events that an outsider can cause.
+        events: All trigger events.
+        permissions: `SCOPE: ACCESS` of its token; empty if not stated.
+        id_token: True if it may request an OIDC token.
         roles: Role ARNs it assumes.
-        google: Identities of Google Cloud it signs in as.
+        google: Google Cloud identities it signs in as.
         servers: MCP servers given inline.
         found: Secrets, tokens and roles.
         steps: Steps that run an agent, each with its client.
@@ -121,9 +121,9 @@ class AgentJob:
 
     @property
     def may_write_contents(self) -> bool:
-        """Tell whether it may change files; True where nothing is stated.
+        """Tell whether it may change files; True if not stated.
 
-        A secret that is a token of GitHub's may do more than the job's own token.
+        A secret with a GitHub token may allow more than the job's own token.
         """
         stated = dict(self.permissions)
         other = any(
@@ -141,7 +141,7 @@ def parse_workflow(root: Node) -> tuple[AgentJob, ...]:
     """Return the jobs that run an AI agent, in file order.
 
     Raises:
-        ParseError: The document is no workflow, or larger than one can be.
+        ParseError: The document is not a workflow, or too large.
     """
     jobs = root.get("jobs")
     if jobs is None or not jobs.is_object:
