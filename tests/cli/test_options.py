@@ -178,9 +178,14 @@ def test_an_empty_answer_says_what_was_searched(flows, run):
 @pytest.mark.parametrize(
     ("kind", "words", "denied", "narrowed"),
     [
-        ("requests", ("requests",), "nobody has filed", "no request fits"),
+        ("requests", ("requests",), "no request was filed", "no request fits"),
         ("asks", ("asks",), "no agent asked for", "no ask fits"),
-        ("amendments", ("asks", "amendments"), "nobody has", "no amendment counts"),
+        (
+            "amendments",
+            ("asks", "amendments"),
+            "no policy exception was signed",
+            "no amendment counts",
+        ),
         ("agents", ("agents",), "no agents yet", "no agents found"),
     ],
 )

@@ -168,7 +168,7 @@ def test_exposures_changes_and_cuts_at_a_limit_say_of_how_many(
     monkeypatch.setattr("answerable.flows.cuts.MOST_LISTED", 1)
     cut = {"subject": USER, **ASKED["/who-can"]}
     for path, what, fields in (
-        ("/reach/all", "grave identities", {"limit": "1"}),
+        ("/reach/all", "risky identities", {"limit": "1"}),
         ("/what-if", "changes", {"subject": USER, "without": EDIT, "limit": "1"}),
         ("/what-if/cuts", "cuts", cut),
     ):

@@ -103,7 +103,7 @@ class LazyCommands(MutableMapping[str, click.Command]):
 class _App(Verbs):
     sections = (
         (
-            "Who and what exists",
+            "Inventory",
             (
                 "scan",
                 "where",
@@ -115,13 +115,13 @@ class _App(Verbs):
             ),
         ),
         (
-            "Who answers for it",
+            "Ownership and approval",
             ("who-owns", "attest", "owner-keys", "asks", "break-glass"),
         ),
-        ("What it can reach", ("reach", "can", "who-can", "what-if")),
-        ("What it did", ("ingest", "trace", "decision", "sql", "evidence")),
+        ("Reach", ("reach", "can", "who-can", "what-if")),
+        ("Events and evidence", ("ingest", "trace", "decision", "sql", "evidence")),
         (
-            "What it may do",
+            "Enforcement",
             (
                 *("baseline", "requests", "run", "kill", "revive"),
                 *("serve", "gateway", "hook"),

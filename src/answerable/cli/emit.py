@@ -25,14 +25,14 @@ def answer(
     """Print a document and end the command with its exit code.
 
     Args:
-        document: What a flow answered.
-        settings: The form asked for.
-        view: A second way to show this kind as a table, e.g. `tree`.
+        document: Document of a use case.
+        settings: Settings with the format.
+        view: Another renderer of this kind, e.g. `tree`.
         note: A line for standard error.
     """
     try:
         show(document, settings, view, note)
-    except BrokenPipeError:  # a reader that stops early changes no verdict
+    except BrokenPipeError:  # a reader that stops early does not change the exit code
         discard(sys.stdout)
     click.get_current_context().exit(exit_code(document, settings))
 
@@ -61,7 +61,7 @@ def show(
     )
     if document.searched and settings.output != "table":
         notes.append(f"hint: {document.searched}")
-    # An empty answer says itself what would fill it.
+    # An empty answer already names the command that would fill it.
     if settings.output == "table" and document.next and document.items:
         notes.append(f"next: {document.next}")
     for line in notes:
@@ -82,7 +82,7 @@ def _lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
     screen = screen_of(sys.stdout)
     now = time.time_ns()
     lines = render(document, screen, now, view, whole=settings.coverage)
-    if not document.items:  # says which command would fill it
+    if not document.items:  # names the command that would fill it
         lines = (text_in_store(line, settings.store) for line in lines)
     return _painted(lines, screen)
 

@@ -1,8 +1,8 @@
 """Owner key files: PKCS#8 under a passphrase, readable only by their user.
 
-`cryptography` writes PKCS#8 under 2048 rounds of PBKDF2, which is little for what a
-person types. So the key is wrapped here under scrypt (RFC 7914, section 7), in the form
-that it, OpenSSL and others read.
+`cryptography` writes PKCS#8 with 2048 rounds of PBKDF2, too few for a typed passphrase.
+So the key is encrypted here with scrypt (RFC 7914, section 7), in a form that it,
+OpenSSL and others read.
 """
 
 import errno
@@ -22,11 +22,11 @@ from answerable.model.ids import PersonId
 if TYPE_CHECKING:
     from answerable.flows.owner_keys import Signer
 
-SHORTEST = 8  # letters of a passphrase
+SHORTEST = 8  # characters of a passphrase
 _NEW = "make one with: answerable owner-keys new --person PERSON"
 _SEALED = "ENCRYPTED PRIVATE KEY"  # PKCS#8 under a passphrase, RFC 7468, section 11
 _LARGEST = 1 << 16  # bytes of a key file
-_COST, _BLOCK, _PARALLEL = 1 << 14, 8, 8  # 16 MiB: what OpenSSL takes unasked
+_COST, _BLOCK, _PARALLEL = 1 << 14, 8, 8  # 16 MiB: the limit of OpenSSL's default
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 _SCRYPT = bytes.fromhex("06092b06010401da47040b")
 _AES_256_CBC = bytes.fromhex("060960864801650304012a")
@@ -35,7 +35,7 @@ _AES_256_CBC = bytes.fromhex("060960864801650304012a")
 def usual_place(person: PersonId) -> Path:
     """Return the default file of a person's key."""
     configured = os.environ.get("XDG_CONFIG_HOME", "")
-    # As for the store: a relative path would let the working directory in.
+    # As for the store: a relative path would include the working directory.
     absolute = configured and Path(configured).is_absolute()
     folder = Path(configured) if absolute else home() / ".config"
     name = quote(person.removeprefix("person:"), safe="@+")
@@ -46,13 +46,13 @@ def check_place(place: Path) -> None:
     """Check that a key can be written to a file, before the passphrase prompt.
 
     Raises:
-        UsageError: One of its two halves lies there.
-        EnvironmentRefused: Its folder cannot be written, or made.
+        UsageError: One of the two files exists.
+        EnvironmentRefused: The folder cannot be written, or created.
     """
     for half in (place, _beside(place)):
         if os.path.lexists(half):
             raise _exists(str(half))
-    # A link that leads nowhere is there, too: no folder can be made in its place.
+    # A dangling link exists, too: no folder can be created in its place.
     nearest = next(each for each in place.absolute().parents if os.path.lexists(each))
     try:
         facts = os.stat(nearest)
@@ -69,15 +69,15 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     """Generate a key and write its two halves: `FILE` and `FILE.pub`.
 
     Args:
-        place: Where; nothing may lie there.
-        passphrase: What opens the private half.
+        place: File of the key; it must not exist.
+        passphrase: Passphrase of the private half.
 
     Returns:
-        The key, and the place of the public half.
+        The key, and the file of the public half.
 
     Raises:
-        UsageError: A key lies there.
-        EnvironmentRefused: The disk refuses.
+        UsageError: A key file exists.
+        EnvironmentRefused: The disk cannot be written.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -111,13 +111,12 @@ def read_private(place: Path, passphrase: Callable[[], str]) -> "Signer":
     """Read and decrypt a private key.
 
     Args:
-        place: Its file.
-        passphrase: Asks for what opens it, once the file is known to hold a key whole.
+        passphrase: Returns the passphrase; called once the file is known to be
+            complete.
 
     Raises:
-        UsageError: It is none, is cut off, is not under a passphrase, or under another
-            one.
-        EnvironmentRefused: It may not be read, or others may read it.
+        UsageError: It is missing, cut off, not encrypted, or has another passphrase.
+        EnvironmentRefused: It cannot be read, or other users can read it.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -131,7 +130,7 @@ def read_private(place: Path, passphrase: Callable[[], str]) -> "Signer":
     try:
         key = load_pem_private_key(data, phrase.encode("utf-8"))
     except (ValueError, UnsupportedAlgorithm):
-        # Not from None alone: the library's words could tell more than they should.
+        # No chained cause: the library's message could contain secrets.
         raise UsageError(
             f"the passphrase does not open {place}", "try again; nothing was signed"
         ) from None
@@ -144,7 +143,7 @@ def _check_sealed(place: Path, data: bytes) -> None:
     """Check that a file holds a complete encrypted key, before the passphrase prompt.
 
     Raises:
-        UsageError: It is not.
+        UsageError: It does not.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -154,7 +153,7 @@ def _check_sealed(place: Path, data: bytes) -> None:
         load_pem_private_key(data, None)
         is_sealed = False
     except TypeError:
-        pass  # all that is missing is the passphrase
+        pass  # only the passphrase is missing
     except (ValueError, UnsupportedAlgorithm):
         is_whole = False
     if not is_sealed:
@@ -173,7 +172,7 @@ def read_public(place: Path) -> bytes:
     """Read a public key: 32 bytes.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is no public key.
         EnvironmentRefused: The file cannot be read.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -205,7 +204,7 @@ def read_private_file(place: Path, what: str) -> bytes:
     """Read a file that only its user may read.
 
     Raises:
-        EnvironmentRefused: It cannot be read, or others may read it.
+        EnvironmentRefused: It cannot be read, or other users can read it.
     """
     try:
         with open_named(place) as file:

@@ -1,6 +1,6 @@
 """Entry point: arguments in, exit code out; every error is reported here.
 
-Nothing heavy is imported here; a command imports the flow it calls when it runs.
+Nothing heavy is imported here; a command imports its use case when it runs.
 """
 
 import os
@@ -61,7 +61,7 @@ def _run(words: list[str], settings: Settings) -> int:
         ):
             raise UsageError(
                 f"not UTF-8 (got {word[:80]!r})",
-                "name the folder it lies in, or rename it",
+                "name its folder, or rename it",
             )
     try:
         with app.make_context("answerable", words, obj=settings) as context:
@@ -100,7 +100,7 @@ def _refuse(error: BaseException, settings: Settings) -> int:
     except BrokenPipeError:
         discard(sys.stdout)
     except OSError:
-        # Nowhere left to say it; the exit code still does.
+        # stderr is closed; the exit code still reports it
         return refusal.code
     return refusal.code
 

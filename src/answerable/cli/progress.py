@@ -9,7 +9,7 @@ from shutil import get_terminal_size
 from answerable.cli.settings import Settings
 from answerable.flows.words.text import clip, safe
 
-# Redrawing more often than the eye sees costs time and gains nothing.
+# Redrawing more often is not visible and costs time.
 _PAUSE = 0.1
 _WIDTH = 24
 _ERASE = "\r\x1b[K"
@@ -19,8 +19,8 @@ _ERASE = "\r\x1b[K"
 def bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
     """Provide a progress callback that draws on standard error.
 
-    It draws only where standard error is a terminal and `--quiet` was not given, and
-    leaves no trace on it afterwards.
+    It draws only if standard error is a terminal and `--quiet` was not given, and
+    clears the line at the end.
     """
     if settings.quiet or not sys.stderr.isatty():
         from answerable.model.connector import no_progress

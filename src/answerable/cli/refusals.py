@@ -1,7 +1,7 @@
 """Errors as exit codes and two-line messages.
 
-0 fine; 1 an expectation or a verification did not hold; 2 usage; 3 partial; 4 a bug;
-5 the environment refused; 130 interrupted. Of several, 4, 5, 2, 1, 3 comes first.
+0 success; 1 a failed expectation or verification; 2 usage; 3 partial; 4 a bug; 5 the
+environment refused; 130 interrupted. Precedence: 130, 4, 5, 2, 1, 3.
 """
 
 import errno
@@ -43,8 +43,6 @@ class Refusal:
     """Exit code, message and hint of a failed command.
 
     Attributes:
-        code: Exit code.
-        message: One line.
         hint: The next step, may be empty.
     """
 
@@ -64,7 +62,7 @@ def refusal_of(error: BaseException) -> Refusal:
     match error:
         case KeyboardInterrupt() | click.Abort():
             return Refusal(INTERRUPTED, "interrupted", "run the command again")
-        # DuckDB's own, in the place of a KeyboardInterrupt during a query.
+        # DuckDB raises this instead of KeyboardInterrupt during a query.
         case RuntimeError(args=("Query interrupted",)):
             return refusal_of(KeyboardInterrupt())
         case AnswerableError():
@@ -157,8 +155,8 @@ def _nearest_option(error: NoSuchOption, context: click.Context | None) -> str:
 def trail_of(error: BaseException) -> list[str]:
     """Format the frames of an exception, for `--debug`.
 
-    Frames and type names only. What other libraries put into their messages may quote
-    what was being read, and what was being read may be a secret.
+    Frames and type names only. Messages of other libraries may quote their input, which
+    may be a secret.
     """
     lines: list[str] = []
     seen: set[int] = set()

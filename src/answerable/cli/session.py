@@ -19,7 +19,6 @@ class Session:
     """Open store, with the start time of the command.
 
     Attributes:
-        store: The store.
         snapshot: The snapshot named with `STORE@SNAPSHOT`, empty for the latest.
         now: UTC nanoseconds.
     """
@@ -53,16 +52,16 @@ def opened(
 ) -> Iterator[Session]:
     """Open the store of the settings.
 
-    Only a command that brings something makes a missing store: a mistyped place is
-    told to whoever asks, and nothing appears there.
+    Only commands that add data create a missing store: a mistyped path is an error, and
+    nothing is created there.
 
     Args:
-        settings: Where the store is.
-        create: Make it when it is missing; what does that writes too.
+        settings: Settings with the store.
+        create: Create a missing store; implies `writes`.
         writes: The command writes, so that no snapshot may be named.
 
     Raises:
-        UsageError: There is no store, and `create` is off; or a snapshot is named to
+        UsageError: The store is missing and `create` is off; or a snapshot is named for
             a command that writes.
     """
     from answerable.store.store import Store

@@ -21,15 +21,15 @@ FORMATS = ("table", "json", "ndjson", "csv")
 
 @dataclass(slots=True)
 class Settings:
-    """The options every command takes, before or after its name.
+    """Shared options of all commands, before or after the command name.
 
     Attributes:
-        store: `DIR` or `DIR@SNAPSHOT`, empty for the usual place.
+        store: `DIR` or `DIR@SNAPSHOT`, empty for the default.
         output: One of `FORMATS`.
         quiet: No progress, warnings or hints.
         debug: Show where an internal error happened.
-        allow_partial: Exit 0 where a source could not be read whole.
-        coverage: Show the whole coverage below a table.
+        allow_partial: Exit 0 although a source could not be read completely.
+        coverage: Show the full coverage below a table.
     """
 
     store: str = ""
@@ -54,8 +54,8 @@ def store_place(settings: Settings) -> tuple[Path, str]:
     if named:
         return _with_snapshot(named)
     data = os.environ.get("XDG_DATA_HOME", "")
-    # The XDG specification has relative paths ignored; here that is also what keeps
-    # the working directory out.
+    # The XDG specification ignores relative paths; that also excludes the working
+    # directory.
     if data and Path(data).is_absolute():
         return Path(data) / "answerable", ""
     return home() / ".local" / "share" / "answerable", ""
@@ -65,11 +65,11 @@ def config_places(settings: Settings) -> tuple[Path | None, Path | None]:
     """Find the named and the default store of a command with a configuration.
 
     Returns:
-        The store that the command line names, None where it names none; and the usual
-        one, None where no home directory is known.
+        The named store, None if none is named; and the default one, None if no home
+        directory is known.
 
     Raises:
-        UsageError: A store is named, and is none.
+        UsageError: The named store is invalid.
     """
     try:
         usual, _ = store_place(settings)
@@ -86,7 +86,7 @@ def home() -> Path:
     """Find the home directory.
 
     Raises:
-        HomeUnknown: None is known.
+        HomeUnknown: There is none.
     """
     try:
         found = Path.home()
@@ -100,7 +100,7 @@ def home() -> Path:
 def _with_snapshot(named: str) -> tuple[Path, str]:
     whole = expanded(named)
     folder, at, snapshot = named.rpartition("@")
-    # A folder whose own name holds an @ wins over the reading as a snapshot.
+    # A folder whose own name has an @ takes precedence over a snapshot name.
     if not at or not folder or "/" in snapshot or whole.is_dir():
         return whole.absolute(), ""
     if not snapshot:
@@ -176,7 +176,7 @@ def _everywhere() -> list[click.Parameter]:
         click.Option(
             ["--store"],
             metavar="DIR[@SNAPSHOT]",
-            help="Where the store is; with @, a snapshot in it.",
+            help="Folder of the store; with @, a snapshot in it.",
             callback=_keep,
             expose_value=False,
         ),
@@ -191,28 +191,28 @@ def _everywhere() -> list[click.Parameter]:
         click.Option(
             ["-q", "--quiet"],
             is_flag=True,
-            help="The answer alone: no progress, warnings or hints.",
+            help="Only the answer: no progress, warnings or hints.",
             callback=_keep,
             expose_value=False,
         ),
         click.Option(
             ["--allow-partial"],
             is_flag=True,
-            help="Exit 0 where a source could not be read whole.",
+            help="Exit 0 although a source could not be read completely.",
             callback=_keep,
             expose_value=False,
         ),
         click.Option(
             ["--coverage"],
             is_flag=True,
-            help="Below a table, all that the answer rests on, a line each.",
+            help="Below a table, the full coverage, an entry per line.",
             callback=_keep,
             expose_value=False,
         ),
         click.Option(
             ["--debug"],
             is_flag=True,
-            help="Say where an internal error happened.",
+            help="Show where an internal error happened.",
             callback=_keep,
             expose_value=False,
         ),
@@ -263,7 +263,7 @@ class Verbs(click.Group):
     """Command group with the shared options; `sections` orders its help.
 
     Attributes:
-        sections: Title and command names, in the order shown.
+        sections: Title and command names, in order.
     """
 
     command_class = Verb

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., object])
 
 _LONGEST = 1024  # bytes
-_made_up: set[Path] = set()  # stores whose owners are nobody
+_made_up: set[Path] = set()  # stores with fictional owners
 
 
 def made_up(root: Path) -> None:
     """Allow any user to sign in the demo's store, whose owners are fictional.
 
     Args:
-        root: Folder of the store; what is signed there binds nobody.
+        root: Folder of the store; statements there bind nobody.
     """
     _made_up.add(root)
 
@@ -38,11 +38,11 @@ def only_a_person(settings: Settings, *more: Path) -> None:
     """Refuse to continue if an agent started this command, directly or indirectly.
 
     Args:
-        settings: They name the store, where runs are registered.
-        more: Other folders where they are.
+        settings: Settings with the store, where runs are registered.
+        more: Other folders where runs are registered.
 
     Raises:
-        AgentAbove: An agent has, or it cannot be told.
+        AgentAbove: An agent started this command, or its starter is not known.
     """
     from answerable.serving.processes.ancestors import refuse_agents, registered
 
@@ -60,11 +60,11 @@ def same_user(inventory: "Inventory", subject: str) -> str:
     """Return a note if the agent runs as the signer's own user.
 
     Args:
-        inventory: Where the agent is known from.
-        subject: Its id, or that of anything else.
+        inventory: Inventory that knows the agent.
+        subject: Id of the agent, or of anything else.
 
     Returns:
-        A line to show, empty where they are not known to share a user.
+        A line to show, empty if they are not known to share a user.
     """
     from answerable.serving.advisory import shared_uid
 
@@ -97,12 +97,11 @@ def signer_of(key: str, passphrase_file: str) -> "Signer":
     """Load and unlock the key of a signer; the key file is checked before the prompt.
 
     Args:
-        key: Its file.
-        passphrase_file: Where its passphrase stands, empty to ask.
+        passphrase_file: File of the passphrase, empty for a prompt.
 
     Raises:
-        UsageError: As of `read_private`, or of `asked_passphrase`.
-        EnvironmentRefused: Likewise.
+        UsageError: See `read_private` and `asked_passphrase`.
+        EnvironmentRefused: See `read_private` and `asked_passphrase`.
     """
     return read_private(expanded(key), lambda: asked_passphrase(passphrase_file))
 
@@ -111,12 +110,12 @@ def asked_passphrase(file: str, *, twice: bool = False) -> str:
     """Read a passphrase from the terminal or from a file.
 
     Args:
-        file: Where it stands, on its first line; empty to ask.
-        twice: It is a new one.
+        file: File with the passphrase in its first line; empty for a prompt.
+        twice: Whether it is a new passphrase.
 
     Raises:
-        UsageError: It is too short for a new one, or was not typed the same twice.
-        EnvironmentRefused: There is nobody to ask, or the file is open to others.
+        UsageError: It is too short, or the two inputs differ.
+        EnvironmentRefused: There is no terminal, or other users can read the file.
     """
     phrase = _from_file(file) if file else _typed("passphrase: ")
     if twice and len(phrase) < SHORTEST:
@@ -132,11 +131,11 @@ def asked_passphrase(file: str, *, twice: bool = False) -> str:
 def _typed(prompt: str) -> str:
     if not sys.stdin.isatty():
         raise EnvironmentRefused(
-            "a passphrase is asked for on a terminal, and standard input is none",
+            "the passphrase prompt needs a terminal, and standard input is none",
             "run it on a terminal, or name --passphrase-file FILE",
         )
     with warnings.catch_warnings():
-        # Rather nothing than a passphrase that everybody can see.
+        # Better no passphrase than a visible one.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             phrase = getpass.getpass(prompt, stream=sys.stderr)

@@ -7,7 +7,7 @@ from typing import TextIO
 def discard(stream: TextIO) -> None:
     """Redirect a stream to /dev/null, with the content of its buffer.
 
-    The interpreter flushes at its end, and would end with a code of its own (120).
+    The interpreter flushes at its end, and would exit with its own code (120).
     """
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)

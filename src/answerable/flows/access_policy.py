@@ -1,7 +1,7 @@
 """Least-privilege access for live AWS scans: IAM policy, StackSet template, Terraform.
 
-Each is made from the permissions that the connectors declare, so none can ask for more
-or less than a scan calls. The files in `deploy/aws/` are what this module prints.
+Each form is built from the permissions that the connectors declare, so none can ask
+for more or less than a scan calls. The files in `deploy/aws/` are its output.
 
 Sources: AWS CloudFormation User Guide, "AWS::IAM::Role"; Terraform AWS provider,
 "aws_iam_role"; IAM User Guide, "AWS global condition context keys", `aws:PrincipalArn`.
@@ -136,12 +136,12 @@ def access_policy(form: str, names: Sequence[str]) -> str:
     """Render the AWS permissions that live scans of some sources need.
 
     Args:
-        form: Of `FORMS`. `iam` is a policy for the identity that scans; the others make
-            the role in each account of an organisation.
+        form: One of `FORMS`. `iam` is a policy for the scanning identity; the others
+            create the role in each account of an organization.
         names: Sources, `aws`, `aws-resources` or `aws-org`.
 
     Raises:
-        UsageError: A source is not one of AWS, or has no role of its own.
+        UsageError: A source is not an AWS source, or has no role of its own.
     """
     others = [name for name in names if name not in _LIVE]
     if others or not names:

@@ -21,11 +21,11 @@ class Held:
     """Policy exceptions of a store at one moment.
 
     Attributes:
-        judged: Every amendment, in the order of the log.
-        said: Every statement whose signature holds, likewise.
-        unheld: What does not count.
-        owners: Who answers for which agent.
-        who: The same, as amendments are judged by it.
+        judged: All policy exceptions, in log order.
+        said: All statements with a valid signature, in log order.
+        unheld: Invalid statements.
+        owners: Attested owner of each agent.
+        who: The same owners, in the form that validation reads.
     """
 
     judged: tuple[Judged, ...]
@@ -44,7 +44,7 @@ class AmendmentsOf:
     """Cached reader of the policy exceptions of one store.
 
     Args:
-        store: Opened, and used by this thread alone.
+        store: Open store, used by this thread only.
     """
 
     def __init__(self, store: Store) -> None:
@@ -62,9 +62,8 @@ class AmendmentsOf:
             now: UTC nanoseconds.
 
         Raises:
-            VerificationError: The log or an object in it is not what it was; nothing
-                stands then.
-            EnvironmentRefused: The store may not be read.
+            VerificationError: The log or an object in it was changed.
+            EnvironmentRefused: The store cannot be read.
         """
         owners = self._attested.now(now)
         self._refresh()
@@ -77,7 +76,7 @@ class AmendmentsOf:
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return
-        # A key that is revoked changes what a statement is worth.
+        # A revoked key changes which statements are valid.
         objects = tuple(
             (logged.index, logged.digest)
             for kind in (AMENDMENT, owner_keys.ENROLMENT, owner_keys.REVOCATION)

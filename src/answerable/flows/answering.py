@@ -29,9 +29,8 @@ class Term:
     """Scope and lifetime of a policy exception.
 
     Attributes:
-        life: Nanoseconds, from the signature on; 0 for no end.
-        any_arguments: With whatever arguments.
-        code: Word of a break-glass, e.g. the number of an incident; may be empty.
+        life: Nanoseconds from the signature on; 0 for unlimited.
+        code: Reason code of a break-glass, e.g. an incident number; may be empty.
     """
 
     life: int
@@ -43,11 +42,10 @@ def code_of(text: str, name: str) -> str:
     """Parse the reason code of a break-glass; it may be empty.
 
     Args:
-        text: As given.
-        name: What the user calls it.
+        name: Name of the option, for the message.
 
     Raises:
-        UsageError: It is more than a word.
+        UsageError: It is not a single word.
     """
     if text and not _CODE.fullmatch(text):
         raise UsageError(
@@ -70,10 +68,10 @@ def allow(
     """Sign a policy exception that allows the requested act.
 
     Raises:
-        UsageError: No such ask; or strangers may have written its arguments, and the
-            term has no end or takes any arguments.
+        UsageError: The request does not exist; or its arguments may come from untrusted
+            content, and the term has no end or covers any arguments.
         VerificationError: The signer is not the attested owner of the agent, or the
-            key does not count now. Nothing is recorded.
+            key is not valid now. Nothing is recorded.
     """
     ask = asks.find(store, waiting, text)
     is_wide = term.any_arguments or not term.life
@@ -97,7 +95,7 @@ def refuse(
     """Sign a refusal of the requested act.
 
     Raises:
-        UsageError: No such ask.
+        UsageError: The request does not exist.
         VerificationError: As `allow`.
     """
     ask = asks.find(store, waiting, text)
@@ -112,9 +110,9 @@ def revoke(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
     """Sign the revocation of a policy exception, as its signer or as the agent's owner.
 
     Raises:
-        UsageError: No such amendment.
-        VerificationError: It is not the signer's to take back, or the key does not
-            count now. Nothing is recorded.
+        UsageError: The policy exception does not exist.
+        VerificationError: The signer may not revoke it, or the key is not valid now.
+            Nothing is recorded.
     """
     said = held(store, now)
     found = asks.find_amendment(said.judged, text)
@@ -122,7 +120,7 @@ def revoke(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
     signed = {said.who.same(each) for each in found.amendment.persons}
     if said.who.same(person) not in signed and not said.who.owns(person, agent):
         raise VerificationError(
-            f"{person} neither signed this amendment nor answers for {agent}",
+            f"{person} neither signed this exception nor owns {agent}",
             _NOT_RECORDED,
         )
     claims = {"amendment": found.amendment.id}
@@ -136,8 +134,8 @@ def start(
     """Sign the first half of a break-glass, which waits for a second person.
 
     Raises:
-        VerificationError: The signer answers for nothing here, or the key does not
-            count now. Nothing is recorded.
+        VerificationError: The signer is no attested owner here, or the key is not
+            valid now. Nothing is recorded.
     """
     said = held(store, now)
     _attested(store, said, signer)
@@ -153,9 +151,9 @@ def confirm(store: Store, text: str, signer: Signatory, *, now: int) -> Document
     """Sign the second half of a break-glass and put it in force.
 
     Raises:
-        UsageError: No such break-glass, or it does not wait for anybody.
-        VerificationError: The signer is the first person, or answers for nothing here,
-            or neither of the two answers for the agent. Nothing is recorded.
+        UsageError: The break-glass does not exist, or is not waiting.
+        VerificationError: The signer is the first person or no attested owner, or
+            neither signer is the owner of the agent. Nothing is recorded.
     """
     said = held(store, now)
     found = asks.find_amendment(said.judged, text)
@@ -198,7 +196,7 @@ def _person(store: Store, signer: Signatory) -> PersonId:
     """Return the person of a key.
 
     Raises:
-        VerificationError: It is nobody's here.
+        VerificationError: The key is not enrolled here.
     """
     enrolled = owner_keys.keys(store).get(signer.id)
     if enrolled is None:
@@ -231,7 +229,7 @@ def _attested(store: Store, said: Held, signer: Signatory) -> PersonId:
     person = _person(store, signer)
     if said.who.same(person) not in said.who.attested:
         raise VerificationError(
-            f"{person} is the attested owner of nothing here (expected one who is)",
+            f"{person} is no attested owner here (expected one)",
             "answerable attest ID --owner PERSON --key KEY",
         )
     return person

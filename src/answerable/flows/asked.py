@@ -33,10 +33,10 @@ from answerable.reach.verdict.formula import FALSE, atom, both
 
 CATALOGUE = "answerable:action-catalogue"
 NOBODY = IdentityId("")
-# Steps from everybody to everybody take a gigabyte at ten thousand, and by the square.
-# Whoever keeps a snapshot to answer many keeps to what each may do by itself then.
+# Steps between all identities take a gigabyte at ten thousand, and grow by the square.
+# A process that keeps a snapshot for many queries then ignores paths.
 MOST_FOLLOWED = 12_000
-# One command that ends may take some gigabytes and minutes, once: what it found is kept.
+# A single command may use some gigabytes and minutes once.
 MOST_AT_COMMAND = 30_000
 _KEPT = "the compiled snapshot"
 Told = ParamSpec("Told")
@@ -49,13 +49,11 @@ class Asked:
     """Compiled snapshot of one permission query, with the coverage of the snapshot.
 
     Attributes:
-        inventory: The snapshot.
-        graph: It, compiled.
-        collected: What of it was collected.
-        given: What the question states.
-        direct: Whether paths are left aside.
+        collected: Data that the snapshot collected.
+        given: Stated context.
+        direct: Whether paths are ignored.
         now: UTC nanoseconds.
-        cut: Whether that is so although paths were asked for.
+        cut: Whether paths are ignored although they were requested.
     """
 
     inventory: Inventory
@@ -84,13 +82,12 @@ def asked_of(
     """Compile a snapshot for one query.
 
     Args:
-        inventory: The snapshot.
-        services: Whose actions the catalogue must know; None for all that policies
-            speak of.
-        given: What the question states.
+        services: Services whose actions the catalogue must know; None for all services
+            that policies name.
+        given: Stated context.
         now: UTC nanoseconds.
-        direct: Whether paths are left aside.
-        whole: Whether all of it is needed: for an edit, or for everybody.
+        direct: Whether paths are ignored.
+        whole: Whether every statement is needed: for an edit, or for all identities.
     """
     collected = Collected(held for c in inventory.coverage for held in c.held)
     kept = inventory.made(_KEPT)
@@ -108,7 +105,7 @@ class KeptGraph:
     """Snapshot compiled once for all queries; one query runs at a time.
 
     Attributes:
-        alone: Held while a question is answered: what is found on the way is kept.
+        alone: Lock held during a query, as intermediate results are cached.
     """
 
     def __init__(self, inventory: Inventory, graph: Graph | None = None) -> None:
@@ -121,12 +118,11 @@ class KeptGraph:
     def over(self, before: Inventory, after: Inventory) -> "KeptGraph":
         """Update the graph to a later snapshot.
 
-        Steps that were found are kept, but for those that an edit of policies touches;
-        where more than policies differs, all is compiled again.
+        Cached steps are kept, except those that an edit of policies affects; if other
+        facts differ, the whole snapshot is compiled again.
 
         Args:
-            before: The snapshot that this was compiled of.
-            after: The later one.
+            before: The snapshot that this graph was compiled from.
         """
         with self.alone:
             whole = self._graph.all
@@ -142,7 +138,7 @@ class KeptGraph:
         """Return the graph of a query that states condition keys."""
         if given.context is NOTHING:
             return self._graph
-        # What is known of places stays known; steps may depend on what is stated.
+        # Places stay known; steps may depend on the stated context.
         return self._graph.over(self._graph.estate.stating(given.context))
 
 
@@ -150,10 +146,9 @@ def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
     """Compile a snapshot once for all queries about it.
 
     Args:
-        inventory: The snapshot.
-        before: The last one of the same store; where it is of the same scans, what was
-            compiled of it stays. Trails and ageing change no policy. Where policies
-            alone differ, it is brought up to date.
+        before: The previous snapshot of the store. The compiled graph is reused if both
+            have the same scans, as audit logs and ageing change no policy, and updated
+            if only policies differ.
     """
     same = before if before is not None and before.name == inventory.name else None
     kept = same.made(_KEPT) if same else None
@@ -215,7 +210,7 @@ def require_paths(asked: Asked) -> None:
 def doubted(asked: Asked, reply: Reply, action: str) -> Reply:
     """Mark the verdict as open for an action that the catalogue does not know.
 
-    It may be new or may not exist, and which resources it takes is not known.
+    It may be new or misspelled, and its resource types are not known.
     """
     if reply.formula == FALSE or asked.estate.catalogue.action(action):
         return reply
@@ -236,18 +231,17 @@ def missing(
     """List uncollected data that could change an answer or extend an empty list.
 
     Args:
-        asked: The question.
-        pairs: Each answer, with its item.
-        action: The action asked about, or a pattern.
-        resource: Likewise.
-        subjects: Of whom the list is; nobody where it is of everybody.
+        pairs: Each answer with its item.
+        action: Queried action or pattern.
+        resource: Queried resource or pattern.
+        subjects: Subjects of the list; empty for all identities.
     """
     found: set[str] = set()
     for reply, item in pairs:
         absent = missing_of(asked, reply, item["action"], item["resource"])
         item["assuming"] = assuming_of(asked, reply, absent)
         found |= absent
-    # What grants could add a row that is not there.
+    # Uncollected data that could add a row.
     for subject in subjects:
         nothing = replace(questions.nobody(), subject=subject, actor=subject)
         found |= missing_of(asked, nothing, action, resource)
@@ -304,9 +298,7 @@ def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Cov
     """Build the coverage of an answer.
 
     Args:
-        asked: The question.
-        replies: The answers.
-        absent: What was not collected and could change them.
+        absent: Uncollected data that could change the answers.
     """
     replies = list(replies)
     acting = (actor for reply in replies for actor in actors(asked.estate, reply))

@@ -22,9 +22,9 @@ from answerable.model.owner_key import Statement, StatementType
 from answerable.store.decisions import held_acts, stored_among
 from answerable.store.store import Store
 
-ASK_LIFE = 86_400 * 10**9  # an agent that waited for a day waits no more
-MOST = 20_000  # acts that are told, the newest
-MOST_SAID = 1000  # likewise, of what hooks in agents' clients say
+ASK_LIFE = 86_400 * 10**9  # a request expires after a day
+MOST = 20_000  # acts that are listed, newest first
+MOST_SAID = 1000  # limit for self-reported acts of client hooks
 STATES = ("open", "allowed", "refused", "expired")
 
 
@@ -33,11 +33,8 @@ class Newest:
     """Newest decision on an act.
 
     Attributes:
-        decision_id: Its id.
-        at: When it was made, UTC nanoseconds.
-        event_id: Of its event.
-        reason: Why it was held back.
-        written_by: Who wrote that.
+        at: Time of the decision, UTC nanoseconds.
+        reason: Reason of the block.
     """
 
     decision_id: str
@@ -57,12 +54,11 @@ class Ask:
     """Approval request: all decisions on one act of one agent.
 
     Attributes:
-        wanted: The act.
-        newest: The last of them.
-        first: When the first of them was made, UTC nanoseconds.
-        count: How many they are.
-        named: Id of the one that was asked for, else of the newest: what is signed
-            names it, and stays the same however often an agent tries again.
+        newest: The newest decision.
+        first: Time of the first decision, UTC nanoseconds.
+        count: Number of decisions.
+        named: Id of the decision that was looked up, else of the newest. The signed
+            statement names it; it does not change when the agent tries again.
     """
 
     wanted: Wanted
@@ -84,12 +80,12 @@ def asks(
     """List approval requests, newest first.
 
     Args:
-        store: Where decisions and answers are.
-        spool: Where those are that are not shipped yet; None for nowhere.
+        store: Store of decisions and answers.
+        spool: Spool of decisions that are not shipped yet; None if there is none.
         now: UTC nanoseconds.
-        since: Decisions made since then, UTC nanoseconds.
-        state: Only those in that state; empty for all.
-        agent: Only this agent's; empty for all.
+        since: Earliest decision time, UTC nanoseconds.
+        state: Only requests in that state; empty for all.
+        agent: Only requests of this agent; empty for all.
     """
     waiting = decided.spooled(spool)
     said = held(store, now)
@@ -110,7 +106,7 @@ def show(store: Store, spool: decided.Where, text: str, *, now: int) -> Document
     """Show one approval request, found by the id of any of its decisions.
 
     Raises:
-        UsageError: No decision is called so, or it is nothing that an owner may lift.
+        UsageError: The decision does not exist, or an owner cannot lift it.
     """
     waiting = decided.spooled(spool)
     ask = find(store, waiting, text)
@@ -126,7 +122,7 @@ def find(store: Store, waiting: Spooled, text: str) -> Ask:
     """Find the approval request that a decision belongs to.
 
     Raises:
-        UsageError: No decision is called so, or it is nothing that an owner may lift.
+        UsageError: The decision does not exist, or an owner cannot lift it.
     """
     event = decided.find(store, waiting, text)[0].event
     ask = _ask_of(event)
@@ -147,7 +143,7 @@ def find(store: Store, waiting: Spooled, text: str) -> Ask:
 def _gathered(store: Store, waiting: Spooled, since: int, agent: str = "") -> list[Ask]:
     """Group blocked decisions by act, newest first."""
     found: dict[Wanted, Ask] = {}
-    # Apart, so that an agent that says much hides nothing.
+    # Separate limits, so that many self-reported acts hide no other ones.
     for believed, most in ((True, MOST), (False, MOST_SAID)):
         for act in held_acts(
             store, BY_OWNER, since=since, limit=most, believed=believed, agent=agent
@@ -313,7 +309,7 @@ def find_amendment(judged: Sequence[Judged], text: str) -> Judged:
     """Find a policy exception by its id or an unambiguous prefix of it.
 
     Raises:
-        UsageError: None is called so, or several begin so.
+        UsageError: There is none, or the prefix is ambiguous.
     """
     asked = text.strip().lower().removeprefix("amendment:")
     found = [each for each in judged if each.amendment.id.startswith(asked)]

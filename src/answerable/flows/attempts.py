@@ -1,6 +1,7 @@
 """Evidence records of token exchange requests: digests, names and limits, no tokens.
 
-What a requester could have written itself stands in `said`; a token stands nowhere.
+Values that the requester could have written itself are under `said`. Tokens are never
+recorded.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from answerable.model.record import Exchanged
 from answerable.store.control.contract import Use
 
 WHAT = "exchange"
-LONGEST_SAID = 128  # characters of what a requester calls itself
+LONGEST_SAID = 128  # characters of a requester's own name
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -26,12 +27,11 @@ class Shown:
     """Token exchange request with the credentials presented with it.
 
     Attributes:
-        request: As asked.
-        cnf: Keys that the requester showed.
-        proof: Its DPoP proof, good once; None without one.
-        attested: The process at the other end, None where nobody is attested.
-        reviewed: Digests of tokens that their API server says are good now.
-        gateway: Our gateway asks, with the token of a call that it passes.
+        cnf: Keys that the requester proved.
+        proof: DPoP proof, valid once; None if there is none.
+        attested: Attested peer process, None if there is none.
+        reviewed: Digests of tokens that their API server has confirmed.
+        gateway: Whether our gateway requests a token for a call that it forwards.
     """
 
     request: TokenRequest

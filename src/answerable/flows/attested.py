@@ -1,7 +1,7 @@
 """Attested owners of agents: owners confirmed by a valid signature.
 
-Only they let an agent have anything. What is asked at every exchange is cheap: the log
-is read again when it has grown, and what was found is judged by the time of asking.
+Only agents with an attested owner receive tokens. A lookup per exchange is cheap: the
+log is read again only when it has grown, and validity is checked at the time of use.
 """
 
 from collections.abc import Mapping
@@ -29,11 +29,10 @@ class AttestedOwner:
     """Owner of an agent, confirmed by a signature.
 
     Attributes:
-        person: Who answers for it, under the id that the inventory gives them.
-        key_id: Which key signed.
+        person: Owner, under the id that the inventory uses.
         signed_at: UTC nanoseconds.
-        expires: When the attestation ends, UTC nanoseconds.
-        digest: SHA-256 of what was signed, hex.
+        expires: End of the attestation, UTC nanoseconds.
+        digest: SHA-256 of the signed statement, hex.
     """
 
     person: PersonId
@@ -60,7 +59,7 @@ class AttestedOwners:
     """Cached reader of the attested owners of one store.
 
     Args:
-        store: Opened, and used by this thread alone.
+        store: Open store, used by this thread only.
     """
 
     def __init__(self, store: Store) -> None:
@@ -70,7 +69,7 @@ class AttestedOwners:
         self._said: tuple[OwnerEvidence, ...] = ()
         self._people = People(())
         self._judged: Mapping[AgentId, AttestedOwner] = {}
-        self._while = (0, 0)  # from when and until when that stands by itself
+        self._while = (0, 0)  # interval in which the result stays valid
 
     def now(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         """Return the attested owner of each agent that has one.
@@ -79,9 +78,8 @@ class AttestedOwners:
             now: UTC nanoseconds.
 
         Raises:
-            VerificationError: The log or an object in it is not what it was; nobody is
-                attested then.
-            EnvironmentRefused: The store may not be read.
+            VerificationError: The log or an object in it was changed.
+            EnvironmentRefused: The store cannot be read.
         """
         self._refresh()
         begin, end = self._while
@@ -148,11 +146,11 @@ class AttestedOwners:
 class Attesting:
     """Cached reader of the latest valid attestation of each subject, agent or not.
 
-    Only what was signed is read, so that asking is cheap however large a snapshot is.
-    Whether a person is still here, and under which id, is for who asks.
+    Only signed statements are read, so the size of the snapshot does not matter. The
+    caller checks whether a person has left, and maps aliases.
 
     Args:
-        store: Opened, and used by this thread alone.
+        store: Open store, used by this thread only.
     """
 
     def __init__(self, store: Store) -> None:
@@ -168,8 +166,8 @@ class Attesting:
             now: UTC nanoseconds.
 
         Raises:
-            VerificationError: The log or an object in it is not what it was.
-            EnvironmentRefused: The store may not be read.
+            VerificationError: The log or an object in it was changed.
+            EnvironmentRefused: The store cannot be read.
         """
         self._refresh()
         holding = [item for item in self._said if attests(item, now)]

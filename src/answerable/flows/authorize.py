@@ -1,7 +1,7 @@
 """Authorization of one request in memory: policy, revocations, exceptions.
 
-The one function that doors call while an agent waits: it reads no file, takes no lock
-and never raises. What it reads is swapped whole, so a call sees one policy.
+Servers call it while an agent waits: it reads no file, takes no lock and never raises.
+Its state is replaced as a whole, so a call sees one policy.
 """
 
 import threading
@@ -19,7 +19,7 @@ class Authority:
     """Policy in force in one process.
 
     Args:
-        table: What to decide by; one that denies everything, where nothing was loaded.
+        table: Decision table; one that denies everything if no policy was loaded.
     """
 
     def __init__(self, table: Table | None = None) -> None:
@@ -65,7 +65,7 @@ class Authority:
     def lists(self, request: Request) -> Decision:
         """Decide whether a listing shows an item: some arguments may be allowed.
 
-        Never raises, either; the call itself is decided when it comes.
+        Never raises; the call itself is decided when it comes.
         """
         table = self._table
         try:

@@ -28,7 +28,7 @@ from answerable.model.owner_key import Statement, StatementType
 from answerable.store.store import Store
 
 _SECOND = 10**9
-_NAMED = 5  # subjects that an error names
+_NAMED = 5  # subjects named in an error
 COVERAGE: Coverage = {"partial": False, "sources": [], "seen": [], "not_collected": []}
 
 
@@ -44,15 +44,13 @@ def learn(
     """Learn profiles from the records of an agent and store them as drafts.
 
     Args:
-        store: Where.
-        agent: Whose.
-        server: At which server, empty for each.
-        identity: Through which identity, None for each.
+        server: Only calls to this server; empty for all.
+        identity: Only calls through this identity; None for all.
         since: UTC nanoseconds, inclusive.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: No call of it was watched.
+        UsageError: No recorded call of the agent exists.
     """
     begin = max(since, now - WINDOW)
     found = learning.calls(store, agent, since=begin, until=now)
@@ -99,8 +97,8 @@ def show(store: Store, name: str, *, now: int) -> Document:
     """Show a profile by digest, or the signed or newest profiles of an agent.
 
     Raises:
-        UsageError: None is called so.
-        VerificationError: A stored profile is not what it was.
+        UsageError: The profile does not exist.
+        VerificationError: A stored profile was changed.
     """
     standing = baselines.held(store, now).standing
     if not name.startswith("agent:"):
@@ -126,14 +124,13 @@ def diff(store: Store, old: str, new: str, *, now: int) -> Document:
     """Compare a profile with its predecessor, by consequence.
 
     Args:
-        store: Where.
-        old: Digest of the one; empty for what stands, or nothing where nothing does.
-        new: Digest of the other.
+        old: Digest of the old profile; empty for the one in force, if any.
+        new: Digest of the new profile.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: None is called so, or they are of two subjects.
-        VerificationError: A stored profile is not what it was.
+        UsageError: A profile does not exist, or the two have different subjects.
+        VerificationError: A stored profile was changed.
     """
     after = kept(store, new)[1]
     before = cold(after.subject)
@@ -164,26 +161,24 @@ def sign(
     """Sign a profile so that its agent is held to it.
 
     Args:
-        store: Where.
         name: Digest of the profile.
-        signer: The owner's key.
-        stage: Whether it holds calls back.
-        life: Nanoseconds.
+        stage: Whether it blocks calls.
+        life: Nanoseconds until it expires.
         now: UTC nanoseconds.
-        ends_enforcement: The person knows that nothing is held back from then on.
+        ends_enforcement: The person confirms that nothing will be blocked.
 
     Raises:
-        UsageError: None is called so, it was not in shadow yet, or it would end
-            enforcement without that being said.
-        VerificationError: The signer is not the attested owner, the key does not count
-            now, or the profile does not follow what stands. Nothing is recorded.
+        UsageError: The profile does not exist, was not in shadow yet, or would end
+            enforcement without confirmation.
+        VerificationError: The signer is not the attested owner, the key is not valid
+            now, or the profile does not follow the one in force. Nothing is recorded.
     """
     full, profile = kept(store, name)
     stands = baselines.held(store, now).standing.get(profile.subject)
     _by_owner(store, profile.subject, signer, now)
     if stage is not Stage.SHADOW and (stands is None or stands.digest != full):
         raise UsageError(
-            "this baseline does not stand (expected one that is in shadow)",
+            "this baseline is not in force (expected one that is in shadow)",
             command("baseline", "sign", full[:16], "--stage", "shadow", "--key", "KEY"),
         )
     if ends(stands, stage) and not ends_enforcement:
@@ -222,7 +217,7 @@ def ends_enforcement(store: Store, name: str, stage: Stage, now: int) -> bool:
     """Return whether signing a profile into a stage ends the enforcement in force.
 
     Raises:
-        UsageError: No profile is called so.
+        UsageError: The profile does not exist.
     """
     _, profile = kept(store, name)
     return ends(baselines.held(store, now).standing.get(profile.subject), stage)
@@ -332,7 +327,7 @@ def _surroundings(profile: Profile) -> Iterator[EntryItem]:
             "region": each.region,
         }
         told = ", ".join(f"{name} {value}" for name, value in named.items() if value)
-        yield _entry("L5", "", "", told or "from nowhere that is told", Tally())
+        yield _entry("L5", "", "", told or "from an unknown place", Tally())
     if around.hours:
         runs = sum(count for _, count in around.hours)
         hours = _week({hour for hour, _ in around.hours})

@@ -1,7 +1,7 @@
 """Cloud events of an identity compared with its earlier behaviour (`baseline check`).
 
-A run is what one credential did. Events have no arguments and no results, so that two
-layers are judged: which actions (L1) on which resources (L2).
+A run is the activity of one credential. Events have neither arguments nor results, so
+only two layers are checked: actions (L1) and their resources (L2).
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ from answerable.model.event import AuditEvent
 from answerable.store.store import Store
 from answerable.store.watched import events_of_identity
 
-CLOUD = "cloud"  # what stands for the server of an event
+CLOUD = "cloud"  # server name of cloud events
 _MOST = 1000
 
 
@@ -32,13 +32,12 @@ def check(store: Store, identity: str, *, since: int, now: int) -> Document:
     """List new behaviour of an identity since a time.
 
     Args:
-        store: Where.
-        identity: As events name it, e.g. the ARN of a role.
-        since: UTC nanoseconds: what came before teaches, back to 90 days.
+        identity: Name in events, e.g. the ARN of a role.
+        since: UTC nanoseconds; up to 90 days of earlier events are the training data.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: No event of it is in the store from before.
+        UsageError: The store has no earlier event of it.
     """
     events = events_of_identity(store, identity, since=since - WINDOW, until=now)
     before = [each for each in events if each.event_time < since]

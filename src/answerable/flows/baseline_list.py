@@ -28,12 +28,11 @@ def listed(store: Store, *, now: int, agent: str = "") -> Document:
     """List baselines, agent by agent.
 
     Args:
-        store: Where.
         now: UTC nanoseconds.
-        agent: Those of this agent alone; empty for all.
+        agent: Only baselines of this agent; empty for all.
 
     Raises:
-        VerificationError: A stored object is not what it was.
+        VerificationError: A stored object was changed.
     """
     held = baselines.held(store, now)
     lapsed = _lapsed(store, held)

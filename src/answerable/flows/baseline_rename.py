@@ -31,18 +31,15 @@ def rename(
 ) -> Document:
     """Draft a new profile for each signed profile that holds a renamed tool.
 
-    The draft follows the profile that stands and carries the map, so its owner signs
-    both with `baseline sign`.
+    The draft follows the signed profile and carries the map of names, so that the owner
+    signs both with `baseline sign`.
 
     Args:
-        store: Where.
-        agent: Whose.
         names: `OLD=NEW`, each `SERVER/TOOL`.
-        pinned: Approved definitions.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: A pair is malformed, no standing profile holds OLD, one holds NEW
+        UsageError: A pair is malformed, no signed profile holds OLD, one holds NEW
             already, or NEW was not approved though OLD was.
     """
     renames = _pairs(names)
@@ -50,7 +47,7 @@ def rename(
     own = [each for subject, each in standing.items() if subject.agent == agent]
     if not own:
         raise UsageError(
-            f"{agent} has no baseline that stands (expected a signed one)",
+            f"{agent} has no baseline in force (expected a signed one)",
             command("baseline", "learn", agent),
         )
     known = sorted({tool for each in own for tool in _tools(each.profile)})

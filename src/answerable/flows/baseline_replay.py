@@ -1,7 +1,7 @@
 """Replay of recorded calls against a profile (`baseline replay`).
 
-A replay counts as the window of a worker did: calls of one recorder, in the order in
-which they were decided and ended. So it says of each call what shadow said when it came.
+A replay counts as a worker's window does: calls of one recorder, in the order of their
+decisions and ends. Its judgement of a call equals that of shadow mode at the time.
 """
 
 from collections import Counter, defaultdict
@@ -29,7 +29,7 @@ from answerable.store.store import Store
 from answerable.store.watched import watched_since
 
 _SECOND = 10**9
-_MOST = 200  # calls that are listed
+_MOST = 200  # listed calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,13 @@ def replay(
     """Judge the recorded calls of an agent by a profile.
 
     Args:
-        store: Where.
-        agent: Whose.
-        name: Digest of the profile; empty for those that stand.
+        name: Digest of the profile; empty for those in force.
         since: UTC nanoseconds, inclusive.
         now: UTC nanoseconds.
-        most: Only the newest so many calls are read; 0 for all.
+        most: Read at most this many calls, the newest; 0 for all.
 
     Raises:
-        UsageError: No profile is called so, or none stands.
+        UsageError: The profile does not exist, or none is in force.
     """
     profiles: list[tuple[str, Profile]] = []
     if name:
@@ -68,7 +66,7 @@ def replay(
         ]
     if not profiles:
         raise UsageError(f"no baseline of {agent} stands", "name one: --profile DIGEST")
-    # What came before the first is a part of what its window held.
+    # Earlier calls belong to its window, too.
     begin = watched_since(store, agent, most=most) if most else 0
     found = learning.calls(store, agent, since=begin, until=now)
     items = [_item(digest, profile, found, since) for digest, profile in profiles]

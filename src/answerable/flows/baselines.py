@@ -15,7 +15,7 @@ from answerable.model.ids import AgentId
 from answerable.model.owner_key import Verified
 from answerable.store.store import Store
 
-_AGAIN = 5 * 10**9  # nanoseconds after which times are looked at anew
+_AGAIN = 5 * 10**9  # nanoseconds after which expiry is checked again
 
 SIGNED = "signed-baseline"  # kind of the objects: statements
 
@@ -25,13 +25,10 @@ class Standing:
     """Signed profile in force.
 
     Attributes:
-        subject: Whose.
-        digest: Of it, hex.
-        profile: The profile.
-        stage: Whether it holds calls back.
-        person: Who signed it.
+        digest: Digest of the profile, hex.
+        stage: Whether it blocks calls.
         signed_at: UTC nanoseconds.
-        expires: UTC nanoseconds at which its signature ends.
+        expires: End of the signature, UTC nanoseconds.
     """
 
     subject: Subject
@@ -48,8 +45,8 @@ class Held:
     """Signed baselines of a store at one moment.
 
     Attributes:
-        standing: What stands, by subject.
-        unheld: What does not count, in the order of the log.
+        standing: Profiles in force, by subject.
+        unheld: Invalid statements, in log order.
     """
 
     standing: Mapping[Subject, Standing]
@@ -60,7 +57,7 @@ class BaselinesOf:
     """Cached reader of the signed baselines of one store.
 
     Args:
-        store: Opened, and used by this thread alone.
+        store: Open store, used by this thread only.
     """
 
     def __init__(self, store: Store) -> None:
@@ -77,8 +74,8 @@ class BaselinesOf:
             now: UTC nanoseconds.
 
         Raises:
-            VerificationError: The log or an object in it is not what it was.
-            EnvironmentRefused: The store may not be read.
+            VerificationError: The log or an object in it was changed.
+            EnvironmentRefused: The store cannot be read.
         """
         stamp = self._store.log.checkpoint()
         if self._last is not None and stamp and stamp == self._stamp:
@@ -92,7 +89,7 @@ class BaselinesOf:
         """Refuse a statement that would not be valid.
 
         Raises:
-            VerificationError: It says why.
+            VerificationError: It is not; the message has the reason.
         """
         self._judge(now)
         self._stands(said, self._lines.get(said.statement.subject, []), now)
@@ -104,7 +101,7 @@ class BaselinesOf:
         self._lines = lines
         heads: dict[str, Verified] = {}
         for each in said:
-            # What stood when it was signed is what the next one has to follow.
+            # A statement follows the profile that was in force when it was signed.
             line = lines[each.statement.subject]
             try:
                 found = self._stands(each, line, each.statement.signed_at)

@@ -29,9 +29,8 @@ class Breakage:
     """Recorded calls that some edits would deny.
 
     Attributes:
-        store: Holds the trail.
-        asked: The estate as collected.
-        stood: Chains that were made before; None to have them made.
+        asked: Collected snapshot.
+        stood: Loaded chains; None to load them.
     """
 
     store: Store
@@ -44,12 +43,11 @@ class Breakage:
     def of(self, after: Asked, cut: Cut) -> BreaksItem:
         """List the successful calls that the edited policies no longer allow.
 
-        A call is listed where any permission for its action is lost: the trail of
-        actions does not hold every resource. It is not known where a log is missing.
+        A call is listed if any permission for its action is lost, as recorded events do
+        not name every resource. The result is unknown if a log is missing.
 
         Args:
-            after: The estate without the statements.
-            cut: The statements.
+            after: Snapshot without the statements.
         """
         scope = scope_of(self.asked.estate, after.estate)
         if self._chains is None:

@@ -13,7 +13,7 @@ def call_of(asked: Asked, action: str, resource: str) -> tuple[str, str]:
     """Parse the action and the resource of one call.
 
     Raises:
-        UsageError: One of them is none; the hint has the nearest right spelling.
+        UsageError: One of them is unknown; the hint has the nearest spelling.
     """
     facts = asked.inventory.facts
 
@@ -28,7 +28,7 @@ def wanted_of(asked: Asked, action: str, resource: str) -> Filter:
     """Parse the action and resource globs of a list.
 
     Raises:
-        UsageError: No action or no resource can match; the hint has the nearest right
+        UsageError: No action or no resource can match; the hint has the nearest
             spelling.
     """
     facts = asked.inventory.facts

@@ -23,11 +23,8 @@ class Calls:
     """Recorded calls of one action by one identity.
 
     Attributes:
-        action: As IAM authorises it.
-        identity: Who made them.
-        outcome: How they ended.
-        count: How many.
-        last: The latest, UTC nanoseconds.
+        action: Action that IAM authorizes.
+        last: Time of the latest call, UTC nanoseconds.
     """
 
     action: str
@@ -45,17 +42,15 @@ def calls_of(
 ) -> list[Calls]:
     """Count the recorded calls of a subject on platforms.
 
-    What a mediator saw called (`mcp:...`) is no action of a platform's policies.
+    Calls that a mediator saw (`mcp:...`) are no actions of platform policies.
 
     Args:
-        store: Holds the trail.
-        inventory: The snapshot.
         subject: Id of an agent, identity or credential.
-        stood: Chains that were made before; None to have them made.
+        stood: Loaded chains; None to load them.
     """
     acts = _acts(inventory, subject)
     every: Sequence[JointChains] = stitched(store) if stood is None else stood
-    if isinstance(stood, Chains):  # which looks it up once for all that is asked
+    if isinstance(stood, Chains):  # its lookups are cached
         every = stood.standing_in.get(subject, ())
     chains = [
         (each.joint, chain)
@@ -95,9 +90,9 @@ class Trail:
     """Calls and days that the ingested logs record.
 
     Attributes:
-        logs: What is logged, by account.
-        catalogue: Tells which calls are data events.
-        days: For which there are events, by account and region.
+        logs: Logged services by account.
+        catalogue: Catalogue that marks data events.
+        days: Days with events, by account and region.
     """
 
     logs: Mapping[str, Recorded]
@@ -108,8 +103,7 @@ class Trail:
         """Name the log that is needed before "no call" means "unused".
 
         Args:
-            action: The action.
-            accounts: Those in which its calls would be recorded.
+            accounts: Accounts that would record its calls.
         """
         if not accounts or not set(accounts) <= self.logs.keys():
             return "cloudtrail"

@@ -108,11 +108,7 @@ def _ids(chain: Chain) -> Iterator[str]:
 
 
 class Names:
-    """Ids with their short names.
-
-    Attributes:
-        ids: The ids.
-    """
+    """Ids with their short names."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids = frozenset(ids)

@@ -39,7 +39,7 @@ SET_ASIDE, UNANSWERED = "set-aside", "unanswered"
 # The simulator looks at these. Source: IAM User Guide, "Testing IAM policies with the
 # IAM policy simulator", and IAM API Reference, "SimulatePrincipalPolicy".
 _EVALUATED = (Layer.IDENTITY, Layer.BOUNDARY, Layer.SCP)
-# After so many refusals in a row nothing more is asked.
+# The comparison ends after this many refusals in a row.
 _PATIENCE = 5
 
 
@@ -72,25 +72,23 @@ def compare(
     """Compare direct verdicts with iam:SimulatePrincipalPolicy.
 
     Args:
-        inventory: The snapshot.
-        subject: Only this identity; empty for all of the account.
+        subject: Only this identity; empty for the whole account.
         now: UTC nanoseconds.
         action: Only actions that match this glob.
         sample: How many questions to draw.
-        seed: Which sample.
-        endpoint_url: AWS endpoint to ask, empty for the usual one.
-        profile: AWS profile, likewise.
-        region: AWS region, likewise.
-        asker: What to ask; AWS where none is given.
-        progress: Called with what is done.
+        endpoint_url: AWS endpoint, empty for the default.
+        profile: AWS profile, empty for the default.
+        region: AWS region, empty for the default.
+        asker: Simulator client; AWS by default.
+        progress: Progress callback.
 
     Returns:
-        An item a question; the document has failed when a verdict differs.
+        One item per question; the document has failed if a verdict differs.
 
     Raises:
-        UsageError: The subject is not known or not of the account, or the sample is
+        UsageError: The subject is not known or not in the account, or the sample is
             empty.
-        EnvironmentRefused: AWS cannot be asked, or refuses every question.
+        EnvironmentRefused: AWS cannot be reached, or refuses every question.
     """
     if sample < 1:
         raise UsageError(f"--sample must be at least 1 (got {sample})")
@@ -196,8 +194,8 @@ def _judged(
 ) -> _Both:
     """Compare two answers; only two sure ones can differ.
 
-    A key that nobody stated leaves the simulator's answer open, as a condition that
-    is not decided leaves ours.
+    A condition key that is not stated leaves the simulator's answer open, like an
+    undecided condition here.
     """
     allowed = theirs.decision == ALLOWED
     outcome, reason = DIFFERS, ""

@@ -1,7 +1,7 @@
 """Permission graph of a snapshot, read from derived tables or compiled and stored.
 
-A restored estate reads the identities and statements that a question needs. Edits and
-sweeps need all of them, and compile.
+A restored graph reads only the identities and statements of a query. Edits and queries
+about all identities need every statement, and compile the snapshot.
 """
 
 import hashlib
@@ -42,12 +42,12 @@ class Summary(NamedTuple):
     """Summary of a whole snapshot that every query needs.
 
     Attributes:
-        services: Services that policies speak of, `*` aside.
-        keys: Condition keys, in lower case, that some statement depends on.
-        tagged: Numbers of statements that depend on a tag: of those on the same
-            actions, one.
-        collected: How many identities were collected.
-        unknown: Identities whose permissions no source tells.
+        services: Services that policies name, `*` excluded.
+        keys: Condition keys in lower case that a statement depends on.
+        tagged: Numbers of statements that depend on a tag, one for each set of
+            actions.
+        collected: Number of collected identities.
+        unknown: Identities without permission data.
     """
 
     services: frozenset[str]
@@ -62,14 +62,13 @@ def graph_of(
 ) -> Graph:
     """Load the permission graph of a snapshot.
 
-    Steps from one identity to the next are found once and kept, also for condition keys
-    that a question states. They may depend on a policy that it states.
+    Steps between identities are computed once and stored, also for the condition keys
+    that a query states. They may depend on a stated policy.
 
     Args:
-        inventory: The snapshot.
-        catalogue: The services the question needs.
-        given: What the question states.
-        whole: Compile every statement: all of them are read.
+        catalogue: Services that the query needs.
+        given: Stated context.
+        whole: Compile every statement.
     """
     derived, tables = inventory.derived, tables_of(inventory)
     if tables is None or given.policies or whole:
@@ -162,8 +161,7 @@ def summary_of(inventory: Inventory, graph: Graph) -> Summary:
     """Load the summary of a snapshot.
 
     Args:
-        inventory: The snapshot.
-        graph: Its graph; it is read where nothing is kept.
+        graph: Graph of the snapshot, read if no summary is stored.
     """
 
     def made(each: Inventory) -> Summary:
@@ -202,7 +200,7 @@ def services_of(inventory: Inventory) -> frozenset[str]:
 def _steps_under(inventory: Inventory, graph: Graph, given: Given) -> str:
     """Name the file of the steps under the condition keys of a query.
 
-    Keys that no statement depends on change no step, nor do those of one call alone.
+    Keys that no statement depends on change no step, nor do keys of a single call.
     """
     stated = lasting(given.context).values
     if not stated:

@@ -41,8 +41,7 @@ class Proposal:
     """One completion of a query.
 
     Attributes:
-        text: The query whole.
-        says: What that asks for.
+        says: Explanation of the completion.
     """
 
     text: str

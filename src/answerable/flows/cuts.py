@@ -39,7 +39,7 @@ from answerable.store.store import Store
 
 MOST_TRIED = 500
 MOST_STATEMENTS = 4
-# So many cuts of one size are listed; more say no more.
+# Listed cuts of one size.
 MOST_LISTED = 20
 
 
@@ -57,13 +57,11 @@ def cuts(
     """Find the smallest sets of statements whose removal ends a reach.
 
     Args:
-        store: Holds the trail.
-        inventory: The snapshot.
         subject: Agent, identity or credential: id, ARN or unambiguous name.
         resource: Resource or pattern of resources.
         now: UTC nanoseconds.
         action: Action or pattern of actions.
-        stood: Chains that were made before; None to have them made.
+        stood: Loaded chains; None to load them.
 
     Raises:
         UsageError: The subject is not known, or no action or resource can match.
@@ -88,8 +86,8 @@ class _Target:
     """Action and resource of the reach to end, as one call or as patterns.
 
     Attributes:
-        action: As asked, in its service's spelling.
-        resource: As asked, as an ARN.
+        action: Queried action, in the spelling of its service.
+        resource: Queried resource, as an ARN.
         wanted: Both as patterns; None for one call.
     """
 
@@ -112,12 +110,9 @@ class _Question:
     """Search for cuts of one reach.
 
     Attributes:
-        asked: The estate.
         subject: Id of the subject.
-        starts: Its identities.
-        target: What is reached.
-        missing: What was not collected and could change an item.
-        found: How many cuts there are, listed or not.
+        missing: Uncollected data that could change an item.
+        found: Number of cuts, listed or not.
     """
 
     asked: Asked
@@ -132,7 +127,7 @@ class _Question:
         found = subjects.starts(graph, self.asked.inventory, self.subject)
         entered = {(one.identity, bool(_entry(one))) for one in found.starts}
         for start in self.starts.starts:
-            # The statement that let a workflow in may be among the removed.
+            # The statement that admitted a workflow may be among the removed ones.
             if (start.identity, bool(_entry(start))) in entered:
                 for reply in self._ways(graph, start):
                     return subjects.through(start, reply)

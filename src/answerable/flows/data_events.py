@@ -1,13 +1,13 @@
 """CloudTrail data events: calls that a trail records only if configured to.
 
 Source: AWS CloudTrail User Guide, "Logging data events"; Amazon S3 User Guide,
-"Amazon S3 CloudTrail events". Where a trail holds no data event of a service, that a
-call on what is inside its resources does not stand there says nothing.
+"Amazon S3 CloudTrail events". If a trail holds no data events of a service, missing
+calls on the content of its resources prove nothing.
 """
 
 from answerable.model.catalogue import Catalogue
 
-# Actions with such a resource type act on what is inside a resource.
+# Actions with such a resource type act on the content of a resource.
 _INSIDE = {"s3": "object"}
 _NAMED = {
     "s3": ("listbucket", "listbucketversions", "listbucketmultipartuploads"),
@@ -45,7 +45,7 @@ def is_data_event(catalogue: Catalogue, action: str) -> bool:
     """Return whether calls of an action are recorded as data events.
 
     Args:
-        catalogue: Holds the action's service.
+        catalogue: Catalogue with the action's service.
         action: `service:Action` in any case.
     """
     service, _, name = action.lower().partition(":")

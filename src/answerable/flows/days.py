@@ -1,8 +1,7 @@
 """Days with events of an audit log, and the gaps between them.
 
-A file that was not ingested leaves no trace but the absence of its events. A day without
-any event of an account is no proof that one is missing; but what happened on it is not
-known.
+A file that was not ingested leaves only a gap. A day without events of an account does
+not prove that a file is missing, but the activity of that day is not known.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -22,7 +21,6 @@ def recorded_item(account: str, days: Mapping[str, Collection[int]]) -> Recorded
     """Build the item of the recorded days of one account.
 
     Args:
-        account: Its number.
         days: By region, days since 1970 with an event; at least one.
     """
     whole = sorted({day for of_region in days.values() for day in of_region})

@@ -16,13 +16,13 @@ from answerable.model.ids import AgentId
 from answerable.store.decisions import find_decisions
 from answerable.store.store import Store
 
-SHORTEST = 6  # letters of an id that are enough to look for it
+SHORTEST = 6  # characters of an id prefix
 _LONGEST = 32
-_PATIENCE = 3.0  # seconds that an answer waits while a spool is shipped
+_PATIENCE = 3.0  # seconds to wait while the spool is shipped
 _HEX = frozenset("0123456789abcdef")
 _TOOL = "tool:mcp/"
 
-# Spools: of a gateway, and of a decision point beside it.
+# Spools of a gateway and of its decision point.
 Where: TypeAlias = Path | tuple[Path, ...] | None
 
 
@@ -51,8 +51,8 @@ class Found:
     """Decision record found by its id.
 
     Attributes:
-        event: What became of its records.
-        stored: It is in the store; otherwise it waits in the spool.
+        event: Merged records of the decision.
+        stored: Whether it is in the store; otherwise it is in the spool.
     """
 
     event: AuditEvent
@@ -64,9 +64,9 @@ class Spooled:
     """Decision records that wait in a spool.
 
     Attributes:
-        events: Decisions, in the order of the recorders.
-        unread: Why the spool could not be read; empty where it could.
-        there: Whether there is a spool.
+        events: Decisions, in recorder order.
+        unread: Reason why the spool could not be read; empty if it could.
+        there: Whether a spool exists.
     """
 
     events: tuple[AuditEvent, ...] = ()
@@ -103,23 +103,22 @@ def find(store: Store, waiting: Spooled, text: str) -> list[Found]:
     """Find a decision by its id or a prefix of it.
 
     Args:
-        store: Where most are.
-        waiting: What was read before the store was: so nothing falls between the two.
-        text: The id, at least its first six letters.
+        waiting: Spool content, read before the store so that no record is missed.
+        text: The id, or at least its first six characters.
 
     Returns:
-        One; or all that bear one id, where records of different bytes do.
+        The decision, or all records with that id if their bytes differ.
 
     Raises:
-        AmbiguousError: Several begin so.
-        UsageError: None does.
+        AmbiguousError: Several ids begin like this.
+        UsageError: No decision has that id.
     """
     asked = text.strip().lower()
     if not SHORTEST <= len(asked) <= _LONGEST or not _HEX.issuperset(asked):
         raise UsageError(
             f"not the id of a decision (got {text.strip()[:80]!r}, expected its 32 hex "
             f"digits or the first {SHORTEST} of them)",
-            "a refused caller is told it as decision_id; `answerable asks` lists some",
+            "the error of a refused call has it as decision_id; `answerable asks` lists some",
         )
     found = [Found(event, True) for event in find_decisions(store, asked)]
     known = {each.event.raw_sha256 for each in found}

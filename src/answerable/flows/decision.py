@@ -31,7 +31,7 @@ from answerable.model.record import SOURCE, Acted
 from answerable.store.chains import count_sources
 from answerable.store.store import Store
 
-AMENDMENT = "amendment:"  # before an id, among what determined a decision
+AMENDMENT = "amendment:"  # prefix of an id among the determining rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class PolicyText:
 
     Attributes:
         place: Path of the file.
-        digest: Of the file and its policies, hex, as decisions name it.
-        data: Bytes of the file.
-        policies: Cedar policies that it names.
+        digest: Digest of the file and its policies, hex, as in decision records.
+        data: Content of the file.
+        policies: Cedar policies that the file names.
     """
 
     place: str
@@ -71,15 +71,14 @@ def decision(
     """Show a decision.
 
     Args:
-        store: Where most are.
-        spool: Where those are that are not shipped yet, or they themselves; None for
-            nowhere.
-        text: Its id, or the beginning of it.
-        policy: From which its rules are quoted; None for no text.
+        spool: Spool of decisions that are not shipped yet, or its content; None for
+            none.
+        text: Its id, or a prefix of it.
+        policy: Source of quoted rules; None for no quotes.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: No decision is called so, or several begin so.
+        UsageError: The decision does not exist, or the prefix is ambiguous.
     """
     waiting = spool if isinstance(spool, Spooled) else decided.spooled(spool)
     found = decided.find(store, waiting, text)
@@ -122,9 +121,8 @@ def item(
     """Build the document item of a decision.
 
     Args:
-        found: It.
-        policy: From which its rules are quoted; None for no text.
-        signed: Amendments by id, of which one may have decided.
+        policy: Source of quoted rules; None for no quotes.
+        signed: Policy exceptions by id; one may have decided.
     """
     event, said = found.event, decided.facts_of(found.event)
     target = said.get("target", "")
@@ -233,7 +231,7 @@ def amendment_of(event: AuditEvent) -> WantedItem | None:
     if wanted is None or reason not in BY_TWO:
         return None
     if reason not in BY_OWNER and not wanted.name:
-        return None  # what has no name is never broken open
+        return None  # a call without a target gets no break-glass
     return {
         "agent": wanted.agent,
         "server": wanted.server,

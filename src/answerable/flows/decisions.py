@@ -18,7 +18,7 @@ from answerable.store.decisions import (
 from answerable.store.store import Store
 
 _DAY = 86_400 * 10**9
-# Most ask for what is recent: what lies further back is read where that is too little.
+# Recent decisions are read first; older ones only if those are too few.
 _SPANS = (_DAY, 30 * _DAY, 0)
 
 
@@ -28,15 +28,12 @@ def decisions(
     """List decisions, newest first.
 
     Args:
-        store: Where most are.
-        spool: Where those are that are not shipped yet; None for nowhere.
-        asked: Which.
-        limit: Most items.
+        spool: Spool of decisions that are not shipped yet; None if there is none.
         now: UTC nanoseconds.
 
     Returns:
-        The document, which says of how many where it is a part; and the place at
-        which the next one begins, empty for none.
+        The document, with the total count if it is cut; and the position of the next
+        page, empty if there is none.
     """
     waiting = decided.spooled(spool)
     stored = _stored(store, asked, limit + 1, now)
@@ -70,12 +67,10 @@ def effects(
 ) -> dict[str, int]:
     """Count decisions by effect, in the store and in the spool.
 
-    A record that is in both, for it was being shipped just then, is counted twice.
+    A record that is being shipped may be counted twice: in the store and in the spool.
 
     Args:
-        store: Where most are.
-        spool: Where those are that are not shipped yet; None for nowhere.
-        asked: Which.
+        spool: Spool of decisions that are not shipped yet; None if there is none.
         since: UTC nanoseconds, inclusive.
     """
     waiting = decided.spooled(spool)
@@ -127,7 +122,7 @@ def read_place(text: str) -> tuple[int, bytes]:
     """Parse a position; empty means none.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is malformed.
     """
     if not text:
         return 0, b""

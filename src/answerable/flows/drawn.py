@@ -30,15 +30,14 @@ def draw(
 ) -> list[Question]:
     """Draw questions, deterministic for a snapshot, size and seed.
 
-    Three in four are made of what the principal's own statements name, the others of
-    any action of a service that policies speak of.
+    Three in four come from the principal's own statements, the others from any action
+    of a service that policies name.
 
     Args:
-        estate: The compiled snapshot.
-        principals: Whom to ask about, at least one.
-        glob: Only actions that match it.
-        size: So many, fewer where there are not so many.
-        seed: Another seed, another sample.
+        principals: Principals to ask about, at least one.
+        glob: Only actions that match this glob.
+        size: Number of questions; fewer if there are not enough.
+        seed: Seed of the sample.
     """
     draws = _Draws(estate, glob, Random(seed))  # noqa: S311 - a sample, no secret
     found: dict[Question, None] = {}

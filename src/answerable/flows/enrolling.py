@@ -13,13 +13,13 @@ from answerable.model.owner_key import owner_key_id
 from answerable.store.store import Store
 
 POSSESSION = "application/vnd.answerable.key-possession.v1+json"
-LIFE = 90 * 86_400 * 10**9  # nanoseconds: a browser is less of a safe than a file
+LIFE = 90 * 86_400 * 10**9  # nanoseconds: a browser protects keys less than files
 
 
 def possession(store: Store, public: bytes, person: PersonId) -> bytes:
     """Build the payload of type `POSSESSION` that a key signs to prove possession.
 
-    Nobody is given a key that somebody else holds: it would be lost to them.
+    A person must not enroll a key that another person holds: that person would lose it.
     """
     said = {
         "key": owner_key_id(public),
@@ -42,17 +42,14 @@ def enroll(
     """Record the owner key that a person's browser made.
 
     Args:
-        store: Where.
         public: 32 bytes.
-        person: Whose it is.
-        proof: The key's signature over its `possession`.
-        word: On whose word.
+        proof: Signature of the key over its `possession` payload.
         uid: User id of this process.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: The key cannot be one, is another person's or is revoked.
-        VerificationError: The key did not sign that it is this person's here.
+        UsageError: The key is malformed, belongs to another person or is revoked.
+        VerificationError: The signature does not prove possession for this person.
     """
     said = dsse.pae(POSSESSION, possession(store, public, person))
     key = PublicKey(owner_key_id(public), public)

@@ -14,7 +14,7 @@ from answerable.store.finding import Wanted
 from answerable.store.store import Store
 
 NEAR = 50
-_AROUND = 600 * 10**9  # nanoseconds before and after, where no run is named
+_AROUND = 600 * 10**9  # nanoseconds before and after, if no run is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,8 @@ class Beside:
     """Events related to an event.
 
     Attributes:
-        by: What they share: `run`, `credential`, or nothing.
-        items: Rows, newest first.
-        more: True where older ones share it too and are not among the rows.
+        by: Shared attribute: `run`, `credential`, or empty.
+        more: Whether older related events were cut.
     """
 
     by: str

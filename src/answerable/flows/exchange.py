@@ -1,11 +1,10 @@
 """Token exchange: verify, decide, commit, sign.
 
-The story of requests of the token endpoint, but for their evidence: the record of each
-comes back with the answer, and nothing leaves before that is on disk. Each step can end
-one of them, and none goes on from an error.
+Use case of the token endpoint without its evidence: each request returns its record,
+which the caller makes durable before it answers. An error in a step ends the request.
 
-Requests that come together are served together, a step at a time: a step whose code and
-data are at hand takes half as long, and they are one transaction of the record.
+Requests that arrive together are served step by step together: that halves the time of
+a step, and they share one transaction.
 """
 
 import hashlib
@@ -54,11 +53,9 @@ class Outcomes(msgspec.Struct, frozen=True, gc=False):
     """Result of a token exchange request.
 
     Attributes:
-        record: For the evidence; durable before anything is answered.
-        refusal: Why nothing is given, None where something is.
-        token: What is given.
-        minting: What that is.
-        needs_nonce: The proof may have been seen: one with a new nonce will do.
+        record: Evidence record; durable before the answer is sent.
+        refusal: Reason of a refusal, None if a token is issued.
+        needs_nonce: The proof may be a replay: the client repeats it with a nonce.
     """
 
     record: Exchanged
@@ -77,9 +74,8 @@ class InForce:
     """Trust rules and issuers in force.
 
     Attributes:
-        rules: The rules.
         issuers: Foreign issuers, by name.
-        root: A rule speaks of a process of the superuser's.
+        root: Whether a rule matches processes of the superuser.
         gateways: Audiences of our gateways.
     """
 
@@ -93,12 +89,9 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     """Token that is issued once it is committed.
 
     Attributes:
-        exchange: What has to be committed first.
-        shown: The request.
-        found: What it turned out to show.
-        minting: What is given.
-        token: The same, signed.
-        sha256: Digest of that.
+        exchange: Exchange to commit first.
+        found: Verified credentials.
+        sha256: Digest of the token.
     """
 
     exchange: Exchange
@@ -118,10 +111,9 @@ class _Story:
     """State of one request between the steps.
 
     Attributes:
-        shown: What came.
-        found: What that turned out to show.
-        minting: What is to be given, once that is decided.
-        ended: What it came to, None while it goes on.
+        found: Credentials that are verified so far.
+        minting: Token to issue, once decided.
+        ended: Outcome, None while the request is in progress.
     """
 
     shown: Shown
@@ -135,13 +127,11 @@ class Exchanges:
 
     Args:
         url: Our `iss`.
-        own: Tokens of ours.
-        control: The record.
-        signs: Holds the signing key.
-        issuers: Gives the foreign issuers with the keys that are usable now.
-        owners: Gives the agents that have an attested owner now.
-        kills: Gives the kills in force.
-        is_bound: Tells whether a person's token is of the account they are bound to.
+        signs: Token signer.
+        issuers: Returns the foreign issuers with their usable keys.
+        owners: Returns the agents with an attested owner.
+        kills: Returns the revocations in force.
+        is_bound: Returns whether a person's token has the account they are bound to.
     """
 
     def __init__(
@@ -189,12 +179,11 @@ class Exchanges:
         """Serve one request.
 
         Args:
-            shown: What came.
             now: NumericDate.
 
         Raises:
-            KeyUnknown: Read that issuer's keys again, then ask once more.
-            ReviewNeeded: Ask that issuer's API server, then ask once more.
+            KeyUnknown: Reload the keys of that issuer, then retry.
+            ReviewNeeded: Ask the API server of that issuer, then retry.
         """
         (outcome,) = self.exchange_all((shown,), now)
         if isinstance(outcome, Exception):
@@ -207,11 +196,10 @@ class Exchanges:
         """Serve several requests independently of each other.
 
         Args:
-            shown: What came.
             now: NumericDate.
 
         Returns:
-            What became of each; what `exchange` would have raised, where it would.
+            The outcome of each request, or the exception that `exchange` would raise.
         """
         made = self.prepare_all(shown, now)
         ready = [each for each in made if isinstance(each, Prepared)]
@@ -258,22 +246,22 @@ class Exchanges:
         """Finish a request once its exchange is committed.
 
         Args:
-            prepared: What was to be committed.
-            committed: What became of that, None where nobody can tell.
+            prepared: Prepared exchange.
+            committed: Result of the commit, None if it is not known.
         """
         shown, found, minting = prepared.shown, prepared.found, prepared.minting
         if committed is None:
             return _refused(shown, found, unavailable().refusal)
         if committed.outcome is not Outcome.DONE:
             return _refused(shown, found, _refusal_of(committed, shown.proof))
-        # A kill that came since the decision ends what was on record by then.
+        # A revocation since the decision ends the recorded delegation.
         if killed := killed_in(self._kills(), (minting.delegation,)):
             return _refused(shown, found, Refusal(_GRANT, "killed", killed))
         sha256 = prepared.sha256
         record = given_record(shown, found.subject, found.actor, minting, sha256)
         return Outcomes(record, token=prepared.token, minting=minting)
 
-    # The steps.
+    # Steps.
 
     def _find(self, story: _Story, now: float) -> None:
         self._verifying.find(story.shown, story.found, now)

@@ -1,7 +1,7 @@
 """Permissions of a subject next to its recorded calls, row by row.
 
-`reach --used` goes action by action; this goes row by row as policies write them, and
-so is as short as they are.
+`reach --used` lists single actions; this list has one row per action pattern of the
+policies, and is as short as they are.
 """
 
 from collections import Counter, defaultdict
@@ -25,10 +25,10 @@ class _Row:
     """One pattern of actions.
 
     Attributes:
-        granted: By the subject's own policies.
-        reachable: By those, or through whom it can become.
-        admin: A row of it grants everything.
-        resources: On which resources, as policies write them.
+        granted: Verdict by the subject's own policies.
+        reachable: Verdict by own policies and by identities it can assume.
+        admin: Whether a row grants everything.
+        resources: Resources as policies name them.
     """
 
     granted: str = _NEVER
@@ -47,15 +47,12 @@ def exercised(
     """Compare granted and reachable permissions with recorded calls.
 
     Args:
-        subject: Whose.
-        rows: Its reach.
-        calls: What it called.
-        trail: What the logs can tell.
-        accounts: Whose logs record its calls.
+        trail: Coverage of the audit logs.
+        accounts: Accounts whose logs record its calls.
 
     Returns:
-        An item for each pattern of actions, and one for each called action that none
-        of them holds. `used` and `blocked` are None where the logs do not tell.
+        An item per action pattern, and one per called action outside all patterns.
+        `used` and `blocked` are None if the logs are incomplete.
     """
     known = [each for each in rows if each["verdict"] != _UNKNOWN]
     least = _NEVER if len(known) == len(rows) else _UNKNOWN

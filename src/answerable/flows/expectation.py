@@ -1,7 +1,7 @@
 """Expected verdict of `can --expect`, with explicitly accepted assumptions.
 
-A `not-known` settles nothing, and neither does a source that could not be read whole:
-the command then ends with exit code 3 whatever `--allow-partial` says.
+A `not-known` verdict and an incomplete source decide nothing: the command then ends
+with exit code 3, even with `--allow-partial`.
 """
 
 from collections.abc import Collection, Iterable
@@ -19,8 +19,8 @@ class Expectation:
     """Expected verdict of an answer.
 
     Attributes:
-        verdict: `always`, `only-if` or `never`; empty where none is expected.
-        accepted: Assumptions that are accepted by name.
+        verdict: `always`, `only-if` or `never`; empty if none is expected.
+        accepted: Names of accepted assumptions.
     """
 
     verdict: str = ""
@@ -38,9 +38,8 @@ class Expectation:
         """Explain why the expectation neither holds nor fails; empty if it does.
 
         Args:
-            item: The answer.
-            partial: A source could not be read whole.
-            unread: A statement that bears on the answer could not be read.
+            partial: Whether a source could not be read completely.
+            unread: Whether a relevant statement could not be read.
         """
         if not self.verdict or self.fails(item, unread=unread):
             return ""
@@ -58,10 +57,10 @@ class Expectation:
 def read_assumptions(texts: Iterable[str]) -> frozenset[str]:
     """Parse the names of accepted assumptions, separated by commas.
 
-    A word of coverage is taken as well as the name that stands for it.
+    The coverage word of an assumption is accepted as well as its name.
 
     Raises:
-        UsageError: A name is none; the nearest spelling is the hint.
+        UsageError: A name is unknown; the hint has the nearest spelling.
     """
     words = (word.strip().lower() for text in texts for word in text.split(","))
     return frozenset(_named(word) for word in words if word)

@@ -15,10 +15,10 @@ from answerable.model.config import Config, PinnedIssuer
 from answerable.model.document import Document
 from answerable.model.document_rules import TokenCheckItem
 
-# Gives the keys of an issuer that lie in a file, None where they lie elsewhere.
+# Returns an issuer's keys from a local file; None for keys elsewhere.
 Keys = Callable[[PinnedIssuer], KeySet | None]
 
-# Claims that say whose a token is and when it is good; others are not shown.
+# Claims about subject and validity; others are not shown.
 _SHOWN = ("iss", "sub", "aud", "client_id", "exp", "iat", "nbf")
 _TIMES = ("exp", "iat", "nbf")
 _MAX = 200  # characters of a value
@@ -29,21 +29,20 @@ def explain_token(
 ) -> Document:
     """Explain the claims of a token, whether it would verify, and which rule matches.
 
-    Neither the token nor its signature is in the answer.
+    The answer contains neither the token nor its signature.
 
     Args:
-        unverified_token: Anybody could have written it.
-        reading: Of the configuration.
-        keys: Keys that are at hand.
+        unverified_token: Untrusted input.
+        keys: Lookup of issuer keys on this machine.
         now: NumericDate.
     """
     items = list(_checks(unverified_token, reading, keys, now))
     rules: list[TokenCheckItem] = []
     if len(items) > 2 and reading.config is not None:
-        # It was read, and its issuer is pinned.
+        # The token was parsed, and its issuer is pinned.
         payload = admit(unverified_token).payload
         rules = list(_rules(payload, reading, reading.config))
-    # That one rule of several does not fit is no failure; that none does is.
+    # The check fails only if no rule matches.
     failed = any(item["ok"] is False for item in (*items, *rules[:2]))
     return Document("sts-explain", [*items, *rules], no_coverage(), failed=failed)
 
@@ -58,7 +57,7 @@ def _checks(
         yield _check("is a token", False, f"{refused.reason}: {refused.message}")
         return
     yield _check("is a token", True, _header(admitted))
-    yield _check("claims, which nobody vouches for yet", True, _says(admitted, now))
+    yield _check("claims (not verified)", True, _says(admitted, now))
     if config is None:
         return
     issuer = _issuer(admitted.payload, config)
@@ -103,7 +102,7 @@ def _verifies(
 ) -> TokenCheckItem:
     """Verify the token as each type that the issuer is pinned for."""
     if keys is None:
-        hint = "only keys that lie in a file are read here"
+        hint = "only keys in a local file are read here"
         return _check("verifies", None, "its issuer's keys are not at hand", hint)
     known = Issuers(KnownIssuer(issuer.pin, issuer.audience, keys))
     why: list[str] = []

@@ -29,8 +29,8 @@ class Given:
 
     Attributes:
         context: Condition keys of the request.
-        session: The policy that limits the subject's own session, if one is stated.
-        endpoint: The policy of the VPC endpoint the call goes through, likewise.
+        session: Stated policy of the subject's own session, if any.
+        endpoint: Stated policy of the VPC endpoint of the call, if any.
     """
 
     context: Known = NOTHING
@@ -53,16 +53,16 @@ def read_given(
     """Parse the condition keys and policies that a query states.
 
     Args:
-        facts: The snapshot's; a key that its policies name is a key.
+        facts: Facts of the snapshot; condition keys in its policies are known keys.
         context: Condition keys with their values.
         session_policy: File with a policy document; empty for none.
-        endpoint_policy: Likewise.
+        endpoint_policy: File with a policy document; empty for none.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: A file is not there, or holds no policy; or nobody knows a key, and
-            another is spelled much like it; or a value is not of its key's type.
-        EnvironmentRefused: It may not be read.
+        UsageError: A file is missing or holds no policy; or a key is unknown and close
+            to a known one; or a value has the wrong type.
+        EnvironmentRefused: A file cannot be read.
     """
     operators = _written(facts) if context else {}
     for key, values in (context or {}).items():
@@ -84,11 +84,10 @@ def read_context(
     """Parse `KEY=VALUE` pairs; a repeated key has several values.
 
     Args:
-        pairs: The pairs.
-        without: Keys that the request does not carry: they have no value.
+        without: Keys that the request does not carry.
 
     Raises:
-        UsageError: A pair has no `=` or no key; or a key has a value and is absent.
+        UsageError: A pair has no `=` or no key; or a key is both set and absent.
     """
     read: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
@@ -121,16 +120,15 @@ def of_session(
     """Resolve the ARN of a role session to its role, and state the session name.
 
     Args:
-        facts: The snapshot's.
-        subject: As the question names it.
-        context: Condition keys the question states.
+        subject: Subject as the query names it.
+        context: Condition keys that the query states.
 
     Returns:
-        The role's id and the keys; both as they are where it is no session of a role
-        of the snapshot.
+        The role's id and the keys; unchanged if the subject is no session of a role in
+        the snapshot.
 
     Raises:
-        UsageError: Another session name is stated.
+        UsageError: A different session name is stated.
     """
     session = session_of(subject.strip())
     if session is None:
@@ -194,14 +192,13 @@ def read_policy(location: str, layer: Layer, now: int, *, option: str) -> Policy
     """Read one policy from a file; an unreadable statement is kept as unread.
 
     Args:
-        location: The file.
-        layer: Where the policy stands.
+        layer: Policy layer of the document.
         now: UTC nanoseconds.
         option: The option that named the file.
 
     Raises:
-        UsageError: The file is not there, or holds no policy.
-        EnvironmentRefused: It may not be read.
+        UsageError: The file is missing, or holds no policy.
+        EnvironmentRefused: It cannot be read.
     """
     what = f"the {layer} policy"
     document = read_whole(location, what, limit=MAX_BYTES)

@@ -1,8 +1,8 @@
 """Suspension of Python's cyclic garbage collector while large immutable data is built.
 
-A snapshot of ten thousand identities is millions of small immutable objects. The search
-walks over all of them again and again while more are built, and finds nothing: it took
-more than half of the time.
+A snapshot of ten thousand identities is millions of small immutable objects. The
+collector traverses them repeatedly during a build and finds nothing, which took more
+than half of the time.
 """
 
 import atexit
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-# So many builds of one process leave what they replaced before it is searched for: a
-# command makes two or three, and pays for no search.
+# Builds between collections of replaced results: a command makes two or three, and
+# pays for none.
 _KEPT = 8
 _BUILDS = count(1)
 
-# Libraries that count what is left at the end must find it collected.
+# At interpreter exit, leak checkers of libraries must find it collected.
 atexit.register(gc.unfreeze)
 
 
@@ -25,8 +25,8 @@ def settled(*, replaces: bool = False) -> Iterator[None]:
     """Suspend collection while building, and exclude the result from later collections.
 
     Args:
-        replaces: Whether what an earlier call built was let go of: it is collected, and
-            with it the files that it held open. Every eighth call does so in any case.
+        replaces: Whether the result of an earlier build was released: then it is
+            collected, with its open files. Every eighth call collects in any case.
     """
     if next(_BUILDS) % _KEPT == 0 or replaces:
         gc.unfreeze()

@@ -4,7 +4,7 @@ import re
 import shlex
 
 _COMMAND = re.compile(r"\banswerable (?=[a-z])")
-# Commands that write: a snapshot is no place for them.
+# Commands that write take no snapshot name.
 _WRITERS = ("attest", "ingest", "scan")
 
 
@@ -17,8 +17,8 @@ def in_store(following: str, store: str) -> str:
     """Append the named store to a command.
 
     Args:
-        following: A command, or empty.
-        store: `DIR` or `DIR@SNAPSHOT` as typed, empty for the usual one.
+        following: A command, may be empty.
+        store: `DIR` or `DIR@SNAPSHOT` as typed, empty for the default.
     """
     words = following.split()
     if not store or words[:1] != ["answerable"] or "--store" in words:

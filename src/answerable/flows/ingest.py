@@ -17,7 +17,7 @@ from answerable.model.sighting import Problem
 from answerable.store.finding import first_and_last
 from answerable.store.store import Store
 
-# Events that become durable together: small files share a batch.
+# Events per durable batch: small files share one.
 TOGETHER = 10_000
 _ASIDE_BYTES = 8 << 20
 _WEEK = 7 * 86_400 * 10**9
@@ -48,19 +48,18 @@ def ingest(
     """Read audit logs, store new events, and seal them.
 
     Args:
-        store: Where to.
         sources: `NAME:PATH`, e.g. `cloudtrail:logs/`.
         now: UTC nanoseconds.
-        progress: Called with bytes read, bytes in all, and the place.
+        progress: Called with bytes read, total bytes, and place.
 
     Returns:
-        An item per source; partial when something could not be read or was set aside.
+        An item per source; partial if something was unreadable or quarantined.
 
     Raises:
         UsageError: A source is unknown, or its path does not exist.
-        EnvironmentRefused: The path may not be read, or the disk refuses.
+        EnvironmentRefused: The path cannot be read, or the disk cannot be written.
     """
-    # All are opened before the first is read: a misspelt one stores nothing.
+    # All sources are opened first, so that a misspelled one stores nothing.
     opened = [(source, _open(source)) for source in sources]
     items: list[IngestItem] = []
     covered: list[SourceItem] = []

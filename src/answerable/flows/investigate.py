@@ -28,7 +28,7 @@ from answerable.store.finding import Part, Wanted
 from answerable.store.store import Store
 
 PAGE = 50
-# So many ways in which words may be divided between chain and event.
+# Ways to divide words between chain and event.
 _MOST_PARTS = 32
 _BARS = 60
 _FINE = 20
@@ -43,9 +43,7 @@ class Scene:
     """Inventory, chains and visibility that a search runs over.
 
     Attributes:
-        inventory: The snapshot.
-        chains: Chains behind events.
-        only: Agents and identities of which deeds may be told; None for all.
+        only: Agents and identities whose events are visible; None for all.
     """
 
     inventory: Inventory
@@ -69,8 +67,8 @@ class Bar:
     """Events in one span of time.
 
     Attributes:
-        at: Its start, UTC nanoseconds.
-        events: How many ended how.
+        at: Start of the span, UTC nanoseconds.
+        events: Number of events by outcome.
     """
 
     at: int
@@ -82,11 +80,10 @@ class Times:
     """Histogram of events over time.
 
     Attributes:
-        bars: Spans with events in them, oldest first.
-        width: Of a span, nanoseconds.
-        since: Start of the first, UTC nanoseconds.
-        until: End of the last.
-        total: Of all events.
+        bars: Spans with events, oldest first.
+        width: Length of a span, nanoseconds.
+        since: Start of the first span, UTC nanoseconds.
+        until: End of the last span.
     """
 
     bars: Sequence[Bar]
@@ -100,7 +97,7 @@ def wanted(scene: Scene, query: Query, *, now: int) -> Wanted:
     """Build the event filter of a query.
 
     Raises:
-        UsageError: A name is unknown or ambiguous, or the span is none.
+        UsageError: A name is unknown or ambiguous, or the span is invalid.
     """
     since, until = (
         moment(query.get(field), now, f"{field}:") if query.get(field) else 0
@@ -136,22 +133,21 @@ def investigate(
     """Return lineage rows, newest first, and the cursor of the next page.
 
     Args:
-        store: Where the events are.
-        scene: What stands beside them.
-        asked: What `wanted` made of a query.
+        store: Store of the events.
+        scene: Search scope.
+        asked: Event filter from `wanted`.
         now: UTC nanoseconds.
-        after: Cursor of a page before, empty for the newest.
-        limit: Most rows.
-        person: Whose were asked for; the coverage says what of that is in doubt.
+        after: Cursor of the previous page, empty for the newest rows.
+        person: Queried person; coverage lists doubtful aliases.
 
     Raises:
-        UsageError: The cursor is none; or nothing was found, and no event, AWS action
-            or source has the name that was asked for.
+        UsageError: The cursor is malformed; or nothing matches, and no event, AWS
+            action or source has the queried name.
     """
     asked = replace(asked, before=_place(after) if after else None)
     found = finding.find(store, asked, limit + 1)
     if not found and not after and scene.only is None:
-        # A visitor who may see a part only must not learn what else was called.
+        # A visitor with a partial view must not learn about other calls.
         for glob in asked.filter.actions:
             check_trail_action(store, glob)
         check_trail_source(store, dict(asked.equal).get("source", ""))
@@ -171,9 +167,8 @@ def times(
     """Count events over time, in at most sixty spans.
 
     Args:
-        store: Where the events are.
-        asked: Which of them.
-        known: Rows, where they are all that there is; None where they are not.
+        store: Store of the events.
+        known: Rows if they are complete, otherwise None.
     """
     first, last = finding.first_and_last(store)
     since = asked.filter.since or first
@@ -183,7 +178,7 @@ def times(
     else:
         fine, counts = _counted(store, asked, since, until)
     if known is None and counts and len({count.at for count in counts}) < _BARS:
-        # The answer lies in a small part of that time: counted anew, and finer.
+        # All events are in a small part of the time: count again in finer steps.
         since, until = counts[0].at, min(counts[-1].at + fine, until)
         if fine > _SECOND:
             inner = replace(asked.filter, since=since, until=until)
@@ -279,7 +274,7 @@ def _near(scene: Scene, asked: _Named) -> Sequence[JointChains]:
     """Drop chains that do not hold a requested id."""
     chains = scene.chains
     if scene.only is not None or not isinstance(chains, Chains):
-        return chains  # made for this question alone: looking at each costs less
+        return chains  # made for this query only: scanning them is cheaper
     found = naming.ids(scene.inventory, chains, asked)
     return min(
         (chains.standing_in.get(each, ()) for each in found), key=len, default=chains

@@ -28,7 +28,7 @@ from answerable.model.inventory import (
 from answerable.model.person import EvidenceKind, OwnerState, Person
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_SECOND = 253_402_300_799  # of the year 9999
+_LAST_SECOND = 253_402_300_799  # last second of the year 9999
 
 
 def spelled_time(at: int) -> str:
@@ -58,7 +58,7 @@ def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
     """Build the item of an identity, with the agents and credentials that reach it."""
     ways = inventory.once("ways to identities", _ways)
     accounts = inventory.once("accounts with policies", _accounts_with_policies)
-    # What only a file or a trail names has no id of the platform's own.
+    # An identity known only from a file or an audit log has no platform id.
     whole = bool(identity.unique_id) and identity.account in accounts
     return {
         "id": identity.id,
@@ -139,10 +139,9 @@ def person_item(
     """Build the item of a person or team with what they own, suggestions excluded.
 
     Args:
-        inventory: Where it is known.
-        person: The person.
-        owner_state: Show what is owned in this state alone.
-        ids: Ids that the person is listed for; its own where none is given.
+        inventory: Inventory that knows the person.
+        owner_state: Only things owned in this state.
+        ids: Ids that the person is listed for; by default their own id.
     """
     by_person = inventory.once("owned by person", owned_by_person)
     owned = [each for key in ids or (person.id,) for each in by_person.get(key, ())]
@@ -256,8 +255,8 @@ def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredential
 def sighting_of(entity: CredentialEntity, use: ToolUse) -> Credential | None:
     """Select the sighting through which a tool holds a credential.
 
-    That in the tool's own file goes before the login files of its home, and those
-    before the files of others, where the same key may lie as well.
+    The one in the tool's own file comes first, then login files of its home, then other
+    files with the same key.
     """
     own, source = use.tool.seen.place, use.tool.seen.source
 

@@ -15,7 +15,7 @@ DECIDED, PASSED, NONE = "decided", "passed", "none"
 UNCOLLECTED, UNSTATED, IDLE = "not-collected", "not-stated", "does-not-apply"
 
 
-# Of these it is said where they are missing from the answer's own coverage.
+# Layers whose missing data is part of the coverage.
 _WORDS = {
     "identity": "identity-policies",
     "boundary": "boundaries",
@@ -31,11 +31,9 @@ def layers_of(
     """List for each layer whether it decided, took part or is not known.
 
     Args:
-        asked: The question's estate.
-        reply: The answer.
-        action: The action asked about.
-        resource: The resource asked about.
-        absent: Words for what was not collected and could change the answer.
+        action: Queried action.
+        resource: Queried resource.
+        absent: Coverage words of uncollected data that could change the answer.
     """
     decided = {found.layer for found in reply.determining}
     kinds = {word.partition(" (")[0] for word in absent}
@@ -84,7 +82,7 @@ def _of_account(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
     elif not number:
         yield "scp", IDLE
     else:
-        # Where an account stands in the organisation tells which SCPs bind it.
+        # The position of an account in the organization determines its SCPs.
         whole = asked.collected.holds("scp", number)
         yield "scp", NONE if whole else UNCOLLECTED
 

@@ -31,9 +31,9 @@ class Call:
     """Recorded call of a watched agent, decoded.
 
     Attributes:
-        row: As it was recorded.
-        acted: What a baseline saw of it.
-        seen: The call with its id, and what came back for it.
+        row: Stored record.
+        acted: Call as the baseline observed it.
+        seen: Observed call with its id and result.
     """
 
     row: WatchedCall
@@ -50,8 +50,6 @@ def calls(store: Store, agent: AgentId, *, since: int, until: int) -> list[Call]
     """Read the recorded calls of an agent, in the order of their records.
 
     Args:
-        store: Where.
-        agent: Whose.
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive.
     """
@@ -106,15 +104,13 @@ def learned(
 ) -> Profile:
     """Learn the profile of a subject, as successor of another one.
 
-    Calls of tools that the profile before renamed count under their new names.
+    Calls of tools that the previous profile renamed count under their new names.
 
     Args:
-        found: Watched calls of the agent.
-        subject: Whose.
-        terms: On which terms.
+        found: Recorded calls of the agent.
         now: UTC nanoseconds.
-        before: The profile that stands, None where none does. What its owner accepted
-            by name stays.
+        before: The signed profile, None if there is none. Entries that its owner
+            accepted by name are kept.
     """
     renames = before.renames if before is not None else ()
     names = new_names(renames)
@@ -145,8 +141,8 @@ def kept(store: Store, name: str) -> tuple[str, Profile]:
     """Load a profile by its digest or a prefix of it.
 
     Raises:
-        UsageError: None is called so, or several are.
-        VerificationError: It is not what it was.
+        UsageError: There is none, or the prefix is ambiguous.
+        VerificationError: It was changed.
     """
     fit = sorted(
         {o.digest for o in store.objects(BASELINE) if o.digest.startswith(name)}

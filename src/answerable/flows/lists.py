@@ -22,7 +22,7 @@ from answerable.model.person import OwnerState
 from answerable.model.sighting import Problem
 
 _SCAN = "answerable scan"
-# What each list is made from: where a word is missing, an item or a number in it may be.
+# Data that each list is made from: if a word is missing, an item or a count may be.
 _MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "agents": (
         *("agent-configs", "workflows", "ambient-credentials"),
@@ -48,9 +48,8 @@ def coverage(
     """Build the coverage of an answer from an inventory.
 
     Args:
-        inventory: The snapshot.
         now: UTC nanoseconds.
-        not_collected: What was not collected and could change this very answer.
+        not_collected: Uncollected data that could change this answer.
     """
     return coverage_of(inventory.coverage, now, not_collected)
 
@@ -59,8 +58,7 @@ def coverage_of_list(kind: str, inventory: Inventory, now: int) -> Coverage:
     """Build the coverage of a list, with the data that could extend it.
 
     Args:
-        kind: Word of the document.
-        inventory: The snapshot.
+        kind: Kind of the document.
         now: UTC nanoseconds.
     """
     missing = missing_from(kind, inventory) if inventory.coverage else []
@@ -155,7 +153,7 @@ def people(
     """List persons and teams with what they own.
 
     `kind` is `person` or `team`; `owner_state` keeps what is owned in that state.
-    What a person is merely suggested for is not theirs, and shown only when asked for.
+    Suggested ownership is shown only when it is asked for.
     """
     inventory = aged(inventory, now)
     known_state(owner_state)
@@ -219,7 +217,7 @@ def refuse_misspelled(what: str, given: str, known: Iterable[str]) -> None:
     """Refuse a word that matches nothing and is close to a known one.
 
     Raises:
-        UsageError: It is.
+        UsageError: The word is misspelled.
     """
     close = get_close_matches(given, list(known), n=1, cutoff=0.75)
     if close and close[0] != given:
@@ -232,9 +230,8 @@ def _searched(kind: str, kinds: Collection[str], count: int) -> str:
     """Describe the search that found nothing, with the kinds that exist.
 
     Args:
-        kind: That was asked for, empty for each.
-        kinds: That there are.
-        count: How many things there are, of every kind.
+        kind: Queried kind, empty for all.
+        count: Number of things of every kind.
     """
     known = sorted({each for each in kinds if each})
     if kind and known and kind not in known:

@@ -1,8 +1,8 @@
 """Stored sign-in of a person: the ID token, kept until it expires.
 
-It is no key to anything alone: the token service takes it beside an attested agent, and
-only under a rule that lets that agent act for people of that issuer. No refresh token
-is asked for or kept (docs/decisions/0020-login-without-refresh-tokens.md).
+The token alone grants nothing: the token service accepts it together with an attested
+agent, under a rule that lets the agent act for persons of that issuer. Refresh tokens
+are neither requested nor kept (docs/decisions/0020-login-without-refresh-tokens.md).
 """
 
 import os
@@ -31,13 +31,13 @@ class LoggedIn:
     """Signed-in person with the ID token.
 
     Attributes:
-        issuer: Name of the issuer in the configuration, or its address where the
-            person named it on the command line.
+        issuer: Name of the issuer in the configuration, or its address if the person
+            named it on the command line.
         iss: Its `iss`.
-        person: Who, as the issuer says. Whoever may write the file may have written
-            this: the token service reads it from the token, never from here.
+        person: Person according to the file, which its user may have edited: the token
+            service reads the person from the token.
         expires: NumericDate of the ID token's `exp`.
-        id_token: The token: the person's subject token (RFC 8693 2.1).
+        id_token: Subject token of the person (RFC 8693 2.1).
     """
 
     issuer: str
@@ -65,12 +65,12 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def login_folder(environ: Mapping[str, str], home: Path) -> Path:
     """Find the folder that the ID token is stored in.
 
-    `$XDG_RUNTIME_DIR/answerable`, in memory and gone when the person logs out of the
+    `$XDG_RUNTIME_DIR/answerable`, in memory and removed when the person logs out of the
     machine; else `$XDG_STATE_HOME/answerable`, else `~/.local/state/answerable`.
     Relative paths are ignored, as the XDG specification has it.
     """
     runtime = Path(environ.get("XDG_RUNTIME_DIR", ""))
-    # A su keeps the variable: the folder of somebody else is nothing to us.
+    # `su` keeps the variable: another user's folder is ignored.
     if runtime.is_absolute() and _is_ours_alone(runtime):
         return runtime / "answerable"
     state = Path(environ.get("XDG_STATE_HOME", ""))
@@ -83,7 +83,7 @@ def keep(folder: Path, logged_in: LoggedIn) -> None:
     """Store a sign-in, readable by its user only; it replaces the previous one.
 
     Raises:
-        EnvironmentRefused: The folder cannot be used, or others may look into it.
+        EnvironmentRefused: The folder cannot be used, or other users can read it.
     """
     kept = _Kept(
         _SCHEMA,
@@ -108,15 +108,15 @@ def current_id_token(folder: Path, now: int) -> LoggedIn | None:
     """Load the current sign-in, whose ID token is the person's subject token.
 
     Args:
-        folder: As `login_folder` says.
+        folder: Folder from `login_folder`.
         now: NumericDate.
 
     Returns:
-        None where nobody is signed in, or was and it expired.
+        None if nobody is signed in, or the token has expired.
 
     Raises:
-        EnvironmentRefused: The file is another user's, others may read it, or it is no
-            sign-in of ours. Nothing of it is taken then.
+        EnvironmentRefused: The file belongs to another user, other users can read it,
+            or it is malformed.
     """
     kept = _read(folder / NAME)
     if kept is None or now >= kept.expires:
@@ -130,7 +130,7 @@ def forget(folder: Path) -> bool:
     """Remove the sign-in; return whether there was one.
 
     Raises:
-        EnvironmentRefused: It may not be removed.
+        EnvironmentRefused: It cannot be removed.
     """
     try:
         (folder / NAME).unlink()

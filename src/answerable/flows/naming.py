@@ -139,11 +139,7 @@ def fitting(pattern: str) -> Fits:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Test for one id.
-
-    Attributes:
-        id: It.
-    """
+    """Test for one id."""
 
     id: str
 
@@ -194,14 +190,14 @@ def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> 
     if text.startswith("arn:"):
         return text  # an ARN names one thing, whether or not it ever acted
     chains = Chains.of(chains)
-    # What was created or owned inside a trail, and never acted, has owners.
+    # Identities that were created in an audit log and never acted have owners.
     owned = inventory.once("owned identities", _owned)
     return _known(inventory, text, "identity", chains.identities, owned)
 
 
 def _credential(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
     if is_access_key_id(text.removeprefix("cred:aws/")):
-        # Issued and never used is an answer too.
+        # A key that was issued and never used is an answer, too.
         return aws_credential_id(text.removeprefix("cred:aws/"))
     return _known(inventory, text, "credential", Chains.of(chains).credentials)
 
@@ -229,7 +225,7 @@ def _known(inventory: Inventory, text: str, kind: Kind, *seen: Names) -> str:
     return short.pop()
 
 
-_LEAST = 3  # characters that a part of a name has
+_LEAST = 3  # characters of a name part
 
 
 def _holding(part: str, ids: Iterable[str]) -> set[str]:
@@ -255,9 +251,9 @@ def _ids_of(inventory: Inventory, kind: Kind) -> Iterable[str]:
 def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
     names = sorted({name for each in ids for name in (each, *spellings(each))})
     close = get_close_matches(asked, likely(asked, names), n=1, cutoff=0.5)
-    hint = "neither the trail nor a scan knows it: ingest or scan first"
+    hint = "it is in no audit log and no scan: ingest or scan first"
     if kind == "identity":
-        hint = "none that acted or was scanned is called so; an ARN asks for any other"
+        hint = "no scanned or acting identity has that name; an ARN names any other"
     if close:
         hint = f"did you mean {close[0]}?"
     return UsageError(f"unknown {kind} (got {asked[:200]!r})", hint)
@@ -278,14 +274,14 @@ def doubted(
 ) -> list[str]:
     """List persons whose rows are included only because of an unconfirmed alias.
 
-    An alias that an agent could have written finds rows; that both are one person is
-    for a source to say that is believed.
+    An alias that an agent could have written finds rows; only a trusted source can
+    confirm that both are one person.
     """
     if not asked.person or is_pattern(asked.person):
         return []
     try:
         known = _resolved(inventory, asked.person)
-    except UsageError:  # nobody of whom a scan knows an alias
+    except UsageError:  # no scanned person has this alias
         return []
     seen = Chains.of(chains).persons
     aliases = inventory.persons[PersonId(known)].aliases
@@ -304,7 +300,7 @@ def _resolved(inventory: Inventory, text: str) -> str:
     """Resolve a person: own ids and handles go before aliases of others.
 
     Raises:
-        UsageError: None is called so, or several are.
+        UsageError: The name is unknown or ambiguous.
     """
     own = f"person:{text.strip().lower()}"
     return own if own in inventory.persons else resolve(inventory, text, ("person",))

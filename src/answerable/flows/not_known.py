@@ -87,8 +87,8 @@ def unknown_rows(
 def unknown_holders(asked: Asked) -> list[UnknownSubject]:
     """List the AWS identities whose permissions were not collected.
 
-    Where no account was scanned and no identity is known by name, one pattern stands
-    for all of them.
+    Without a scanned account and a named identity, one pattern represents all of
+    them.
     """
     found = summary_of(asked.inventory, asked.graph).unknown
     of_aws = [each.subject for each in found if each.subject.source == AWS]
@@ -118,7 +118,7 @@ def scan_command(unknown: Iterable[UnknownSubject]) -> str:
     unknown = list(unknown)
     if not unknown:
         return ""
-    # Every connector with its parser takes a while to import; most answers need none.
+    # Importing every connector takes a while; most answers need none.
     from answerable.connectors.table import CONNECTORS
 
     sources = dict.fromkeys(each.source for each in unknown)

@@ -1,8 +1,8 @@
 """Live scan of an AWS organization: its tree first, then its accounts in parallel.
 
-Accounts are read by a few threads at once, through one role in each. An account that was
-read is in the store and in a checkpoint, so that a scan that broke goes on where it was;
-the snapshot appears once, when the last account is done, and names those that refused.
+A few threads read the accounts, through one role in each. Scanned accounts are in the
+store and in a checkpoint, so that an interrupted scan resumes. The snapshot is stored
+once, after the last account, and lists accounts that refused access.
 """
 
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ from answerable.model.sighting import Problem, ProblemKind, Sync
 from answerable.store.scan_checkpoint import ScanCheckpoint, open_checkpoint
 from answerable.store.store import Store
 
-WORKERS = 8  # threads, and accounts that are open at once
-RESUME_WITHIN = 6 * 3600 * 10**9  # ns; then what a broken scan has read is too old
+WORKERS = 8  # threads, and accounts in progress
+RESUME_WITHIN = 6 * 3600 * 10**9  # ns; an older interrupted scan starts again
 
 _ACCOUNT, _RESOURCES = "aws", "aws-resources"
 
@@ -46,11 +46,9 @@ class _Account:
     """Scan of one account in progress.
 
     Attributes:
-        member: Of the organisation.
-        context: With its role.
-        syncs: By connector and region.
-        problems: Of what could not be asked at all.
-        open_jobs: Jobs that have not ended.
+        syncs: Syncs by connector and region.
+        problems: Problems that prevented a sync.
+        open_jobs: Number of unfinished jobs.
     """
 
     member: Member
@@ -78,7 +76,7 @@ def is_organization(source: Source) -> bool:
     """Return whether a source is a live AWS organization.
 
     Raises:
-        UsageError: It names a role without a name.
+        UsageError: The role has no name.
     """
     return source.name == "aws-org" and fetch.is_live(source.location)
 
@@ -89,12 +87,12 @@ def read(
     """Scan an organization and its accounts into the store.
 
     Returns:
-        The organisation, then each account, by number. The first names the accounts
-        that refused, so that the snapshot does too.
+        The organization, then each account by number. The first outcome lists the
+        accounts that refused access, and so does the snapshot.
 
     Raises:
-        EnvironmentRefused: No access to the organisation, or the session ended; what
-            was read is in the checkpoint.
+        EnvironmentRefused: No access to the organization, or the session expired; the
+            checkpoint keeps the finished accounts.
     """
     organization = fetch.open_organization(source.location, context)
     key = (organization.id, source.location, regions, context.endpoint_url)
@@ -126,7 +124,7 @@ class _Scan:
     """Scan of the accounts of an organization.
 
     Attributes:
-        done: Entries of accounts that were read, by number.
+        done: Entries of scanned accounts, by number.
     """
 
     def __init__(
@@ -148,7 +146,7 @@ class _Scan:
         """Scan every account that is not in the checkpoint.
 
         Returns:
-            An entry for each, by number.
+            An entry per account, by number.
         """
         self._total = len(members)
         waiting = iter([m for m in members if m.account not in self.done])

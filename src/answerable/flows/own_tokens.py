@@ -1,7 +1,7 @@
 """Verification of tokens that this token service issued.
 
-What holds is on record. A token is read to find its record, and is dead where that is
-unknown, revoked, ended, or below something that a kill names.
+The control database is authoritative: a token is valid only if its delegation is
+recorded and neither revoked, expired nor below a revoked subject.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,8 +16,8 @@ from answerable.model.claims import Issuer, SignedClaims, TokenType
 from answerable.model.delegation import Delegation
 from answerable.store.control.contract import Chain, Control
 
-ISSUER = "answerable"  # by which evidence names ourselves
-LONGEST = 3600  # seconds that any token of ours lives
+ISSUER = "answerable"  # our own name in evidence
+LONGEST = 3600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,7 @@ class Held:
     """Verified own token whose delegation is live.
 
     Attributes:
-        claims: What it says.
-        chain: Its delegation, as on record, up to the root.
+        chain: Recorded delegation, up to the root.
     """
 
     claims: SignedClaims
@@ -43,9 +42,9 @@ class OwnTokens:
 
     Args:
         url: Our `iss`.
-        keys: Gives the keys that we publish, those of other replicas among them.
-        control: What is on record.
-        kills: Gives the kills in force.
+        keys: Returns the published keys, those of other replicas included.
+        control: Control database.
+        kills: Returns the revocations in force.
     """
 
     def __init__(
@@ -74,18 +73,18 @@ class OwnTokens:
         """Verify an own token, for any audience.
 
         Raises:
-            TokenRefused: It is none.
+            TokenRefused: It is invalid.
         """
         return self._read(admit(unverified_token), now)
 
     def _read(self, admitted: Admitted, now: float) -> SignedClaims:
         """Verify an own token, for any audience.
 
-        The audience is then the record's to allow: nobody is served here by a token
-        because it was made for somebody else.
+        The caller has to check the audience: a token for another audience must not be
+        accepted here.
 
         Raises:
-            TokenRefused: It is none.
+            TokenRefused: It is invalid.
         """
         said = admitted.payload.get("aud")
         audience = said if isinstance(said, str) else ""
@@ -93,15 +92,15 @@ class OwnTokens:
         try:
             return verify_admitted(admitted, ours, int(now), TokenType.ACCESS_TOKEN)
         except KeyUnknown:
-            # Nobody to ask for it: whatever signs for us stands in our own set.
+            # Our keys are all in our own set: there is no issuer to ask for more.
             raise TokenRefused(Reason.SIGNATURE, "expected a key of ours") from None
 
     def held(self, admitted: Admitted, now: float) -> Held:
         """Verify an own token and that it is live.
 
         Raises:
-            TokenRefused: It is none, or it is dead.
-            ControlUnavailable: Nobody can tell now.
+            TokenRefused: It is invalid or revoked.
+            ControlUnavailable: The control database cannot be read.
         """
         claims = self._read(admitted, now)
         chain = self.living(claims, now)

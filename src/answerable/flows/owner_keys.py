@@ -36,7 +36,7 @@ ENROLMENT, REVOCATION, ATTESTATION = (
 )
 KINDS = (ENROLMENT, REVOCATION, ATTESTATION)
 
-# Keys rest on the log alone.
+# Keys are read from the log only.
 _COVERAGE: Coverage = {
     "partial": False,
     "sources": [],
@@ -65,7 +65,7 @@ class Signatory(Protocol):
         """Return the signed envelope of a statement.
 
         Raises:
-            VerificationError: Just this was not signed.
+            VerificationError: The signature is for another statement.
         """
 
 
@@ -106,8 +106,8 @@ class Word:
     """Authority behind an enrolment or a revocation.
 
     Attributes:
-        by: Issuer and subject of a sign-in, or an administrator's id; empty where only
-            the user of the operating system is known.
+        by: Issuer and subject of a sign-in, or an administrator's id; empty if only the
+            operating-system user is known.
         written_by: Who could have written it.
     """
 
@@ -119,7 +119,7 @@ def keys(store: Store) -> Keys:
     """Read all keys that were ever enrolled.
 
     Raises:
-        VerificationError: A stored object is not what it was.
+        VerificationError: A stored object was changed.
     """
     return statements.keys_of(
         _recorded(store, ENROLMENT, Enrolment), _recorded(store, REVOCATION, Revocation)
@@ -130,7 +130,7 @@ def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
     """Read the evidence of every signed attestation, rejected ones included.
 
     Raises:
-        VerificationError: A stored object is not what it was.
+        VerificationError: A stored object was changed.
     """
     logged = store.objects(ATTESTATION)
     if not logged:
@@ -154,17 +154,17 @@ def identity(store: Store) -> str:
 def verify_statement(store: Store, envelope: bytes, now: int) -> Verified:
     """Verify a new statement before it is recorded.
 
-    Who calls checks the statement's type, its subject, and that `key.person` may say
-    what it claims.
+    The caller checks the type and subject of the statement, and that `key.person` may
+    make its claims.
 
     Args:
-        store: Where the key is enrolled.
+        store: Store of the enrolled keys.
         envelope: A DSSE envelope that is not recorded yet.
         now: UTC nanoseconds.
 
     Raises:
-        StatementVoid: It does not count; it says why.
-        VerificationError: A stored object is not what it was.
+        StatementVoid: It is invalid; the message has the reason.
+        VerificationError: A stored object was changed.
     """
     return statements.verify(envelope, keys(store), unrecorded(now), identity(store))
 
@@ -183,18 +183,15 @@ def enroll(
     """Record a key as the key of a person.
 
     Args:
-        store: Where.
         public: 32 bytes.
-        person: Whose it is.
         valid_from: UTC nanoseconds.
         valid_until: UTC nanoseconds.
-        uid: User id of whoever says so.
+        uid: User id of the operator.
         now: UTC nanoseconds.
-        word: On whose word.
 
     Raises:
-        UsageError: The key cannot be one, is another person's or is revoked, or the
-            times are in the wrong order.
+        UsageError: The key is malformed, belongs to another person or is revoked, or
+            the times are in the wrong order.
     """
     if not statements.usable(public):
         raise UsageError(
@@ -237,15 +234,13 @@ def revoke(
     """Record that signatures of a key are invalid from a time on.
 
     Args:
-        store: Where.
-        name: The key's id, or its beginning.
+        name: The key's id, or a prefix of it.
         since: UTC nanoseconds; None for now.
-        uid: User id of whoever says so.
+        uid: User id of the operator.
         now: UTC nanoseconds.
-        word: On whose word.
 
     Raises:
-        UsageError: No key is called so.
+        UsageError: The key does not exist.
     """
     key = find(keys(store), name)
     begin = now if since is None else since
@@ -276,8 +271,8 @@ def find(known: Keys, name: str) -> OwnerKey:
     """Find a key by its id or a prefix of it.
 
     Raises:
-        AmbiguousError: Several begin so.
-        UsageError: None does.
+        AmbiguousError: Several ids begin like this.
+        UsageError: The key does not exist.
     """
     asked = "owner-key:" + name.strip().removeprefix("owner-key:")
     fit = [each for each in known if each == asked] or [
@@ -356,7 +351,7 @@ def kept(store: Store, digest: str) -> bytes:
     """Load a recorded statement.
 
     Raises:
-        VerificationError: It is missing, or not what it was.
+        VerificationError: It is missing or was changed.
     """
     try:
         return store.get_object(digest)

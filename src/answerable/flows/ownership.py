@@ -35,12 +35,12 @@ _OWNED: tuple[Kind, ...] = ("agent", "identity", "credential")
 def who_owns(store: Store, inventory: Inventory, subject: str, *, now: int) -> Document:
     """Show the owner of an agent, identity or credential.
 
-    An identity that no inventory saw, and that a trail tells of, is answered for too.
+    An identity that only an audit log names can have an owner, too.
 
     Raises:
         UsageError: The subject is unknown or ambiguous.
     """
-    del store  # what trails tell is part of the inventory already
+    del store  # the inventory already contains facts from audit logs
     inventory = room.aged(inventory, now)
     return _document(inventory, subject_id(inventory, subject), now)
 
@@ -50,8 +50,8 @@ def attest(
 ) -> Document:
     """Record an unsigned confirmation of an owner and show the result.
 
-    Unsigned, so whoever could type it may have been an agent: it is self-reported,
-    and the state it gives never authorises. It is never deleted. A later one of another person goes above it.
+    An agent could have typed it: it is self-reported, and its state never authorizes.
+    The record is never deleted. A later one of another person takes precedence.
 
     Raises:
         UsageError: The subject is unknown or ambiguous, or the person is no handle.
@@ -82,13 +82,13 @@ def attest_signed(
 ) -> Document:
     """Record an attestation that is signed with the person's own key.
 
-    Verified before it is recorded, as it will be whenever it is read. It is never
-    deleted; a later one of another person goes above it.
+    It is verified before it is recorded, as every later read does, and never deleted. A
+    later one of another person takes precedence.
 
     Raises:
         UsageError: The subject is unknown or ambiguous, or the person is no handle.
-        VerificationError: The key is not enrolled for that person, or does not count
-            now; or the person has left. Nothing is recorded.
+        VerificationError: The key is not enrolled for that person, or is not valid now;
+            or the person has left. Nothing is recorded.
     """
     key, owner = subject_id(inventory, subject), owner_id(inventory, person)
     known = owner_keys.keys(store)
@@ -108,8 +108,8 @@ def attest_signed(
     left = people.get(owner)
     if left is not None and not left.alive:
         raise VerificationError(
-            f"{owner} has left, and answers for nothing any more",
-            "let somebody who is here sign",
+            f"{owner} has left and cannot be an owner",
+            "let a person sign who has not left",
         )
     here = owner_keys.identity(store)
     said = attesting.attestation(
@@ -159,7 +159,7 @@ def subject_id(inventory: Inventory, text: str) -> str:
 
     Raises:
         UsageError: It names nothing.
-        AmbiguousError: It names several things.
+        AmbiguousError: Several subjects have that name.
     """
     known = inventory.owners
     if text.strip() in known:
@@ -169,7 +169,7 @@ def subject_id(inventory: Inventory, text: str) -> str:
     except AmbiguousError:
         raise
     except UsageError:
-        # Gone before any scan: a trail may know it under its ARN or its short name.
+        # Deleted before any scan: an audit log may have its ARN or short name.
         gone = [key for key in known if key.rpartition("/")[2] == text.strip()]
         if len(gone) == 1:
             return gone[0]

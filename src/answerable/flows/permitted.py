@@ -37,9 +37,9 @@ from answerable.reach.unknown import rests_on_missing
 from answerable.reach.who_can import asking_of
 from answerable.reach.who_can import who_can as who_can_in
 
-# Who may tag a resource is worked out once for each; `can` always says it.
+# The identities that may tag a resource are computed once per row; `can` lists them.
 _MOST_EXPLAINED = 500
-# Each tag asks everybody: a page of a list does not wait for that.
+# Each tag examines all identities, which is too slow for a page of a list.
 _MOST_ASKED = 2_000
 _MOST_AT_ONCE = 4_000
 _MOST_ON_PATTERN = 250
@@ -51,10 +51,9 @@ class Listed:
     """Part of a permission list.
 
     Attributes:
-        document: Its items.
-        after: Where the next part begins: a cursor, empty at the end.
-        gone: How many identities were gone through for it.
-        shown: Of how many identities its rows are, where it is not the whole list.
+        after: Cursor of the next part, empty at the end.
+        gone: Number of examined identities.
+        shown: Number of identities with rows, if the list is cut.
     """
 
     document: Document
@@ -114,11 +113,9 @@ def _shown(
     """Build the counts of examined and reachable identities.
 
     Args:
-        asked: The estate.
-        found: Where the subject starts.
-        rows: How many rows are shown.
-        first: The start at which the list goes on.
-        place: Where from there.
+        found: Identities of the subject.
+        rows: Number of shown rows.
+        first: Index of the identity at which the list continues.
     """
     counts = [
         count_identities(asked.graph, each.identity, direct=asked.direct)
@@ -143,22 +140,20 @@ def reach_part(
     """List part of the permissions of a subject, with bounded work.
 
     Args:
-        asked: The estate.
         subject: Agent, identity or credential: id, ARN or unambiguous name.
         resource: Only rows that could touch a resource matching this glob.
         action: Only rows that could be an action matching this glob.
-        after: Where to go on, empty for the beginning.
-        rows: Most rows.
-        ways: Most identities to go through.
+        after: Cursor, empty for the beginning.
+        ways: Most identities to examine.
 
     Raises:
-        UsageError: As for `reach`; or the cursor is none of ours.
+        UsageError: As for `reach`; or the cursor is malformed.
     """
     name = subject_of(asked.inventory, subject)
     found = subjects.starts(asked.graph, asked.inventory, name)
     wanted = wanted_of(asked, action, resource)
     first, place = read_cursor(after)
-    # The first part says what is not known: how long the rest takes cannot be told.
+    # The first part lists unknowns, as the length of the rest is not known.
     unknown = [] if after else unknown_rows(asked, found, name, action, resource)
     rows = max(1, rows - len(unknown))
     replies: list[Reply] = []
@@ -234,14 +229,12 @@ def who_can_part(
     """List part of the identities that can make one call.
 
     Args:
-        asked: The estate.
         action: `service:Action` in any case.
         resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
-        after: Where to go on, empty for the beginning.
-        rows: Most of them.
+        after: Cursor, empty for the beginning.
 
     Raises:
-        UsageError: As for `who_can`; or the cursor is none of ours.
+        UsageError: As for `who_can`; or the cursor is malformed.
     """
     spelled, target = call_of(asked, action, resource)
     _, place = read_cursor(after)
@@ -276,7 +269,7 @@ def read_cursor(text: str) -> tuple[int, Place]:
     """Parse a cursor: index of the subject's identity, and position from there.
 
     Raises:
-        UsageError: It is none of ours.
+        UsageError: It is malformed.
     """
     parts = text.split(".") if text else ["0", "0", "0"]
     if len(parts) != 3 or not all(_is_number(part) for part in parts):

@@ -39,7 +39,7 @@ from answerable.store.store import Store
 APPROVAL = "tools-approval"  # kind of the stored object
 IDENTITY = "identity"
 ANOTHER = "another-server"
-# Pins rest on what the gateway saw, not on a source that was scanned.
+# Pins come from what the gateway saw, not from a scanned source.
 _COVERAGE: Coverage = {
     "partial": False,
     "sources": [],
@@ -50,7 +50,7 @@ _COVERAGE: Coverage = {
 UNPROVEN = "unproven"
 
 _Id = tuple[str, str]  # server, key of an item
-# What persons signed: digest of the statement -> pairs (id, digest).
+# Signed approvals: digest of the statement -> pairs (id, digest).
 Signed = Mapping[str, frozenset[tuple[str, str]]]
 
 
@@ -58,7 +58,7 @@ def signed(store: Store) -> Signed:
     """Read the valid approvals from the log.
 
     Raises:
-        VerificationError: A stored object is not what it was.
+        VerificationError: A stored object was changed.
     """
     said, _ = verify_statements(store, APPROVAL, statements.verify, unheld)
     return {
@@ -78,10 +78,9 @@ def diff(
     """Show definitions that differ, wait for approval or have a similar name.
 
     Args:
-        known: What is pinned and seen, of every server.
-        servers: Of which to tell.
-        words: What persons signed.
-        every: Tell of what is as it was pinned, too.
+        known: Pinned and seen definitions of every server.
+        servers: Servers to list.
+        every: List unchanged definitions, too.
     """
     servers = list(servers)
     unseen = [
@@ -240,17 +239,13 @@ def approve(
     """Record a signed approval of a server's current definitions.
 
     Args:
-        store: Where the key is enrolled, and the statement is recorded.
-        inventory: Who is who.
-        server: The server.
-        chosen: What of it.
-        signer: The key.
-        allowed: Who may; empty for anybody whose key is enrolled.
+        store: Store of the enrolled keys, in which the statement is recorded.
+        allowed: Persons who may approve; empty for any person with an enrolled key.
         now: UTC nanoseconds.
 
     Raises:
         UsageError: There is nothing to approve.
-        VerificationError: The key does not count now, or is of somebody who may not.
+        VerificationError: The key is not valid now, or its person may not approve.
             Nothing is recorded.
     """
     claims = claims_of(server, chosen)
@@ -293,7 +288,7 @@ def _may(
     if known is not None and not known.alive:
         raise VerificationError(
             f"{person} has left, and approves nothing any more",
-            "let somebody who is here sign",
+            "let a person sign who has not left",
         )
     if allowed and person not in {people(each) for each in allowed}:
         who = ", ".join(sorted(allowed))

@@ -15,11 +15,10 @@ def table_of(
     """Compile the decision table of an `Authority`.
 
     Args:
-        config: The configuration.
-        rules: The Cedar policies that it names.
-        whole: All of this is right; otherwise everything is denied but finding out
-            that a server is there.
-        before: What was in force; what is the same in both is not compiled anew.
+        rules: Cedar policies that it names.
+        whole: Whether the configuration is free of faults; otherwise everything is
+            denied except discovery of the server.
+        before: Previous table; its unchanged parts are reused.
     """
     if whole:
         return compile_table(config, rules, before)

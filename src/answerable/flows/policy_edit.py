@@ -33,8 +33,8 @@ class Edit:
         statements: Statements to remove: `POLICY#STATEMENT`, or as answers print them.
         policies: Policies to remove, by id or as answers print them.
         file: File with a policy document to attach; empty for none.
-        target: What it is attached to; empty for the subject.
-        layer: Where it stands there; empty to tell by the document and the target.
+        target: Identity or resource to attach it to; empty for the subject.
+        layer: Policy layer; empty to derive it from the document and the target.
     """
 
     statements: Sequence[str] = ()
@@ -53,13 +53,11 @@ def require_target(inventory: Inventory, subject: str, edit: Edit) -> None:
     """Refuse to attach a policy to an agent, a credential or a person.
 
     Args:
-        inventory: The snapshot.
         subject: Id of the subject; empty for all.
-        edit: The edit.
 
     Raises:
-        UsageError: The subject is none that a policy can be attached to, and no target
-            is named; the hint has the identities that the subject acts as.
+        UsageError: No policy can be attached to the subject, and no target is named;
+            the hint has the identities that the subject acts as.
     """
     if not edit.file or edit.target:
         return
@@ -93,14 +91,12 @@ def edited_facts(facts: Facts, edit: Edit, subject: str, now: int) -> Facts:
     """Apply an edit to the collected facts.
 
     Args:
-        facts: The collected facts.
-        edit: The edit.
         subject: Id of the subject; empty for all.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: A statement, a policy, a target or a layer is none, or a file
-            holds no policy; the hint has the nearest spelling.
+        UsageError: A statement, policy, target or layer is unknown, or a file holds no
+            policy; the hint has the nearest spelling.
     """
     found = [find_statement(facts, text, policy_name) for text in edit.statements]
     named = [find_policy(facts, text, policy_name) for text in edit.policies]

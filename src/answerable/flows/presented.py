@@ -1,10 +1,10 @@
 """Remote signing: a statement is prepared here, signed elsewhere and submitted.
 
-A flow is told twice. With a `Pending` key it puts the statement together and stops
-before anything is recorded; that is what its person is shown, and signs. With the
-`Presented` envelope it does the same once more, and takes the signature only if it would
-have written the very same bytes. So there is one way in which a statement comes about,
-and nothing is taken from the envelope but its key, its time and its signature.
+A use case runs twice. With a `Pending` key it builds the statement and stops before
+anything is recorded; the person is shown that statement and signs it. With the
+`Presented` envelope it runs again, and accepts the signature only if it would build the
+very same bytes. So each statement is built in one place, and only key, time and
+signature come from the envelope.
 """
 
 from collections.abc import Callable
@@ -18,24 +18,20 @@ from answerable.model.errors import VerificationError
 from answerable.model.owner_key import SKEW, OwnerKeyId, Statement
 from answerable.store.store import Store
 
-WITHIN = 10 * 60 * 10**9  # nanoseconds in which a person reads and signs
+WITHIN = 10 * 60 * 10**9  # nanoseconds to read and sign
 KINDS = (
     owner_keys.ATTESTATION,
     amendments.AMENDMENT,
     baselines.SIGNED,
     pins.APPROVAL,
 )
-_AGAIN = "look again, and sign what is shown then; nothing was recorded"
+_AGAIN = "prepare it again, and sign the new statement; nothing was recorded"
 
 Told = TypeVar("Told")
 
 
 class Unsigned(Exception):  # noqa: N818 - says what the statement is
-    """Signal that carries a complete statement without a signature.
-
-    Attributes:
-        statement: It.
-    """
+    """Signal that carries a complete statement without a signature."""
 
     def __init__(self, said: Statement) -> None:
         super().__init__(said.type.value)
@@ -44,11 +40,7 @@ class Unsigned(Exception):  # noqa: N818 - says what the statement is
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Signer with a key id and no key: it stops at the signature.
-
-    Attributes:
-        id: Its name.
-    """
+    """Signer with a key id and no key: it stops at the signature."""
 
     id: OwnerKeyId
 
@@ -70,8 +62,7 @@ class Presented:
     """Signer that returns an envelope signed elsewhere.
 
     Attributes:
-        statement: As the envelope says it; nothing vouches for it yet.
-        signed: The envelope.
+        statement: Content of the envelope, not verified yet.
     """
 
     statement: Statement
@@ -86,7 +77,7 @@ class Presented:
         """Return the signing time of the statement.
 
         Raises:
-            VerificationError: It is long ago, or to come.
+            VerificationError: It is too old, or in the future.
         """
         signed_at = self.statement.signed_at
         if not now - WITHIN <= signed_at <= now + SKEW:
@@ -101,7 +92,7 @@ class Presented:
         """Return the envelope if it holds exactly this statement.
 
         Raises:
-            VerificationError: It holds another one.
+            VerificationError: It holds another statement.
         """
         if statements.payload(said) != self.signed.payload:
             raise VerificationError(
@@ -109,7 +100,7 @@ class Presented:
                 f"({_differing(said, self.statement)} differ)",
                 _AGAIN,
             )
-        # Whatever else was wrapped with it is nobody's word.
+        # Other content of the envelope is not signed.
         own = tuple(s for s in self.signed.signatures if s.keyid in ("", self.id))[:1]
         kept = dsse.Envelope(statements.PAYLOAD_TYPE, self.signed.payload, own)
         return dsse.encode(kept)
@@ -119,8 +110,8 @@ def prepare(act: Callable[[Signatory], object], key: OwnerKeyId) -> Statement:
     """Return the statement that an act needs signed; nothing is recorded.
 
     Args:
-        act: Tells a flow with whoever signs.
-        key: With which key it will be signed.
+        act: Runs a use case with a signer.
+        key: Key that will sign it.
 
     Raises:
         VerificationError: The key's person may not sign this.
@@ -138,15 +129,13 @@ def submit(
     """Run an act with the statement that was signed for it, and record it.
 
     Args:
-        store: Where.
-        act: Tells a flow with whoever signs; the one of `prepare`.
-        envelope: Signed elsewhere.
+        act: Runs a use case with a signer; the same as in `prepare`.
         now: UTC nanoseconds.
 
     Raises:
-        StatementVoid: The envelope cannot be read, or does not count.
-        VerificationError: It holds another statement than the act needs, was put
-            together too long ago, or was recorded already. Nothing is recorded.
+        StatementVoid: The envelope is malformed or invalid.
+        VerificationError: It holds another statement than the act needs, is too old, or
+            was recorded already. Nothing is recorded.
     """
     signed, said = statements.read(envelope)
     if _is_recorded(store, signed, now):
@@ -159,7 +148,7 @@ def submit(
 def _is_recorded(store: Store, signed: dsse.Envelope, now: int) -> bool:
     """Return whether a statement is in the log, in any envelope.
 
-    What is older than the time in which it may come is refused for its time.
+    Statements that are too old are refused for their age.
     """
     digest = statements.digest_of(signed)
     recent = (

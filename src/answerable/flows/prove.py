@@ -37,13 +37,13 @@ def verify(
 
     Args:
         source: The store, or the bytes of a bundle.
-        checkpoint: A checkpoint kept elsewhere that the log must still contain.
+        checkpoint: Exported checkpoint that the log must still contain.
         key: Text of the public key; a bundle needs one, a store has its own.
         now: UTC nanoseconds.
         progress: Called with (done, total, what).
 
     Returns:
-        One item per check; failed when one does not hold.
+        One item per check; failed if a check fails.
     """
     del now  # the answer does not depend on the time
     public = PublicKey.parse(key) if key else None
@@ -71,7 +71,7 @@ def _bundle_checks(
     if key is None:
         raise UsageError(
             "a bundle is checked with the public key of its log (got none)",
-            "ask whoever keeps the log for keys/log.pub, then: --key FILE",
+            "ask the operator of the log for keys/log.pub, then: --key FILE",
         )
     if checkpoint is not None:
         raise UsageError(

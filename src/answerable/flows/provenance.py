@@ -26,10 +26,10 @@ class Provenance:
     """Values of one requested call, as far as they are recorded.
 
     Attributes:
-        lines: One for each value and each difference from what was learned. What an
-            agent or a stranger could have written stands in quotation marks.
-        is_doubtful: Strangers wrote a value, or may have: it is signed for these
-            arguments alone, and for a while.
+        lines: One per value and per difference from the baseline. Untrusted text is
+            quoted.
+        is_doubtful: Whether a value may come from untrusted content: an exception is
+            then limited to these arguments, and in time.
     """
 
     lines: tuple[str, ...]
@@ -40,9 +40,8 @@ def provenance(store: Store, waiting: Spooled, ask: Ask) -> Provenance:
     """Describe the values of a requested call and their authors.
 
     Args:
-        store: Where the decision is.
-        waiting: What is not shipped yet.
-        ask: The request.
+        store: Store of the decision.
+        waiting: Spool content.
     """
     event = decided.find(store, waiting, ask.named)[0].event
     acted = acted_of(decided.facts_of(event))

@@ -1,7 +1,7 @@
 """Search query language: `agent:*bot resource:"s3://a b" status:missing` and words.
 
-A field and a colon ask for one hop, by the names of the options of `trace`; anything
-else is a word that any hop may hold. What is spelled here reads back as the same query.
+`FIELD:VALUE` asks for one hop, with the option names of `trace`; anything else is a
+word that any hop may hold. Formatted queries parse to the same query.
 """
 
 import re
@@ -13,7 +13,7 @@ from answerable.model.errors import UsageError
 from answerable.model.event import Outcome
 from answerable.model.lineage import HopStatus
 
-# In the order in which a query is spelled.
+# In the order of a formatted query.
 FIELDS = (
     *("person", "agent", "tool", "identity", "credential", "action", "resource"),
     *("source", "outcome", "run", "status", "since", "until"),
@@ -37,7 +37,7 @@ class Query:
 
     Attributes:
         said: Pairs (field, value) in the order of `FIELDS`, each field once.
-        words: Texts that some hop must hold, each of them.
+        words: Texts of which each has to be in some hop.
     """
 
     said: tuple[tuple[str, str], ...] = ()
@@ -63,8 +63,8 @@ def parse(text: str) -> Query:
     """Parse a search query.
 
     Raises:
-        UsageError: A field is unknown and near to one that is known, stands twice or
-            says nothing; a quote has no end; or it is too long.
+        UsageError: A field is close to a known one, repeated or empty; a quote is open;
+            or the query is too long.
     """
     if len(text) > _LONGEST:
         raise UsageError(
@@ -80,7 +80,7 @@ def parse(text: str) -> Query:
             words.append(value)
         elif field in said:
             raise UsageError(
-                f"{field}: stands twice (got {value[:80]!r} too, expected one)",
+                f"{field}: given twice (got {value[:80]!r} too, expected one)",
                 "a pattern of * and ? asks for several",
             )
         else:
@@ -130,7 +130,7 @@ def _split(token: str) -> tuple[str, str]:
             f"unknown field (got {found[1]}:, did you mean {close[0]}:?)",
             f'fields are {", ".join(FIELDS)}; to look for the text, quote it: "{token}"',
         )
-    return "", _bare(token)  # as `s3:GetObject` is
+    return "", _bare(token)  # for example `s3:GetObject`
 
 
 def _bare(text: str) -> str:

@@ -13,11 +13,11 @@ from answerable.model.resource import PublicAccessBlock
 from answerable.model.sighting import Facts
 from answerable.reach.patterns.globs import inward, matches
 
-# A statement may list thousands of resources; the whole of it stands in the policy.
+# A statement may list thousands of resources; the policy has the full text.
 _MOST_LISTED = 12
 _MOST_TOLD = 3
 _LONGEST = 1_000
-STATEMENTS = "statements"  # the name they are kept under
+STATEMENTS = "statements"  # cache key
 
 
 class _Distance(IntEnum):
@@ -32,7 +32,6 @@ class Written:
     """Index of the policy statements of a snapshot.
 
     Attributes:
-        policies: By id.
         blocks: Public-access blocks by target.
         at: Ids of policies by layer and target, joined by a line break.
     """
@@ -57,7 +56,7 @@ class Quotes:
 
     Args:
         written: The statements of a snapshot.
-        stated: Policies that stand in no snapshot.
+        stated: Stated policies, which are in no snapshot.
     """
 
     def __init__(self, written: "Written", stated: Iterable[Policy] = ()) -> None:
@@ -86,14 +85,14 @@ class Quotes:
     def text(self, item: DeterminingItem) -> str:
         """Return the statement text; empty if it is not known.
 
-        Where several statements of a policy have one id, all of them are written.
+        If several statements of a policy have one id, all of them are quoted.
         """
         if item["layer"] == "public-access":
             return _block(self._blocks.get(item["policy"]))
         if item["effect"] == "implicit-deny":
             return self._silent(item)
         if item["policy"].endswith("#chosen"):
-            return "whoever makes the identity chooses what it may do"
+            return "the creator of the identity chooses its permissions"
         policy = self._policy(item["policy"])
         if policy is None:
             return ""
@@ -117,8 +116,7 @@ class Quotes:
         """Quote the statements nearest to the call, of policies that do not allow it.
 
         Args:
-            policies: The policies.
-            limits: Whether they limit what others allow: all that they say is of weight.
+            limits: Whether the policies limit others: then all statements are relevant.
         """
         allows = [
             statement

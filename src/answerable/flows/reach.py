@@ -32,7 +32,6 @@ def reach(
     """List the permissions of a subject, direct and through identities it can assume.
 
     Args:
-        inventory: The snapshot.
         subject: Agent, identity or credential: id, ARN or unambiguous name.
         now: UTC nanoseconds.
         resource: Only rows that could touch a resource matching this glob.
@@ -41,8 +40,8 @@ def reach(
         context: Condition keys of the request.
         session_policy: File with the policy of the subject's own session.
         endpoint_policy: File with the policy of the VPC endpoint.
-        limit: Most rows; 0 for all. Coverage says of how many identities they are.
-        progress: Called with what is done.
+        limit: Most rows; 0 for all. Coverage has the number of identities.
+        progress: Progress callback.
 
     Raises:
         UsageError: The subject is not known, or a file holds no policy.
@@ -82,7 +81,6 @@ def can(
     """Decide whether a subject can make one call, with the proof.
 
     Args:
-        inventory: The snapshot.
         subject: Agent, identity or credential: id, ARN or unambiguous name.
         action: `service:Action` in any case.
         resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
@@ -91,12 +89,12 @@ def can(
         session_policy: File with the policy of the subject's own session.
         endpoint_policy: File with the policy of the VPC endpoint.
         direct: Leave out roles, escalation and credentials.
-        expect: A verdict; the document has failed when it is another one.
-        assume: Names of assumptions under which the verdict may hold all the same.
+        expect: Expected verdict; the document has failed if the verdict differs.
+        assume: Names of assumptions that the expectation accepts.
 
     Raises:
-        UsageError: Subject, action or resource are not known, an assumption
-            is none, or a file holds no policy.
+        UsageError: Subject, action, resource or assumption is not known, or a file
+            holds no policy.
     """
     from answerable.flows import single_answer
 
@@ -125,7 +123,6 @@ def who_can(
     """List every identity that can make one call, and outsiders that can assume one.
 
     Args:
-        inventory: The snapshot.
         action: `service:Action` in any case.
         resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
         now: UTC nanoseconds.
@@ -137,7 +134,7 @@ def who_can(
             known are listed whatever the limit.
 
     Raises:
-        UsageError: Action or resource are not known, or a file holds no policy.
+        UsageError: Action or resource is not known, or a file holds no policy.
     """
     from answerable.flows import permitted
 
@@ -164,19 +161,17 @@ def reach_part(
     """List part of the permissions of a subject, with bounded work.
 
     Args:
-        inventory: The snapshot.
         subject: Agent, identity or credential: id, ARN or unambiguous name.
         now: UTC nanoseconds.
         resource: Only rows that could touch a resource matching this glob.
         action: Only rows that could be an action matching this glob.
         direct: Leave out roles, escalation and credentials.
         context: Condition keys of the request.
-        after: Where to go on, empty for the beginning.
-        rows: Most rows.
-        ways: Most identities to go through.
+        after: Cursor, empty for the beginning.
+        ways: Most identities to examine.
 
     Raises:
-        UsageError: As for `reach`; or `after` is no place to go on from.
+        UsageError: As for `reach`; or the cursor is malformed.
     """
     from answerable.flows import permitted
 
@@ -210,17 +205,15 @@ def who_can_part(
     """List part of the identities that can make one call.
 
     Args:
-        inventory: The snapshot.
         action: `service:Action` in any case.
         resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
         now: UTC nanoseconds.
         direct: Leave out roles, escalation and credentials.
         context: Condition keys of the request.
-        after: Where to go on, empty for the beginning.
-        rows: Most of them.
+        after: Cursor, empty for the beginning.
 
     Raises:
-        UsageError: As for `who_can`; or `after` is no place to go on from.
+        UsageError: As for `who_can`; or the cursor is malformed.
     """
     from answerable.flows import permitted
 

@@ -38,7 +38,6 @@ def reach_all(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
     """List all risky identities of every account, most severe first.
 
     Args:
-        inventory: The snapshot.
         now: UTC nanoseconds.
         limit: Most items; 0 for all.
     """
@@ -76,7 +75,7 @@ def reach_all(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
     coverage["looked"] = looked(asked)
     if len(shown) < len(found):
         coverage["shown"] = ShownItem(
-            rows=len(shown), what="grave identities", done=len(shown), of=len(found)
+            rows=len(shown), what="risky identities", done=len(shown), of=len(found)
         )
     following = command("reach", listed[0]["subject"]) if shown else ""
     return Document(

@@ -1,7 +1,7 @@
 """Replay of recent requests against another policy, before it is in force.
 
-Both policies decide with the kills and everything else that stands now, so that what
-differs is the policies' doing. Whoever a caller stands for is what it was at the call.
+Both policies decide with the current revocations and other state, so that differences
+come from the policies only. The identity of a caller is that of the recorded call.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,9 @@ class Replay:
     """Incremental replay of requests against another policy.
 
     Args:
-        authority: Decides by what is in force.
-        table: The other policy.
-        requests: What was asked lately, oldest first.
-        left_out: How much was asked besides, and not kept.
+        authority: Authorizer in force.
+        requests: Recent requests, oldest first.
+        left_out: Number of requests that were not kept.
     """
 
     def __init__(
@@ -31,7 +30,7 @@ class Replay:
         left_out: int,
     ) -> None:
         self._before, self._after = authority, authority.trial(table)
-        # Newest first, so that what there is no time for is the oldest.
+        # Newest first, so that a time limit drops the oldest.
         self._requests = list(requests)
         self._left_out = left_out
         self._decided: list[Redecided] = []

@@ -40,10 +40,9 @@ class Unheld:
 
     Attributes:
         digest: SHA-256 of the stored envelope, hex.
-        why: One line.
-        at: When it was recorded, UTC nanoseconds.
-        void: Why, in a word.
-        statement: What it says, where that can be read; nothing vouches for it.
+        at: Time of the record, UTC nanoseconds.
+        void: Reason, as a word.
+        statement: Content, not verified, if it can be read.
     """
 
     digest: str
@@ -58,8 +57,8 @@ class Held:
     """Filed requests of a store at one moment.
 
     Attributes:
-        standing: Requests that have not ended, in the order of the log.
-        unheld: What does not count, likewise.
+        standing: Requests that have not ended, in log order.
+        unheld: Invalid requests, in log order.
     """
 
     standing: tuple[Requested, ...]
@@ -71,10 +70,9 @@ class Wish:
     """Request that a person files.
 
     Attributes:
-        agent: Whom they ask.
-        text: Their words; kept nowhere.
-        named: Values that they name beside.
-        run: The one run that it is for; empty for each run for that person.
+        text: Words of the person; not stored.
+        named: Additional named values.
+        run: The run that it is for; empty for all runs for that person.
         life: Nanoseconds.
     """
 
@@ -89,7 +87,7 @@ class RequestsOf:
     """Cached reader of the filed requests of one store.
 
     Args:
-        store: Opened, and used by this thread alone.
+        store: Open store, used by this thread only.
     """
 
     def __init__(self, store: Store) -> None:
@@ -107,13 +105,12 @@ class RequestsOf:
             now: UTC nanoseconds.
 
         Raises:
-            VerificationError: The log or an object in it is not what it was; nothing
-                stands then.
-            EnvironmentRefused: The store may not be read.
+            VerificationError: The log or an object in it was changed.
+            EnvironmentRefused: The store cannot be read.
         """
         stamp = self._store.log.checkpoint()
         if not stamp or stamp != self._stamp or now < self._read_at:
-            # A key that is revoked changes what a statement is worth.
+            # A revoked key changes which statements are valid.
             self._said, self._unheld = verify_statements(
                 self._store, REQUEST, room.verify, _unheld, since=now - LONGEST
             )
@@ -149,7 +146,7 @@ def named(wish: Wish) -> tuple[str, ...]:
     """List the values that a request names, without any that look like a credential.
 
     Raises:
-        UsageError: That is nothing, or too much.
+        UsageError: It names nothing, or too much.
     """
     found = dict.fromkeys((*map(spelled, wish.named), *requested(wish.text)))
     values = tuple(each for each in found if not holds_credential(each))
@@ -168,7 +165,7 @@ def file(store: Store, wish: Wish, signer: Signatory, *, now: int) -> Document:
 
     Raises:
         UsageError: It names nothing, or too much.
-        VerificationError: The key does not count now, or the run is another person's.
+        VerificationError: The key is not valid now, or the run is another person's.
             Nothing is recorded.
     """
     values = named(wish)

@@ -18,13 +18,13 @@ def restored(
     """Record the restore, and describe the losses and the next steps.
 
     Args:
-        store: The store as it was put back.
-        checkpoint: An exported checkpoint that it does not contain; None for none.
-        reason: Why it was put back.
+        store: Restored store.
+        checkpoint: Exported checkpoint that it does not contain, or None.
+        reason: Reason of the restore.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: There is no reason, or nothing to record.
+        UsageError: The reason is empty, or nothing was lost.
     """
     if not reason.strip() or len(reason) > _LONGEST:
         raise UsageError(

@@ -1,6 +1,6 @@
 """Trust rules: list with faults, and dry run against claims or a token.
 
-Nothing is given here, and what is asked about need not be signed.
+Nothing is issued here, and the claims need no signature.
 """
 
 import re
@@ -25,7 +25,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.rule import IssuedSubject, LaunchedSubject, TrustRule
 
-NONE = "none"  # the name of no rule, where one is expected
+NONE = "none"  # expected id if no rule should match
 MAX_CLAIMS = 64 * 1024  # bytes
 
 _PLACE = re.compile(r"rules\[([0-9]+)\]\.?(.*)")
@@ -36,8 +36,8 @@ class Known:
     """Agents and owners that the store knows.
 
     Attributes:
-        agents: Of the inventory; None where there is none, and nothing is said then.
-        owners: Agents with an attested owner now, and who that is; None likewise.
+        agents: Agents in the inventory; None if there is no inventory.
+        owners: Attested owner of each agent; None if there is no store.
     """
 
     agents: Collection[AgentId] | None = None
@@ -48,8 +48,7 @@ def show_rules(reading: Reading, known: Known) -> Document:
     """Show every trust rule with its faults.
 
     Args:
-        reading: Of the configuration.
-        known: What the store knows.
+        known: Agents and owners in the store.
     """
     faults = [*_placed(reading), *_unknown(reading, known)]
     items = [
@@ -67,13 +66,12 @@ def try_rules(reading: Reading, claims: bytes, expected: str) -> Document:
     """Match claims against every trust rule.
 
     Args:
-        reading: Of the configuration.
         claims: A JSON object: the payload of a token, or the facts of an attestation
             (`attestor`, `uid`, ...).
-        expected: Id of the one rule that has to fit, `none`, or empty.
+        expected: Id of the only rule that has to match, `none`, or empty.
 
     Raises:
-        UsageError: The claims are none, or a rule is expected that there is not.
+        UsageError: The claims are malformed, or the expected rule does not exist.
     """
     if expected not in ("", NONE, *(rule.id for rule in reading.rules)):
         raise UsageError(f"no rule of that id (got {expected[:80]!r})")

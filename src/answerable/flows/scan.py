@@ -34,25 +34,20 @@ def scan(
 ) -> Document:
     """Scan the sources and store a snapshot; other sources keep their latest sync.
 
-    A source that fails takes nothing from the others: they are kept, and its own
-    last sync stays in the snapshot.
+    A failed source does not affect the others, and its previous sync stays in the
+    snapshot.
 
     Args:
-        store: Where it is kept.
-        sources: As the user names them.
+        store: Store of the snapshot.
+        sources: Sources as the user names them.
         now: UTC nanoseconds.
-        home: The home directory.
-        cwd: The working directory.
-        endpoint_url: AWS endpoint.
-        profile: AWS profile.
-        region: AWS region.
-        regions: AWS regions to read in each account of an organisation; empty for
-            those that are enabled there.
+        regions: AWS regions to read in each account of an organization; empty for the
+            enabled ones.
         progress: Called with (done, total, what).
 
     Raises:
-        UsageError: A source is unknown; nothing was read then.
-        AnswerableError: No source could be read at all; the first one's reason.
+        UsageError: A source is unknown; nothing was read.
+        AnswerableError: No source could be read; the error of the first one.
     """
     asked = named.parse(sources, home=home, cwd=cwd)
     homes = _homes(store, asked)

@@ -16,12 +16,12 @@ class Outcome:
     """Result of one source.
 
     Attributes:
-        source: As the scan's document names it.
+        source: Name of the source in the document.
         connector: Name of the connector.
-        stored: Its syncs, in the store.
-        problems: What could not be read.
-        error: What prevented it whole; None where something was read.
-        end: Called once the snapshot is stored.
+        stored: Stored syncs.
+        problems: Parts that could not be read.
+        error: Error of a source that could not be read at all, else None.
+        end: Callback after the snapshot is stored.
     """
 
     source: str

@@ -14,11 +14,11 @@ class Sealed:
     """Summary of the evidence log.
 
     Attributes:
-        newest: Segments, the last one sealed first.
-        segments: How many there are.
-        events: How many events are in them.
-        waiting: Events that are stored and not sealed yet.
-        objects: How many of each kind.
+        newest: Newest segments, latest first.
+        segments: Number of segments.
+        events: Number of events in them.
+        waiting: Stored events that are not sealed yet.
+        objects: Number of objects of each kind.
         days: First and last day of events, empty for none.
     """
 
@@ -31,12 +31,7 @@ class Sealed:
 
 
 def sealed(store: Store, most: int) -> Sealed:
-    """Summarize the evidence log.
-
-    Args:
-        store: The store.
-        most: Segments to list.
-    """
+    """Summarize the evidence log."""
     entries = store.log.entries()
     segments = [each for each in entries if isinstance(each, Manifest)]
     events = sum(each.count for each in segments)

@@ -20,11 +20,11 @@ class Shipped:
     """Result of shipping a spool.
 
     Attributes:
-        stored: Events that are new in the store.
-        duplicate: Events that were there already.
-        conflict: Events that were there with other bytes; both are kept.
-        quarantined: Lines that could not be read; they are kept aside.
-        problems: What is missing, cut or does not hold.
+        stored: New events.
+        duplicate: Events that the store had already.
+        conflict: Events that the store had with other bytes; both are kept.
+        quarantined: Lines that could not be parsed; they are kept.
+        problems: Missing, cut or inconsistent records.
     """
 
     stored: int
@@ -37,17 +37,16 @@ class Shipped:
 def ship(store: Store, spool: Path, *, now: int) -> Shipped:
     """Store and seal the complete records of a spool, then remove them from it.
 
-    A call that runs goes once it has ended; one whose gateway crashed goes with the
-    outcome unknown. Shipping again, after a crash at any step, stores nothing twice.
+    A running call is shipped once it has ended; after a crash of its gateway it is
+    shipped with an unknown outcome. Shipping is idempotent after a crash at any step.
 
     Args:
-        store: Where to.
         spool: Folder of all recorders' folders.
         now: UTC nanoseconds.
 
     Raises:
-        EnvironmentRefused: The store or the spool refuses, or the spool is being
-            shipped by somebody else; what is not yet sealed stays in the spool.
+        EnvironmentRefused: The store or spool cannot be used, or another process is
+            shipping the spool; unsealed records stay in the spool.
     """
     with refused("ship", spool), held(spool, fcntl.LOCK_EX), few_collections():
         reading = Spool(spool)
@@ -67,7 +66,7 @@ def _store(store: Store, reading: Spool, now: int) -> Shipped:
         conflict += appended.conflict
         quarantined += store.quarantine(batch.quarantined, now)
         problems += batch.problems
-    if problems:  # the spool that shows them goes away
+    if problems:  # the spool that shows them is removed
         said = msgspec.json.encode([problem_line(each) for each in problems])
         store.put_object("spool-problems", said, now)
     return Shipped(stored, duplicate, conflict, quarantined, tuple(problems))

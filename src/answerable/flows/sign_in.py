@@ -1,7 +1,7 @@
 """OpenID sign-in of a person at a terminal, by browser or device code.
 
-What touches the world is handed in: `serving/login` has it. Nothing that is told to the
-person holds a token, and no error does.
+IO is injected; `serving/login` implements it. No message to the person and no error
+contains a token.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ from answerable.model.config import PinnedIssuer
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import PersonId
 
-WAIT = 300  # seconds that a browser may take
+WAIT = 300  # seconds
 _LATE = "run answerable login again"
 
 
@@ -48,7 +48,7 @@ class Ask(Protocol):
         """GET an address, or POST a form to it; give status and body.
 
         Raises:
-            EnvironmentRefused: No whole answer came.
+            EnvironmentRefused: The response was incomplete.
         """
 
 
@@ -68,15 +68,13 @@ class Ways:
     """IO and clock of a sign-in.
 
     Attributes:
-        ask: Asks the provider.
-        keys: Gives the keys of the issuer.
-        listen: Listens for the browser.
-        show: Opens a page in the person's browser, if there is one; tells if it did.
-        tell: Tells the person a line.
-        seal: Makes fresh values for one sign-in.
+        keys: Returns the keys of the issuer.
+        listen: Opens the local listener for the redirect.
+        show: Opens a page in the person's browser; returns whether it could.
+        tell: Prints a line for the person.
+        seal: Generates state, nonce and PKCE verifier.
         now: NumericDate.
-        ticks: Seconds on a clock that nobody sets.
-        sleep: Waits.
+        ticks: Monotonic clock, seconds.
     """
 
     ask: Ask
@@ -94,13 +92,12 @@ def sign_in(ways: Ways, pinned: PinnedIssuer, *, device: bool) -> LoggedIn:
     """Sign a person in.
 
     Args:
-        ways: The world.
         pinned: The issuer; its `audience` is our client id there.
-        device: By a second device (RFC 8628), and not by a browser on this one.
+        device: Use the device flow (RFC 8628) instead of a local browser.
 
     Raises:
-        UsageError: The issuer is not one that people sign in at.
-        LoginRefused: Something that came back does not hold, or nobody came.
+        UsageError: The issuer is not one for persons.
+        LoginRefused: A response is invalid, or the person did not sign in in time.
         EnvironmentRefused: The provider cannot be reached.
     """
     if not is_for_people(pinned):
@@ -128,7 +125,7 @@ def person_of(claims: SignedClaims, claim: str) -> PersonId:
     """Return the person that an ID token names.
 
     Raises:
-        LoginRefused: It names none, or an address that was never shown to be theirs.
+        LoginRefused: It names nobody, or an address that is not verified.
     """
     try:
         return person_named(claims, claim)
@@ -162,7 +159,7 @@ def _by_browser(ways: Ways, provider: Provider, client: Client, sealed: Sealed) 
         ways.tell(f"  {url}")
         query = listening.wait(WAIT)
     if query is None:
-        raise LoginRefused(f"nobody signed in within {WAIT // 60} minutes", _LATE)
+        raise LoginRefused(f"no sign-in within {WAIT // 60} minutes", _LATE)
     code = read_redirect(query, sealed, provider)
     form = code_form(client, redirect_uri, code, sealed)
     return read_id_token(*ways.ask(provider.token, form))
@@ -189,7 +186,7 @@ def _by_device(ways: Ways, provider: Provider, client: Client, sealed: Sealed) -
         if pending is None:
             return read_id_token(*answer)
         polling = polling.after(pending)
-    raise LoginRefused("nobody signed in while the code was good", _LATE)
+    raise LoginRefused("no sign-in before the code expired", _LATE)
 
 
 def _verified(

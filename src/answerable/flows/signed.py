@@ -20,7 +20,6 @@ class Unheld:
 
     Attributes:
         digest: SHA-256 of the stored envelope, hex.
-        why: One line.
     """
 
     digest: str
@@ -43,17 +42,15 @@ def verify_statements(
     """Verify the statements of a kind, each once at its first position in the log.
 
     Args:
-        store: Where.
-        kind: Of the stored objects.
-        check: Verifies one whole.
-        void: What is made of one that does not count.
-        since: UTC nanoseconds; what was recorded before is passed over.
+        kind: Kind of the stored objects.
+        void: Builds the result for an invalid statement.
+        since: UTC nanoseconds; earlier records are skipped.
 
     Returns:
-        What counts, and what was made of the rest; both in the order of the log.
+        Valid statements, and the results for invalid ones; both in log order.
 
     Raises:
-        VerificationError: A stored object is not what it was.
+        VerificationError: A stored object was changed.
     """
     known, here = owner_keys.keys(store), owner_keys.identity(store)
     held: dict[str, Verified] = {}

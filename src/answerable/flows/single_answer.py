@@ -32,7 +32,7 @@ from answerable.reach.subjects import Start, Starts
 from answerable.reach.unknown import UnknownSubject, rests_on_missing
 from answerable.reach.verdict.formula import FALSE, verdict
 
-# Each example is asked of the nearest identities that the subject can become.
+# Each example is evaluated for the nearest identities that the subject can assume.
 _MOST_EXAMPLES = 32
 NO_EXPECTATION = Expectation()
 
@@ -60,7 +60,7 @@ def can(
         if known
         else None
     )
-    # What one identity may do for certain, no unknown one of the same agent changes.
+    # An unknown identity of an agent does not change what another one certainly may do.
     certain = reply is not None and verdict(reply.formula) == "always"
     absent = set(found.not_collected) if unknown and not certain else set()
     if reply is None or (unknown and reply.formula == FALSE):
@@ -122,8 +122,8 @@ def _joined(asked: Asked, replies: list[Reply], action: str, resource: str) -> R
 def _rests_on_missing(asked: Asked, reply: Reply, action: str, resource: str) -> bool:
     """Return whether missing policies of the subject leave an answer open.
 
-    It is not where the action takes no such resource, nor where the subject acts by
-    itself and is denied outright.
+    They do not if the action takes no such resource, or if the subject acts by itself
+    and is denied outright.
     """
     if not rests_on_missing(reply.formula):
         return False

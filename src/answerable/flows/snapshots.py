@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from answerable.model.lineage import DeclaredUse
 
 LATEST = "latest"
-_SHOWN = 3  # of the newest snapshots, when a name fits none
+_SHOWN = 3  # newest snapshots, listed when a name matches none
 _LASTING = "cred:aws/AKIA"
 _RESTORE = "restore the file objects/... from a copy; see `answerable evidence verify`"
 _WORDS = {Sync: "sync", Snapshot: "snapshot", OwnerEvidence: "statement of an owner"}
@@ -42,7 +42,7 @@ class Named:
     """Snapshot in the store.
 
     Attributes:
-        name: `2026-11-24T15-30-05Z`, with `-2` and so on where a second held several.
+        name: `2026-11-24T15-30-05Z`, with `-2` and so on for several in one second.
         digest: Digest of its object.
     """
 
@@ -56,17 +56,16 @@ def load(
     """Load a snapshot as an inventory, completed by ingested audit logs.
 
     Args:
-        store: The store.
-        name: A snapshot's name; empty or `latest` for the newest.
-        now: The moment at which evidence has its age; 0 for the snapshot's own.
+        name: Name of a snapshot; empty or `latest` for the newest.
+        now: Time at which ages of evidence are computed; 0 for that of the snapshot.
         progress: Receives the stages of what is derived and kept for later commands.
 
     Returns:
-        An empty inventory when nothing was scanned yet.
+        An empty inventory if nothing was scanned yet.
 
     Raises:
-        UsageError: There is no such snapshot.
-        VerificationError: A stored object is not what it was.
+        UsageError: The snapshot does not exist.
+        VerificationError: A stored object was changed.
     """
     chosen = _choose(named(store), name)
     newest_one = chosen is None or chosen == named(store)[-1]
@@ -97,7 +96,7 @@ def _joined(store: Store, chosen: Named | None) -> Inventory:
         name=chosen.name if chosen is not None else "",
         attestations=attestations(store),
     )
-    # A trail is evidence and no scanned source: its age says nothing of the rest.
+    # An audit log is no scanned source: its age does not affect the others.
     scanned = tuple(c for c in joined.coverage if c.source != trail.source)
     return replace(joined, coverage=scanned)
 
@@ -105,8 +104,8 @@ def _joined(store: Store, chosen: Named | None) -> Inventory:
 def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
     """Build a sync from the audit logs: identities and known credentials.
 
-    A trail shows a new session key every hour. Only keys that last, and those that
-    were seen lying somewhere, are worth a line in the inventory.
+    An audit log has a new session key every hour. The inventory lists only long-lived
+    keys, and keys that a source found in a place.
     """
     from answerable.flows.trail_evidence import trail_facts
 
@@ -163,7 +162,7 @@ def spelled(at: int) -> str:
 def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
     """Read all statements about owners: unsigned ones first, then signed ones.
 
-    What is not signed is a confirmation, whatever it calls itself.
+    An unsigned statement is a confirmation, whatever kind it claims.
     """
     from answerable.flows import owner_keys
 
@@ -184,7 +183,7 @@ def read(store: Store, digest: str, kind: type[Stored]) -> Stored:
     """Read one stored object.
 
     Raises:
-        VerificationError: It is damaged, missing, or of another shape.
+        VerificationError: It is damaged, missing, or malformed.
     """
     try:
         return msgspec.json.decode(store.get_object(digest), type=kind)
@@ -203,7 +202,7 @@ FOREVER = (1 << 63) - 1
 def history(store: Store) -> "Iterator[Standing]":
     """Iterate over all joined snapshots with the interval each was the latest.
 
-    A statement about an owner counts from the snapshot that stood when it was made.
+    A statement about an owner counts from the snapshot that was the latest at its time.
     """
     from answerable.flows.declared import Standing
 

@@ -15,7 +15,6 @@ class Source:
     """Parsed source.
 
     Attributes:
-        name: Connector name.
         location: Absolute path; live: empty, or what the connector's `live_prefix`
             begins.
     """
@@ -27,7 +26,7 @@ class Source:
         return f"{self.name}:{self.location}"
 
 
-# Where a source that needs a folder looks when none is named.
+# Default folder of a source that needs one.
 _USUAL = {"home": "~", "repo": "."}
 
 
@@ -38,15 +37,15 @@ def parse(
 
     Args:
         texts: `NAME` or `NAME:LOCATION`.
-        home: What `~` stands for.
-        cwd: What relative locations start from.
+        home: Directory for `~`.
+        cwd: Directory for relative locations.
         gives: `inventory` or `events`.
 
     Returns:
         Each source once, in the order given.
 
     Raises:
-        UsageError: A name is unknown, or its source gives something else.
+        UsageError: A name is unknown, or its source supplies something else.
     """
     found: dict[Source, None] = {}
     for text in texts or DEFAULT:
@@ -77,7 +76,7 @@ def _absolute(location: str, home: Path, cwd: Path) -> str:
         return location
     if location == "~" or location.startswith("~/"):
         location = str(home) + location[1:]
-    # Links stay: the same source keeps its name when a link moves.
+    # Links stay: a source keeps its name when a link moves.
     parts = Path(cwd, location).parts
     kept: list[str] = []
     for part in parts:

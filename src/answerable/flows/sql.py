@@ -18,7 +18,7 @@ from answerable.store.tables import ColumnType, NamedTable
 _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
 _TIME, _BOOL, _FLOAT = ColumnType.TIME, ColumnType.BOOL, ColumnType.FLOAT
 
-# Other rooms' views plug in here.
+# Views of other packages are added here.
 MAKERS: tuple[views.Maker, ...] = (stitch.shown, decisions.shown)
 
 
@@ -34,18 +34,16 @@ def sql(
     """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
 
     Args:
-        store: The store.
-        inventory: What `agents`, `identities`, `credentials`, `owners` show.
-        text: The query.
+        inventory: Content of `agents`, `identities`, `credentials`, `owners`.
         now: UTC nanoseconds.
-        bounds: What it may take.
-        chains: Chains that were made before; None to have them made.
+        bounds: Limits of time and memory.
+        chains: Loaded chains; None to load them.
 
     Returns:
         An item per row, a field per column; bytes are hex, times RFC 3339.
 
     Raises:
-        UsageError: It is not exactly one SELECT, or it cannot be run.
+        UsageError: It is not exactly one SELECT, or it fails.
     """
     shown = views.gather(store, MAKERS if chains is None else (decisions.shown,))
     if chains is not None:
@@ -215,7 +213,7 @@ def _credentials(inventory: Inventory) -> NamedTable:
     rows = []
     for _, entity in sorted(inventory.credentials.items()):
         seen = entity.sightings
-        first = seen[0] if seen else None  # known from a trail, seen at no place
+        first = seen[0] if seen else None  # known from an audit log, without a place
         rows.append(
             {
                 "id": entity.id,

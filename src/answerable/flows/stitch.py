@@ -12,12 +12,12 @@ from answerable.store.views import Shown
 def stitched(store: Store, inventory: Inventory | None = None) -> Chains:
     """Load or stitch the chains of all joints.
 
-    They are derived again when events, snapshots or statements about owners were
-    added: a later fact improves the answer and rewrites no evidence.
+    Chains are stitched again after new events, snapshots or statements about owners: a
+    later fact improves the answer and changes no evidence.
 
     Args:
-        store: Where the events are.
-        inventory: The newest snapshot, where it is at hand; loading one takes long.
+        store: Store of the events.
+        inventory: The newest snapshot, if loaded; loading takes long.
     """
     known = lineage.load_chains(store)
     if known is not None:

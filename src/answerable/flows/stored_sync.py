@@ -12,13 +12,12 @@ class StoredSync(msgspec.Struct, frozen=True):
     """One sync in the store.
 
     Attributes:
-        source: As the snapshot names it.
+        source: Name of the source in the snapshot.
         digest: SHA-256 of its object, hex.
         at: UTC nanoseconds.
-        problems: What could not be read.
-        collected: Words of coverage.
-        not_collected: Words likewise.
-        counts: Of `COUNTED`, in that order.
+        problems: Parts that could not be read.
+        not_collected: Words of coverage.
+        counts: Counts of `COUNTED`, in that order.
     """
 
     source: str
@@ -34,7 +33,7 @@ def store_sync(store: Store, sync: Sync, now: int) -> StoredSync:
     """Store a sync; it belongs to no snapshot yet.
 
     Raises:
-        EnvironmentRefused: The disk refuses.
+        EnvironmentRefused: The disk cannot be written.
     """
     digest = store.put_object("sync", msgspec.json.encode(sync), now)
     return StoredSync(

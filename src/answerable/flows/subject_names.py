@@ -12,7 +12,7 @@ def subject_of(inventory: Inventory, text: str) -> str:
     """Resolve a subject: a scanned one, or an external caller.
 
     Raises:
-        UsageError: The text names nobody, or several.
+        UsageError: The name is unknown or ambiguous.
     """
     try:
         return resolve(inventory, text, _SUBJECTS)
@@ -27,7 +27,7 @@ def subject_of(inventory: Inventory, text: str) -> str:
         if caller is None:
             raise
         accounts = inventory.once("accounts of identities", _accounts)
-        # A role that a trail or a configuration names may have been deleted.
+        # A role that an audit log or a configuration names may have been deleted.
         named = inventory.once("identities by name alone", _named)
         if caller.account in accounts and asked not in named:
             raise
@@ -38,7 +38,7 @@ def person_of(inventory: Inventory, text: str) -> str | None:
     """Resolve a person if the text names nothing else; None if it names none.
 
     Raises:
-        AmbiguousError: The text names several.
+        AmbiguousError: The name is ambiguous.
     """
     try:
         return resolve(inventory, text, ("person",))

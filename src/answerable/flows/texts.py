@@ -4,14 +4,14 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-_END = b"\n"  # which no word holds
+_END = b"\n"  # no word contains it
 
 
 class Texts:
     """Substring index over numbered texts, ignoring case.
 
     Args:
-        texts: They, in the order of their numbers.
+        texts: Texts in the order of their numbers.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -25,7 +25,7 @@ class Texts:
         """Return the numbers of the texts that contain a word.
 
         Args:
-            word: Without any white space, and not empty.
+            word: Not empty, without white space.
         """
         wanted, starts = _folded(word), self._starts
         at = self._whole.find(wanted)
@@ -36,5 +36,5 @@ class Texts:
 
 
 def _folded(text: str) -> bytes:
-    # In UTF-8 no letter begins within another; a file's name may hold half a letter.
+    # UTF-8 is self-synchronizing; a file name may hold a lone surrogate.
     return text.casefold().encode("utf-8", "surrogatepass")

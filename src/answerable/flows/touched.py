@@ -44,8 +44,8 @@ def narrowed(found: Filter, resource: str) -> Filter:
 def patterns_of(resource: str) -> list[str]:
     """Return the patterns of which a matching resource fits one.
 
-    An ARN or a URI stands as it is, anything else for part of a name. An `s3://` URI of
-    a bucket, or one that ends in `/`, stands for all below it, too.
+    An ARN or a URI is used as it is, other text matches part of a name. An `s3://` URI
+    of a bucket, or one that ends in `/`, matches everything below it.
     """
     typed = resource.strip()
     text = as_arn(typed)
@@ -73,15 +73,14 @@ def offers(
     """Suggest existing names that are spelled like a text without a match.
 
     Args:
-        store: Where the events are.
-        entities: Ids by kind.
-        among: Events that may be told of.
-        resources: Texts asked for as a resource, or in any hop.
-        names: Kind and text of what was asked for as a person, agent, tool, identity
-            or credential.
+        store: Store of the events.
+        among: Visible events.
+        resources: Texts queried as a resource, or in any hop.
+        names: Kind and text of each queried person, agent, tool, identity or
+            credential.
 
     Returns:
-        One line, empty where nothing is like it.
+        One line, empty if nothing is similar.
     """
     said: list[str] = []
     for text in resources:

@@ -37,18 +37,18 @@ class Question:
     """Filter of a trace; empty fields match everything.
 
     Attributes:
-        person: A person's id, handle or alias.
-        agent: Anywhere on the agent path: an id or an unambiguous name.
-        tool: A tool's id, its server's name, or a pattern.
-        identity: Anywhere on the identity path, or what was done to it: an ARN or an
-            unambiguous name, of a deleted one too.
-        credential: Anywhere on the credential path.
+        person: Id, handle or alias of a person.
+        agent: Id or unambiguous name, anywhere on the agent path.
+        tool: Id of a tool, name of its server, or a pattern.
+        identity: ARN or unambiguous name, anywhere on the identity path or as the
+            target of an act; deleted identities included.
+        credential: Id, anywhere on the credential path.
         action: Pattern of `*` and `?`, any case.
-        resource: Pattern of `*` and `?`, against every resource of the event.
-        outcome: How the call ended, as its log says: a value of `Outcome`.
+        resource: Pattern of `*` and `?`, for every resource of the event.
+        outcome: Outcome in the log: a value of `Outcome`.
         since: UTC nanoseconds, inclusive, 0 for the beginning.
         until: UTC nanoseconds, exclusive, 0 for the end.
-        limit: Most rows; the newest are given.
+        limit: Most rows, the newest ones.
     """
 
     person: str = ""
@@ -108,7 +108,7 @@ def _filters(
 ) -> tuple[Filter, Filter]:
     """Build the filter without and with the actor."""
     identity = question.identity
-    if identity:  # a pattern asks for what each one did; not for what was done to it
+    if identity:  # a pattern matches acts of identities, not acts on them
         wild = naming.is_pattern(identity)
         identity = "" if wild else naming.identity(inventory, chains, identity)
     others = replace(question, identity="")
@@ -150,7 +150,7 @@ def check(question: Question) -> None:
     """Refuse a query that nothing can match.
 
     Raises:
-        UsageError: The span is empty, or no row is wanted.
+        UsageError: The span is empty, or the limit is 0.
     """
     if question.since and question.until and question.since >= question.until:
         raise UsageError(
@@ -301,8 +301,8 @@ def score(store: Store, *, now: int) -> Document:
 
     Returns:
         Items `{source, hop, events, observed, declared, inferred, missing, can,
-        supplied_by}`: `can` tells whether the source itself is able to observe the
-        hop, `supplied_by` what would supply what is missing.
+        supplied_by}`: `can` is whether the source can observe the hop at all,
+        `supplied_by` names sources that would supply missing hops.
     """
     inventory = snapshots.load(store, now=now)
     return scored(store, inventory, stitched(store), now=now)

@@ -49,16 +49,16 @@ def count_by(store: Store, question: Question, by: str, *, now: int) -> Document
     """Count the events of a query by fields, largest count first.
 
     Args:
-        store: Where the events are.
-        question: Which events; its limit is the most rows.
-        by: Names in `FIELDS`, with commas between them.
+        store: Store of the events.
+        question: Events to count; its limit is the most rows.
+        by: Names in `FIELDS`, separated by commas.
         now: UTC nanoseconds.
 
     Returns:
-        Items with each field, null where it is missing, and `events`.
+        Items with each field, null if it is missing, and `events`.
 
     Raises:
-        UsageError: A field or a name is unknown, or the question fits nothing.
+        UsageError: A field or a name is unknown, or nothing matches.
     """
     check(question)
     fields = fields_of(by)
@@ -95,7 +95,7 @@ def fields_of(text: str) -> tuple[str, ...]:
     """Parse comma-separated field names.
 
     Raises:
-        UsageError: One is unknown, or is there twice.
+        UsageError: A name is unknown or repeated.
     """
     names = [name.strip().lower() for name in text.split(",")]
     for name in names:
@@ -135,10 +135,9 @@ def count_chains(
     """Count matching events by chain values and by columns.
 
     Args:
-        store: Where the events are.
-        chains: Chains behind events. An event that came later has a chain of its own.
-        wanted: Events to count.
-        values_of: Gives the values of a chain; None for none.
+        store: Store of the events.
+        chains: Stitched chains. An event that came later has a chain of its own.
+        values_of: Returns the values of a chain; None for none.
         columns: Columns of the events, names in `finding.COLUMNS`.
     """
     grouped = _Grouped([], [])
@@ -146,7 +145,7 @@ def count_chains(
         grouped = _group(_near(chains, wanted), values_of)
     counts: dict[Values, int] = defaultdict(int)
     for each in finding.count_groups(store, wanted, grouped.intervals, columns):
-        if not each.events:  # of no event at all
+        if not each.events:  # a chain without events
             continue
         values: Values = ()
         if each.joint is not None and values_of is not None:

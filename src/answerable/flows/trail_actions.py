@@ -15,12 +15,11 @@ _CLOSE = 0.6
 def check_trail_action(store: Store, glob: str) -> None:
     """Refuse an action glob that matches no stored event and no AWS action.
 
-    It is called when an answer is empty: a misspelled action must not read as "it was
-    never called". Every action of a stored event is right, of whichever source.
+    It is called for an empty answer: a misspelled action must not read as "it was never
+    called". Every action of a stored event is accepted, from any source.
 
     Args:
-        store: The store.
-        glob: `*` and `?`, in any case; empty is no glob.
+        glob: `*` and `?`, in any case; empty for none.
 
     Raises:
         UsageError: Nothing matches; the hint has the nearest action.

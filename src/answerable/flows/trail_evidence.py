@@ -16,7 +16,7 @@ from answerable.store import lineage
 from answerable.store.lineage import TrailFacts
 from answerable.store.store import Store
 
-# Whoever assumes a role this often, and more often than anybody else, may own it.
+# An identity that assumes a role at least this often, and most often, may own it.
 OFTEN = 3
 
 

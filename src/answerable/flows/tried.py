@@ -11,7 +11,6 @@ def told(policy: str, replayed: Replayed) -> Document:
 
     Args:
         policy: Digest of the other policy.
-        replayed: What it decides.
     """
     item = ReplayItem(
         policy=policy,

@@ -45,10 +45,10 @@ from answerable.store.chains import Filter, Interval, find_events
 from answerable.store.store import Store
 
 _SECOND = 1_000_000_000
-_DECLARED = "declared"  # kind of the agents that a gateway's configuration names
+_DECLARED = "declared"  # kind of agents named in a gateway configuration
 _PLATFORM_KEY = "cred:aws/"
 
-Found = tuple[Joint, int]  # the joint of an event, and its time
+Found = tuple[Joint, int]  # joint and time of an event
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class _Gateways:
     """Gateway records in the store.
 
     Attributes:
-        calls: All that could have been open.
-        records: Whom and when their records cover.
+        calls: Calls that could have been open.
+        records: Agents and times that the records cover.
     """
 
     calls: Sequence[Call]

@@ -43,7 +43,7 @@ Progress = Callable[[int, int, str], None]
 _NEVER, _OPEN, _ALWAYS = Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS
 _UNKNOWN = Verdict.NOT_KNOWN
 _RANK = {_NEVER: 0, _UNKNOWN: 1, _OPEN: 2, _ALWAYS: 3}
-# What a row leaves open and a single action may not: patterns that overlap.
+# A row may be open where a single action is not: patterns that overlap.
 _OVERLAPS = (SCOPE, DENY)
 _MOST_ROUGH = 500
 
@@ -53,14 +53,14 @@ class _Action:
     """Permissions and calls of one action.
 
     Attributes:
-        granted: By the subject's own policies.
-        through: By whom it can become.
-        rough: Where patterns overlap, so that the one action must be asked about.
-        accounts: Accounts whose trails record its calls.
-        used: How often it was called and not refused.
-        blocked: How often it was refused.
+        granted: Verdict by the subject's own policies.
+        through: Verdict through identities it can assume.
+        rough: Whether patterns overlap, so that the action has to be evaluated.
+        accounts: Accounts whose logs record its calls.
+        used: Number of calls that were not denied.
+        blocked: Number of denied calls.
         last_used: UTC nanoseconds, 0 for never.
-        last_blocked: Likewise.
+        last_blocked: UTC nanoseconds, 0 for never.
         by: Identities that called it.
     """
 
@@ -99,8 +99,6 @@ def used(
     """List the granted and reachable actions of a subject with their recorded calls.
 
     Args:
-        store: Holds the trail.
-        inventory: The snapshot.
         subject: Agent, identity or credential: id, ARN or unambiguous name.
         now: UTC nanoseconds.
         action: Only actions that match this glob.
@@ -108,8 +106,8 @@ def used(
         context: Condition keys of the request.
         session_policy: File with the policy of the subject's own session.
         endpoint_policy: File with the policy of the VPC endpoint.
-        stood: Chains that were made before; None to have them made.
-        progress: Called with what is done.
+        stood: Loaded chains; None to load them.
+        progress: Progress callback.
 
     Raises:
         UsageError: The subject is not known, no action can match, or a file holds no
@@ -135,7 +133,7 @@ def used(
         if matches(glob, name.lower()) and table[name].matters
     ]
     if not kept:
-        wanted_of(asked, action, "*")  # an error where no action can match
+        wanted_of(asked, action, "*")  # an error if no action can match
     least = _UNKNOWN if found.unknown else _NEVER
     listed = []
     silent = {*found.not_collected, trail.lacks(action, rights.homes)} - {""}
@@ -169,7 +167,7 @@ def _subject(
     """Resolve the subject, which may be an identity that only the audit log knows.
 
     Raises:
-        UsageError: The text names nothing, or several things.
+        UsageError: The name is unknown or ambiguous.
     """
     try:
         return subject_of(inventory, text)
@@ -275,12 +273,11 @@ def _item(
     """Build the item of an action.
 
     Args:
-        subject: Whose.
         action: The action, or a pattern.
-        found: What is known of it.
-        since: Since when the trail tells of its calls, 0 where it does not.
-        least: The verdict where no permission was found: `not-known` where some of
-            the subject's permissions were not collected.
+        found: Permissions and calls of it.
+        since: Time since which its calls are logged, 0 if they are not.
+        least: Verdict if no permission was found: `not-known` if some permissions of
+            the subject were not collected.
     """
     granted = _most(found.granted, least)
     return {

@@ -1,6 +1,6 @@
 """Verification of the credentials of a token exchange request.
 
-The first step of an exchange. Nothing is decided here, and nothing is used up.
+First step of an exchange: it decides nothing and consumes nothing.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from answerable.store.control.contract import (
     token_use,
 )
 
-# What a token of ours may be shown as.
+# Accepted token types for our own tokens.
 OWN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
 
 
@@ -35,9 +35,8 @@ class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to 
 
     Attributes:
         issuer: Name of its issuer.
-        unverified_token: The token; its signature holds.
-        sub: Of it.
-        sha256: Digest of it.
+        unverified_token: The token; its signature is verified.
+        sha256: Digest of the token.
     """
 
     def __init__(self, claims: SignedClaims, unverified_token: str) -> None:
@@ -47,11 +46,7 @@ class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to 
 
 
 class NotGiven(Exception):  # noqa: N818 - ends the story
-    """Refusal of a token exchange request.
-
-    Attributes:
-        refusal: Why.
-    """
+    """Refusal of a token exchange request."""
 
     def __init__(self, error: OAuthError, reason: str, detail: str = "") -> None:
         super().__init__(reason)
@@ -68,10 +63,10 @@ class Found:
     """Credentials of a request that are verified so far.
 
     Attributes:
-        subject: Of what is asked for; None until it is found.
-        actor: Who asks beside it, likewise.
-        uses: What is used up by it.
-        token: The foreign token among it, which the rule may let be shown again.
+        subject: Subject of the requested token; None until it is verified.
+        actor: Actor of the requested token; None until it is verified.
+        uses: One-time values that the exchange consumes.
+        token: Foreign token, which the rule may allow to be presented again.
     """
 
     subject: SignedClaims | Attestation | HeldNow | Handed | None = None
@@ -84,10 +79,8 @@ class Verifying:
     """Verifier of the credentials of exchange requests.
 
     Args:
-        own: Tokens of ours.
-        control: The record.
-        issuers: Gives the foreign issuers with the keys that are usable now.
-        pinned: Gives the same as the configuration pins them, by name.
+        issuers: Returns the foreign issuers with their usable keys.
+        pinned: Returns the issuers of the configuration, by name.
     """
 
     def __init__(
@@ -104,14 +97,13 @@ class Verifying:
         """Verify the credentials of a request.
 
         Args:
-            shown: What came.
-            found: Gets what is found, as far as that goes.
+            found: Receives what is verified.
             now: NumericDate.
 
         Raises:
-            NotGiven: It does not hold.
-            KeyUnknown: Read that issuer's keys again, then ask once more.
-            ReviewNeeded: Ask that issuer's API server, then ask once more.
+            NotGiven: A credential is invalid.
+            KeyUnknown: Reload the keys of that issuer, then retry.
+            ReviewNeeded: Ask the API server of that issuer, then retry.
         """
         request = shown.request
         if shown.proof is not None:
@@ -154,8 +146,8 @@ class Verifying:
         claims = verify_admitted(admitted, issuers, int(now), kind)
         issuer = self._pinned().get(claims.issuer)
         if issuer is not None and issuer.review is not None:
-            # Its workload shows one token again and again; whether that one's pod still
-            # runs says the API server.
+            # A workload presents one token repeatedly; the API server knows whether
+            # its pod still runs.
             if claims.token_sha256 not in shown.reviewed:
                 raise ReviewNeeded(claims, request.unverified_subject)
         else:
@@ -180,7 +172,7 @@ class Verifying:
 def _is_svid(admitted: Admitted, issuers: Issuers) -> bool:
     """Return whether a JWT claims a pinned trust domain; keys decide later.
 
-    SPIFFE has no token type of its own in an exchange, so clients call it a JWT.
+    SPIFFE has no token type of its own in an exchange, so clients declare a JWT.
     """
     said = admitted.payload
     domain = trust_domain(said.get("sub"))

@@ -1,7 +1,7 @@
 """OpenID sign-in of a person in the web interface.
 
-As `sign_in.py` tells it for a terminal; here the browser is elsewhere, several sign in at
-once, and the provider may know us by a secret. What touches the world is handed in.
+Unlike `sign_in.py` the browser is remote, several persons sign in at once, and the
+provider may authenticate us by a secret. IO is injected.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,9 +29,9 @@ from answerable.model.config import PinnedIssuer
 from answerable.model.ids import PersonId
 from answerable.model.web import Login, Role
 
-FRESH = 5 * 60  # seconds since a person showed who they are
+FRESH = 5 * 60  # seconds since the latest authentication
 LONGEST = 8 * 3600
-_LATEST = 1 << 53  # a NumericDate beyond it is none
+_LATEST = 1 << 53  # upper limit of a NumericDate
 
 
 class Ask(Protocol):
@@ -43,7 +43,7 @@ class Ask(Protocol):
         """GET an address, or POST a form to it; give status and body.
 
         Raises:
-            EnvironmentRefused: No whole answer came.
+            EnvironmentRefused: The response was incomplete.
         """
 
 
@@ -52,11 +52,10 @@ class Ways:
     """IO and clock of a web sign-in.
 
     Attributes:
-        ask: Asks the provider.
-        keys: Gives the keys of the issuer.
-        seal: Makes fresh values for one sign-in.
+        keys: Returns the keys of the issuer.
+        seal: Generates state, nonce and PKCE verifier.
         now: NumericDate.
-        is_bound: Tells whether a person's token is of the account they are bound to.
+        is_bound: Returns whether a person's token has the account they are bound to.
     """
 
     ask: Ask
@@ -71,10 +70,9 @@ class Place:
     """Configuration of the web sign-in.
 
     Attributes:
-        pinned: The issuer.
-        login: What the configuration says of it.
-        secret: Ours there, empty for none.
-        redirect_uri: Where a browser is to bring the answer.
+        login: Section of the configuration.
+        secret: Client secret, empty for none.
+        redirect_uri: Redirect URI of this server.
     """
 
     pinned: PinnedIssuer
@@ -96,10 +94,9 @@ class Begun:
     """Sign-in in progress.
 
     Attributes:
-        provider: Who was asked.
-        sealed: What makes it unlike any other.
-        url: Where the browser is sent.
-        max_age: Seconds for which the person may have been signed in there already.
+        sealed: State, nonce and PKCE verifier.
+        url: Authorization URL for the browser.
+        max_age: Most seconds since the person's previous authentication.
     """
 
     provider: Provider
@@ -113,12 +110,11 @@ class Admitted:
     """Person who signed in.
 
     Attributes:
-        person: Who, as the issuer says.
-        roles: What they are here.
-        iss: Who vouched for them.
-        sub: As whom.
-        proved: NumericDate at which they last showed the issuer who they are; 0 where
-            it does not say.
+        person: Person according to the issuer.
+        roles: Roles in this server.
+        iss: Issuer.
+        proved: NumericDate of the latest authentication; 0 if the issuer does not say
+            so.
     """
 
     person: PersonId
@@ -132,7 +128,7 @@ def provider_at(ways: Ways, iss: str) -> Provider:
     """Load the metadata of a provider.
 
     Raises:
-        LoginRefused: It is none, or not the pinned one.
+        LoginRefused: It is no provider, or not the pinned one.
         EnvironmentRefused: It cannot be reached.
     """
     status, body = ways.ask(metadata_url(iss), None)
@@ -148,10 +144,7 @@ def begin(ways: Ways, place: Place, provider: Provider, *, fresh: bool) -> Begun
     """Begin a sign-in.
 
     Args:
-        ways: The world.
-        place: Where.
-        provider: Who is asked.
-        fresh: The person has to show who they are now, whatever they did before.
+        fresh: Require a new authentication of the person.
     """
     sealed, max_age = ways.seal(), FRESH if fresh else LONGEST
     more = {"max_age": str(max_age)} | ({"prompt": "login"} if fresh else {})
@@ -163,7 +156,7 @@ def finish(ways: Ways, place: Place, begun: Begun, query: str) -> Admitted:
     """Finish a sign-in with the redirect of the browser.
 
     Raises:
-        LoginRefused: It does not hold, or whoever signed in is nobody here.
+        LoginRefused: The response is invalid, or the person has no role here.
         EnvironmentRefused: The provider cannot be reached.
     """
     code = read_redirect(query, begun.sealed, begun.provider)
@@ -177,7 +170,7 @@ def finish(ways: Ways, place: Place, begun: Begun, query: str) -> Admitted:
     claims = _verified(ways, place, begun.provider, read_id_token(*answered))
     check_nonce(claims, begun.sealed, required=True)
     found = admitted(claims, place.pinned, place.login, ways.is_bound)
-    # OpenID Connect Core 3.1.2.1: whoever asks for max_age looks at auth_time.
+    # OpenID Connect Core 3.1.2.1: a client that sends max_age checks auth_time.
     if not found.proved:
         raise LoginRefused(
             "the provider does not say when the person signed in "
@@ -197,16 +190,16 @@ def admitted(
     """Return the person of a verified token, with their roles here.
 
     Raises:
-        LoginRefused: It names nobody, or nobody who has a role; or an agent shows it
-            that acts for them.
+        LoginRefused: It names nobody, or nobody with a role; or an agent that acts for
+            them presents it.
     """
     if claims.act.actors or claims.leaf("act") is not None:
-        raise LoginRefused("the token is of somebody who acts for another")
+        raise LoginRefused("the token belongs to an agent that acts for a person")
     person = person_of(claims, pinned.person)
     roles = login.roles_of(_values(claims, login.claim))
     if not roles:
         raise LoginRefused(
-            "whoever signed in has no role here",
+            "the signed-in person has no role here",
             "an administrator gives one: web.login.roles in the configuration",
         )
     if not is_bound(claims, person):

@@ -50,7 +50,7 @@ from answerable.reach.what_if.outside import (
 from answerable.reach.what_if.scope import EditScope, scope_of
 from answerable.reach.what_if.side import Side
 
-# Rows of so many changed identities are compared for one subject.
+# Rows of at most this many changed identities are compared for one subject.
 MOST_IDENTITIES = 64
 _ORDER = tuple(Change)
 
@@ -60,9 +60,7 @@ class EditedGraph:
     """Permission graph before and after an edit.
 
     Attributes:
-        asked: The question, before.
-        after: The question, after.
-        scope: What the edit touches.
+        scope: Scope of the edit.
     """
 
     asked: Asked
@@ -74,8 +72,8 @@ def edited_graph(asked: Asked, facts: Facts) -> EditedGraph:
     """Update a graph to edited facts.
 
     Args:
-        asked: The question, compiled of the facts as collected.
-        facts: The facts as edited.
+        asked: Context compiled from the collected facts.
+        facts: Edited facts.
     """
     whole: Whole = updated(whole_of(asked.graph), asked.inventory.facts, facts)
     after = replace(asked, graph=whole.graph)
@@ -96,17 +94,15 @@ def what_if(
     """List the changes of an edit for a subject, or for all.
 
     Args:
-        inventory: The snapshot.
         subject: Agent, identity or credential: id, ARN or unambiguous name; empty for
             every identity.
-        edit: The edit.
         now: UTC nanoseconds.
         action: Only permissions that could be an action matching this glob.
         resource: Only permissions that could touch a resource matching this glob.
         limit: Most items; 0 for all.
 
     Raises:
-        UsageError: The subject is not known, or the edit is none.
+        UsageError: The subject is not known, or the edit is invalid.
     """
     if edit.is_empty:
         raise UsageError(
@@ -141,13 +137,7 @@ def compared(
 
 @dataclass(slots=True)
 class _Listing:
-    """Differences of some subjects, as document items.
-
-    Attributes:
-        edited: The two graphs.
-        wanted: Which permissions.
-        limit: Most items.
-    """
+    """Differences of some subjects, as document items."""
 
     edited: EditedGraph
     wanted: Filter

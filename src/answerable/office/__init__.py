@@ -1,5 +1,5 @@
 """Sample office of the demo: an MCP server over SQLite, and a scripted agent.
 
-Both stand for programs of other people. They import nothing of ours and nobody imports
-them; the demo starts them by name.
+Both represent third-party programs. They import nothing else of this package, and are
+started by name.
 """

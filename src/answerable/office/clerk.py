@@ -2,10 +2,9 @@
 
     python -m answerable.office.clerk GATEWAY STS_URL AUDIENCE
 
-There is no model in it: it is scripted, so that it does the same each time. Its work is
-honest. Its weakness is the one that language models have: where a letter tells it to
-send something somewhere, it takes that for an instruction. It ends with 1 where
-something was refused.
+It is scripted and calls no model, so that each run is the same. It has the weakness of
+language models: it follows an instruction in a letter to send something somewhere. The
+exit code is 1 if a call was refused.
 """
 
 import argparse
@@ -18,7 +17,7 @@ from typing import Any
 
 from answerable.office.wire import Key, NoToken, Tools, token_of
 
-# "... send ... to ADDRESS": all that it takes to talk it into something.
+# "... send ... to ADDRESS": the injected instruction.
 _TOLD = re.compile(r".*\bsend\b.*?\bto ([\w.+-]+@[\w.-]+\w)\b.*", re.IGNORECASE | re.S)
 
 
@@ -26,7 +25,6 @@ class Clerk:
     """Agent that processes invoices, one call at a time.
 
     Args:
-        tools: What it has.
         pace: Seconds between two calls.
     """
 

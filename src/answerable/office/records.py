@@ -9,7 +9,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-# Whom a customer belongs to: people of the sample, and mailboxes of their teams.
+# Owner of each customer: persons of the sample, and team mailboxes.
 CUSTOMERS = (
     ("C-101", "Example Bakery", "ana@corp.example"),
     ("C-102", "Example Freight", "ben@corp.example"),
@@ -40,8 +40,8 @@ def make(place: Path, key: str) -> None:
     """Create the database with a customer, an invoice and a letter for each of six.
 
     Args:
-        place: Where; nothing is there yet.
-        key: Whoever shows it may work with the file.
+        place: File to create.
+        key: Its holder may use the database.
     """
     base = sqlite3.connect(place)
     with base:
@@ -61,10 +61,8 @@ def receive(place: Path, key: str, text: str, currency: str) -> None:
     """Store a customer's letter and its invoice, which is processed next.
 
     Args:
-        place: The file.
-        key: That of the office.
-        text: Whatever the customer wrote.
-        currency: Of the invoice.
+        key: Key of the office.
+        text: Text of the letter.
     """
     base = opened(place, key)
     with base:
@@ -90,7 +88,7 @@ def opened(place: Path, key: str) -> sqlite3.Connection:
     """Open the database for the holder of its key.
 
     Raises:
-        PermissionError: It is another one.
+        PermissionError: The key is wrong.
     """
     base = sqlite3.connect(f"file:{place}?mode=rw", uri=True, timeout=10)
     if not base.execute(

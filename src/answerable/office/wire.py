@@ -1,7 +1,7 @@
 """Gateway client of the agent: DPoP key, token exchange and proofs.
 
 RFC 9449 (DPoP) and RFC 8693 (token exchange), with the standard library and
-`cryptography`, as any program could do it.
+`cryptography`, as in any third-party program.
 """
 
 import base64
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 _SECONDS = 30
-_OCTETS = 32  # of a number on P-256
+_OCTETS = 32  # bytes of a P-256 coordinate
 VERSION = "2026-07-28"
 _META = {
     "io.modelcontextprotocol/protocolVersion": VERSION,
@@ -86,10 +86,7 @@ class Door:
     """Connection to a server that requires a proof with each request.
 
     Attributes:
-        connection: To it.
-        url: That proofs name.
-        key: That signs them.
-        token: Shown with each request, empty for none yet.
+        token: Sent with each request, empty if there is none yet.
     """
 
     connection: http.client.HTTPConnection
@@ -119,12 +116,12 @@ def token_of(sts: str, url: str, audience: str, key: Key) -> str:
 
     Args:
         sts: Path of the token service's socket.
-        url: Of the token service.
-        audience: For whom the token is.
-        key: That it is bound to.
+        url: URL of the token service.
+        audience: Audience of the token.
+        key: Key that the token is bound to.
 
     Raises:
-        NoToken: The service said no.
+        NoToken: The service refused.
     """
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
@@ -143,9 +140,8 @@ class Tools:
     """Tools of one server behind a gateway.
 
     Args:
-        url: Of the server at the gateway.
-        key: The agent's.
-        token: For the gateway, bound to that key.
+        url: URL of the server at the gateway.
+        token: Token for the gateway, bound to that key.
     """
 
     def __init__(self, url: str, key: Key, token: str) -> None:

@@ -36,7 +36,7 @@ config_option = click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="The gateway's answerable.yaml: where its spool is.",
+    help="The gateway's answerable.yaml, which names its spool.",
 )
 
 
@@ -44,11 +44,11 @@ config_option = click.option(
     "asks",
     cls=_Asks,
     invoke_without_command=True,
-    short_help="What agents asked for, and what owners said.",
+    short_help="Approval requests, and the owners' answers.",
 )
 @click.option("--state", type=Word(_STATES), default="", help="Only those.")
 @click.option("--agent", default="", metavar="ID", help="Only this agent's.")
-@click.option("--since", default="7d", metavar="T", help="Asked since then; 7d.")
+@click.option("--since", default="7d", metavar="T", help="Since this time; 7d.")
 @config_option
 @pass_settings
 @click.pass_context
@@ -60,10 +60,10 @@ def asks(
     since: str,
     config: str,
 ) -> None:
-    """List what agents wanted to do, may not, and their owners could let them.
+    """List blocked acts of agents that their owners could allow.
 
-    The same act of one agent, with the same arguments, is one ask however often it was
-    tried. An ask that nobody answers within a day expires.
+    An act of an agent with the same arguments is one approval request, however often it
+    was tried. A request without an answer expires after a day.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -82,7 +82,7 @@ def asks(
     answer(document, settings)
 
 
-@asks.command(cls=Verb, short_help="Show one ask.")
+@asks.command(cls=Verb, short_help="Show one approval request.")
 @click.argument("ask", metavar="ID")
 @config_option
 @pass_settings
@@ -103,9 +103,9 @@ def show(settings: Settings, ask: str, config: str) -> None:
 @asks.command(cls=Verb, short_help="Sign that the agent may do it.")
 @click.argument("ask", metavar="ID")
 @key_options
-@click.option("--for", "life", default="", metavar="SPAN", help="For so long; 1h.")
-@click.option("--always", is_flag=True, help="Without an end.")
-@click.option("--any-arguments", is_flag=True, help="With whatever arguments.")
+@click.option("--for", "life", default="", metavar="SPAN", help="Lifetime; 1h.")
+@click.option("--always", is_flag=True, help="Without an expiry.")
+@click.option("--any-arguments", is_flag=True, help="With any arguments.")
 @config_option
 @pass_settings
 def allow(
@@ -118,11 +118,11 @@ def allow(
     any_arguments: bool,
     config: str,
 ) -> None:
-    """Sign an amendment: the agent of the ask ID may do just that.
+    """Sign a policy exception: the agent of the request ID may do just that.
 
-    Only the attested owner of the agent may, and no agent. A running gateway lets the
-    same call pass within a second; one with other arguments it does not, unless
-    --any-arguments says so.
+    Only the attested owner of the agent may sign, and no agent. A running gateway
+    allows the same call within a second; with other arguments only if --any-arguments
+    was given.
     """
     from answerable.flows import answering
     from answerable.flows import asks as flow
@@ -155,9 +155,9 @@ def allow(
 def refuse(
     settings: Settings, ask: str, key: str, passphrase_file: str, config: str
 ) -> None:
-    """Sign that the agent of the ask ID may not do that: the ask is answered.
+    """Sign a refusal: the agent of the request ID may not do that.
 
-    Only the attested owner of the agent may, and no agent.
+    Only the attested owner of the agent may sign, and no agent.
     """
     from answerable.flows import answering
     from answerable.flows import asks as flow
@@ -175,14 +175,14 @@ def refuse(
     answer(document, settings)
 
 
-@asks.command(cls=Verb, short_help="Sign that an amendment is taken back.")
+@asks.command(cls=Verb, short_help="Revoke a policy exception.")
 @click.argument("amendment", metavar="ID")
 @key_options
 @pass_settings
 def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
-    """Take back the amendment ID; a running gateway knows within a second.
+    """Revoke the exception ID; a running gateway applies it within a second.
 
-    Whoever signed it may, and the attested owner of the agent. No agent may.
+    Its signer and the attested owner of the agent may. No agent may.
     """
     from answerable.flows import answering
 
@@ -194,7 +194,7 @@ def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -
     answer(document, settings)
 
 
-@asks.command(cls=Verb, short_help="List what was signed, and what of it stands.")
+@asks.command(cls=Verb, short_help="List policy exceptions and their states.")
 @pass_settings
 def amendments(settings: Settings) -> None:
     """List every amendment, break-glass included, and why one does not stand."""
@@ -210,7 +210,7 @@ def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled
     """Open the store and read the spool for a person who signs.
 
     Raises:
-        AgentAbove: An agent has started this command, or it cannot be told.
+        AgentAbove: An agent started this command, or its starter is not known.
     """
     from answerable.flows.decided import spooled
 

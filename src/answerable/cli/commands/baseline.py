@@ -28,27 +28,29 @@ class _Baseline(Verbs):
 
 
 @click.group(
-    "baseline", cls=_Baseline, short_help="What an agent does, and holding it to that."
+    "baseline", cls=_Baseline, short_help="Learn what an agent does, and enforce it."
 )
 def baseline() -> None:
-    """Learn what an agent does from its records, sign it, and hold the agent to it.
+    """Learn what an agent does from its records, sign it, and enforce it.
 
     The gateway records the calls of agents that have a `baseline` in its file.
     """
 
 
-@baseline.command(cls=Verb, short_help="Learn from what was recorded.")
+@baseline.command(cls=Verb, short_help="Learn from recorded calls.")
 @click.argument("agent", metavar="AGENT")
-@click.option("--server", default="", metavar="NAME", help="At this server alone.")
-@click.option("--identity", default=None, metavar="ID", help="As this identity alone.")
-@click.option("--since", default="90d", metavar="T", help="From then on; 90d.")
+@click.option("--server", default="", metavar="NAME", help="Only calls to this server.")
+@click.option(
+    "--identity", default=None, metavar="ID", help="Only calls as this identity."
+)
+@click.option("--since", default="90d", metavar="T", help="Since this time; 90d.")
 @pass_settings
 def learn(
     settings: Settings, agent: str, server: str, identity: str | None, since: str
 ) -> None:
-    """Learn a profile of AGENT for each server and identity; nothing holds it yet.
+    """Learn a profile of AGENT for each server and identity; it is not enforced yet.
 
-    Runs in which something was refused, or waits for its owner, teach nothing.
+    Runs with refused calls, or with calls that wait for the owner, are not used.
     """
     from answerable.flows import baseline as flow
 
@@ -64,13 +66,13 @@ def learn(
     answer(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Show a profile whole.")
+@baseline.command(cls=Verb, short_help="Show a profile with all entries.")
 @click.argument("name", metavar="DIGEST|AGENT")
 @pass_settings
 def show(settings: Settings, name: str) -> None:
-    """Show what a profile holds, layer by layer, and how sure it is.
+    """Show the entries of a profile, layer by layer, with their confidence.
 
-    Of an AGENT: the profiles that stand, else the newest ones.
+    For an AGENT: its signed profiles, else the newest ones.
     """
     from answerable.flows import baseline as flow
 
@@ -83,7 +85,7 @@ def show(settings: Settings, name: str) -> None:
 
 @baseline.command(cls=Verb, short_help="Show what signing would change.")
 @click.argument("new", metavar="DIGEST")
-@click.option("--old", default="", metavar="DIGEST", help="Instead of what stands.")
+@click.option("--old", default="", metavar="DIGEST", help="Instead of the signed one.")
 @pass_settings
 def diff(settings: Settings, new: str, old: str) -> None:
     """Compare a profile with the one that stands, by consequence, gravest first."""
@@ -94,21 +96,21 @@ def diff(settings: Settings, new: str, old: str) -> None:
     answer(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Give tools their new names.")
+@baseline.command(cls=Verb, short_help="Draft profiles for renamed tools.")
 @click.argument("agent", metavar="AGENT")
 @click.argument("names", nargs=-1, required=True, metavar="SERVER/OLD=SERVER/NEW...")
 @click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="The answerable.yaml, where its state lies outside the store.",
+    help="The answerable.yaml, if its state is outside the store.",
 )
 @pass_settings
 def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) -> None:
-    """Draft the standing profiles of AGENT anew for tools that have new names.
+    """Draft new profiles of AGENT for tools that were renamed.
 
-    The map of names is part of the draft, and holds once the owner signs it with
-    `baseline sign`. A new name has to be approved where the old one was.
+    The draft contains the map of names, which takes effect once the owner signs it with
+    `baseline sign`. A new name has to be approved if the old one was.
     """
     from answerable.flows import baseline_rename as flow
     from answerable.model.pin import Kind, item_key
@@ -128,17 +130,17 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     answer(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Sign that the agent is held to it.")
+@baseline.command(cls=Verb, short_help="Sign a profile into a stage.")
 @click.argument("name", metavar="DIGEST")
 @click.option(
     "--stage",
     type=Word(_STAGES),
     required=True,
-    help="shadow records what would be held back, enforce holds it back, off ends it.",
+    help="shadow records what would be blocked, enforce blocks it, off ends both.",
 )
-@click.option("--for", "life", default="90d", metavar="SPAN", help="For so long; 90d.")
+@click.option("--for", "life", default="90d", metavar="SPAN", help="Lifetime; 90d.")
 @click.option(
-    "--ends-enforcement", is_flag=True, help="Sign that nothing is held back any more."
+    "--ends-enforcement", is_flag=True, help="Confirm that nothing will be blocked."
 )
 @key_options
 @pass_settings
@@ -153,8 +155,8 @@ def sign(
 ) -> None:
     """Sign a profile: only the attested owner of its agent may, and no agent.
 
-    A profile is signed into shadow first. Where one enforces, another stage ends that,
-    and is signed with --ends-enforcement alone. A running gateway takes it within a second.
+    A profile is signed into shadow first. A stage that ends enforcement has to be
+    signed with --ends-enforcement. A running gateway applies it within a second.
     """
     from answerable.flows import baseline as flow
     from answerable.flows.learning import kept
@@ -163,7 +165,7 @@ def sign(
     only_a_person(settings)
     lasting = span(life, "--for", _LONGEST)
     with opened(settings, writes=True) as session:
-        kept(session.store, name)  # before a passphrase is asked for
+        kept(session.store, name)  # before the passphrase prompt
         signer = signer_of(key, passphrase_file)
         document = flow.sign(
             session.store,
@@ -177,10 +179,12 @@ def sign(
     answer(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Say what it would have held back.")
+@baseline.command(cls=Verb, short_help="Show what it would have blocked.")
 @click.argument("agent", metavar="AGENT")
-@click.option("--profile", default="", metavar="DIGEST", help="Instead of what stands.")
-@click.option("--since", default="30d", metavar="T", help="Calls since then; 30d.")
+@click.option(
+    "--profile", default="", metavar="DIGEST", help="Instead of the signed one."
+)
+@click.option("--since", default="30d", metavar="T", help="Calls since this time; 30d.")
 @pass_settings
 def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
     """Judge recorded calls of AGENT anew, as shadow would have when they came."""
@@ -197,14 +201,14 @@ def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
     answer(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Check a cloud's log afterwards.")
+@baseline.command(cls=Verb, short_help="Check cloud events for new behaviour.")
 @click.argument("identity", metavar="IDENTITY")
-@click.option("--since", default="7d", metavar="T", help="What came since then; 7d.")
+@click.option("--since", default="7d", metavar="T", help="Events since this time; 7d.")
 @pass_settings
 def check(settings: Settings, identity: str, since: str) -> None:
-    """List what IDENTITY did since then that it had not done in the 90 days before.
+    """List what IDENTITY did since a time that it had not done in the 90 days before.
 
-    It reads what platforms recorded (`ingest cloudtrail:PATH`).
+    It reads events of platforms (`ingest cloudtrail:PATH`).
     """
     from answerable.flows import baseline_check as flow
 

@@ -25,27 +25,31 @@ class _BreakGlass(Verbs):
 
 
 @click.group(
-    "break-glass", cls=_BreakGlass, short_help="Two persons lift a policy, for a while."
+    "break-glass",
+    cls=_BreakGlass,
+    short_help="Lift a policy briefly: two persons sign.",
 )
 def break_glass() -> None:
-    """Let an agent do for a while what a policy forbids: two persons sign.
+    """Allow for a short time what a policy forbids: two persons sign.
 
-    It lifts no kill, no quarantine and no error. Everybody sees it: in the log and the
+    It lifts no kill, no quarantine and no error. It is visible in the log and the
     metrics of the gateway, in `decision`, and in `trace`.
     """
 
 
 @break_glass.command(cls=Verb, short_help="Sign the first half.")
-@click.option("--agent", required=True, metavar="ID", help="Whose calls pass.")
-@click.option("--server", required=True, metavar="NAME", help="At which server.")
-@click.option("--tool", default="", metavar="TOOL", help="Which tool.")
-@click.option("--resource", default="", metavar="URI", help="Or which resource.")
-@click.option("--prompt", default="", metavar="PROMPT", help="Or which prompt.")
 @click.option(
-    "--for", "life", default="30m", metavar="SPAN", help="For so long; 30m, at most 4h."
+    "--agent", required=True, metavar="ID", help="Agent whose calls are allowed."
+)
+@click.option("--server", required=True, metavar="NAME", help="Server of the calls.")
+@click.option("--tool", default="", metavar="TOOL", help="Called tool.")
+@click.option("--resource", default="", metavar="URI", help="Or read resource.")
+@click.option("--prompt", default="", metavar="PROMPT", help="Or used prompt.")
+@click.option(
+    "--for", "life", default="30m", metavar="SPAN", help="Lifetime; 30m, at most 4h."
 )
 @click.option(
-    "--reason-code", default="", metavar="WORD", help="E.g. the number of an incident."
+    "--reason-code", default="", metavar="WORD", help="For example an incident number."
 )
 @key_options
 @pass_settings
@@ -61,10 +65,10 @@ def start(
     key: str,
     passphrase_file: str,
 ) -> None:
-    """Sign the first half of a break-glass; it does nothing until another confirms it.
+    """Sign the first half of a break-glass; a second person has to confirm it.
 
-    Both persons have to be the attested owner of something here, one of them of this
-    agent. The time counts from this signature on.
+    Both persons have to be attested owners here, one of them of this agent. The time
+    starts with this signature.
     """
     from answerable.flows import answering
     from answerable.flows.answering import Term
@@ -106,7 +110,7 @@ def start(
 def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
     """Confirm the break-glass ID within an hour, as another person than the first.
 
-    It is in force then, within a second at a running gateway. `answerable asks revoke`
+    It then takes effect within a second at a running gateway. `answerable asks revoke`
     ends it early.
     """
     from answerable.flows import answering, asks

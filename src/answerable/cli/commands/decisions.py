@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from answerable.gateway.serve.plan import Plan
 
 
-@click.command(cls=Verb, short_help="Say why one call went on or not.")
+@click.command(cls=Verb, short_help="Explain one decision of the gateway.")
 @click.argument("decision_id", metavar="ID")
 @click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="The gateway's answerable.yaml: where its spool is, and what its rules say.",
+    help="The gateway's answerable.yaml, with its spool and its rules.",
 )
 @pass_settings
 def decision(settings: Settings, decision_id: str, config: str) -> None:
-    """Show one decision of the gateway: who asked for what, what decided, how it ended.
+    """Show one decision of the gateway: request, reason and outcome.
 
-    ID is what a refused caller is told as `decision_id`, or the first letters of it.
-    The amendment shown is the smallest that would have allowed the call.
+    ID is the `decision_id` in the error of a refused call, or a prefix of it. The
+    exception shown is the smallest that would have allowed the call.
     """
     from answerable.flows import decision as flow
 
@@ -46,12 +46,12 @@ def gateway_of(
     """Find the spools of gateway and decision point, and the policy in force.
 
     Args:
-        settings: Where the store is.
-        config: The gateway's file; empty for the usual place in the store.
-        quotes: Its rules are to be quoted; policies are read for that alone.
+        settings: Settings with the store.
+        config: The gateway's file; empty for the default one in the store.
+        quotes: Whether rules are quoted; policies are read only for that.
 
     Raises:
-        ConfigError: The file cannot be taken.
+        ConfigError: The file is invalid.
     """
     if not config:
         root, _ = store_place(settings)

@@ -14,9 +14,9 @@ from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.connectors.expanded import expanded
 from answerable.model.errors import UsageError
 
-# A bundle holds whole records; nobody hands out more than this in one file.
+# limit for a bundle, which holds whole records
 _LARGEST = 1 << 30
-# Where the file of each option comes from.
+# Commands that create the file of each option.
 _MADE = {
     "BUNDLE": "a bundle is made with: answerable evidence bundle ID --out FILE",
     "--checkpoint": "one is made with: answerable evidence checkpoint --export FILE",
@@ -24,7 +24,7 @@ _MADE = {
 }
 
 
-@click.group(cls=Verbs, short_help="Check the log, prove a record, hand out both.")
+@click.group(cls=Verbs, short_help="Verify the log, prove and export records.")
 def evidence() -> None:
     """Check that nothing was changed, and prove it to someone else."""
 
@@ -39,10 +39,10 @@ def evidence() -> None:
 )
 @pass_settings
 def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) -> None:
-    """Check the store, or a BUNDLE with no store at all, and name what does not hold.
+    """Verify the store, or a BUNDLE without a store, and name each failed check.
 
     With --checkpoint, also check that the log still contains what that checkpoint
-    signed: only this catches a history rewritten by whoever holds the store's key.
+    signed: only this detects a history rewritten by the holder of the store's key.
     """
     from answerable.flows import prove as flow
 
@@ -82,7 +82,7 @@ def prove(settings: Settings, event_id: str) -> None:
 
 
 @evidence.command(cls=Verb, short_help="Show or export the signed head of the log.")
-@click.option("--export", default="", metavar="FILE", help="Write it to FILE too.")
+@click.option("--export", default="", metavar="FILE", help="Write it to FILE, too.")
 @pass_settings
 def checkpoint(settings: Settings, export: str) -> None:
     """Show the signed head of the log.
@@ -99,18 +99,21 @@ def checkpoint(settings: Settings, export: str) -> None:
     answer(document, settings)
 
 
-@evidence.command(cls=Verb, short_help="Record that an older copy was put back.")
+@evidence.command(cls=Verb, short_help="Record a restore from an older copy.")
 @click.option(
-    "--checkpoint", default="", metavar="FILE", help="An exported one that is lost."
+    "--checkpoint",
+    default="",
+    metavar="FILE",
+    help="An exported checkpoint that is lost.",
 )
-@click.option("--reason", required=True, metavar="TEXT", help="Why it was put back.")
+@click.option("--reason", required=True, metavar="TEXT", help="Reason of the restore.")
 @pass_settings
 def restored(settings: Settings, checkpoint: str, reason: str) -> None:
-    """Record in the log that this store was put back from an older copy.
+    """Record in the log that this store was restored from an older copy.
 
-    `verify` then says so instead of finding a cut or rewritten history. Journals that
-    the copy does not hold whole are sealed as far as they hold. Nothing that was lost
-    comes back, and the record cannot be taken back. An agent may not do this.
+    `verify` then reports the restore instead of a cut or rewritten history. Incomplete
+    journals of the copy are sealed at their last valid entry. Lost records do not come
+    back, and the record cannot be revoked. An agent may not do this.
     """
     from answerable.cli.signing import only_a_person
     from answerable.flows.restored import restored as flow
@@ -128,9 +131,9 @@ def restored(settings: Settings, checkpoint: str, reason: str) -> None:
 @click.option("--out", default="", metavar="FILE", help="Where to write the bundle.")
 @pass_settings
 def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
-    """Put records, their proofs and the checkpoint into one file for an outsider.
+    """Put records, their proofs and the checkpoint into one file for an auditor.
 
-    `answerable evidence verify FILE --key PUB` checks it anywhere, with no store.
+    `answerable evidence verify FILE --key PUB` checks it anywhere, without a store.
     Without --out the bundle itself is the answer.
     """
     from answerable.flows import prove as flow
@@ -145,7 +148,7 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
         check = command("evidence", "verify", out, "--key", str(item["key"]))
         document = replace(document, next=check)
     elif settings.output == "table":
-        # For a pipe or a redirection: the file alone, byte for byte.
+        # For a pipe or a redirection: only the file, byte for byte.
         click.echo(content, nl=False)
         return
     answer(document, settings, view="kept")
@@ -155,7 +158,7 @@ def read_file(name: str, option: str) -> bytes:
     """Read a file named on the command line.
 
     Raises:
-        UsageError: It is not there, not a file, or too large.
+        UsageError: It is missing, not a file, or too large.
     """
     path = expanded(name)
     if path.is_dir():
@@ -188,7 +191,7 @@ def _key_text(key: str) -> str:
     if _is_there(key):
         return read_file(key, "--key").decode("utf-8", "replace").strip()
     if key.count("+") < 2:
-        # It is not shown: it may be a secret key, pasted by mistake.
+        # The text is not shown: it may be a secret key, pasted by mistake.
         raise UsageError(
             "no such file for --key, and no key either (expected NAME+HASH+BASE64)",
             _MADE["--key"],

@@ -27,15 +27,15 @@ _config = click.option(
 )
 
 
-@gateway.command("try", cls=Verb, short_help="What a file would have decided lately.")
+@gateway.command("try", cls=Verb, short_help="Replay recent calls against a file.")
 @_config
 @pass_settings
 def attempt(settings: Settings, config: str) -> None:
-    """Ask the gateway that runs what FILE would have decided on its last calls.
+    """Ask the running gateway what FILE would have decided on its recent calls.
 
-    Each worker decides anew on the last 2,000 calls that it was asked for. Nothing
-    comes into force by that; a reload does the same, and says it in the log. The
-    gateway is found by the store and the state of FILE.
+    Each worker decides again on its last 2,000 calls. Nothing takes effect; a reload
+    does the same, and logs the result. The gateway is found by the store and the state
+    of FILE.
     """
     from answerable.cli.emit import answer
     from answerable.connectors.config.parse.faults import ConfigError

@@ -20,9 +20,9 @@ def stdio(
 ) -> None:
     """Speak MCP over standard streams, in front of one server of a configuration.
 
-    Its caller is the process that starts it: `callers: [{stdio: NAME}]`. The server is
-    run by COMMAND where there is one, else as the configuration says; one with a URL is
-    reached there. Ends with the server's exit code.
+    Its caller is the process that starts it: `callers: [{stdio: NAME}]`. COMMAND starts
+    the server, else the configuration does; a server with a URL is reached there. Ends
+    with the server's exit code.
     """
     from answerable.gateway.stdio.start import keep, read_wrapped
     from answerable.gateway.stdio.wrapper import wrap

@@ -8,9 +8,9 @@ import click
 from answerable.cli.settings import Settings, Verb, Word, config_places, pass_settings
 from answerable.cli.streams import discard
 
-CLIENTS = ("claude-code", "cursor")  # `__main__` has them, too
-BLOCK = 2  # the one exit code that both clients take for a no
-# As an exception, so that the mode of the agent decides what the end comes to.
+CLIENTS = ("claude-code", "cursor")  # also listed in `__main__`
+BLOCK = 2  # the only exit code that both clients take for a denial
+# Raised as an exception, so that the agent's mode decides the outcome.
 _ENDING = (
     signal.SIGALRM,
     signal.SIGHUP,
@@ -26,7 +26,7 @@ _ENDING = (
 @click.option(
     "--ask-here",
     is_flag=True,
-    help="Where the owner is to be asked, have the client ask whoever sits there.",
+    help="If the owner has to be asked, let the client ask its user.",
 )
 @pass_settings
 @click.pass_context
@@ -36,8 +36,8 @@ def hook(
     """Read a tool call that CLIENT is about to make, and answer in its form.
 
     The client starts this before each call and writes the call to standard input. It is
-    decided as the gateway would decide it, and recorded as the agent's own word. This
-    is advice and no boundary: a client that does not ask is not held back.
+    decided as at the gateway, and recorded as self-reported. This is advice and no
+    boundary: a client that does not ask is not blocked.
     """
     blocks = True
     for number in _ENDING:
@@ -51,7 +51,7 @@ def hook(
         blocks = asked.mode is Mode.ENFORCE
         act = clients.read(client, sys.stdin.buffer.read(clients.LARGEST + 1))
         verdict = decide(asked, act)
-        blocks = blocks or not verdict.passes  # a killed agent, in every mode
+        blocks = blocks or not verdict.passes  # revoked: in every mode
         said = clients.answer(client, act, verdict, ask_here=ask_here)
         sys.stdout.buffer.write(said)
         sys.stdout.flush()

@@ -28,7 +28,7 @@ _config = click.option(
     "--config", metavar="FILE", default="", help="The answerable.yaml of the servers."
 )
 _reason = click.option(
-    "--reason", metavar="TEXT", default="", help="Why; kept with the record."
+    "--reason", metavar="TEXT", default="", help="Reason; kept with the record."
 )
 
 
@@ -36,17 +36,17 @@ _reason = click.option(
 @click.argument("subject")
 @_config
 @_reason
-@click.option("--dry-run", is_flag=True, help="Say what it would end; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what it would end; change nothing.")
 @pass_settings
 def kill(
     settings: Settings, subject: str, config: str, reason: str, dry_run: bool
 ) -> None:
-    """Stop all that SUBJECT does, at the gateway and the token service of FILE.
+    """Stop everything that SUBJECT does, at the gateway and token service of FILE.
 
     SUBJECT is agent:..., run:RUN, cred:..., rule:ID, issuer:NAME, person:...,
     principal:PRINCIPAL, server:NAME, tool:mcp/SERVER/TOOL or key:KID. Calls are
-    refused in every mode, open streams are cut, nothing more is given, and what was
-    given ends. Lists what is dead, and what lives on until when. An agent may kill.
+    refused in every mode, open streams are cut, no tokens are issued, and issued ones
+    are revoked. Lists what ends, and what remains until when. An agent may kill.
     """
     from answerable.enforce.kill import is_misspelled
     from answerable.serving.kill_effects import DRY_RUN, KILL, Act
@@ -79,9 +79,9 @@ def kill(
 @_reason
 @pass_settings
 def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
-    """Take back the kill of SUBJECT everywhere. What was ended stays ended.
+    """Take back the kill of SUBJECT everywhere. Ended runs and tokens stay ended.
 
-    It lets something go on, so an agent may not.
+    An agent may not do this, as it gives access back.
     """
     from answerable.cli.signing import only_a_person
     from answerable.serving.kill_effects import REVIVE, Act
@@ -102,7 +102,7 @@ def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
 
 def tell(subject: str, done: "Done") -> None:
     """Print the servers at which a kill is in force."""
-    # Of what waits, nobody can say when it holds.
+    # It is not known when a waiting server will apply it.
     new = "killed" if done.waits else "killed, within a second,"
     said = new if done.is_new else "killed already"
     click.echo(f"{subject}: {said} at {' and '.join(done.at)}", err=True)
@@ -116,7 +116,7 @@ def everywhere(otherwise: str, done: "Done") -> None:
     """Refuse success if a server did not accept the kill.
 
     Raises:
-        EnvironmentRefused: One did not.
+        EnvironmentRefused: A server did not.
     """
     from answerable.model.errors import EnvironmentRefused
 
@@ -130,9 +130,9 @@ class _Target:
     """Servers of a kill, and the store that records it.
 
     Attributes:
-        config: The configuration; None where none is named.
+        config: The configuration; None if none is named.
         store: Folder of the store.
-        kills: The kills of both.
+        kills: Revocations of both.
     """
 
     def __init__(self, settings: Settings, config: str) -> None:
@@ -189,7 +189,7 @@ class _Target:
         from answerable.store.engine import load_library
         from answerable.store.store import Store
 
-        load_library()  # its owner might not be able to read where we are installed
+        load_library()  # the store's owner may not be able to read our installation
         try:
             with as_owner_of(self.store), Store.open(self.store, now=now) as store:
                 yield store

@@ -41,7 +41,7 @@ def _listing(name: str, short: str, long: str) -> click.Command:
             "--owner-state",
             default="",
             type=Word(OWNER_STATES),
-            help="Only those whose owner is known this way.",
+            help="Only those with this ownership state.",
         ),
         click.option("--kind", default="", metavar="KIND", help="Only this kind."),
     )

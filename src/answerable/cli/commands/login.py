@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from answerable.flows.login import LoggedIn
     from answerable.model.config import PinnedIssuer
 
-# Of an issuer that the person names, and no configuration pins.
+# Issuers from the command line, which no configuration pins.
 _ALGS = ("ES256", "RS256")
 _MAX_TTL = 24 * 3600
 
@@ -32,10 +32,10 @@ _MAX_TTL = 24 * 3600
     "--client-id",
     metavar="ID",
     default="",
-    help="Our id there; the issuer's audience in the configuration, unless said.",
+    help="Our client id there; by default the issuer's audience in the configuration.",
 )
 @click.option("--device", is_flag=True, help="With a browser on another machine.")
-@click.option("--status", is_flag=True, help="Say who is signed in, and until when.")
+@click.option("--status", is_flag=True, help="Show who is signed in, and until when.")
 @pass_settings
 def login(
     settings: Settings,
@@ -47,8 +47,8 @@ def login(
 ) -> None:
     """Sign in at an OpenID provider, in a browser, and keep the ID token.
 
-    The token service takes it as the person that an agent acts for. It is kept until it
-    expires and never renewed; it is never shown. An agent cannot sign anybody in.
+    The token service accepts it for the person that an agent acts for. It is kept until
+    it expires, never renewed and never shown. An agent cannot sign anyone in.
     """
     from answerable.cli.emit import answer
     from answerable.flows import login as kept
@@ -60,7 +60,7 @@ def login(
     answer(kept.status(folder, int(time.time())), settings)
 
 
-@click.command(cls=Verb, short_help="Forget who is signed in.")
+@click.command(cls=Verb, short_help="Sign out: remove the ID token.")
 def logout() -> None:
     """Remove the ID token that login kept. Tokens made with it live on until they end."""
     from answerable.flows import login as kept
@@ -85,7 +85,8 @@ def _pinned(config: str, issuer: str, client_id: str) -> "PinnedIssuer":
     """Find the issuer to sign in at.
 
     Raises:
-        UsageError: The configuration has none, several, or another; or nothing says.
+        UsageError: The configuration has no, several or another issuer; or none is
+            named.
     """
     if not config:
         return _named(issuer, client_id)
@@ -135,5 +136,5 @@ def _named(issuer: str, client_id: str) -> "PinnedIssuer":
         "discovery",
         bearer=False,
         person="email",
-        private=True,  # a person's own machine reaches what it reaches
+        private=True,  # a person's own machine may reach private addresses
     )

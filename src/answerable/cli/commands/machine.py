@@ -7,7 +7,7 @@ from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_p
 from answerable.connectors.expanded import expanded
 
 
-@click.command(cls=Verb, short_help="What works here, what does not, and why.")
+@click.command(cls=Verb, short_help="Check installation, store and machine.")
 @pass_settings
 def doctor(settings: Settings) -> None:
     """Check what this machine offers and say what to do about the rest."""
@@ -20,16 +20,18 @@ def doctor(settings: Settings) -> None:
 
 
 @click.command(cls=Verb, short_help="The whole chain on this machine, in a minute.")
-@click.option("--keep", default="", metavar="DIR", help="Leave estate and store here.")
+@click.option(
+    "--keep", default="", metavar="DIR", help="Keep sample data and store here."
+)
 @click.option("--serve", is_flag=True, help="In a browser, until Ctrl-C.")
 @click.pass_context
 def demo(ctx: click.Context, keep: str, serve: bool) -> None:
-    """Write a small sample estate to a temporary folder and ask it every question.
+    """Write sample data to a temporary folder and run every command on it.
 
-    Then an agent works there through the gateway, is learned, is talked into something,
-    and is held back. With --serve one watches that in a browser, and acts on it.
+    Then an agent works there through the gateway, gets a baseline, follows an injected
+    instruction, and is blocked. With --serve you watch that in a browser.
 
-    Nothing outside is needed and nothing of yours is read.
+    No outside service is used and none of your files is read.
     """
     from answerable.cli.demo import live, story
     from answerable.cli.demo.guard import INTERRUPTED, guarded
@@ -53,7 +55,7 @@ def demo(ctx: click.Context, keep: str, serve: bool) -> None:
 @click.argument("shell", type=Word(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what teaches a shell to complete answerable's commands and options.
+    """Print the shell completion script for answerable's commands and options.
 
     \b
     bash  answerable completion bash > ~/.local/share/bash-completion/completions/answerable
@@ -67,5 +69,5 @@ def completion(ctx: click.Context, shell: str) -> None:
         script = found(
             ctx.find_root().command, {}, "answerable", "_ANSWERABLE_COMPLETE"
         )
-        # Straight to the template: bash's own `source` first runs a bash.
+        # The template itself: bash's own `source` first runs a bash.
         click.echo(ShellComplete.source(script))

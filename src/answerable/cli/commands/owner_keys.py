@@ -43,15 +43,15 @@ _passphrase = click.option(
 
 @owner_keys.command(cls=Verb, short_help="Make a key for yourself.")
 @_person
-@click.option("--key", default="", metavar="FILE", help="Where the private half lies.")
+@click.option("--key", default="", metavar="FILE", help="File of the private half.")
 @_passphrase
 @pass_settings
 def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None:
     """Make an Ed25519 key for PERSON, and ask for the passphrase that protects it.
 
-    The private half lies under $XDG_CONFIG_HOME/answerable/owner-keys unless --key
-    names another FILE; the public half beside it, in FILE.pub. Neither goes into a
-    store: the public half is enrolled there.
+    The private half is stored under $XDG_CONFIG_HOME/answerable/owner-keys unless --key
+    names another FILE, the public half in FILE.pub. Neither goes into a store: the
+    public half is enrolled there.
     """
     from answerable.cli.key_files import check_place, usual_place, write_pair
     from answerable.flows.owner_keys import made
@@ -76,8 +76,8 @@ def enroll(
 ) -> None:
     """Record that the public key in the file PUB is PERSON's.
 
-    An administrator's act: whoever may write the store may do it. See that PERSON gave
-    you this very key. A key is one person's; enrolling it again gives it more time.
+    Any user who may write the store may do this. Make sure that PERSON gave you this
+    very key. A key belongs to one person; enrolling it again extends its time.
     """
     from answerable.cli.key_files import read_public
     from answerable.flows import owner_keys as flow
@@ -102,7 +102,7 @@ def enroll(
     answer(document, settings, note=SAME_USER)
 
 
-@owner_keys.command("list", cls=Verb, short_help="List the keys, and whose they are.")
+@owner_keys.command("list", cls=Verb, short_help="List keys and their persons.")
 @pass_settings
 def listed(settings: Settings) -> None:
     """List every key that was enrolled, whose it is, and what it is worth now."""
@@ -113,16 +113,16 @@ def listed(settings: Settings) -> None:
     answer(document, settings)
 
 
-@owner_keys.command(cls=Verb, short_help="Let a key count no more.")
+@owner_keys.command(cls=Verb, short_help="Revoke a key.")
 @click.argument("key", metavar="KEYID")
-@click.option("--at", default="", metavar="T", help="From when on; now.")
+@click.option("--at", default="", metavar="T", help="Invalid from; now.")
 @pass_settings
 def revoke(settings: Settings, key: str, at: str) -> None:
-    """Record that signatures by the key KEYID do not count any more.
+    """Record that signatures by the key KEYID are no longer valid.
 
-    What was signed and recorded before still counts. With --at a time that is past,
-    what came after that time does not count either: name when the key may have been
-    found. KEYID is the id, or the first letters of it.
+    Statements recorded before stay valid. With --at a time in the past, statements
+    after that time are invalid, too: use the time when the key may have been stolen.
+    KEYID is the id, or a prefix of it.
     """
     from answerable.flows import owner_keys as flow
 

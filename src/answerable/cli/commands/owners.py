@@ -10,16 +10,14 @@ from answerable.cli.signing import only_a_person, same_user, signer_of
 from answerable.model.errors import UsageError
 
 
-@click.command(
-    "who-owns", cls=Verb, short_help="Say who answers for something, and why."
-)
+@click.command("who-owns", cls=Verb, short_help="Show an owner, with the evidence.")
 @click.argument("subject", metavar="ID")
 @pass_settings
 def who_owns(settings: Settings, subject: str) -> None:
-    """Say who answers for an agent, identity or credential, with the evidence.
+    """Show the owner of an agent, identity or credential, with the evidence.
 
-    ID is an id, an ARN, or a name that fits one thing only. The score is what the
-    evidence weighs together; margin is the distance to the next candidate.
+    ID is an id, an ARN, or an unambiguous name. The score is the weight of all
+    evidence; margin is the distance to the next candidate.
     """
     from answerable.flows import ownership
 
@@ -35,7 +33,7 @@ def who_owns(settings: Settings, subject: str) -> None:
     answer(document, settings, note=note)
 
 
-@click.command(cls=Verb, short_help="Record who answers for something.")
+@click.command(cls=Verb, short_help="Record an owner.")
 @click.argument("subject", metavar="ID")
 @click.option(
     "--owner", required=True, metavar="PERSON", help="Email or handle of the person."
@@ -53,11 +51,11 @@ def who_owns(settings: Settings, subject: str) -> None:
 def attest(
     settings: Settings, subject: str, owner: str, key: str, passphrase_file: str
 ) -> None:
-    """Record that PERSON answers for ID, and show what the store now says.
+    """Record PERSON as the owner of ID, and show the result.
 
     The record is kept in the log and never deleted. It makes the owner `confirmed`;
-    signed with an enrolled key of PERSON's own it makes them `attested` for 180 days,
-    which alone lets an agent be given anything. No agent may sign.
+    signed with an enrolled key of PERSON it makes them `attested` for 180 days, which
+    is required before an agent receives tokens. No agent may sign.
     """
     from answerable.flows import ownership
 
@@ -86,7 +84,7 @@ def _attest_signed(
     only_a_person(settings)
     with opened(settings, writes=True) as session:
         inventory = session.inventory()
-        # A mistake is told before a passphrase is asked for.
+        # Errors are reported before the passphrase prompt.
         advice = same_user(inventory, ownership.subject_id(inventory, subject))
         ownership.owner_id(inventory, owner)
         signer = signer_of(key, passphrase_file)

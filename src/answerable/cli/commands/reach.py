@@ -74,7 +74,7 @@ def _agreed_on_all(subject: str, used: bool, compare_aws: bool) -> None:
     """Refuse options that --all does not take.
 
     Raises:
-        UsageError: Something narrows it to less than every identity.
+        UsageError: An option restricts it to fewer identities.
     """
     hint = "answerable reach --help; --limit is all it takes"
     if subject:
@@ -97,7 +97,7 @@ def _agreed(used: bool, compare_aws: bool) -> None:
     """Refuse options that would have no effect.
 
     Raises:
-        UsageError: One is given with another that does not take it.
+        UsageError: Two options exclude each other.
     """
     if used and compare_aws:
         raise UsageError("--used and --compare-aws do not go with each other", _NARROW)
@@ -118,7 +118,7 @@ def _agreed(used: bool, compare_aws: bool) -> None:
 @click.command(cls=Verb, short_help="Everything a subject can do, with the reason.")
 @click.argument("subject", default="")
 @click.option(
-    "--all", "every", is_flag=True, help="Every identity that is grave, gravest first."
+    "--all", "every", is_flag=True, help="All risky identities, most severe first."
 )
 @click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
 @click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
@@ -127,17 +127,17 @@ def _agreed(used: bool, compare_aws: bool) -> None:
     default=1000,
     show_default=True,
     type=click.IntRange(0, 1 << 31),
-    help="At most so many rows; 0 for all.",
+    help="Most rows; 0 for all.",
 )
 @_stated
-@click.option("--used", is_flag=True, help="Which actions are used, by the trail.")
+@click.option("--used", is_flag=True, help="Which actions are used, by the audit log.")
 @click.option(
-    "--compare-aws", is_flag=True, help="Ask AWS's own simulator about a sample."
+    "--compare-aws", is_flag=True, help="Compare a sample with the AWS simulator."
 )
 @click.option(
-    "--sample", default=200, show_default=True, help="So many questions for AWS."
+    "--sample", default=200, show_default=True, help="Number of questions for AWS."
 )
-@click.option("--seed", default=0, show_default=True, help="Which sample is drawn.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the sample.")
 @click.option("--endpoint-url", default="", metavar="URL", help="AWS endpoint to ask.")
 @click.option("--profile", default="", metavar="NAME", help="AWS profile to use.")
 @click.option("--region", default="", metavar="NAME", help="AWS region to use.")
@@ -162,18 +162,18 @@ def reach(
     profile: str,
     region: str,
 ) -> None:
-    """List what SUBJECT can do, through every role it can come to act as.
+    """List what SUBJECT can do, through every role that it can assume.
 
-    SUBJECT is an agent, identity or credential: an id, an ARN, or a name that fits
-    one thing only. Or a caller from outside: * for anyone, a service such as
-    lambda.amazonaws.com, a provider's ARN, another account's number or ARN.
+    SUBJECT is an agent, identity or credential: an id, an ARN, or an unambiguous name.
+    Or an external caller: * for anyone, a service such as lambda.amazonaws.com, a
+    provider's ARN, another account's number or ARN.
 
     --all lists administrators, public and externally assumable identities and those
-    that can become others, over every account, the gravest first.
+    that can become others, over every account, most severe first.
 
-    --used says of each action whether it is made use of. --compare-aws asks
+    --used adds to each action whether it was used. --compare-aws asks
     iam:SimulatePrincipalPolicy about a sample of the whole account, or of SUBJECT; it
-    is the only thing here that opens a connection.
+    is the only option here that opens a connection.
     """
     if every:
         _agreed_on_all(subject, used, compare_aws)
@@ -262,7 +262,7 @@ def _rest(document: "Document") -> str:
     "--expect",
     default="",
     type=Word(VERDICTS),
-    help="Exit 1 when it is another one, 3 when it is not certain.",
+    help="Exit 1 if the verdict differs, 3 if it is not certain.",
 )
 @click.option(
     "--assume",
@@ -285,14 +285,14 @@ def can(
     session_policy: str,
     endpoint_policy: str,
 ) -> None:
-    """Say whether SUBJECT can do ACTION on RESOURCE: always, only-if, never, not-known.
+    """Decide if SUBJECT can do ACTION on RESOURCE: always, only-if, never, not-known.
 
-    The proof names the statements that decide, the path taken, and for each open
-    condition who writes its key.
+    The proof names the deciding statements, the path, and for each open condition who
+    sets its key.
 
-    --expect holds for a verdict without assumptions. An answer that is not known or
-    that assumes something ends with exit code 3; --assume accepts an assumption by
-    the name that the answer gives under `assuming`.
+    --expect requires a verdict without assumptions. A verdict that is not known or that
+    assumes something ends with exit code 3; --assume accepts an assumption by the name
+    that the answer gives under `assuming`.
     """
     if assume and not expect:
         raise UsageError(

@@ -29,16 +29,16 @@ class _Requests(Verbs):
     "requests",
     cls=_Requests,
     invoke_without_command=True,
-    short_help="What persons asked agents for.",
+    short_help="Requests that persons filed for agents.",
 )
 @click.option("--agent", default="", metavar="ID", help="Only this agent's.")
 @pass_settings
 @click.pass_context
 def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
-    """List the requests that persons have filed, the newest first.
+    """List the requests that persons have filed, newest first.
 
     A request explains values in the calls of an agent that has a baseline, in runs for
-    whoever filed it. It allows no tool, and lifts no rule, kill or quarantine.
+    the person who filed it. It allows no tool, and lifts no rule, kill or quarantine.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -57,10 +57,10 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     "values",
     metavar="VALUE",
     multiple=True,
-    help="A value that it names, as it stands in a call; may be repeated.",
+    help="A value that it names, as in a call; may be repeated.",
 )
-@click.option("--run", default="", metavar="RUN", help="For this run alone.")
-@click.option("--for", "life", default="1h", metavar="SPAN", help="For so long; 1h.")
+@click.option("--run", default="", metavar="RUN", help="For this run only.")
+@click.option("--for", "life", default="1h", metavar="SPAN", help="Lifetime; 1h.")
 @key_options
 @pass_settings
 def file(
@@ -75,10 +75,10 @@ def file(
 ) -> None:
     """Sign what you asked AGENT for, in the words of FILE or of standard input.
 
-    The values that it names explain the same values in calls of AGENT, in runs for you:
-    addresses, accounts, paths, what stands in quotation marks, and words with a capital,
-    a digit or a sign in them. The words themselves are kept nowhere. No agent may file
-    one. A running gateway knows within a second.
+    Values that it names explain the same values in calls of AGENT, in runs for you:
+    addresses, accounts, paths, quoted text, and words with a capital, a digit or a
+    symbol in them. The words themselves are not stored. No agent may file one. A
+    running gateway applies it within a second.
     """
     filed(settings, agent, text, values, (run, life), (key, passphrase_file))
 
@@ -96,13 +96,12 @@ def filed(
     """File a request from a file or from standard input.
 
     Args:
-        settings: Of the command.
-        agent: Whom the person asks.
+        agent: Agent that the person asks.
         text: Name of the file, `-` for standard input.
-        values: What they name beside.
-        term: For which run, empty for any; and for how long.
+        values: Additional named values.
+        term: Run, empty for any; and lifetime.
         key: Files of the key and of its passphrase.
-        shows: Whether what was filed is the answer of the command.
+        shows: Whether the filed request is the output of the command.
     """
     from answerable.flows import requests as flow
 

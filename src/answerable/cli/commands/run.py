@@ -7,7 +7,7 @@ import click
 from answerable.cli.settings import Settings, Verb, pass_settings
 from answerable.model.errors import UsageError
 
-_KNOWN = 1.0  # seconds after which a running gateway knows what was filed
+_KNOWN = 1.0  # seconds until a running gateway knows a filed request
 _USUAL = "/run/answerable/sts.sock"
 
 
@@ -16,14 +16,14 @@ _USUAL = "/run/answerable/sts.sock"
     short_help="Start an agent with an attested identity.",
     context_settings={"allow_interspersed_args": False},
 )
-@click.option("--agent", metavar="NAME", required=True, help="Which agent it is.")
+@click.option("--agent", metavar="NAME", required=True, help="Id of the agent.")
 @click.option("--user", metavar="USER", default="", help="Run it as this user.")
 @click.option(
     "--env",
     "environment",
     metavar="NAME",
     multiple=True,
-    help="With --user, a variable that it gets; may be repeated.",
+    help="With --user, a variable to pass; may be repeated.",
 )
 @click.option(
     "--fd",
@@ -31,7 +31,7 @@ _USUAL = "/run/answerable/sts.sock"
     metavar="N",
     type=click.IntRange(min=3),
     multiple=True,
-    help="With --user, an open file that it gets; may be repeated.",
+    help="With --user, an open file to pass; may be repeated.",
 )
 @click.option(
     "--no-pty",
@@ -52,10 +52,10 @@ _USUAL = "/run/answerable/sts.sock"
     multiple=True,
     help="A file of its configuration, to be digested; may be repeated.",
 )
+@click.option("--request", metavar="FILE", default="", help="File your request first.")
 @click.option(
-    "--request", metavar="FILE", default="", help="File what you ask it for, first."
+    "--key", metavar="FILE", default="", help="Owner key that signs the request."
 )
-@click.option("--key", metavar="FILE", default="", help="Owner key that signs that.")
 @click.option(
     "--passphrase-file", metavar="FILE", default="", help="Passphrase of that key."
 )
@@ -77,18 +77,18 @@ def run(
     passphrase_file: str,
     command: tuple[str, ...],
 ) -> None:
-    """Start COMMAND as an agent, and end as it does.
+    """Start COMMAND as an agent, and exit with its exit code.
 
-    Before COMMAND runs its first instruction, the token service has been told, has asked
-    the kernel who started it and as whom it will run, and has found a rule that lets
-    them. What COMMAND starts in turn belongs to it. No key is written anywhere.
+    Before COMMAND runs its first instruction, the token service has asked the kernel
+    who started it and as which user it runs, and has found a matching rule. Child
+    processes of COMMAND belong to the run. No key is written to disk.
 
-    As its own user (--user, which takes root) it is told apart from whoever started it,
-    with a clean environment, no open files and a terminal of its own. Without, any
-    process of that user can pass for it, and a line says so.
+    With --user, which requires root, it runs as its own user with a clean environment,
+    no open files and a terminal of its own. Without, any process of your user can
+    impersonate it, and a line says so.
 
-    With --request, what you ask it for is filed first, as `requests file` does for an
-    hour, and COMMAND begins once a running gateway knows of it.
+    With --request, your request is filed first, as `requests file` does for an hour,
+    and COMMAND starts once a running gateway knows it.
     """
     from answerable.model.ids import AgentId, agent_id
     from answerable.serving.launcher.launch import Start, launch

@@ -20,7 +20,7 @@ from answerable.model.errors import UsageError
     "--regions",
     default="",
     metavar="A,B,...",
-    help="Regions that aws-org: reads in each account; all that are enabled there.",
+    help="Regions that aws-org: reads in each account; by default the enabled ones.",
 )
 @click.option(
     "--config",
@@ -38,7 +38,7 @@ def scan(
     regions: str,
     config: str,
 ) -> None:
-    """Take a snapshot of the agents, tools, credentials and identities there are.
+    """Take a snapshot of agents, tools, credentials and identities.
 
     SOURCE is NAME[:LOCATION]; without one, home:~ and repo:. are read.
 
@@ -52,8 +52,8 @@ def scan(
     aws-keys:FILE      list-access-keys answers: which key is whose
     config:FILE        agents, owners and servers of an answerable.yaml
 
-    Nothing is executed, no credential that is found is used, and no value of one is
-    kept or shown. Only aws:, aws-org: and aws-resources: without a file open a connection.
+    Nothing is executed, no credential is used, and no value of one is stored or shown.
+    Only aws:, aws-org: and aws-resources: without a file open a connection.
     """  # noqa: D301 - click reads the \b
     from answerable.flows import scan as flow
 
@@ -80,7 +80,7 @@ def _configured(config: str, named: tuple[str, ...]) -> tuple[Path, tuple[str, .
     """Return the folder of a configuration, and its sources.
 
     Raises:
-        UsageError: Sources are named as well, or the file has none, or a fault.
+        UsageError: Sources are named as well, or the file has none or a fault.
     """
     from answerable.connectors.config.fetch import read_file
     from answerable.connectors.config.parse.faults import ConfigError
@@ -101,12 +101,12 @@ def _configured(config: str, named: tuple[str, ...]) -> tuple[Path, tuple[str, .
     return Path(reading.config.place).parent, reading.config.sources
 
 
-@click.command(cls=Verb, short_help="List every place and call a source would read.")
+@click.command(cls=Verb, short_help="List places and calls of each source.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
     "--policy",
     type=click.Choice(["iam", "cloudformation", "terraform"]),
-    help="Print the least access that live AWS sources need, as a file to apply.",
+    help="Print the least permissions of live AWS sources, as a file to apply.",
 )
 @pass_settings
 def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> None:

@@ -31,7 +31,7 @@ ROLES = ("gateway", "sts", "decisions", "web")
 
 @click.command(cls=Verb, short_help="Run the gateway, the token service, the web page.")
 @click.option("--config", metavar="FILE", default="", help="The answerable.yaml.")
-@click.option("--only", type=Word(ROLES), default="", help="Serve this alone.")
+@click.option("--only", type=Word(ROLES), default="", help="Run only this server.")
 @click.option(
     "--listen",
     metavar="ADDR",
@@ -44,15 +44,15 @@ ROLES = ("gateway", "sts", "decisions", "web")
 def serve(
     settings: Settings, config: str, only: str, listen: str, with_parent: bool
 ) -> None:
-    """Serve what a configuration says, until SIGTERM or Ctrl-C.
+    """Run the servers of a configuration, until SIGTERM or Ctrl-C.
 
-    One line for each listener goes to standard output once all of them stand; what
-    happens after that goes to standard error, one JSON object a line. SIGHUP reads the
-    configuration again. With a section `sts` the token service runs beside the gateway,
-    for evaluation: in production each runs alone, as a user of its own. With a section
-    `decisions` the decision point runs beside it, too, and with a section `web` the web
-    page. `--only web` does without a configuration: on this machine, for whoever has the
-    link that it prints, from the store.
+    When all listeners are ready, one line for each goes to standard output; later
+    events go to standard error, one JSON object a line. SIGHUP reads the configuration
+    again. With a section `sts` the token service runs next to the gateway, for
+    evaluation: in production each runs alone, as a user of its own. With a section
+    `decisions` the decision point runs as well, and with a section `web` the web page.
+    `--only web` needs no configuration: it serves the store on this machine to the
+    holder of the printed link.
     """
     from answerable.connectors.config.parse.faults import ConfigError
 
@@ -142,7 +142,7 @@ def _serve_pages(settings: Settings, config: str, listen: str, *, alone: bool) -
 def _teller(alone: bool) -> Callable[[list[tuple[str, str]]], None]:
     def tell(listening: list[tuple[str, str]]) -> None:
         _tell(listening)
-        if not alone:  # whoever started us reads to the end
+        if not alone:  # the parent process reads to the end
             sys.stdout.flush()
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.stdout.fileno())
@@ -159,10 +159,10 @@ def _tell(listening: list[tuple[str, str]]) -> None:
 def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan":
     """Read a gateway's configuration and find its folders.
 
-    Its policies are read where they are wanted alone: a kill does not wait for them.
+    Policies are read only where they are needed: a kill does not wait for them.
 
     Raises:
-        ConfigError: The configuration cannot be taken.
+        ConfigError: The configuration is invalid.
     """
     from answerable.gateway.serve.plan import read_plan
     from answerable.model.cedar import NO_RULES
@@ -175,11 +175,10 @@ def state_of(settings: Settings, config: str) -> "Path":
     """Find the state folder of a gateway; its configuration may name the store.
 
     Args:
-        settings: Of the command.
-        config: The file; empty for the folder within the store.
+        config: The file; empty for the folder in the store.
 
     Raises:
-        ConfigError: The configuration cannot be taken.
+        ConfigError: The configuration is invalid.
     """
     if not config:
         return store_place(settings)[0] / "gateway"
@@ -192,7 +191,7 @@ def token_plan_of(settings: Settings, config: str) -> "TokenPlan":
     """Read a token service's configuration and find its folders.
 
     Raises:
-        ConfigError: The configuration cannot be taken.
+        ConfigError: The configuration is invalid.
         UsageError: It has no token service.
     """
     from answerable.sts.serve.plan import read_plan

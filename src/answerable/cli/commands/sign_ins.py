@@ -13,15 +13,15 @@ from answerable.flows.words.text import safe
     "--release",
     metavar="PERSON",
     default="",
-    help="Forget the accounts of a person; the next one that signs in is theirs.",
+    help="Release the accounts of a person; the next sign-in binds a new one.",
 )
 @pass_settings
 def sign_ins(settings: Settings, config: str, release: str) -> None:
-    """List which account of which issuer each person signed in with, or release one.
+    """List the account of each issuer that each person signed in with, or release one.
 
     The page, the API and the token service bind a person to the account (`sub`) that
     named them first. A token of another account names no person, until an administrator
-    has seen why the address moved and releases it.
+    has checked why the address moved and releases it.
     """
     from answerable.model.ids import person_id
     from answerable.serving.sign_ins import SignIns, release_all

@@ -37,17 +37,17 @@ _config = click.option(
 )
 
 
-@sts.command(cls=Verb, short_help="End what a restored database may have lost.")
+@sts.command(cls=Verb, short_help="Record a restore of the database.")
 @_config
 @pass_settings
 def restored(settings: Settings, config: str) -> None:
-    """Say that the database of a token service was put back from an older copy.
+    """Record that the database of a token service was restored from an older copy.
 
-    Tokens and proofs that were used and delegations that were revoked since the copy
-    was made would count as fresh. So an epoch begins: all that could have been shown
-    before is refused, every delegation ends, and every signing key is killed. Run it
-    while the service is stopped. A service that finds an older copy at its start does
-    the same by itself.
+    Tokens and proofs used, and delegations revoked, after the copy was made would be
+    accepted again. So a new epoch begins: all tokens and proofs from before are
+    refused, every delegation ends, and every signing key is revoked. Run it while the
+    service is stopped. A service that finds an older copy at its start does the same by
+    itself.
     """
     from answerable.sts.serve.asking import end_after_restore
 
@@ -64,7 +64,7 @@ def restored(settings: Settings, config: str) -> None:
     click.echo("next: start the token service; agents ask it for new tokens")
 
 
-@sts.command(cls=Verb, short_help="List signing keys, or turn to the next one.")
+@sts.command(cls=Verb, short_help="List or rotate signing keys.")
 @_config
 @click.option(
     "--rotate",
@@ -76,7 +76,7 @@ def restored(settings: Settings, config: str) -> None:
     "kid",
     metavar="KID",
     default="",
-    help="Take a key out of use: what it signed verifies nowhere.",
+    help="Revoke a key: its signatures become invalid.",
 )
 @pass_settings
 def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:

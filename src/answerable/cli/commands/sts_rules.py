@@ -18,23 +18,21 @@ if TYPE_CHECKING:
     from answerable.model.config import PinnedIssuer
 
 _STDIN = "-"
-_MOST = 1 << 20  # bytes of what is read
+_MOST = 1 << 20  # bytes of input
 
 _config = click.option(
     "--config", metavar="FILE", required=True, help="The answerable.yaml."
 )
 
 
-@click.command(
-    cls=Verb, short_help="List the trust rules, and what is wrong with them."
-)
+@click.command(cls=Verb, short_help="List trust rules with their faults.")
 @_config
 @pass_settings
 def rules(settings: Settings, config: str) -> None:
     """List the trust rules of a configuration, with every fault of each.
 
-    Where there is a store, agents that it does not know and agents that nobody answers
-    for by a signature are faults too. Exit code 1 where there is any.
+    If there is a store, agents that it does not know and agents without an attested
+    owner are faults, too. Exit code 1 if there is any.
     """
     from answerable.flows.rules import show_rules
 
@@ -42,7 +40,7 @@ def rules(settings: Settings, config: str) -> None:
     answer(show_rules(reading, _known(settings, reading)), settings)
 
 
-@click.command(cls=Verb, short_help="Which rule would some claims fit, and why not.")
+@click.command(cls=Verb, short_help="Match claims against trust rules.")
 @_config
 @click.option(
     "--claims",
@@ -54,30 +52,30 @@ def rules(settings: Settings, config: str) -> None:
     "--expect",
     metavar="RULE",
     default="",
-    help="Exit 1 unless this rule fits, and no other; none for no rule.",
+    help="Exit 1 unless only this rule matches; none for no rule.",
 )
 @pass_settings
 def test(settings: Settings, config: str, claims: str, expect: str) -> None:
-    """Hold claims against every rule: which fits, and what failed first in the others.
+    """Match claims against every rule: which matches, and why the others do not.
 
-    Claims are what a token of an issuer would carry, `iss` among them; with
-    `attestor`, they are what the kernel or a launcher would say of a local process.
+    Claims are those of a token of an issuer, with `iss`; with `attestor`, they are what
+    the kernel or a launcher states about a local process.
     """
     from answerable.flows.rules import try_rules
 
     answer(try_rules(_read(config), _input(claims, "claims"), expect), settings)
 
 
-@click.command(cls=Verb, short_help="What a token says, and which rule it would fit.")
+@click.command(cls=Verb, short_help="Explain a token, and the rule it matches.")
 @click.argument("token")
 @_config
 @pass_settings
 def explain(settings: Settings, token: str, config: str) -> None:
-    """Read TOKEN without trusting it; - reads it from standard input, which is safer.
+    """Explain TOKEN without trusting it; - reads it from standard input (safer).
 
-    Says what it claims, whether it verifies with keys that lie in a file, which rule
-    it would fit, and what failed first in the others. It asks nobody, and neither the
-    token nor its signature is shown.
+    Shows its claims, whether it verifies with keys in a local file, which rule would
+    match, and why the others do not. No connection is opened, and neither the token nor
+    its signature is shown.
     """
     import time
 
@@ -93,7 +91,7 @@ def _read(config: str) -> "Reading":
     """Read a configuration; faulty rules are part of the answer.
 
     Raises:
-        ConfigError: More than the policy and the rules is wrong.
+        ConfigError: More than the policy and the rules has faults.
     """
     from answerable.connectors.config.fetch import read_file
     from answerable.connectors.config.parse.faults import ConfigError
@@ -144,8 +142,8 @@ def _input(place: str, what: str) -> bytes:
     """Read a file, or standard input.
 
     Raises:
-        UsageError: There is no such file, or it is too large.
-        EnvironmentRefused: It may not be read.
+        UsageError: The file is missing, or too large.
+        EnvironmentRefused: It cannot be read.
     """
     try:
         if place == _STDIN:

@@ -34,13 +34,13 @@ class _Tools(Verbs):
     "tools",
     cls=_Tools,
     invoke_without_command=True,
-    short_help="Tools agents carry, and with which credential.",
+    short_help="Tools of agents, with their credentials.",
 )
 @click.option(
     "--owner-state",
     default="",
     type=Word(OWNER_STATES),
-    help="Only those whose owner is known this way.",
+    help="Only those with this ownership state.",
 )
 @click.option("--kind", default="", metavar="KIND", help="Only this kind.")
 @pass_settings
@@ -50,8 +50,8 @@ def tools(
 ) -> None:
     """List the tools found, each with its agent and the credential it uses.
 
-    With a command: what the servers behind the gateway say of their tools, and what
-    they are held to.
+    The subcommands compare the tools that servers behind the gateway declare with the
+    approved ones.
     """
     if context.invoked_subcommand is not None:
         return
@@ -70,16 +70,16 @@ def tools(
     "--config",
     metavar="FILE",
     default="",
-    help="The answerable.yaml, where its state lies outside the store.",
+    help="The answerable.yaml, if its state is outside the store.",
 )
-@click.option("--all", "every", is_flag=True, help="What is as it was pinned, too.")
+@click.option("--all", "every", is_flag=True, help="Unchanged definitions, too.")
 @pass_settings
 def diff(settings: Settings, server: str, config: str, every: bool) -> None:
-    """Show what servers behind the gateway say now that nobody approved.
+    """Show definitions of servers behind the gateway that are not approved.
 
-    New, changed and shadowing tools, prompts, resource templates and instructions,
-    with each field as it was pinned and as it was seen; servers that have become other
-    ones; and names that are easily taken for each other. SERVER shows one alone.
+    New, changed and shadowing tools, prompts, resource templates and instructions, with
+    each field as pinned and as seen; servers whose identity changed; and names that are
+    easily confused. SERVER shows one alone.
     """
     from answerable.flows import pins
     from answerable.serving.pins.files import PinFiles
@@ -94,7 +94,7 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
     answer(pins.diff(known, shown, words, every=every), settings)
 
 
-@tools.command(cls=Verb, short_help="Approve what a server says, with your signature.")
+@tools.command(cls=Verb, short_help="Approve definitions of a server.")
 @click.argument("server")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
@@ -102,7 +102,7 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
 @click.option(
     "--as-pinned",
     is_flag=True,
-    help="Approve what is pinned, and forget what was seen since.",
+    help="Approve the pinned definitions, and drop newer ones.",
 )
 @pass_settings
 def approve(
@@ -114,12 +114,12 @@ def approve(
     passphrase_file: str,
     as_pinned: bool,
 ) -> None:
-    """Approve what SERVER says now of its tools and prompts, and who it is.
+    """Approve the current tools, prompts and identity of SERVER.
 
-    NAME approves that tool or prompt alone; else it is all that waits, and the server's
-    identity. What is signed is shown first, and so is each policy of FILE that would be
-    wrong with the arguments of a tool as approved. It takes hold within a second, and stands
-    in the log. Who answers for an agent that uses the server may approve; no agent may.
+    NAME approves one tool or prompt; else everything that waits and the identity of the
+    server are approved. What is signed is shown first, with each policy of FILE that
+    the new arguments would make faulty. It takes effect within a second and is recorded
+    in the log. Owners of agents that use the server may approve; no agent may.
     """
     import time
 
@@ -165,7 +165,7 @@ def _chosen(
     """Select the definitions to approve.
 
     Raises:
-        UsageError: There is no such server or item, or nothing of it waits.
+        UsageError: The server or item does not exist, or nothing of it waits.
     """
     from answerable.enforce.pins.holding import choice
 

@@ -23,7 +23,7 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 
     SOURCE is cloudtrail (PATH is a file, a folder, read recursively, .gz and .zst
     too, or - for standard input) or gateway (PATH is its spool). Reading the same log
-    again stores nothing twice. A record that cannot be read is kept aside and counted.
+    again stores nothing twice. An unreadable record is quarantined and counted.
     """
     from answerable.flows import ingest as flow
 
@@ -41,20 +41,27 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 @click.option(
     "--identity", default="", metavar="ID", help="As this identity, or on it."
 )
-@click.option("--credential", default="", metavar="ID", help="Only with this one.")
+@click.option(
+    "--credential", default="", metavar="ID", help="Only with this credential."
+)
 @click.option("--action", default="", metavar="GLOB", help="Only these actions.")
 @click.option(
-    "--resource", default="", metavar="RESOURCE", help="Only on these; s3:// too."
+    "--resource",
+    default="",
+    metavar="RESOURCE",
+    help="Only on these resources; s3:// too.",
 )
 @click.option(
     "--outcome",
     type=click.Choice([each.value for each in Outcome]),
     metavar="OUTCOME",
-    help="Only calls that ended so: success, denied, error, unknown.",
+    help="Only this outcome: success, denied, error, unknown.",
 )
-@click.option("--since", default="", metavar="TIME", help="From then: 7d, a date.")
-@click.option("--until", default="", metavar="TIME", help="Until then.")
-@click.option("--limit", default=1000, show_default=True, help="At most so many rows.")
+@click.option(
+    "--since", default="", metavar="TIME", help="Since this time: 7d, a date."
+)
+@click.option("--until", default="", metavar="TIME", help="Until this time.")
+@click.option("--limit", default=1000, show_default=True, help="Most rows.")
 @click.option(
     "--by",
     default="",
@@ -64,9 +71,7 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 )
 @click.option("--tree", is_flag=True, help="Draw the chains in six columns.")
 @click.option("--score", is_flag=True, help="Which hops each source can supply.")
-@click.option(
-    "--unmediated", is_flag=True, help="Only what agents did past their gateway."
-)
+@click.option("--unmediated", is_flag=True, help="Only use that bypassed the gateway.")
 @pass_settings
 def trace(
     settings: Settings,
@@ -88,8 +93,8 @@ def trace(
 ) -> None:
     """Show who stands behind each event: person, agent, tool, identity, action, resource.
 
-    Each hop says how it is known: observed, declared, inferred, or missing with the
-    source that would supply it.
+    Each hop has a status: observed, declared, inferred, or missing with the source that
+    would supply it.
     """
     from answerable.flows import trace as flow
     from answerable.flows import trace_counts as counts
@@ -132,10 +137,10 @@ def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> No
         )
 
 
-@click.command(cls=Verb, short_help="Ask the views with one SELECT.")
+@click.command(cls=Verb, short_help="Query the views with one SELECT.")
 @click.argument("query")
 @click.option(
-    "--timeout", default="1m", metavar="SPAN", help="Stop after so long.  [default: 1m]"
+    "--timeout", default="1m", metavar="SPAN", help="Time limit.  [default: 1m]"
 )
 @pass_settings
 def sql(settings: Settings, query: str, timeout: str) -> None:

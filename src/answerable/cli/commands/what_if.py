@@ -48,7 +48,7 @@ _HELP = "answerable what-if --help"
     "--cuts",
     default="",
     metavar="RESOURCE",
-    help="The smallest sets of statements whose removal ends the reach of it.",
+    help="The smallest sets of statements whose removal ends this reach.",
 )
 @click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
 @click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
@@ -57,7 +57,7 @@ _HELP = "answerable what-if --help"
     default=1000,
     show_default=True,
     type=click.IntRange(0, 1 << 31),
-    help="At most so many items; 0 for all.",
+    help="Most items; 0 for all.",
 )
 @pass_settings
 def what_if(
@@ -74,13 +74,13 @@ def what_if(
     resource: str,
     limit: int,
 ) -> None:
-    """Say what SUBJECT could do no more, or newly, after an edit of policies.
+    """Show which permissions of SUBJECT an edit of policies would add or remove.
 
-    A permission that another statement or another path still gives has not fallen away.
-    Nothing is changed anywhere.
+    A permission that another statement or path still grants is not removed. Nothing is
+    changed anywhere.
 
     --cuts RESOURCE finds the smallest sets of statements whose removal leaves SUBJECT
-    no way to RESOURCE, and what else each would break, by the trail.
+    no way to RESOURCE, and the recorded calls that each would break.
     """
     if bool(subject) == every:
         raise UsageError(
@@ -126,7 +126,7 @@ def _without_edit(every: bool) -> None:
     """Refuse options that --cuts does not take.
 
     Raises:
-        UsageError: Some other option is given.
+        UsageError: Another option is given.
     """
     if every:
         raise UsageError("--cuts needs a SUBJECT (got --all)", _HELP)

@@ -20,7 +20,7 @@ from answerable.cli.demo.office import (
 from answerable.cli.demo.places import own_places
 from answerable.cli.demo.telling import Chapter, Main, Step, asked, say, tell
 
-RUNS = 9  # that teach
+RUNS = 9  # runs of the training
 SPOOL = "gateway:store/gateway/spool"
 OFFICE = "office"  # its folder
 SIGNED = ("--key", KEY, "--passphrase-file", PHRASE)
@@ -177,9 +177,9 @@ def _in_francs(office: Office) -> str:
 
 
 def _again(office: Office) -> str:
-    # A gateway that starts has in force what is signed, however busy the machine is,
-    # and counts this run alone: its bounds are those of a minute of learning, which
-    # held fewer runs where that was slow.
+    # A started gateway has all signed statements in force, however busy the machine is,
+    # and counts this run alone: its limits are those of a minute of training, with
+    # fewer runs on a slow machine.
     office.restart("gateway")
     office.receive(FRANCS, "CHF")
     return "(The gateway was started anew, so that each of these runs counts alone.)"
@@ -189,8 +189,8 @@ def at_work(main: Main, first: int) -> bool:
     """Run the chapters of the working agent; return whether every step succeeded.
 
     Args:
-        main: The command line's entry.
-        first: Number of the first of them.
+        main: Entry point of the command line.
+        first: Number of the first chapter.
     """
     if not can_attest():
         say(

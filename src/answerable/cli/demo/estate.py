@@ -14,7 +14,7 @@ from answerable.cli.sample.account import (
 
 _OBJECTS = f"{CUSTOMER_BUCKET}/*"
 _ACCOUNT = f"arn:aws:iam::{ACCOUNT}"
-# Stands for the id of the event that made the role; it changes with the moment.
+# Placeholder for the id of the role creation event; it depends on the time.
 MADE = "EVENT"
 _BUNDLE = "role-made.bundle"
 STORE = "store"

@@ -1,9 +1,9 @@
 """Guard process that ends the demo and every process it started.
 
-The demo runs in a forked child. The guard waits for it, and for a signal or the end of
-the reader of stdout. Then it asks the child to end, and after a grace period kills the
-child and all of its descendants. On Linux the guard is their subreaper, so a daemon
-whose parent has gone is a descendant, too; elsewhere the demo starts no daemons.
+The demo runs in a forked child. The guard waits for the child, a signal or a closed
+stdout. Then it asks the child to end, and after a grace period kills the child and all
+of its descendants. On Linux the guard is their subreaper, so an orphaned daemon is a
+descendant, too; elsewhere the demo starts no daemons.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from pathlib import Path
 from types import FrameType
 
 INTERRUPTED = 130
-GRACE = 1.2  # seconds for the demo to end in order
-_LAST = 5.0  # seconds for killed processes to be gone
+GRACE = 1.2  # seconds for an orderly end
+_LAST = 5.0  # seconds until killed processes are gone
 _STEP = 0.02  # seconds
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # <linux/prctl.h>
@@ -33,18 +33,17 @@ def guarded(demo: Callable[[], int], place: AbstractContextManager[None]) -> int
     """Run the demo in a child process and leave none of its processes behind.
 
     Both processes return from here: the child with its own exit code, so that an error
-    it raises is reported as any other, and the guard with the one to exit with.
+    is reported as any other, and the guard with the final exit code.
 
     Args:
         demo: The demo; returns an exit code.
-        place: Where it runs; the guard leaves it last, whatever became of the child.
+        place: Context of its folder; the guard leaves it last.
 
     Returns:
-        The demo's exit code, 0 where the reader of stdout closed it, and 130 where a
-        signal asked for the end.
+        The demo's exit code, 0 if the reader closed stdout, and 130 after a signal.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    # Killed processes leave their temporary files; these go with the folder.
+    # Killed processes leave temporary files, which are removed with the folder.
     temporary = tempfile.TemporaryDirectory(prefix="d-")
     with _signals() as (heard, wakeup), place, temporary as folder:
         _flush()
@@ -64,7 +63,7 @@ def _wait(child: int, heard: list[int], wakeup: int) -> int:
     poll = select.poll()
     poll.register(wakeup, select.POLLIN)
     if _is_pipe(1):
-        poll.register(1, 0)  # POLLERR comes unasked
+        poll.register(1, 0)  # POLLERR is always reported
     while True:
         events = dict(poll.poll(1000))
         if wakeup in events:
@@ -156,7 +155,7 @@ def die_with_parent(parent: int) -> None:
     Source: man 2 PR_SET_PDEATHSIG.
     """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before
+    if os.getppid() != parent:  # the parent died before
         os._exit(INTERRUPTED)
 
 

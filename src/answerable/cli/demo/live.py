@@ -36,7 +36,7 @@ SOURCES = (
     f"config:{CONFIG}",
 )
 _BRISK, _CALM = "0.5", "1.5"  # seconds between two calls
-_REST = 8.0  # seconds that a run takes at least
+_REST = 8.0  # least seconds of a run
 
 
 def serve(main: Main) -> NoReturn:
@@ -45,10 +45,10 @@ def serve(main: Main) -> NoReturn:
     It does not return: the guard ends it.
 
     Args:
-        main: The command line's entry.
+        main: Entry point of the command line.
 
     Raises:
-        EnvironmentRefused: It cannot be shown here.
+        EnvironmentRefused: The demo cannot run here.
     """
     if not can_attest():
         raise EnvironmentRefused(
@@ -62,7 +62,7 @@ def serve(main: Main) -> NoReturn:
             _open(main, office)
             _show(office, time.monotonic() - started)
             took = _learn(main, office)
-            # No faster than it learned, or it leaves the bounds of its baseline.
+            # No faster than in training, as the baseline limits the rate.
             _work(main, office, rest=max(_REST, 1.2 * took / RUNS))
         finally:
             office.end()
@@ -115,7 +115,7 @@ def _learn(main: Main, office: Office) -> float:
     _quietly(main, "baseline", "learn", "clerk")
     digest = learned(main)
     _tell(f"baseline {digest[:12]} was learned from what the gateway recorded")
-    # What was learned from is not counted into the agent's next minute.
+    # Training calls do not count in the agent's next minute.
     office.end("gateway")
     office.start("gateway")
     for stage in ("shadow", "enforce"):
@@ -157,7 +157,7 @@ def _quietly(main: Main, *words: str) -> None:
     """Run a command without its output.
 
     Raises:
-        EnvironmentRefused: It did not end well; what it said is in the message.
+        EnvironmentRefused: It failed; the message has its output.
     """
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

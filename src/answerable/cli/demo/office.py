@@ -1,7 +1,7 @@
 """Environment of the demo: its files, servers and agent processes.
 
-Everything is what a user has: a configuration, commands, processes. All of it lies in
-the working directory, and every process that was started is ended by its number.
+The demo uses what a user has: a configuration, commands, processes. All files are in
+the working directory, and every started process is ended by its id.
 """
 
 import os
@@ -32,10 +32,10 @@ LETTER = (
 FRANCS = "Dear team, from now on we pay in francs. Kind regards."
 _BASE, _OFFICE_KEY = "office.db", "office.key"
 _AUDIENCE = "https://office.corp.example"
-_SECONDS = 240  # that a start may take on a busy machine
+_SECONDS = 240  # for a start on a busy machine
 _END = 15
 _PORTS = range(10_000, 30_000)
-# Where the kernel leaves room for the name of a socket (unix(7)).
+# Limit of the kernel for the path of a socket (unix(7)).
 _NAME = 100
 
 
@@ -57,8 +57,8 @@ def can_attest() -> bool:
 def _free_ports(wanted: Mapping[str, int]) -> dict[str, int]:
     """Choose a free port for each name, the preferred one if it is free.
 
-    Others come from below the range that the kernel takes ports of outgoing connections
-    from (`ip_local_port_range`): one of those may be taken before a server binds it.
+    Other ports are below the range for outgoing connections (`ip_local_port_range`), as
+    one of those may be taken before a server binds it.
     """
     found: dict[str, int] = {}
     others = iter(secrets.SystemRandom().sample(_PORTS, 200))
@@ -96,10 +96,10 @@ class Office:
     """Sample office in the working directory: files, servers, agent.
 
     Args:
-        web: Port of the web page where it is free, 0 for any.
+        web: Preferred port of the web page, 0 for any.
 
     Attributes:
-        link: To sign in with at the web page, once that runs.
+        link: Sign-in link of the web page, once it runs.
     """
 
     def __init__(self, web: int = 0) -> None:
@@ -200,14 +200,14 @@ rules:
         """Wait until all servers are ready.
 
         Raises:
-            EnvironmentRefused: Something does not come to stand.
+            EnvironmentRefused: A server does not become ready.
         """
         for role in self._served:
             with self._heard:
                 if self._heard.wait_for(partial(self._stands, role), _SECONDS):
                     continue
             raise EnvironmentRefused(
-                f"serve --only {role} does not come to stand",
+                f"serve --only {role} does not become ready",
                 f"its log is {Path(LOG).absolute()}",
             )
 
@@ -221,7 +221,7 @@ rules:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                start_new_session=True,  # Ctrl-C is for us, who end it in order
+                start_new_session=True,  # Ctrl-C is for this process only
             )
         served = _Served(process)
         threading.Thread(target=self._hear, args=(served,), daemon=True).start()
@@ -237,7 +237,7 @@ rules:
                 self._heard.notify_all()
 
     def _stands(self, role: str) -> bool:
-        return len(self._served[role].told) >= 2  # each has two lines to tell
+        return len(self._served[role].told) >= 2  # each prints two lines
 
     def receive(self, text: str, currency: str) -> None:
         """Store a customer's letter and its invoice."""

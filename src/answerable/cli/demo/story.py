@@ -1,8 +1,8 @@
 """`answerable demo`: all chapters on this machine, without outside services.
 
-Each step prints a real command and then its answer; nothing here computes anything a
-user could not ask for. The sample estate and its store lie in a folder of their own
-and are removed at the end unless `keep` names one.
+Each step prints a real command and its output; nothing is computed here that a user
+could not get. The sample data and its store are in a folder of their own, which is
+removed at the end unless `keep` names one.
 """
 
 import json
@@ -35,12 +35,12 @@ def tell_all(main: Main, keep: Path | None = None, *, works: bool = True) -> int
     """Run all chapters in the working directory.
 
     Args:
-        main: The command line's entry: takes argv, returns the exit code.
-        keep: Folder that estate and store are left in; None for a temporary one.
-        works: Tell the chapters with an agent that works, too.
+        main: Entry point of the command line: takes argv, returns the exit code.
+        keep: Folder to keep sample data and store in; None for a temporary one.
+        works: Run the chapters of the working agent, too.
 
     Returns:
-        0 when every step ended as it should, else 1.
+        0 if every step ended as expected, else 1.
     """
     started = time.monotonic()
     with own_places():

@@ -21,11 +21,9 @@ class Step:
     """Sentence, command and expected exit code.
 
     Attributes:
-        says: The sentence.
-        command: What is typed after `answerable`; a word in capitals may stand for
-            what is found out when its turn comes.
-        ends: The exit code.
-        apart: It runs as a process of its own.
+        command: Words after `answerable`; a word in capitals may be a placeholder for a
+            value of an earlier step.
+        apart: Run it as a process of its own.
     """
 
     says: str
@@ -113,9 +111,8 @@ def tell(chapters: Sequence[Chapter], main: Main, found: Found, first: int = 1) 
     """Run chapters; return whether every step ended as expected.
 
     Args:
-        chapters: What is told.
-        main: The command line's entry.
-        found: What words in capitals stand for, looked up when their turn comes.
+        main: Entry point of the command line.
+        found: Lookup functions of placeholders.
         first: Number of the first chapter.
     """
     held = True

@@ -78,7 +78,7 @@ VIEWS: dict[str, View] = {
     "sts-explain": rules.token,
 }
 
-# What fills an empty answer: what is missing, and the command that supplies it.
+# Text of an empty answer: what is missing, and the command that supplies it.
 EMPTY = {
     "tools-diff": ("nothing differs from what it is held to", ""),
     "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
@@ -89,7 +89,7 @@ EMPTY = {
     "what-if": ("nothing changes, as far as was collected", ""),
     "what-if-cuts": ("nothing to cut: no way there, as far as was collected", ""),
     "reach-all": ("no identity, as far as was collected", ""),
-    "who-can": ("nobody, as far as was collected", ""),
+    "who-can": ("no identity, as far as was collected", ""),
     "sql": ("no rows", ""),
     "login": ("nobody is signed in", "answerable login"),
     "sts-rules": ("no rules", "docs/configuration.md has an example"),
@@ -97,20 +97,20 @@ EMPTY = {
     "baseline-diff": ("nothing changes", ""),
     "baseline-check": ("nothing departs from what was learned", ""),
     "asks": ("no agent asked for anything that its owner could allow", ""),
-    "requests": ("nobody has filed a request", "answerable requests file AGENT"),
-    "amendments": ("nobody has signed an amendment", ""),
+    "requests": ("no request was filed", "answerable requests file AGENT"),
+    "amendments": ("no policy exception was signed", ""),
     "owner-keys": (
         "no owner key is enrolled",
         "answerable owner-keys new --person PERSON makes one",
     ),
 }
-# Where something was searched that is not empty, these say no more than that none fits.
+# Text of an answer that is empty because of a filter.
 _NARROWED = {
     "asks": "no ask fits",
     "requests": "no request fits",
     "amendments": "no amendment counts",
 }
-# What these say rests on the machine or the log itself, not on a source.
+# Kinds that depend on the machine or the log, not on a scanned source.
 UNSOURCED = {
     "tools-diff",
     "tools-approve",
@@ -127,9 +127,9 @@ UNSOURCED = {
 UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
 UNSOURCED |= {"asks", "amendments", "baselines", "baseline", "baseline-diff"}
 UNSOURCED |= {"baseline-replay", "requests"}
-# An empty one of these says nothing where what it is made from was not collected.
+# An empty list of these kinds is not known to be empty if its sources are missing.
 _COUNTED = {"agents", "tools", "identities", "credentials", "people", "trace-score"}
-# What an empty one rests on alone: without it there is no answer.
+# Logs that an empty answer depends on.
 _NO_LOG = "no log was ingested (answerable ingest cloudtrail:PATH)"
 _RESTS_ON = {
     "trace": ("cloudtrail", _NO_LOG),
@@ -150,11 +150,10 @@ def render(
     """Render a document, then its coverage.
 
     Args:
-        document: The answer.
-        screen: Where it is shown.
+        screen: Terminal.
         now: UTC nanoseconds.
-        view: A second way to show this kind, empty for the usual one.
-        whole: Show the whole coverage and not one line of it.
+        view: Another renderer of this kind, empty for the default.
+        whole: Show the full coverage instead of one line.
     """
     kind = f"{document.kind}/{view}" if view else document.kind
     if document.items:

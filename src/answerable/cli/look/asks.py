@@ -10,7 +10,7 @@ from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_asks import AmendmentItem, AskItem
 
-_ID = 16  # letters of an id that a table shows; more than enough to name it
+_ID = 16  # characters of an id in a table
 
 
 def asks(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -21,7 +21,7 @@ from answerable.model.document_trace import HopItem, TraceItem
 from answerable.model.ids import is_role
 
 _MOST_NOTES = 12
-# What was done tells most; then as whom, on what, and who stands behind it.
+# The act is most important; then identity, resource and person.
 _IMPORTANCE = {
     "person": 1,
     "agent": 4,

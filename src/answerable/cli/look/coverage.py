@@ -24,7 +24,6 @@ def incomplete(coverage: Coverage, allowed: bool) -> Iterator[str]:
     """List the sources that could not be read completely, for standard error.
 
     Args:
-        coverage: Of the answer.
         allowed: True when `--allow-partial` was given.
     """
     if not coverage["partial"]:

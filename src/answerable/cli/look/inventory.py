@@ -134,8 +134,8 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
 def _together(items: Iterable[ToolItem]) -> Iterator[tuple[str, ToolItem]]:
     """Yield the tools of each row with their representative item.
 
-    Built-in tools that read files or pages are many and alike: those of one agent with
-    one rule and one state share a row.
+    Built-in tools that read files or pages are many and similar: those of one agent
+    with the same rule and state share a row.
     """
     groups: dict[tuple[object, ...], list[ToolItem]] = {}
     for number, item in enumerate(items):

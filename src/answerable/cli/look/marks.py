@@ -9,16 +9,12 @@ class Marks:
     """Set of marks; each mark stands next to its word.
 
     Attributes:
-        hops: The stroke that leads to a node, by status, four cells each.
+        hops: Stroke to a node, by status, four cells each.
         hop: One cell by status, for tables.
-        verdicts: Mark by verdict.
-        yes: Found, or fine.
-        no: Not found, or not fine.
-        ellipsis: Stands for what was cut out of the middle.
+        no: Missing, or failed.
+        ellipsis: Mark for text removed from the middle.
         dot: Separates the parts of a line.
-        rule: Under a table's head.
-        branch: Before a sub-agent.
-        times: Before a count.
+        rule: Line under a table head.
     """
 
     hops: Mapping[str, str]

@@ -9,7 +9,7 @@ from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_pins import ToolsApproveItem, ToolsDiffItem
 
-MOST = 2000  # letters of one side of a field
+MOST = 2000  # characters of one side of a field
 
 
 def diff(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -158,7 +158,7 @@ def counted(document: Document, screen: Screen, now: int) -> Iterator[str]:
         yield f"the largest {len(rows):,} of {document.total:,} counts"
     if any(None in item.values() for item in document.items):
         yield ""
-        yield f"{gap} missing: no source tells it; --score says which one would"
+        yield f"{gap} missing: no source has it; --score names one that would"
 
 
 def prove(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from answerable.model.document import (
 )
 
 _MOST = 6
-# Of a long path the beginning and the end tell most.
+# The start and the end of a long path are most relevant.
 _FIRST_STEPS, _LAST_STEPS = 3, 2
 _TEXT_LINES = 3
 _GUTTER = 10

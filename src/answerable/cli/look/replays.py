@@ -19,7 +19,7 @@ def replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
         if item["in_name"]:
             yield f"{item['in_name']:,} more in name: their mode holds nothing back"
         if item["left_out"]:
-            yield f"{item['left_out']:,} recent calls were not decided anew"
+            yield f"{item['left_out']:,} recent calls were not decided again"
         if item["turned"]:
             yield ""
             yield from table(_COLUMNS, _rows(item["turned"]), screen)

@@ -8,7 +8,7 @@ from typing import TextIO
 from answerable.cli.look.marks import UNICODE, Marks, marks_for
 from answerable.flows.words.text import safe, shorten, wrap
 
-# Where no terminal limits the line, this keeps a hostile name from filling the disk.
+# Without a terminal, this keeps a hostile name from filling the disk.
 _UNLIMITED = 2_000
 _NARROWEST = 20
 

@@ -14,10 +14,9 @@ class Column:
     """Table column.
 
     Attributes:
-        head: Its title.
-        importance: 0 stays longest; the highest number goes first.
-        floor: A column may be cut down to so many cells, not below; 0 for never.
-        right: Align numbers at their end.
+        importance: 0 is kept longest; the highest number is dropped first.
+        floor: Minimum width in cells; 0 if the column is never cut.
+        right: Align numbers to the right.
     """
 
     head: str
@@ -36,8 +35,8 @@ def table(
 
     Args:
         columns: One per cell of a row.
-        rows: Cells of foreign text; made safe here.
-        screen: Where it is shown.
+        rows: Cells of untrusted text; sanitized here.
+        screen: Terminal.
         together: Narrow all columns evenly before one is dropped.
     """
     cells = [[screen.short(cell, 1_000) for cell in row] for row in rows]
@@ -45,7 +44,7 @@ def table(
         max(width(column.head), *(width(row[at]) for row in cells), 0)
         for at, column in enumerate(columns)
     ]
-    # A column with nothing in it tells nothing.
+    # An empty column carries no information.
     kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
     if together:
         natural = _evened(columns, natural, kept or [0], screen.width)
@@ -62,7 +61,7 @@ def _fit(
 ) -> tuple[list[int], list[int]]:
     """Choose columns and widths: the least important is narrowed, then dropped.
 
-    A more important column gives nothing as long as a less important one still can.
+    A column is narrowed only when no less important one can be narrowed further.
     """
     widths = [*natural]
     kept = [*kept]

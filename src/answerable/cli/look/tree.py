@@ -19,11 +19,11 @@ from answerable.model.document import Document
 from answerable.model.document_trace import TraceItem
 
 _STROKE = 4
-# Six columns on less than this show little but ellipses: one hop a line then.
+# Below this width six columns show little but ellipses: one hop per line then.
 _NARROWEST = 100
 _FLOORS = (8, 8, 5, 12, 14, 14)
 
-# A cell of the drawing: the status of its hop (empty for no stroke) and its text.
+# Cell of the drawing: status of its hop (empty for no stroke) and text.
 _Cell = tuple[str, str]
 _NOTHING: _Cell = ("", "")
 

@@ -10,7 +10,7 @@ from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_exercised import UsedItem
 
-# More actions than this do not fit a screen: then a row is a service.
+# More actions than this do not fit a screen: then there is a row per service.
 _MOST = 40
 _MOST_SERVICES = 25
 _NAMED = 3

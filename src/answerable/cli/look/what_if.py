@@ -55,7 +55,7 @@ def _change(item: WhatIfItem, screen: Screen) -> Iterator[str]:
         yield from screen.wrap(f"        {safe(would_tell(each))}", "          ")
     steps = item["path"]
     if item["kind"] == "permission":
-        # The statements of a path stand where the identity at its end is listed.
+        # The statements of a path are listed with the identity at its end.
         steps = [{**step, "determining": []} for step in steps]
     yield from path(steps, item["subject"], screen, "        ")
     if item["kind"] == "permission":

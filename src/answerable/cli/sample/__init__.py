@@ -1,8 +1,7 @@
 """Sample data: a home, a repository, an AWS account and its audit log.
 
-Everything in it is made up, labelled as a sample where it lies, and written by
-`write_estate`. The demo runs on it, and the commands shown in the documentation are
-run on it by a test.
+All of it is fictional and labelled as a sample. `write_estate` writes it, the demo uses
+it, and a test runs the documented commands on it.
 """
 
 from answerable.cli.sample.write import Estate, write_estate

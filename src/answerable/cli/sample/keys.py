@@ -9,7 +9,6 @@ def access_key_id(account: str, name: str, prefix: str = "AKIA") -> str:
     """Make a well-formed key id; the inverse of `model.ids.access_key_account`.
 
     Args:
-        account: Twelve-digit account number.
         name: Any text; the same text gives the same key id.
         prefix: `AKIA` for a long-lived key, `ASIA` for a session.
 
@@ -17,7 +16,7 @@ def access_key_id(account: str, name: str, prefix: str = "AKIA") -> str:
         Twenty characters.
     """
     noise = int.from_bytes(hashlib.sha256(name.encode()).digest()[:5], "big")
-    # 80 bits: a set top bit, 40 bits of account number, 39 bits of anything.
+    # 80 bits: a set top bit, 40 bits of account number, 39 arbitrary bits.
     bits = 1 << 79 | int(account) << 39 | noise & (1 << 39) - 1
     letters = (_BASE32[bits >> shift & 31] for shift in range(75, -1, -5))
     return prefix + "".join(letters)

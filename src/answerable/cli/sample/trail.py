@@ -1,7 +1,7 @@
 """Sample audit log: two days of normal work, and one hour of exfiltration.
 
 Normal: the report bot reads and writes reports, sometimes through the role
-`data-reader`; a pipeline deploys. Then the bot's key makes a role, assumes it, copies
+`data-reader`; a pipeline deploys. Then the bot's key creates a role, assumes it, copies
 customer data out, and deletes the role.
 """
 

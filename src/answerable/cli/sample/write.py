@@ -25,8 +25,8 @@ def write_estate(root: Path, now_ns: int) -> Estate:
     """Write home, repository, account dump, key list and audit log below `root`.
 
     Args:
-        root: Folder to fill; made if it is not there.
-        now_ns: UTC nanoseconds; the trail ends shortly before.
+        root: Folder to fill; created if missing.
+        now_ns: UTC nanoseconds; the log ends shortly before.
     """
     estate = Estate(
         home=root / "home" / "ana",
@@ -39,7 +39,7 @@ def write_estate(root: Path, now_ns: int) -> Estate:
     texts |= {estate.repo / name: text for name, text in repo.files().items()}
     texts[estate.account] = account.authorization_details()
     texts[estate.keys] = account.access_keys()
-    # Not beside the trail: whatever lies there is read as a log, or counted as none.
+    # Outside the log folder, as every file there is read as a log.
     for folder in (root, estate.home, estate.repo, estate.account.parent):
         texts[folder / "SAMPLE.txt"] = _LABEL
     for path, text in texts.items():

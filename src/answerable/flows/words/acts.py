@@ -1,6 +1,6 @@
 """Sentences about the act that a person signs, with untrusted names quoted.
 
-An agent could have written each name in it, so each stands in quotation marks.
+An agent could have written each name, so each is quoted.
 """
 
 from answerable.flows.words.text import quoted

@@ -30,7 +30,7 @@ def ago(text: object, now: int) -> str:
     """Format an RFC 3339 time relative to now; any other text is returned as it is.
 
     Args:
-        text: The time, None or empty for unknown.
+        text: The time, None or empty if unknown.
         now: UTC nanoseconds.
     """
     if not isinstance(text, str) or not text:

@@ -9,7 +9,7 @@ from answerable.model.document_trace import HopItem, TraceItem
 
 COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")
 _PREFIXES = {"person": "person:", "agent": "agent:", "tool": "tool:mcp/"}
-# So few acts are shown one by one; of more, those alike are put together.
+# Up to this many acts are shown one by one; more are grouped.
 _FEW = 6
 _ALIKE = 3
 
@@ -19,9 +19,9 @@ class Act:
     """One action with one resource, or with several below a common prefix.
 
     Attributes:
-        items: Rows, in the order of the answer.
-        resource: The one, or the beginning that all of them share.
-        resources: How many there are.
+        items: Rows, in document order.
+        resource: The resource, or the common prefix.
+        resources: Number of resources.
     """
 
     items: list[TraceItem]
@@ -39,9 +39,9 @@ class Grouped:
     """Events of one chain: the same four hops, and the acts.
 
     Attributes:
-        item: The row that speaks for all.
-        items: Rows, in the order of the answer.
-        acts: What was done, by action, resource and outcome.
+        item: Representative row.
+        items: Rows, in document order.
+        acts: Acts by action, resource and outcome.
     """
 
     item: TraceItem

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from answerable.flows.words.text import safe
 from answerable.model.document import ConditionItem, DeterminingItem
 
-# Operators in lower case; what is not here stands as the policy wrote it.
+# Operators in lower case; others are shown as the policy has them.
 _EQUAL = ("is", "is not")
 _LIKE = ("matches", "does not match")
 _OPERATORS: Mapping[str, tuple[str, str]] = {
@@ -38,7 +38,7 @@ _OPERATORS: Mapping[str, tuple[str, str]] = {
 }
 _QUANTIFIERS = {"forallvalues": "every value of", "foranyvalue": "a value of"}
 
-# Questions that no key of the platform asks: what the answer itself leaves open.
+# Keys of the answer itself, which no platform sets.
 _OPEN = {
     "answerable:scope": ("the call is within", "the call is outside"),
     "answerable:resource": ("the resource is in", "the resource is outside"),

@@ -6,7 +6,7 @@ from answerable.flows.words.ages import age
 from answerable.flows.words.text import safe, shorten_end
 from answerable.model.document import Coverage
 
-# The words of coverage as people say them, and the source that would supply them.
+# Coverage words in plain language, and the source that would supply them.
 _WORDS = {
     "identity-policies": ("identity policies", "aws"),
     "boundaries": ("permissions boundaries", "aws"),
@@ -36,22 +36,22 @@ _WORDS = {
     "paths": ("paths through other identities", ""),
     "action-catalogue": ("the catalogue's word on this action", ""),
 }
-# Sources that are read in by `ingest`; `scan` reads the others.
+# Sources that `ingest` reads; `scan` reads the others.
 _INGESTED = ("cloudtrail",)
 _PRINCIPAL = "principal not collected"
-# No source holds these: whoever asks may state them.
+# No source has these: the query may state them.
 _STATED = ("session-policies", "endpoint-policies")
 
 
-_LONGEST = 200  # of the line; what is missing is then counted instead of named
-_MOST = 3  # kinds that are named at one source
+_LONGEST = 200  # characters; longer lists of missing data are counted
+_MOST = 3  # kinds that are named per source
 _FREE = 60  # characters of a text that is no kind of the table
 
 
 def parts(coverage: Coverage) -> list[str]:
     """Return the parts of the coverage line: sources with age and missing data.
 
-    Lists are named as far as they fit and counted beyond; `every` has all of it.
+    Lists are cut to fit the line and counted; `every` has all entries.
     """
     for most in (_MOST, 1):
         said = _parts(coverage, most)

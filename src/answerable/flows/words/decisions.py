@@ -1,6 +1,6 @@
 """Reasons of decisions in plain language."""
 
-# Why, as it is read on a line.
+# Reasons, as one line.
 REASONS = {
     "allowed": "a rule allows it",
     "killed": "a kill holds it",

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from answerable.flows.words.text import safe
 from answerable.model.document import Document
 
-# A spreadsheet runs what starts with one of these; a quote before it makes it text.
+# A spreadsheet evaluates such cells as formulas; a leading quote makes them text.
 _FORMULA = ("=", "+", "-", "@")
 
 
 def _dump(value: object) -> str:
-    # ASCII alone: what could move a cursor or reverse a line arrives as an escape,
-    # and the document parses whatever the locale.
+    # ASCII only: characters that could move a cursor or reverse a line are escaped,
+    # and the document parses in any locale.
     return json.dumps(value, ensure_ascii=True, allow_nan=False, default=_plain)
 
 
@@ -79,7 +79,7 @@ def _cell(value: object) -> str:
             return repr(value)
         case str():
             text = safe(value)
-            # Some spreadsheets drop blanks before a formula, and then run it.
+            # Some spreadsheets strip blanks before a formula.
             runs = text.lstrip().startswith(_FORMULA)
             return f"'{text}" if runs else text
         case _:

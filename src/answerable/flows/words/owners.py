@@ -6,7 +6,7 @@ from answerable.flows.words.ages import has_passed
 from answerable.flows.words.text import safe
 from answerable.model.document_owners import EvidenceItem
 
-# Why a signed statement does not count, as it is read on a line.
+# Reasons for invalid signed statements, as one line.
 _VOID: Mapping[str, str] = {
     "signature-wrong": "its signature does not hold",
     "key-not-enrolled": "its key is not enrolled",
@@ -20,7 +20,7 @@ _VOID: Mapping[str, str] = {
     "signed-in-the-future": "it says that it was signed later than it was",
     "expiry-wrong": "it would last too long",
 }
-# Owner states as a sentence for whoever sees the word for the first time.
+# Owner states as a sentence.
 STATES: Mapping[str, str] = {
     "attested": "signed with an enrolled owner key: it authorises",
     "confirmed": "said without a signature: it routes, it never authorises",
@@ -28,8 +28,8 @@ STATES: Mapping[str, str] = {
     "suggested": "weak evidence speaks for one person",
     "ambiguous": "evidence speaks for several people about equally",
     "team-only": "a team is named, and no person",
-    "owner-left": "whoever answered for it has left",
-    "none": "nothing speaks for anybody",
+    "owner-left": "its owner has left",
+    "none": "no evidence for any owner",
 }
 
 
@@ -37,7 +37,6 @@ def remark(evidence: EvidenceItem, now: int) -> str:
     """Describe whether and until when evidence counts; empty if it plainly does.
 
     Args:
-        evidence: It.
         now: UTC nanoseconds.
     """
     if evidence["kind"] == "attestation":

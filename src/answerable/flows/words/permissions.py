@@ -11,8 +11,8 @@ class Block:
     """Items that differ only in their action.
 
     Attributes:
-        item: The first of them.
-        actions: Of all of them.
+        item: The first item.
+        actions: Actions of all items.
     """
 
     item: ReachItem

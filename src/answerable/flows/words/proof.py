@@ -6,7 +6,7 @@ from answerable.flows.words.conditions import layer_name, policy_name
 from answerable.flows.words.text import safe
 from answerable.model.document import DeterminingItem, LayerItem
 
-# What limits a call, in the order it is spoken of; and what might grant one.
+# Policies that limit a call, in order of mention; and those that could grant one.
 _DENYING = {
     "scp": "SCP",
     "rcp": "RCP",
@@ -21,7 +21,7 @@ _GRANTING = {
     "resource-policies": "resource policy",
     "s3-acls": "ACL",
 }
-_MOST = 5  # kinds that are named; of more the rest are counted
+_MOST = 5  # named kinds; others are counted
 _STATES = (
     ("passed", "took part and did not decide"),
     ("none", "none attached"),

@@ -1,8 +1,8 @@
 """Revocation of each kind of credential, and the access that remains after it.
 
-What is written here is what its platform documents, not what we measured; where
-neither is known, that is said. A kill of ours ends what our own gateway and token
-service gave within a second, and ends nothing elsewhere.
+The texts repeat the documentation of the platform, not our measurements; where it says
+nothing, the text says "not known". A revocation here takes effect at our own gateway
+and token service within a second, and nowhere else.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,8 @@ class Residual:
     """Revocation of a credential, and its residual access.
 
     Attributes:
-        end: What ends it.
-        lives: What may live on, and how long at most.
-        beside: What else is hit, empty for nothing.
+        lives: Remaining access, and its longest duration.
+        beside: Other affected credentials, empty for none.
         known: `documented` by its platform, or `not known`.
     """
 
@@ -74,24 +73,24 @@ _BY_KIND = {
     ),
     "private-key": Residual(
         "take its public half out of every place that trusts it",
-        "connections that stand, until they are cut",
+        "open connections, until they are closed",
         "every place that trusts this key",
     ),
     "ssh-agent": Residual(
         "remove the key from the agent, and its public half where it is trusted",
-        "connections that stand, until they are cut",
+        "open connections, until they are closed",
         "every program that reaches the agent's socket",
     ),
     "dsn": Residual(
         "change the password or drop the login in the database",
-        "connections that stand, until they are cut",
+        "open connections, until they are closed",
         "every program with the same login",
     ),
 }
 _BY_KIND["password"] = _BY_KIND["dsn"]
 _OTHER = Residual(
     "revoke it where it was given",
-    "not known for this kind: ask whoever gave it",
+    "not known for this kind: ask its issuer",
     "every place and every program that uses it",
     "not known",
 )

@@ -1,8 +1,8 @@
 """Sanitizing, measuring and shortening of untrusted text.
 
-Names come from files and logs that anybody may have written, so nothing is shown
-before it went through `safe`: an escape sequence in a role's name must not move the
-cursor, and a right-to-left mark must not reverse a line.
+Names come from untrusted files and logs, so text is shown only after `safe`: an escape
+sequence in the name of a role must not move the cursor, and a right-to-left mark must
+not reverse a line.
 """
 
 import unicodedata
@@ -11,10 +11,10 @@ import unicodedata
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _COMBINING = {"Mn", "Me"}
 _MOST_COMBINING = 2
-# What stays as it is between quotation marks, and what would end them.
+# Characters kept inside quotation marks, and those that would end them.
 _PLAIN = {"Lu", "Ll", "Lt", "Lo", "Nd"}
 _QUOTING = {'"', "\\"}
-# Of an ARN shorter than this only the end is worth its cells.
+# A shorter ARN shows only its end.
 _SHORT = 20
 
 
@@ -41,7 +41,7 @@ def safe(text: str) -> str:
 def quoted(text: str) -> str:
     """Quote untrusted text so that its content cannot end or imitate the quotes.
 
-    Beyond ASCII only letters and digits stay as they are: some signs look like a mark.
+    Beyond ASCII only letters and digits are kept, as some symbols look like marks.
     """
     shown = ['"']
     for letter in text:
@@ -101,16 +101,15 @@ def shorten(text: str, cells: int, ellipsis: str) -> str:
     """Cut the middle out of a text that is too wide; an ARN keeps its last part.
 
     Args:
-        text: Safe text.
-        cells: Most cells to take.
-        ellipsis: What stands for the part cut out.
+        cells: Most cells.
+        ellipsis: Mark in place of the removed part.
     """
     if width(text) <= cells:
         return text
     left = cells - width(ellipsis)
     if left < 4:
         return clip(text, cells)
-    # In a table a mark may stand before the name.
+    # In a table a mark may precede the name.
     mark, space, name = text.partition(" ")
     if space and len(mark) == 1 and name.startswith("arn:"):
         return mark + space + shorten(name, cells - 2, ellipsis)
@@ -125,8 +124,8 @@ def middle(text: str, cells: int) -> tuple[str, str, str, str]:
     """Split a text at the places where `shorten` cuts it.
 
     Returns:
-        What is left out in front, the head, what is left out of the middle, the tail;
-        put together they are the text.
+        The omitted prefix, the head, the omitted middle, the tail; joined they are the
+        text.
     """
     cut = "\0"
     head, _, tail = shorten(text, cells, cut).partition(cut)
@@ -159,7 +158,7 @@ def _shorten_arn(text: str, resource: str, left: int, ellipsis: str) -> str:
 def wrap(text: str, cells: int, indent: str = "") -> list[str]:
     """Wrap sanitized text at spaces; later lines are indented.
 
-    A word that is wider than a line is broken where the line ends.
+    A word that is wider than a line is broken at the line end.
     """
     if width(text) <= cells or cells <= width(indent) + 1:
         return [text]
@@ -170,7 +169,7 @@ def wrap(text: str, cells: int, indent: str = "") -> list[str]:
         if width(candidate.rstrip()) <= cells:
             line = candidate
             continue
-        # What fits on no line starts where it stands and is broken at the edge.
+        # A word wider than a line starts at the current position.
         if line.strip() and width(indent + word.lstrip()) <= cells:
             lines.append(line.rstrip())
             line = indent + word.lstrip()

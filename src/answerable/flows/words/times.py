@@ -16,10 +16,10 @@ def moment(text: str, now: int, option: str) -> int:
     Args:
         text: A span before now, a date, or an RFC 3339 time.
         now: UTC nanoseconds.
-        option: The option it was given to, for the message.
+        option: Name of the option, for the message.
 
     Raises:
-        UsageError: It is none of these.
+        UsageError: It is malformed.
     """
     bare = text.strip().lower()
     if bare == "now":
@@ -45,11 +45,11 @@ def span(text: str, option: str, most: int) -> int:
 
     Args:
         text: A number and s, m, h, d or w.
-        option: The option it was given to, for the message.
-        most: Nanoseconds that it may be.
+        option: Name of the option, for the message.
+        most: Longest allowed span, nanoseconds.
 
     Raises:
-        UsageError: It is none, nothing, or too long.
+        UsageError: It is malformed, zero, or too long.
     """
     read = _AGO.fullmatch(text.strip().lower())
     length = int(read[1]) * _UNITS[read[2]] * SECOND if read else 0
