@@ -19,7 +19,7 @@ from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link
 from answerable.serving.wire.head import Head
 
-# No token service of ours names anybody so.
+# No token of our token service has such a subject.
 _PREFIX = "enforcer:"
 
 

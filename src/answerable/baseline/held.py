@@ -61,7 +61,7 @@ class Sink:
         for edge in self.flows.get((origin.kind, origin.source, origin.field), ()):
             if not _carries(edge, origin, loose):
                 continue
-            # What strangers' text named while it said not who gets what.
+            # An edge learned from untrusted text while the value was not sensitive.
             if value.sensitive and not (origin.trusted or edge.sensitive):
                 continue
             if edge.firm:

@@ -96,7 +96,7 @@ def _context(held: Held, call: Observation) -> Iterator[Finding]:
     if effect is Effect.ALLOW:
         return
     flows = held.sink(call.tool, "").flows
-    # What an owner let strangers' text name, it may be read for.
+    # A signed acceptance of an untrusted value also allows the read of its source.
     signed = [value for value in call.values if held.accepts(call.tool, value)]
     invited = {origin.source for value in signed for origin in value.origins}
     for source in call.after:
@@ -126,7 +126,7 @@ def _amount(bound: Bound, call: Observation, progress: Progress) -> int:
     if bound.measure is Measure.SUM:
         more = sum(amount for path, amount in call.numbers if path == bound.path)
         return progress.sums.get((call.tool, bound.path), 0) + more
-    # What comes back is known once it came: the call after it is the one that waits.
+    # The size of a result is known only afterwards, so the next call is held back.
     if bound.measure is Measure.RECORDS:
         return progress.records.get(call.tool, 0)
     return progress.sizes.get(call.tool, 0)

@@ -14,7 +14,7 @@ Amendments = Mapping[Key, tuple[Amendment, ...]]
 
 NO_AMENDMENTS: Amendments = MappingProxyType({})
 
-# What an owner may lift; two attested persons lift the second row, too.
+# Reasons that an owner may lift; two attested persons may also lift the second set.
 BY_OWNER = frozenset({Reason.NO_RULE, Reason.ASKED, Reason.BEHAVIOUR})
 BY_TWO = BY_OWNER | {Reason.FORBIDDEN, Reason.PARENT}
 

@@ -26,8 +26,8 @@ from answerable.model.decision import (
 )
 from answerable.model.ids import AgentId
 
-# What goes with having a rule for the server at all. What a list holds is decided item
-# by item, and whose a task or a request is, by whoever keeps them.
+# Allowed with any rule for the server. Items of a list are decided one by one, and the
+# handle registry checks the owner of a task or request.
 GENERAL = frozenset(
     {
         Target.TASK,
@@ -40,7 +40,7 @@ GENERAL = frozenset(
         Target.REQUEST,
     }
 )
-# What a client needs to find out that it may do nothing.
+# Targets that let a client connect and learn that everything else is denied.
 WITHOUT_POLICY = frozenset({Target.DISCOVERY, Target.SESSION, Target.PING})
 
 
@@ -258,5 +258,5 @@ def _answer(
         Decision(effect, passes, mode, reason, determining, policy, durability)
         for durability in (Durability.BUFFERED, Durability.DURABLE)
     )
-    # What does not go on has nothing to wait for.
+    # A call that is held back does not wait for the disk.
     return Answer(buffered, durable if passes else buffered)

@@ -37,8 +37,8 @@ class Envelope:
     """A payload with its signatures.
 
     Attributes:
-        payload_type: How the payload is to be read.
-        signatures: Of which some may be by keys that nobody here knows.
+        payload_type: Media type of the payload.
+        signatures: Some may be by unknown keys.
     """
 
     payload_type: str

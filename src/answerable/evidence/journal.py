@@ -8,8 +8,8 @@ r"""The journal's format: hash-chained records in groups, each under a signed he
 
 The first chain hash is SHA-256 of the header, each next one SHA-256(chain before ||
 leaf hash of the record). A head signs `answerable journal head 2\n`, the header, count
-and chain. A record is acknowledged once the head after it is on disk; what stands after
-the last head was never acknowledged.
+and chain. A record is acknowledged once the head after it is on disk; records
+after the last head were never acknowledged.
 
 The head file of a journal has the same 104 bytes for the newest head, under a signature
 of its own over `answerable journal newest 2\n`, the header, count and chain. No head in
@@ -144,7 +144,7 @@ class Journal:
         end: Where the acknowledged bytes end.
         unsigned: Whole records after the last head.
         behind: Bytes after the last head.
-        fault: The first thing that does not hold, empty when all does.
+        fault: The first fault, empty for none.
         torn: Whether the fault may be a group that a loss of power left half written:
             sectors are missing in it, and no later group was acknowledged.
     """

@@ -62,7 +62,7 @@ class ObjectEntry(
     """A stored object, or a file of records that could not be parsed.
 
     Attributes:
-        of: What it is: `sync`, `snapshot`, `attestation`, `conflict`, `quarantine`...
+        of: Kind: `sync`, `snapshot`, `attestation`, `conflict`, `quarantine`...
         sha256: Digest of its content, hex.
         at: UTC nanoseconds as a decimal string.
     """

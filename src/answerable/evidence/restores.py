@@ -18,7 +18,7 @@ class LostRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         kept: Records that hold, and are sealed by the restore.
         known: Records that are known to have been acknowledged, at least.
-        fault: What does not hold.
+        fault: The first fault.
     """
 
     journal: str

@@ -23,7 +23,7 @@ from answerable.model.record import Act, Record
 _MAGIC = b"answerable spool 1\n"
 _CHAIN = b',"chain":"'
 _END = b'"}\n'
-# What follows the record's own bytes, less its brace.
+# Length of the chain member and line end after the record.
 _TAIL = len(_CHAIN) + 64 + len(_END)
 
 encode = msgspec.json.Encoder().encode
@@ -91,7 +91,7 @@ def read_line(line: bytes) -> tuple[Record, bytes, bytes]:
             verifies.
 
     Raises:
-        ParseError: It is no line of a spool.
+        ParseError: The line is malformed.
     """
     start = len(line) - _TAIL
     if start < 0 or line[start : start + len(_CHAIN)] != _CHAIN or line[-3:] != _END:

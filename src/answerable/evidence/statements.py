@@ -202,7 +202,7 @@ def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
     """Verify the signature, key and store of an envelope.
 
     Args:
-        placed: Where it stands in the log.
+        placed: Position in the log.
         store: Public key of this store.
 
     Raises:

@@ -22,7 +22,7 @@ from answerable.model.exchange import (
 
 MAX_HEADER = 4096  # characters of a JOSE header
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-# What the SDKs of Azure put behind the one audience, for all scopes that there are.
+# Suffix that the Azure SDKs append to the audience to request all scopes.
 ALL_SCOPES = "/.default"
 SUBJECT_TYPES = frozenset((*(each.value for each in TokenType), TICKET, PEER))
 ACTOR_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value, PEER})

@@ -25,7 +25,7 @@ from answerable.federate.uri import normalise
 from answerable.model.claims import Proof
 
 WINDOW = 60  # seconds that a proof is taken for
-# What our metadata offers (RFC 9449 5.1).
+# Algorithms in our metadata (RFC 9449 5.1).
 ALGS = tuple(KINDS)
 _PROVERS = 1024  # keys of clients that are kept ready
 

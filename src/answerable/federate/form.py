@@ -17,8 +17,8 @@ _KEPT = 128  # bytes of a spelling that is kept
 
 Form = Mapping[str, str]
 
-# What may stand for itself (WHATWG URL 5.2, and what clients leave as it is), a plus for
-# a space, escapes that are whole, and what stands between parameters.
+# Unescaped characters (WHATWG URL 5.2, and others that clients leave as they are), a
+# plus for a space, complete escapes, and separators.
 _SPELLED = re.compile(rb"(?:[!#$&'()*,./0-9:;=?@A-Z\[\]_a-z~+-]++|%[0-9A-Fa-f]{2})*+")
 
 

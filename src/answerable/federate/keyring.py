@@ -21,7 +21,7 @@ from answerable.model.signing import SigningKey
 CACHED = 300  # seconds that verifiers may keep our key set: its max-age
 LEAD = 600  # seconds that a key is published before it signs; CACHED, and all delays
 LIFE = 24 * 3600  # seconds that a key signs
-OVERRUN = 24 * 3600  # seconds that it signs on where nobody prepared another
+OVERRUN = 24 * 3600  # seconds that it signs longer without a successor
 TOKEN_LIFE = 600  # seconds from `iat` to `exp` of what we sign, at most
 SLACK = 120  # seconds beyond that: clocks, and the verifier's own skew
 MAX_PUBLISHED = 100  # keys of all replicas; verifiers read no more of a set
@@ -107,7 +107,7 @@ def plan(keys: Iterable[SigningKey], replica: str, now: float) -> Step:
     remove = tuple(
         key.kid
         for key in sorted(known, key=_order)
-        # Those of a replica that is gone, too: somebody has to.
+        # Includes keys of replicas that no longer exist.
         if state(key, known, now) is State.REMOVED and not _is_recent(key, now)
     )
     changed: tuple[SigningKey, ...] = ()
@@ -123,7 +123,7 @@ def plan(keys: Iterable[SigningKey], replica: str, now: float) -> Step:
         prepare = None
     signs = next((key for key in mine if key.kid == first), prepare)
     early = _is_early(signs, known, now)
-    # Whether a verifier may hold an older set is told by the older keys.
+    # Older keys show whether a verifier may hold an older set.
     return Step(prepare, changed, () if early or not active else remove, early)
 
 
@@ -193,8 +193,8 @@ def _is_early(
 ) -> bool:
     if signs is None or now >= signs.published + LEAD:
         return False
-    # Where nothing was published before, nobody can have read an older set. What began
-    # in the same second may have come before, unless it is the one to follow.
+    # Without an earlier key no verifier has an older set. A key of the same second may
+    # be earlier, unless it is the successor.
     return any(
         key.published < signs.published
         or (

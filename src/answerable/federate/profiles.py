@@ -38,7 +38,7 @@ class Profile:
 _SOMETIMES = frozenset({"nbf", "jti", "cnf", "act"})
 # Marks of security events and logout tokens (RFC 8417 2.2), and of DPoP proofs.
 _ELSEWHERE = frozenset({"events", "htm", "htu"})
-# Marks of an ID token, which speaks of a sign-in (OpenID Connect Core 2).
+# Claims of an ID token, which describes a sign-in (OpenID Connect Core 2).
 _SIGN_IN = frozenset({"nonce", "at_hash", "c_hash"})
 
 PROFILES: dict[TokenType, Profile] = {
@@ -57,7 +57,7 @@ PROFILES: dict[TokenType, Profile] = {
         forbidden=_ELSEWHERE | {"scope", "scp", "client_id"},
         azp_is_audience=True,
     ),
-    # What platforms give to workloads: GitHub Actions, Kubernetes, and their like.
+    # Workload tokens of platforms such as GitHub Actions and Kubernetes.
     TokenType.JWT: Profile(
         types=frozenset({"", "jwt"}),
         required=_ALWAYS,

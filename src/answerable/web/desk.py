@@ -24,9 +24,9 @@ from answerable.web.totals import TotalCache
 
 Kept = TypeVar("Kept")
 _MINUTE = 60_000_000_000
-# What takes a processor so many seconds is waited for, and is never behind the store.
+# Data that takes at most this many CPU seconds is rebuilt inline, and is never stale.
 _SHORT = 0.5
-# Of the time, at most this share goes into making anew.
+# Rebuilds take at most one part in this many of the time.
 _SHARE = 5
 _PATIENCE = 1.0  # seconds that an end waits for what is made beside
 _logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class Desk:
             _logger.warning("what stands could not be read: %s", error.message)
         finally:
             self._let_go()
-            self.is_ready = True  # whoever asks is told what is wrong
+            self.is_ready = True  # requests report the error
 
     def standing(self) -> Standing:
         """Return the current view; a slightly older one during a slow rebuild."""
@@ -143,7 +143,7 @@ class Desk:
         return self.standing().kept(name, make)
 
     def _is_due(self, known: Standing, state: bytes, now: int) -> bool:
-        # What takes a second to judge is judged again after five minutes or more.
+        # A build of one second is repeated after five minutes or more.
         lasts = max(_MINUTE, int(known.took * _SHARE * _MINUTE))
         old = not known.at <= now < min(known.at + lasts, known.until)
         return old or state != self._stamp

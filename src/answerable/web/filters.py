@@ -14,7 +14,7 @@ _PAGES = (
     ("person:", "/person"),
     ("cred:", "/credential"),
 )
-# What an id begins with and a column's head says already.
+# Prefixes of ids that the column heading already shows.
 _KINDS = ("agent:", "person:", "tool:mcp/")
 _NANOSECOND = 1_000_000_000
 

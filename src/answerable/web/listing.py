@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 Key = tuple[float | str, str]
 _Entry = tuple[float | str, str, int]
 _Only = tuple[tuple[str, str], ...]
-_KEPT = 16  # answers that are kept: whoever pages on asks for one again
+_KEPT = 16  # cached results: paging asks for the same one again
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,16 @@ from answerable.serving.ticker import NEVER, Ticker
 
 
 class EnvoyConnection(H2Protocol):
-    """One connection; without an authenticated request it is closed in time.
+    """One connection; it is closed unless a request is authenticated in time.
 
-    Once authenticated it stays open between checks: an Envoy whose connection ends as
-    it sends a check denies the call.
+    An authenticated connection stays open between checks: if it ends while Envoy sends
+    a check, Envoy denies the call.
 
     Args:
-        made: What grpclib made for the connection.
-        admission: Decides which connections stay open.
-        ticker: Tells when a deadline has passed.
+        made: The protocol object of grpclib.
 
     Attributes:
-        deadline: When it is closed, unless a request on it is authenticated by then.
+        deadline: Time of the close, unless a request is authenticated before.
     """
 
     def __init__(
@@ -44,7 +42,7 @@ class EnvoyConnection(H2Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """True while a check of an authenticated Envoy is being answered."""
+        """Tell whether a check of an authenticated Envoy is in progress."""
         return self._under_way > 0
 
     def abort(self) -> None:
@@ -55,7 +53,7 @@ class EnvoyConnection(H2Protocol):
     late = abort
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a place, or close the connection."""
+        """Claim a slot, or close the connection."""
         super().connection_made(transport)
         self._transport = stream = cast(asyncio.Transport, transport)
         try:
@@ -74,14 +72,14 @@ class EnvoyConnection(H2Protocol):
         self._ticker.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; the first bytes begin the time for the head of a request."""
+        """Read data; the first bytes start the deadline of the request head."""
         if self._is_silent:
             self._is_silent = False
             self.deadline = self._loop.time() + self._admission.limits.head
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Give the place back."""
+        """Release the slot."""
         self._ticker.discard(self)
         if self._slot is not None:
             self._slot.release()
@@ -89,7 +87,7 @@ class EnvoyConnection(H2Protocol):
 
     @contextmanager
     def counted(self, caller: str) -> Iterator[None]:
-        """Count the connection as its caller's, and as busy for one check.
+        """Count the connection for its caller, and as busy for one check.
 
         Raises:
             Problem: The caller has too many connections; this one is closed.
@@ -106,7 +104,7 @@ class EnvoyConnection(H2Protocol):
 
 
 class EnvoyServer(Server):
-    """Speaks gRPC on connections that are admitted.
+    """gRPC server on admitted connections.
 
     Args:
         admission: Decides which connections stay open.
@@ -122,6 +120,6 @@ class EnvoyServer(Server):
         self._admission, self._ticker = admission, Ticker(loop)
 
     def connection(self) -> EnvoyConnection:
-        """Make what reads one connection."""
+        """Build the protocol of one connection."""
         made = self._protocol_factory()
         return EnvoyConnection(made, self._admission, self._ticker)

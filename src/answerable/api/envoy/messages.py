@@ -28,7 +28,7 @@ from answerable.serving.wire.refusals import Refused, Why
 CheckRequest = proto.CheckRequest
 CheckResponse = proto.CheckResponse
 
-# What a route's `context_extensions` names our server by; an operator writes them.
+# Key of the server in a route's `context_extensions`, which an operator writes.
 SERVER = "server"
 DECISION_ID = "x-answerable-decision-id"
 # The caller's token is removed, as at the gateway.

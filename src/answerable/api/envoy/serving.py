@@ -121,10 +121,7 @@ def grpc_server(
     admission: AdmissionControl,
     loop: asyncio.AbstractEventLoop,
 ) -> EnvoyServer:
-    """Build the gRPC server of a listener, without grpclib's logging of peer data.
-
-    What it would print is of whoever sent it.
-    """
+    """Build the gRPC server of a listener, without logging of peer data."""
     logging.getLogger("grpclib").disabled = True
     logging.getLogger("grpclib.server").disabled = True
     logging.getLogger("grpclib.protocol").disabled = True

@@ -126,7 +126,7 @@ class Door:
         except Problem as problem:
             return self._refused(problem)
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody hears it
+            return Response(status_code=400)  # the client is gone
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
             self._failed(error)
             says = "the request could not be evaluated"

@@ -248,7 +248,7 @@ def object_of(said: Members, key: str, path: str) -> Members:
         path: Its path in the body.
 
     Raises:
-        Invalid: It is no object.
+        Invalid: It is not an object.
     """
     if key not in said:
         return NOTHING

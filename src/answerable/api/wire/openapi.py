@@ -126,7 +126,8 @@ def _entities(*, required: bool) -> dict[str, Schema]:
 
 def _schemas() -> dict[str, Schema]:
     whole = _entities(required=True)
-    # What an item of several lacks is a fault of that one alone, or a default's to give.
+    # A missing key in a batch item is an error of that item, or comes from the
+    # defaults.
     parts = {f"{name}Part": said for name, said in _entities(required=False).items()}
     context = _object()
     page = _object(

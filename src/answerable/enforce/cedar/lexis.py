@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _STRING = r'"(?:[^"\\\n]|\\[^\n])*+'
 _HEAD = r"(?:permit|forbid)\s*+\("
-# What matters to nobody here comes as one word, whole strings in it.
+# Irrelevant text, whole strings included, is one token.
 _TOKEN = re.compile(
     rf'(?P<other>(?:(?!{_HEAD})\w++|[^"/;@\w]++|/(?!/)|{_STRING}")++)'
     rf"|(?P<open>{_STRING})"

@@ -52,7 +52,7 @@ def scope_of(policy: Mapping[str, Any]) -> Scope:
 
 
 def _principal(entity: Mapping[str, str]) -> str:
-    # Nothing but an agent asks; another type with an agent's id takes nobody.
+    # Principals are always agents; another type with an agent's id matches none.
     is_agent = entity["type"] == "Agent"
     return entity["id"] if is_agent else f"{entity['type']}::{entity['id']}"
 

@@ -288,7 +288,7 @@ def approved(pins: Pins, chosen: Choice, approval: Approval) -> Pins:
     """Pin what a person approved.
 
     Args:
-        pins: What is known of the server.
+        pins: Pins of the server.
     """
     keys = {each.key for each in chosen.items}
     pinned = {each.key: Pin(each, approval.at, approval) for each in chosen.items}

@@ -53,7 +53,7 @@ GITLAB = Known(
 )
 GOOGLE = Known(
     "Google",
-    _any("sub"),  # a number; `email` can be given to somebody else
+    _any("sub"),  # a number; an `email` can be reassigned
     "https://cloud.google.com/docs/authentication/token-types#id-contents",
 )
 ENTRA = Known(

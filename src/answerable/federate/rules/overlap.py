@@ -47,7 +47,7 @@ def overlap(one: TrustRule, other: TrustRule) -> bool:
                 )
             )
         case _:
-            # What a launcher started is attested by it, and by nothing else.
+            # A launched process is attested by its launcher only.
             return False
 
 

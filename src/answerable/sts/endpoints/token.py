@@ -32,7 +32,7 @@ from answerable.sts.serve.gathering import Gathering
 PATH = "/token"
 CALLS = "/gateway/token"  # for the server that a call goes to
 WHAT = "exchange"
-STEPS = 3  # keys read anew, a review, and the answer
+STEPS = 3  # a key refresh, a token review, and the answer
 
 Review = Callable[[ReviewNeeded], Awaitable[bool | None]]
 

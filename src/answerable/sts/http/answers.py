@@ -25,8 +25,8 @@ _PHRASES = {
     405: "Method Not Allowed",
     503: "Service Unavailable",
 }
-# RFC 6749 5.2: 400, but for a client that could not be told (401), and where it is we
-# who cannot (RFC 6749 4.1.2.1 has the words, RFC 9110 15.6 the status).
+# RFC 6749 5.2: 400, except 401 for a failed client authentication, and 5xx for our own
+# failures (codes from RFC 6749 4.1.2.1, statuses from RFC 9110 15.6).
 _STATUS = {
     OAuthError.INVALID_CLIENT: 401,
     OAuthError.SERVER_ERROR: 500,

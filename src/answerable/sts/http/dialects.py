@@ -6,7 +6,7 @@ metadata. The tenant is ignored: the assertion identifies the client.
 
 import re
 
-# What those SDKs take for a tenant.
+# Tenant syntax of those SDKs.
 _AZURE = re.compile(r"/[A-Za-z0-9.-]{1,128}/oauth2/v2\.0/token")
 
 

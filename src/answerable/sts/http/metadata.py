@@ -51,7 +51,7 @@ def metadata(url: str) -> bytes:
             "code_challenge_methods_supported": ["S256"],
             "dpop_signing_alg_values_supported": list(ALGS),
             "tls_client_certificate_bound_access_tokens": True,
-            # What OpenID clients look for; we give no id_token.
+            # Required by OpenID clients; no id_token is issued.
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
         }

@@ -37,7 +37,7 @@ def asked_of(
         return Asked(head, body, link, None)
     if terminator is None or peer.uid != terminator.uid:
         return Asked(head, body, link, connection)
-    # What connected is the terminator and no workload: it speaks for others.
+    # The peer is the terminator, not a workload.
     certificate = _certificate(head.fields.get(terminator.field, ""))
     return Asked(head, body, replace(link, peer=None, certificate=certificate), None)
 

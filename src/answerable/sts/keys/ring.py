@@ -150,7 +150,7 @@ class Ring:
             if now < lost.signs_from:
                 control.kill_key(lost.kid, now)
             else:
-                # What it signed is to verify until it ends.
+                # Its tokens must verify until they expire.
                 control.publish_key(replace(lost, signs_until=int(now)))
         while True:
             keys = control.keys()

@@ -100,7 +100,7 @@ class Gathering:
 
     def _serve(self) -> None:
         waiting, self._waiting = self._waiting, []
-        # What cannot be recorded is not begun: nothing is used up by it.
+        # An exchange that cannot be recorded is not started, so it consumes nothing.
         waiting = [each for each in waiting if self._can_record(each)]
         if not waiting:
             return
@@ -120,7 +120,7 @@ class Gathering:
         try:
             shown = [each.shown for each in waiting]
             return self._serves.exchange_all(shown, self._clock())
-        except Exception as error:  # noqa: BLE001 - whoever waits is told, each of them
+        except Exception as error:  # noqa: BLE001 - every waiting exchange gets it
             return [error] * len(waiting)
 
     def _can_record(self, each: _Waits) -> bool:

@@ -57,7 +57,7 @@ from answerable.sts.signing import Signing
 
 NAME = "sts"
 ROUND = 0.05  # seconds: several rounds of the loop
-# Without agents and rules: whoever may read this may be a workload.
+# Without agents and rules, because a workload may read the metrics.
 NUMBERS = Names(
     "answerable_sts",
     ("attempts", "Attempts.", ("what", "error")),
@@ -269,7 +269,7 @@ class House:
             launch.agent, launch.started_by, launch.runs_as, launch.program
         )
         killed = {launch.agent, f"rule:{id}"} & self._bounds.kills
-        # Told of a kill is whom a rule lets start it, and nobody else.
+        # Only a person whom a rule lets start the agent learns of the revocation.
         for subject in sorted(killed) if id else ():
             raise Killed(subject, str(self._noted().get(subject, Note())))
         return id

@@ -41,7 +41,7 @@ class Owners(StoreWatch[Attested]):
         self._people_until = 0.0
 
     def __len__(self) -> int:
-        """How many agents have one."""
+        """Return the number of agents with an owner."""
         return len(self._standing)
 
     def people(self, now: float) -> Mapping[AgentId, PersonId]:

@@ -45,7 +45,7 @@ class Pending(msgspec.Struct, frozen=True, array_like=True):
     until: float
 
     def __repr__(self) -> str:
-        """Show nothing of it."""
+        """Show no secrets."""
         return "Pending()"
 
     @property

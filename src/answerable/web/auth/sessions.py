@@ -17,7 +17,7 @@ from answerable.web.visit import Role
 
 IDLE = 30 * 60  # seconds
 LONGEST = 8 * 3600
-FRESH = 5 * 60  # since somebody showed who they are
+FRESH = 5 * 60  # since the person authenticated
 MOST = 10_000
 MOST_OF_ONE = 20
 

@@ -220,7 +220,7 @@ class Door:
             case AnswerableError():
                 refusal = refused_by(error)
             case ClientDisconnect():
-                return Response(status_code=400)  # nobody hears it
+                return Response(status_code=400)  # the client is gone
             case _:
                 number = self._failed(error)
                 hint = f"the log has it as {number}"

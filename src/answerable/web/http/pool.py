@@ -45,7 +45,7 @@ class Pool:
     def _done(self, future: "asyncio.Future[Told]") -> None:
         self.busy -= 1
         if not future.cancelled():
-            future.exception()  # told to whoever waits; nobody may
+            future.exception()  # retrieve it: the waiting request may be gone
 
     def close(self) -> None:
         """Stop accepting work."""

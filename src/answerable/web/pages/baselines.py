@@ -26,7 +26,7 @@ LAYERS: Mapping[str, str] = {
     "L5": "When, how fast and from where",
 }
 _MONTH = 30 * 86_400 * 10**9
-_MOST = 20_000  # calls that are learned from or judged anew, the newest
+_MOST = 20_000  # the newest calls, for learning and replay
 _KEPT = 32  # replays
 _SHOWN = 500  # entries of a layer, changes, calls held back
 

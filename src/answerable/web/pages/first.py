@@ -16,7 +16,7 @@ from answerable.web.pages import shapes, subjects
 MOST = 24
 _EACH = 5
 _ASKED = 12  # keys of which reach is worked out
-_FEW = 2_000  # identities of which it is told at once
+_FEW = 2_000  # identities up to which key reach is computed inline
 _logger = logging.getLogger(__name__)
 _NOBODY = ("none", "owner-left", "ambiguous", "team-only")
 

@@ -44,7 +44,7 @@ def slot(desk: Desk, visit: Visit, agent: str) -> Slot:
     administers = May.ADMINISTER in visit.may
     try:
         note = Kills(desk.root, desk.config).told().get(agent)
-    except AnswerableError:  # what cannot be read stops nobody from killing
+    except AnswerableError:  # an unreadable note must not block a revocation
         note = None
     may = administers or visit.answers_for(agent)
     return Slot(agent, note is not None, note or Note(), may, administers)

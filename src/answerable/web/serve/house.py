@@ -116,7 +116,7 @@ class House:
         use_certificates()
         self._desk.config = plan.config if plan.named else None
         self._desk.spools = plan.spools
-        # The link stands for whom it did: nobody could get another one.
+        # The link keeps its person, because no second link can be issued.
         same = self._signing_in.person == person
         self._signed.sessions.end_all(but=LOCAL if same else "")
         self._plan = plan

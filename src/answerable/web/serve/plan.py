@@ -101,7 +101,7 @@ def read_plan(
     listeners = config.web.listen if config.web else (_listener(USUAL),)
     if listen:
         listeners = (_listener(listen, insecure=config.listen.insecure),)
-    if not place:  # a mistyped place is told, and nothing appears there
+    if not place:  # a mistyped path is an error and creates nothing
         Store.open(root, now=0, create=False).close()
     return Plan(config, bool(place), listeners, reading, root)
 

@@ -38,6 +38,6 @@ def serve(
 
     process.serve("web", read, made, tell, alone=alone)
     if any(house.reads_on for house in houses):
-        # What was to be kept is on disk; Python would wait for the thread.
+        # All data is on disk; a normal exit would wait for the thread.
         sys.stdout.flush()
         os._exit(0)

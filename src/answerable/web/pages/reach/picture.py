@@ -12,7 +12,7 @@ from answerable.web.filters import bare, page_of
 from answerable.web.pages.reach.question import Question
 
 MOST_NODES = 200
-# More rows than these at the end of a path are told by service.
+# More rows at the end of a path are grouped by service.
 _MOST_ROWS = 6
 _END = "the call"
 
@@ -124,7 +124,7 @@ def _one(
     resource = item["resource"]
     to = question.at("/who-can", action=item["action"], resource=resource, subject="")
     call = Spot(_END, _place(resource), resource, end.column + 1, "resource", to)
-    # What the steps leave open is not what the call leaves open.
+    # Conditions of the steps are not conditions of the call.
     is_open = item["verdict"] != "always" and not any(step.open for step in steps)
     picture.add([*spots, call], [*steps, Step(end.key, _END, item["action"], is_open)])
 

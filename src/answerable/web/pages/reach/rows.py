@@ -105,7 +105,7 @@ def _row(block: Block, question: Question) -> Row:
 
 
 def _call(subject: str, action: str, item: ReachItem) -> dict[str, str]:
-    # `arn:... except arn:...` is how a row is told, not a resource to ask for.
+    # `arn:... except arn:...` is a description, not a resource to query.
     resource = item["resource"]
     return {
         "subject": subject,
