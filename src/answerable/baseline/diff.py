@@ -205,6 +205,6 @@ def _surroundings(old: Profile, new: Profile) -> Iterator[Change]:
 
 def _whole(old: Profile, new: Profile) -> Iterator[Change]:
     if old.stance != new.stance:
-        yield Change(Consequence.WIDER, "", "", "how strictly it is held to")
+        yield Change(Consequence.WIDER, "", "", "strictness of enforcement")
     if old.runs and not new.runs:
         yield Change(Consequence.WIDER, "", "", "it has learned nothing")

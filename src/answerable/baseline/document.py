@@ -40,7 +40,7 @@ def decode(data: bytes) -> Profile:
 def _wrong(said: str) -> VerificationError:
     return VerificationError(
         f"not a baseline (got: {said}; expected {SCHEMA})",
-        "learn it again, or take the file as it was written",
+        "learn it again, or use the original file",
     )
 
 

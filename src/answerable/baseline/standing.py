@@ -133,16 +133,18 @@ def _of_owner(verified: Verified, expected: Expected) -> None:
 
 def _of_line(profile: Profile, said: Statement, name: str, expected: Expected) -> None:
     if profile.subject != expected.subject:
-        raise _refused(Fallen.OTHER_SUBJECT, "it is the behaviour of somebody else")
+        raise _refused(
+            Fallen.OTHER_SUBJECT, "it belongs to another agent, identity or server"
+        )
     if profile.learner != LEARNER or said.claim("learner") != LEARNER:
         raise _refused(Fallen.OTHER_LEARNER, f"another learner made it than {LEARNER}")
     if (said.claim("parent"), said.claim("root")) != (profile.parent, profile.root):
-        raise _refused(Fallen.TAMPERED, "it says otherwise than what was signed of it")
+        raise _refused(Fallen.TAMPERED, "it differs from what was signed")
     head = expected.line[-1] if expected.line else ""
     if name == head:
         return
     if name in expected.line:
-        raise _refused(Fallen.REPLAYED, "a newer one has taken its place")
+        raise _refused(Fallen.REPLAYED, "a newer one replaced it")
     if profile.parent != head:
         raise _refused(
             Fallen.REPARENTED,
@@ -159,7 +161,7 @@ def _in_time(profile: Profile, said: Statement, now: int) -> None:
             Fallen.EXPIRED, "its signature has ended, or does not end in time"
         )
     if now // _SECOND >= profile.until:
-        raise _refused(Fallen.STALE, "what it was learned from is too long ago")
+        raise _refused(Fallen.STALE, "its training runs are too old")
 
 
 def _refused(fallen: Fallen, message: str) -> ProfileRefused:

@@ -124,7 +124,7 @@ def refuse_repeated_names(data: bytes) -> None:
 
 def _members(pairs: list[tuple[str, object]]) -> None:
     if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a member name stands twice in an object")
+        raise ValueError("an object has a duplicate member name")
 
 
 def _wide(number: int) -> int | str:

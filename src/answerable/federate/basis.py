@@ -220,7 +220,7 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
             self._check_key(actor.chain[0].cnf)
             check_standing(actor.chain, self.standing)
             if actor.chain[0].actors:
-                raise Refused(Why.ACTOR, "acts for somebody already")
+                raise Refused(Why.ACTOR, "acts for a person already")
             agent, run = actor.chain[0].agent, actor.chain[0].run
         elif isinstance(actor, Attestation):
             agent, run = self._match(actor).rule.agent, actor.run

@@ -95,7 +95,7 @@ def for_person(
         Refused: The agent acts for a person already, or the chain is too long.
     """
     if parent.actors:
-        raise Refused(Why.ACTOR, "acts for somebody already")
+        raise Refused(Why.ACTOR, "acts for a person already")
     _check_depth(parent)
     return Delegation(
         id=id,

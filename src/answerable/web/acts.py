@@ -89,11 +89,11 @@ def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     any_arguments = word(fields, "arguments", "these", ("these", "any")) == "any"
     term = Term(SPANS[span], any_arguments)
     how = (
-        "Whatever the arguments are."
+        "Any arguments are allowed."
         if any_arguments
-        else "With these arguments alone."
+        else "Only these arguments are allowed."
     )
-    ends = "It has no end of its own." if span == "always" else f"It ends after {span}."
+    ends = "It does not expire." if span == "always" else f"It ends after {span}."
     options = ("--always",) if span == "always" else ("--for", span)
     more = ("--any-arguments",) if any_arguments else ()
     return Act(
@@ -102,8 +102,8 @@ def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
             *_facts(desk, ask),
             how,
             ends,
-            "A running gateway lets it pass within a second. What a policy forbids, a "
-            "kill, a quarantine and an error are not lifted. You can take it back.",
+            "A running gateway applies it within a second. It does not lift a policy that "
+            "forbids the call, a kill, a quarantine or an error. You can revoke it.",
         ),
         subject=wanted.agent,
         tell=lambda store, who, now: answering.allow(
@@ -131,8 +131,8 @@ def _refuse(desk: "Desk", visit: Visit, fields: Fields) -> Act:
         title=f"You do not let {wanted.agent} do this: {act_words(wanted)}",
         follows=(
             *_facts(desk, ask),
-            "The ask is answered. It is held back as before, and an amendment that "
-            "stands is not taken back by this.",
+            "The ask is closed and the call stays denied. This does not revoke an "
+            "amendment that is in force.",
         ),
         subject=wanted.agent,
         tell=lambda store, who, now: answering.refuse(
@@ -160,31 +160,31 @@ def _take_back(desk: "Desk", visit: Visit, fields: Fields) -> Act:
         raise Forbidden
     what = act_words(amendment)
     return Act(
-        title=f"You take back what lets {amendment.agent} do this: {what}",
+        title=f"You revoke what lets {amendment.agent} do this: {what}",
         follows=(
-            "A running gateway knows within a second. It never comes back: to let it "
-            "again, sign again.",
+            "A running gateway applies it within a second. It is final: to allow the "
+            "call again, sign again.",
         ),
         subject=amendment.agent,
         tell=lambda store, who, now: answering.revoke(store, name, who, now=now),
         command=command("asks", "revoke", name[:16], "--key", "KEY"),
         back=url("/asks", agent=amendment.agent),
-        said=f"Taken back: {amendment.agent} may no longer {what}.",
+        said=f"Revoked: {amendment.agent} may no longer {what}.",
     )
 
 
 _STAGES: Mapping[Stage, tuple[str, str]] = {
     Stage.SHADOW: (
-        "You hold {agent} to this baseline, in shadow",
-        "Nothing is held back: what would be is recorded, and shown here.",
+        "You sign this baseline for {agent}, in shadow",
+        "No call is denied. Calls outside the baseline are recorded and shown here.",
     ),
     Stage.ENFORCE: (
-        "You hold {agent} to this baseline, and what it does not hold is held back",
-        "Calls that it does not hold are refused, or ask you first. Each comes here.",
+        "You enforce this baseline for {agent}",
+        "Calls outside the baseline are denied, or ask you. Each is shown here.",
     ),
     Stage.OFF: (
-        "You hold {agent} to this baseline no longer",
-        "Nothing is held back or recorded by it from then on. Rules still hold.",
+        "You end this baseline for {agent}",
+        "It no longer denies or records calls. Rules still apply.",
     ),
 }
 
@@ -208,7 +208,7 @@ def _hold(desk: "Desk", visit: Visit, fields: Fields) -> Act:
         loosens = baselines.ends_enforcement(store, name, stage, desk.now)
     is_second = fields.get("again") == _ENDS
     again = {"act": "hold", "id": name, "stage": stage.value, "for": span}
-    ends = (f"Enforcement ends: {agent} is held back in nothing from then on.",)
+    ends = (f"Enforcement ends: the baseline denies {agent} no more calls.",)
     return Act(
         title=title.format(agent=agent),
         second_step=url("/sign", **again, again=_ENDS)
@@ -217,8 +217,8 @@ def _hold(desk: "Desk", visit: Visit, fields: Fields) -> Act:
         follows=(
             *(ends if loosens else ()),
             follows,
-            f"It is of what it does at {profile.subject.server}, and ends after {span}. "
-            "A running gateway takes it within a second.",
+            f"It covers calls to {profile.subject.server} and expires after {span}. "
+            "A running gateway applies it within a second.",
         ),
         subject=agent,
         tell=lambda store, who, now: baselines.sign(
@@ -236,7 +236,7 @@ def _hold(desk: "Desk", visit: Visit, fields: Fields) -> Act:
             *("--for", span, "--key", "KEY"),
         ),
         back=url("/baseline", agent=agent),
-        said=f"Signed: {agent} is held to it in the stage {stage.value}.",
+        said=f"Signed: the baseline of {agent} is in the stage {stage.value}.",
     )
 
 
@@ -264,8 +264,8 @@ def _attest(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     return Act(
         title=f"You answer for {subject}",
         follows=(
-            "You see what it does, sign what it may do beside its rules, and can stop "
-            "it. Others see you as its owner. It ends after 180 days.",
+            "You see its activity, can sign exceptions to its rules, and can stop it. "
+            "Others see you as its owner. The attestation expires after 180 days.",
         ),
         subject=subject,
         tell=lambda store, who, now: ownership.attest_signed(

@@ -59,7 +59,7 @@ def approve(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     chosen = choice(files.read(server), (item,) if item else ())
     claims = flow.claims_of(server, chosen)
     if not claims:
-        raise UsageError(f"nothing of {server} waits to be approved", _AGAIN)
+        raise UsageError(f"no definition of {server} waits for approval", _AGAIN)
     allowed = flow.approvers(config, server)
 
     def tell(store: "Store", who: Signatory, now: int) -> object:
@@ -70,8 +70,8 @@ def approve(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     return Act(
         title=f"You approve {what}",
         follows=(
-            "Agents are shown them as they are now, within a second; whatever else the "
-            "server says later is held back until somebody approves it.",
+            "Agents see these definitions within a second. Later changes by the server "
+            "are in quarantine until they are approved.",
         ),
         subject=f"server:{server}",
         tell=tell,
@@ -106,6 +106,6 @@ def _approved(
 
     if pin_files(desk).change(server, approve_now) is None:
         raise UsageError(
-            f"{server} says something else by now than what was shown", _AGAIN
+            f"the definitions of {server} have changed since they were shown", _AGAIN
         )
     return said[0]

@@ -45,8 +45,8 @@ def break_glass(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     wanted = item["amendment"]
     if wanted is None or wanted["by"] != "two persons":
         raise UsageError(
-            f"the decision {name[:16]} is nothing that two persons lift",
-            f"its page says what would let it pass: /decision?id={name}",
+            f"two persons cannot lift the decision {name[:16]}",
+            f"see what would allow the call: /decision?id={name}",
         )
     span = word(fields, "for", "30m", SPANS)
     code = answering.code_of(fields.get("code", ""), "code")
@@ -57,10 +57,10 @@ def break_glass(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     return Act(
         title=f"You let {act.agent} do this for {span}: {words}",
         follows=(
-            "A policy forbids it. It does nothing until another person confirms it, "
-            "within an hour: send them the link that stands beside it in the list.",
-            "Whatever the arguments are; the time counts from your signature on. No "
-            "kill, no quarantine and no error is lifted, and everybody sees it.",
+            "A policy forbids the call. It is denied until another person confirms, within "
+            "an hour: send them the link in the list.",
+            "Any arguments are allowed; the time starts with your signature. Kills, "
+            "quarantine and errors are not lifted. Every visitor can see it.",
         ),
         subject=act.agent,
         tell=lambda store, who, now: answering.start(
@@ -96,10 +96,10 @@ def confirm(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     return Act(
         title=f"With {' and '.join(begun.persons)} you let {begun.agent} do this: {words}",
         follows=(
-            f"A policy forbids it, and it ends at {until}. A running gateway lets it "
-            "pass within a second, whatever the arguments are.",
-            "No kill, no quarantine and no error is lifted, and everybody sees it. "
-            "Each of you can take it back.",
+            f"A policy forbids the call. The exception expires at {until}. A running "
+            "gateway applies it within a second, for any arguments.",
+            "Kills, quarantine and errors are not lifted. Every visitor can see it. "
+            "Each of you can revoke it.",
         ),
         subject=begun.agent,
         tell=lambda store, who, now: answering.confirm(store, name, who, now=now),

@@ -115,7 +115,7 @@ class Desk:
             with settled():
                 warm(self)
         except AnswerableError as error:
-            _logger.warning("what stands could not be read: %s", error.message)
+            _logger.warning("the store view could not be loaded: %s", error.message)
         finally:
             self._let_go()
             self.is_ready = True  # requests report the error
@@ -184,7 +184,7 @@ class Desk:
             with self.store() as store:
                 self._make(store, stamp(store))
         except AnswerableError as error:
-            _logger.warning("what stands could not be read anew: %s", error.message)
+            _logger.warning("the store view could not be reloaded: %s", error.message)
         finally:
             self._looked = time.monotonic()
             self._let_go()

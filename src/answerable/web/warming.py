@@ -42,7 +42,7 @@ def warm(desk: Desk) -> None:
         try:
             answered(pages[path](desk, _EVERYTHING, asked), _EVERYTHING, asked)
         except (AnswerableError, Forbidden) as error:
-            _logger.debug("%s could not be asked before anybody did: %s", path, error)
+            _logger.debug("%s could not be warmed up: %s", path, error)
 
 
 def _asked(desk: Desk) -> Iterator[tuple[str, dict[str, str]]]:

@@ -31,7 +31,7 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ),
     ('permit (principal, action, resource == Tool::"read");', "tool:mcp/SERVER/NAME"),
     ("permit (principal == ?principal, action, resource);", "a template"),
-    ("@ask\npermit (principal, action, resource);", "`@ask` stands before a forbid"),
+    ("@ask\npermit (principal, action, resource);", "`@ask` belongs on a forbid"),
     ('forbid (principal, action, resource == Tool::"tool:mcp/files/x);', "a string"),
     (
         'forbid (principal, action == Action::"tools/call", resource) when '

@@ -370,7 +370,7 @@ def test_what_an_owner_lifts_alone_needs_no_second_and_words_are_words(
     desk: Desk,
 ) -> None:
     alone = held_back(desk)
-    with pytest.raises(UsageError, match="nothing that two persons lift"):
+    with pytest.raises(UsageError, match="two persons cannot lift"):
         answer(desk, OWNER, "/sign", act="break-glass", id=alone)
     assert "Break the glass" not in shown(desk, OWNER, "/decision", id=alone)
 

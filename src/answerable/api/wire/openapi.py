@@ -54,7 +54,7 @@ def openapi(url: str) -> bytes:
 
 def _about() -> Schema:
     return {
-        "summary": "What the decision point says of itself.",
+        "summary": "Metadata of the decision point.",
         "operationId": "metadata",
         "security": [],
         "responses": {

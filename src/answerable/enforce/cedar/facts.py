@@ -167,7 +167,7 @@ def read_arguments(arguments: bytes | memoryview) -> dict[str, object]:
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Unreadable("a member that stands twice")
+        raise Unreadable("a duplicate member")
     read = {_key(name): _value(value) for name, value in pairs if value is not None}
     if len(read) == len(pairs):
         return read

@@ -199,7 +199,7 @@ def _take(policy: _Policy, parsed: Mapping[str, Any]) -> None:
         return
     asks = ASK in parsed.get("annotations", {})
     if asks and parsed["effect"] == "permit":
-        policy.faults.append("`@ask` stands before a forbid that an owner may lift")
+        policy.faults.append("`@ask` belongs on a forbid that an owner may lift")
         return
     try:
         policy.uses = uses_of(parsed["conditions"])
@@ -318,7 +318,7 @@ def _hold(batch: list[_Policy], schema: "cedarpy.Schema") -> None:
         batch[position].faults.append(said + _held(batch[position]))
     if not found.validation_passed and not found.errors:
         for each in batch:
-            each.faults.append("Cedar does not take it, and does not say why")
+            each.faults.append("Cedar rejects it without a reason")
 
 
 def _held(policy: _Policy) -> str:

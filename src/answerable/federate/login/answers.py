@@ -90,7 +90,7 @@ def _parameters(query: str) -> dict[str, str]:
     answered = dict(pairs)
     # RFC 6749 3.1: no parameter more than once.
     if len(answered) != len(pairs):
-        raise LoginRefused("the answer says one thing twice")
+        raise LoginRefused("the answer has a duplicate parameter")
     return answered
 
 

@@ -72,7 +72,7 @@ def _issuer(
 
 def _claims(subject: IssuedSubject) -> Iterator[Found]:
     if all(path in _SAYS_NOTHING for path, _ in subject.match):
-        what = "a claim that says who it is was expected"
+        what = "a claim that identifies the workload was expected"
         yield "match", Wrong.EMPTY_MATCH, what
     paths = [path for path, _ in (*subject.match, *subject.match_glob)]
     if len(set(paths)) < len(paths) or len(paths) > MAX_CLAIMS:

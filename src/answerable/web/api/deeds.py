@@ -201,7 +201,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "trace",
         TraceItem,
         (
-            Parameter("q", "A question as the box takes it: `agent:*bot since:7d`."),
+            Parameter("q", "A query as in the search box: `agent:*bot since:7d`."),
             *_BY_FIELD,
             *PAGED,
         ),
@@ -220,7 +220,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/trace/unmediated",
-        "What agents did past their gateway, the oldest of the newest first.",
+        "Calls that bypassed the gateway, oldest first.",
         _unmediated,
         "trace-unmediated",
         UnmediatedItem,

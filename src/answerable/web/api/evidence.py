@@ -138,7 +138,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/evidence/verify",
-        "What the last whole verification found; of no items where there was none.",
+        "The result of the last full verification; no items if there was none.",
         _verified,
         "verification",
         VerificationItem,
@@ -149,7 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/evidence/verify",
-        "Check every record, beside everything else; ask again for what was found.",
+        "Verify every record in the background; GET returns the result.",
         _verify,
         "done",
         DoneItem,

@@ -77,7 +77,7 @@ def _list(
     takes = (
         Parameter("q", "Words; each is somewhere in an item."),
         *facets,
-        Parameter("sort", "What comes first; with `-` last.", (*sorts, *turned)),
+        Parameter("sort", "Sort field; `-` for descending.", (*sorts, *turned)),
         *(() if kind == "tools" else (Parameter("id", "This one alone."),)),
         LIMIT,
         AFTER,
@@ -190,7 +190,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/who-owns",
-        "Who answers for an agent, identity or credential, with the evidence.",
+        "Owner of an agent, identity or credential, with the evidence.",
         _who_owns,
         "who-owns",
         WhoOwnsItem,
@@ -199,13 +199,13 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/tools/diff",
-        "What servers say of their tools that nobody approved.",
+        "Unapproved changes of tool definitions, by server.",
         _tools_diff,
         "tools-diff",
         ToolsDiffItem,
         (
             Parameter("server", "This server alone."),
-            flag("all", "What is as it was pinned, too."),
+            flag("all", "Include unchanged definitions."),
         ),
         passing=True,
         command="tools diff",

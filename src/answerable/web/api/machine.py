@@ -78,7 +78,7 @@ def _kills(desk: Desk, visit: Visit, params: Params) -> Document:
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "/doctor",
-        "What works where this is served, what does not, and what to do about it.",
+        "Health checks of the server, with remedies.",
         _doctor,
         "doctor",
         CheckItem,
@@ -111,7 +111,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/kills",
-        "What is killed, by whom, since when and why, where that is known.",
+        "Kills in force, with author, time and reason if known.",
         _kills,
         "kills",
         KillItem,

@@ -17,14 +17,14 @@ from answerable.web.visit import Visit
 PATH = f"{PREFIX}/openapi.json"
 _PROBLEM = "application/problem+json"
 _REFUSALS = {
-    "400": "A parameter is none, or is not what it may be.",
-    "401": "Nobody is signed in, or the token does not hold.",
+    "400": "A parameter is unknown or invalid.",
+    "401": "Not signed in, or the token is invalid.",
     "403": "The form is not one of this session.",
     "404": "There is nothing here, or nothing that is for this visitor.",
     "405": "Nothing is served there by this method.",
-    "409": "What was signed or is stored does not hold.",
+    "409": "A signed statement or stored record is invalid.",
     "422": "Nothing is called so, several things are, or it cannot be asked that way.",
-    "413": "More was sent than is taken.",
+    "413": "The body is too large.",
     "414": "The address is too long.",
     "415": "A form was expected.",
     "429": "Too often.",
@@ -60,7 +60,7 @@ def openapi(operations: Iterable[Operation]) -> dict[str, object]:
         "info": {
             "title": "answerable",
             "version": version("answerable"),
-            "summary": "Who and what exists, what it may, what it did, and who answers.",
+            "summary": "Agents, identities, permissions, activity and owners.",
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"session": []}],
@@ -152,7 +152,7 @@ def _responses(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
         }
     said: dict[str, object] = {"200": answered}
     if each.method == "GET" and each.held:
-        said["304"] = {"description": "What is held is what would be told."}
+        said["304"] = {"description": "Not modified."}
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     for status, what in _REFUSALS.items():
         said[status] = {"description": what, "content": {_PROBLEM: problem}}

@@ -100,13 +100,13 @@ class Parameter:
             plain = value.isascii() and value.isdigit() and len(value) <= 9
             if not plain or not 1 <= int(value) <= self.most or value[0] == "0":
                 raise _wrong(
-                    self.name, "is no such number", f"expected 1 to {self.most}"
+                    self.name, "is not a valid number", f"expected 1 to {self.most}"
                 )
         elif self.choices:
             if value not in self.choices:
                 raise _wrong(
                     self.name,
-                    "is none of its choices",
+                    "is not one of its choices",
                     f"expected {', '.join(self.choices)}",
                 )
         elif len(value) > self.longest or (self.required and not value):
@@ -127,7 +127,7 @@ def flag(name: str, what: str) -> Parameter:
 
 
 LIMIT = Parameter("limit", "Most items of one answer.", most=MOST, usual=USUAL)
-AFTER = Parameter("after", "Where to go on: `after` of the answer before.")
+AFTER = Parameter("after", "Cursor: `after` of the previous answer.")
 PAGED = (LIMIT, AFTER)
 
 

@@ -141,7 +141,7 @@ _NARROWED = (
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "/reach",
-        "What a subject can do, a part at a time: an answer of no items may go on.",
+        "Permissions of a subject, page by page; a page without items may have a successor.",
         _reach,
         "reach",
         ReachItem,
@@ -184,7 +184,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/what-if",
-        "What an edit of policies would change; without a subject, for all.",
+        "Effect of a policy edit; for all identities without a subject.",
         _what_if,
         "what-if",
         WhatIfItem,

@@ -184,8 +184,8 @@ def _acted(act: Callable[[Desk, Visit, Asked], Any]) -> Any:
 
 
 _ACT = (
-    Parameter("act", "What is signed.", NAMES, required=True),
-    Parameter("id", "What it is about."),
+    Parameter("act", "Kind of statement.", NAMES, required=True),
+    Parameter("id", "Id of its subject."),
     Parameter("for", "For how long.", tuple({**BREAKING, **SPANS})),
     Parameter("arguments", "Whether other arguments will do.", ("these", "any")),
     Parameter("stage", "Of a baseline.", tuple(stage.value for stage in Stage)),
@@ -198,7 +198,7 @@ _MINUTES = presented.WITHIN // (60 * 10**9)
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "/asks",
-        "What agents wanted to do and may not, and what their owners said.",
+        "Denied calls that owners can allow, with their answers.",
         _asks,
         "asks",
         AskItem,
@@ -236,7 +236,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/requests",
-        "What persons asked agents for, the newest first.",
+        "Requests of persons to agents, newest first.",
         _requests,
         "requests",
         RequestItem,
@@ -247,7 +247,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/baselines",
-        "What agents are held to, and drafts.",
+        "Baselines and drafts.",
         _baselines,
         "baselines",
         BaselineItem,
@@ -268,7 +268,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/baseline/diff",
-        "What a baseline would let through and stop that the one before does not.",
+        "Differences of a baseline from the previous one.",
         _diff,
         "baseline-diff",
         BaselineChangeItem,
@@ -279,7 +279,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/baseline/replay",
-        "What a baseline makes of the calls of the last 30 days.",
+        "Judgements of a baseline on the calls of the last 30 days.",
         _replay,
         "baseline-replay",
         BaselineReplayItem,
@@ -290,7 +290,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/baseline/check",
-        "What an identity did that it did not do before.",
+        "New behaviour of an identity.",
         _check,
         "baseline-check",
         BaselineCheckItem,
@@ -348,7 +348,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/revive",
-        "Take a kill back.",
+        "Lift a kill.",
         _acted(revive),
         "done",
         DoneItem,

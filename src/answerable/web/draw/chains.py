@@ -72,7 +72,7 @@ def told(group: Grouped) -> str:
     done = [
         f"{hops_of(act.item)['action']['value']} on "
         f"{act.resource or 'a resource that is not named'} "
-        f"({act.item['outcome'] or 'no outcome said'}, {len(act.items)})"
+        f"({act.item['outcome'] or 'no outcome recorded'}, {len(act.items)})"
         for act in group.together()
     ]
     return f"{', '.join(parts)}: {'; '.join(done[:_MOST_TOLD])}"

@@ -193,7 +193,7 @@ def _action(act: Act, ways: Ways) -> Node:
         text += f" ({ended})"
     if len(act.items) > 1:
         text += f" ×{len(act.items):,}"  # noqa: RUF001 - the multiplication sign is meant
-    whole = f"{hop['value']}: {item['outcome'] or 'no outcome said'}"
+    whole = f"{hop['value']}: {item['outcome'] or 'no outcome recorded'}"
     whole += f", {len(act.items):,} events" if len(act.items) > 1 else ""
     to = f"/event?{urlencode({'id': item['event_id']})}"
     if len(act.items) > 1:

@@ -22,19 +22,19 @@ _TOKEN = frozenset(
 )
 _KEPT = {"cache-control": "no-store"}
 _TITLES = {
-    400: "This was not understood",
+    400: "The request is malformed",
     401: "Sign in first",
-    403: "This may not be sent from there",
-    404: "Nothing is here",
-    405: "This cannot be done here",
-    409: "This does not hold",
-    413: "This is too large",
-    421: "Another host was asked for",
-    414: "This is too long",
-    415: "This is no form",
-    422: "This cannot be answered",
-    429: "Too often",
-    503: "Not now",
+    403: "Another site sent this request",
+    404: "Nothing found",
+    405: "The method is not supported",
+    409: "A signature or record is invalid",
+    413: "The request is too large",
+    421: "Wrong host name",
+    414: "The address is too long",
+    415: "A form was expected",
+    422: "The question cannot be answered",
+    429: "Too many requests",
+    503: "Temporarily unavailable",
 }
 
 

@@ -44,8 +44,8 @@ def read_fields(
             raise Refused(
                 400,
                 "unknown-field",
-                "a field was sent that is not taken here",
-                f"taken are: {', '.join(sorted(takes)) or 'none'}",
+                "an unknown field was sent",
+                f"accepted fields: {', '.join(sorted(takes)) or 'none'}",
             )
         if name in fields:
             raise Refused(400, "repeated-field", f"{name} was sent twice")

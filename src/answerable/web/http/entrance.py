@@ -80,7 +80,7 @@ class Signed:
 
     async def _of_token(self, come: Come, authorization: str) -> Bearer:
         if self.bearers is None or not come.path.startswith(API):
-            raise Refused(401, "no-tokens", "no token is taken here")
+            raise Refused(401, "no-tokens", "tokens are not accepted here")
         scheme, _, token = authorization.partition(" ")
         proof = come.fields.get("dpop")
         presented = Presented(

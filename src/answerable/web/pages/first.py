@@ -74,7 +74,7 @@ def work_out(desk: Desk) -> None:
     try:
         _keys(desk)
     except AnswerableError as error:
-        _logger.warning("what keys reach could not be told: %s", error.message)
+        _logger.warning("the reach of keys could not be computed: %s", error.message)
     finally:
         _WORKING.discard(desk)
 
@@ -96,8 +96,8 @@ def _unowned(desk: Desk) -> Iterator[Look]:
     for item in sorted(found, key=gravity):
         state = item["owner"]["state"]
         said = {
-            "none": "nobody answers for this agent",
-            "owner-left": "whoever answered for this agent has left",
+            "none": "this agent has no owner",
+            "owner-left": "the owner of this agent has left",
             "ambiguous": "several people could answer for this agent",
             "team-only": "a team is named for this agent, and no person",
         }[state]

@@ -118,7 +118,7 @@ _SCREENS = (
         "Credentials",
         shapes.credentials,
         ("owner-state", "kind", "lifetime", "held", "age"),
-        ("A scan of a home finds what lies there, never its value.", _SCAN),
+        ("A scan of a home finds credentials and their places, never values.", _SCAN),
     ),
     _Screen(
         "tools",

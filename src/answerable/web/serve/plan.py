@@ -120,7 +120,7 @@ def _listener(text: str, *, insecure: bool = False) -> Listener:
         )
     if not insecure and not is_loopback(address.host):
         raise UsageError(
-            f"{text} is reached from outside, and speaks plain text",
+            f"{text} is reachable from outside without TLS",
             "name a listener with tls in the configuration, or listen.insecure: true",
         )
     return Listener(address, "", (), (), "", None)
