@@ -1,4 +1,4 @@
-"""Small accounts, written the way policies are."""
+"""Builder of small AWS accounts for tests."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache

@@ -1,4 +1,4 @@
-"""Draws that make no strategy anew: making and checking one costs more than its value."""
+"""Hypothesis draws without new strategies, which are expensive to build."""
 
 from collections.abc import Callable, Sequence
 from functools import cache

@@ -1,4 +1,4 @@
-"""Laws: the engine says what the readable rules say.
+"""Laws: the engine equals the reference evaluation.
 
 `run(count, seed)` holds the engine to the law of calls on that many generated cases.
 """

@@ -1,4 +1,4 @@
-"""An account with one user, and questions about it, for the tests of layers."""
+"""Account with one user, and questions about it, for tests of policy layers."""
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy

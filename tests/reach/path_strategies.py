@@ -1,4 +1,4 @@
-"""Accounts in which one user holds little but ways to become somebody else."""
+"""Hypothesis strategies for accounts with escalation paths."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Plant a mistake in the engine, and look for a case on which a law finds it."""
+"""Mutation testing: change the engine, and search for a case on which a law fails."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Generated accounts: small, mean, and close enough together that things meet."""
+"""Hypothesis strategies for small accounts with overlapping policies."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""Whole cases: an organisation, things in it, and questions about them."""
+"""Hypothesis strategies for cases: an organisation, resources and questions."""
 
 from dataclasses import dataclass
 

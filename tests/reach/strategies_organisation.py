@@ -1,4 +1,4 @@
-"""Organisations: accounts in units, and what is attached at every level."""
+"""Hypothesis strategies for organisations with SCPs and RCPs at every level."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Things with policies of their own, and what can be asked about them."""
+"""Hypothesis strategies for resources with policies, and questions about them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

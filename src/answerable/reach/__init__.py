@@ -1,1 +1,1 @@
-"""Reach: effective permissions, transitive and explained. Start at `questions`."""
+"""Reach: effective permissions, transitive and explained. Start at `queries`."""

@@ -73,7 +73,7 @@ def part(
     most_rows: int,
     most_ways: int,
 ) -> Part:
-    """List rows from a cursor on, in the order of `questions.reach`.
+    """List rows from a cursor on, in the order of `iterate_reach`.
 
     A row of an earlier page may come again, with another path.
     """
@@ -113,7 +113,7 @@ def count_identities(graph: Graph, start: IdentityId, *, direct: bool) -> int:
 def able_part(
     asking: Asking, count: int, *, after: Place, most_rows: int, most_ways: int
 ) -> Part:
-    """List callers from a cursor on, in the order of `who_can.who_can`.
+    """List callers from a cursor on, in the order of `list_who_can`.
 
     Position 0 holds outside callers; then come all identities once per grade, and
     services last.
@@ -152,12 +152,12 @@ def able_part(
 
 @dataclass(frozen=True, slots=True)
 class FirstCallers:
-    """The beginning of the list of who can.
+    """First callers of a list.
 
     Attributes:
         replies: In order, the gravest first.
-        done: How many callers were asked for them.
-        of: How many there are to ask: as many are listed, or fewer.
+        done: Number of callers evaluated.
+        of: Number of candidate callers, an upper bound of the full list.
     """
 
     replies: tuple[Reply, ...]
@@ -174,9 +174,10 @@ def first_callers(
     gravity: Gravity,
     most: int,
 ) -> FirstCallers:
-    """List the first callers of `who_can.who_can`; the others are counted.
+    """List the first callers of `list_who_can`; the others are counted.
 
-    For a pattern everyone is asked; otherwise nobody after the last one listed.
+    For a pattern every caller is evaluated; else the search stops after the last one
+    listed.
     """
     count, asked = _callers(graph, action, resource, gravity, direct=direct)
     found: list[Reply] = []
@@ -192,7 +193,7 @@ def first_callers(
 def _callers(
     graph: Graph, action: str, resource: str, gravity: Gravity, *, direct: bool
 ) -> tuple[int, Iterator[Reply | None]]:
-    """Count the callers to ask, and ask them in the order of the list."""
+    """Count the candidate callers, and evaluate them in the order of the list."""
     if is_pattern(graph.estate, action, resource):
         every = list(who_can(graph, action, resource, direct=direct, gravity=gravity))
         return len(every), iter(every)

@@ -1,7 +1,7 @@
 """Evaluation of all resources of a pattern, for many principals.
 
-The results are those of `single.ask`. Denies of resource policies are evaluated once
-per class of principals with equal results.
+The results are those of `evaluate_action`. Denies of resource policies are evaluated
+once per class of principals with equal results.
 """
 
 from collections.abc import Iterator

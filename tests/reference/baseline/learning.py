@@ -1,4 +1,4 @@
-"""Learning as it is meant: each number by its definition, over all runs, slowly."""
+"""Reference implementation of baseline learning: each count by its definition."""
 
 from collections.abc import Callable, Mapping, Sequence
 

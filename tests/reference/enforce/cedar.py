@@ -1,4 +1,4 @@
-"""The policies as they are meant: Cedar itself, asked about the whole set."""
+"""Reference evaluation of policies: Cedar itself, on the whole policy set."""
 
 import re
 from functools import lru_cache
@@ -16,7 +16,7 @@ from answerable.model.decision import Effect, Request
 
 
 def say(rules: CedarRules, request: Request) -> Said:
-    """Say what every policy comes to for a request, slowly."""
+    """Evaluate every policy for a request, one by one."""
     policies = _parsed(tuple(rule.text for rule in rules.rules))
     facts = Facts(request)
     asked = facts.about() | {"context": facts.in_context()}

@@ -1,4 +1,4 @@
-"""The decision as it is meant: the configuration itself, read from top to bottom."""
+"""Reference decision: the configuration itself, read from top to bottom."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ from tests.reference.enforce import cedar
 def decide(
     config: Config, kills: Kills, request: Request, rules: CedarRules = NO_RULES
 ) -> Decision:
-    """Decide on one request, slowly."""
+    """Decide one request without any index."""
     tool = f"tool:mcp/{request.server}/{request.name}"
     for subject in (
         str(request.agent),

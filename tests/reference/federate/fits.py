@@ -1,4 +1,4 @@
-"""Whether a workload fits a rule, as it is meant."""
+"""Reference match of a workload against a trust rule."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""The exchange as it is meant: each condition once, in a row, with nothing looked up.
+"""Reference token exchange: each condition once, in order, without indexes.
 
 `given` says what is signed, or None. The reasons are `exchange`'s affair. Hypothesis
 holds both equal.
@@ -17,7 +17,7 @@ from tests.reference.federate.links import Link, agent_of, link_of, shows
 def given(
     asked: Asked, standing: Standing, ids: Ids, now: int
 ) -> dict[str, object] | None:
-    """Say what is signed for a request, None where nothing is."""
+    """Return the claims signed for a request, None where it is refused."""
     link = link_of(asked, standing, ids.delegation, now)
     if link is None:
         return None

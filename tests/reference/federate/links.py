@@ -1,4 +1,4 @@
-"""The delegation that a request rests on, as it is meant."""
+"""Reference search for the delegation that a request is based on."""
 
 import re
 from collections.abc import Callable
@@ -358,5 +358,5 @@ def _kept(shown: Confirmation, *, mtls: bool) -> Confirmation:
 
 
 def agent_of(link: Link) -> AgentId:
-    """Name whoever acts."""
+    """Return the acting agent."""
     return AgentId(link.agent)

@@ -1,4 +1,4 @@
-"""The ownership score, slowly: try every choice of records and keep the best.
+"""Reference ownership score: try every choice of records and keep the best.
 
 `answerable.inventory.owners` must give the same numbers; the tests hold the two equal.
 """

@@ -1,4 +1,4 @@
-"""Lineage, slow and obvious: what stitching must equal at every moment.
+"""Reference stitching: the chain of one key at one time, by linear search.
 
 It walks and searches lists for one event at one moment, and shares no code with the
 fast version but the nouns.
@@ -21,7 +21,7 @@ def chain_of(
     sign_ins: Sequence[SignIn],
     parents: Mapping[str, str],
 ) -> dict[str, object]:
-    """Say what a chain must say, without the wording of its sources."""
+    """Derive the expected chain, without the wording of its sources."""
     if not joint.believed:
         gap = ("", HopStatus.MISSING)
         return _said(gap, gap, (), gap, gap, gap, (), (), 0, 0)

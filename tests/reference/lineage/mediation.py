@@ -1,4 +1,4 @@
-"""Mediation, slow and obvious: what the judge must equal on every act.
+"""Reference mediation verdict, by linear search over calls.
 
 It goes through all calls for each act, and shares with the fast version the nouns and
 the two bounds alone.
@@ -10,7 +10,7 @@ from answerable.lineage.mediation import CLOCKS, UNENDED, Act, Call, Records, Ve
 
 
 def verdict_of(act: Act, calls: Sequence[Call], records: Records) -> Verdict:
-    """Say what can be told of one act."""
+    """Return the mediation verdict on one event."""
     if not act.agents:
         return Verdict.AGENT_MISSING
     if not any(agent in records.covered for agent in act.agents):
@@ -31,7 +31,7 @@ def verdict_of(act: Act, calls: Sequence[Call], records: Records) -> Verdict:
 
 
 def count_without_act(calls: Sequence[Call], acts: Sequence[Act]) -> int:
-    """Count the calls to which no act is there."""
+    """Count the calls without any event that they could have caused."""
     return sum(
         not any(
             _are_kin(act, call)

@@ -1,4 +1,4 @@
-"""Conditions and globs for the readable rules; nothing here is used by the engine.
+"""Conditions and globs of the reference evaluation, independent of the engine.
 
 Source: AWS IAM User Guide, "IAM JSON policy elements: Condition operators" and "Set
 operators for multi-valued context keys". What cannot be decided is `None`.

@@ -1,4 +1,4 @@
-"""Facts and catalogue as the readable rules look at them."""
+"""Facts and catalogue of the reference evaluation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class World:
         facts: What was collected.
         catalogue: Which actions there are.
         given: Condition keys the question states, in lower case.
-        session: A session policy that limits whoever is asked about.
+        session: Session policy of the subject.
         endpoint: The policy of the VPC endpoint that the call goes through.
         tags_collected: Whether a tag that is not there is known to be absent.
     """

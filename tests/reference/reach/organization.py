@@ -1,4 +1,4 @@
-"""What the organisation lets its accounts do, and lets be done to them.
+"""SCPs and RCPs of the organisation in the reference evaluation.
 
 Source: AWS Organizations User Guide, "SCP evaluation" and "RCP evaluation".
 """

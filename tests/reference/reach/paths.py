@@ -1,4 +1,4 @@
-"""Paths once more, written for reading: who can become whom, by brute force.
+"""Reference search for escalation paths, by brute force.
 
 Steps of a path are calls of their own, so each is judged by itself: a path holds for
 sure when each of its steps does. The tables of `rules` are data and are shared. The
@@ -98,7 +98,7 @@ def can(world: World, subject: str, action: str, resource: str, found: Steps) ->
 
 
 def at(world: World, place: Place) -> World:
-    """The world as it is for whoever stands at a place."""
+    """World with the permissions of a node."""
     here = world if place.session else replace(world, session=None)
     return unbounded(here, place.identity) if place.bare else here
 

@@ -1,4 +1,4 @@
-"""The calls of one step, by brute force: every name, every region, every resource.
+"""Calls of one step, by brute force: every name, every region, every resource.
 
 Steps of a path are calls of their own, so each is judged by itself: a step is as sure
 as the least sure of its calls. Tables of rules are data and are shared.

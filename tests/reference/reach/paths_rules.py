@@ -1,4 +1,4 @@
-"""Ways to become somebody by launching, taking over, or making; by brute force."""
+"""Reference escalation rules: PassRole, takeover and creation, by brute force."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -154,7 +154,7 @@ def lent(world: World, kind: str, account: str) -> list[str]:
 
 
 def new_identity(account: str, on: On) -> Identity:
-    """Whoever might be made in an account."""
+    """Identity that could be created in an account."""
     kind = "role" if on is On.ROLE else "user"
     return Identity(
         id=IdentityId(f"arn:aws:iam::{account}:{kind}/{NAME} (to be made)"),

@@ -1,4 +1,4 @@
-"""Who makes a request, and how the Principal of a statement names them.
+"""Callers of a request, and the match of Principal elements against them.
 
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "NotPrincipal".
 """
@@ -19,7 +19,7 @@ PASSING = "passing"
 
 @dataclass(frozen=True)
 class Anonymous:
-    """Somebody who did not sign the request."""
+    """Caller that did not sign the request."""
 
 
 @dataclass(frozen=True)

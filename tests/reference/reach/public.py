@@ -1,4 +1,4 @@
-"""Public policies, and the block that keeps strangers out in spite of them.
+"""S3 public policies, and the public-access block.
 
 Source: Amazon S3 User Guide, "Blocking public access to your Amazon S3 storage":
 sections "Block public access settings" and "The meaning of public".

@@ -1,4 +1,4 @@
-"""Calls that AWS refuses whatever the policies say: its own objects, and owners' calls.
+"""Calls that AWS refuses regardless of policies: protected objects, owner-only calls.
 
 Sources:
     IAM User Guide, "Managed policies and inline policies": "You cannot change the

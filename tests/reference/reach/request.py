@@ -1,4 +1,4 @@
-"""The rules once more, written for reading: one request, one situation, yes or no.
+"""Reference evaluation: one request, one situation, allowed or not.
 
 It shares nothing with the engine but the nouns and the tables of data, and is slow.
 What is not known about a request is a question to the situation; a verdict comes from

@@ -1,4 +1,4 @@
-"""What a request leaves open, as questions; and every way of answering them.
+"""Open questions of a request, and enumeration of their answers.
 
 The readable rules ask a situation whatever the snapshot does not say. A verdict comes
 from trying every situation that makes a difference.

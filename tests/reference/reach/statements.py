@@ -1,4 +1,4 @@
-"""Whether a statement speaks of a request: its action, resource and conditions.
+"""Match of a statement against a request: action, resource and conditions.
 
 Source: AWS IAM User Guide, "IAM JSON policy element reference".
 """
@@ -21,7 +21,7 @@ from tests.reference.reach.situation import Situation
 
 @dataclass(frozen=True)
 class Call:
-    """One request in one situation; whoever makes it is named in `keys` only."""
+    """Request in one situation; `keys` alone identify the caller."""
 
     action: str
     resource: str
@@ -50,7 +50,7 @@ def may(here: Written, what: str, call: Call) -> bool:
 
 
 def applies(statement: Statement, call: Call) -> bool:
-    """Tell whether a statement speaks of a request."""
+    """Tell whether a statement applies to a request."""
     return (
         takes_action(statement, call.action)
         and takes_resource(statement, call.resource, call.keys, call.now)

@@ -1,1 +1,1 @@
-"""Bulk evaluation: every principal at once, in bitsets. Start at `whole`."""
+"""Bulk evaluation: every principal at once, in bitsets. Start at `closure`."""

@@ -1,6 +1,6 @@
 """Evaluation of one action on one resource for every actor at once, paths aside.
 
-The rules are those of `hearing`, with sets of actors instead of sets of resources.
+The rules are those of `evaluate`, with sets of actors instead of sets of resources.
 """
 
 from collections.abc import Callable

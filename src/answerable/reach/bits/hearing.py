@@ -1,6 +1,6 @@
 """Evaluation of one action for every actor and every resource, in bitsets.
 
-The rules are those of `judge` and `evaluate`, which cite their sources.
+The rules are those of `evaluate_principal` and `policy_layers`, with their sources.
 """
 
 from collections.abc import Callable, Iterator

@@ -182,7 +182,7 @@ def nodes_of(tables: DerivedTables, size: int) -> Sequence[Node]:
 
 
 class StoredActors:
-    """Actors of a graph, read lazily from tables; implements `whole.Actors`."""
+    """Actors of a graph, read lazily from tables; implements `ActorSource`."""
 
     def __init__(self, graph: Graph, tables: DerivedTables, size: int) -> None:
         """Open the tables.

@@ -1,6 +1,7 @@
 """Resources' side of an evaluation: trust, bucket, key and other resource policies.
 
-The rules are those of `sides`, for all actors and all resources of a space at once.
+The rules are those of `evaluation.resource_policies`, for all actors and all resources
+of a space at once.
 """
 
 from collections import defaultdict

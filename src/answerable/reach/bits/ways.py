@@ -1,8 +1,8 @@
 """Edges between identities as bitset rows, for all accounts at once.
 
-The rules are those of `graph`, which lists edges one by one with their proof. A row
-holds the unconditional steps and the conditional ones; both are exact: where conditions
-could exclude each other, the exact evaluation decides.
+The rules are those of `identity_graph`, which lists edges one by one with their proof.
+A row holds the unconditional steps and the conditional ones; both are exact: where
+conditions could exclude each other, the exact evaluation decides.
 """
 
 from collections import defaultdict

@@ -1,8 +1,8 @@
 """Closure over the steps of all actors, and the questions it answers.
 
-Steps are bitset rows by actor (`neighbours`), closed once. Questions about many actors
+Steps are bitset rows by actor (`adjacency`), closed once. Questions about many actors
 and the search for a path read them; a printed path is evaluated exactly, step by step
-(`Graph.edge`).
+(`find_edge`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -185,7 +185,7 @@ class Whole:
         return [to for part in self._parts(number, wanted) for to in positions(part)]
 
     def first(self, number: int, wanted: int) -> int:
-        """Return the first of `ordered`."""
+        """Return the first of `order_steps`."""
         part = next(part for part in self._parts(number, wanted) if part)
         return (part & -part).bit_length() - 1
 

@@ -1,1 +1,1 @@
-"""Facts of an inventory, compiled for evaluation. Start at `estate`."""
+"""Facts of an inventory, compiled for evaluation. Start at `accounts`."""

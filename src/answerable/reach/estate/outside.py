@@ -156,7 +156,7 @@ def _foreign(text: str, account: str, accounts: Mapping[str, Account]) -> Known:
 
 
 def named(clause: Clause, caller: Caller) -> Names:
-    """Match a statement's principals, as `callers.names` does for an identity."""
+    """Match a statement's principals, as for an identity."""
     found = _named(clause.naming, caller)
     if not clause.not_principals:
         return found

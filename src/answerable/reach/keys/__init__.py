@@ -1,1 +1,1 @@
-"""Condition keys: the author of each value, and tag setters. Start at `keys`."""
+"""Condition keys: authors of values, and tag setters. Start at `classification`."""

@@ -1,1 +1,1 @@
-"""Steps between identities, each with its proof. Start at `graph`."""
+"""Steps between identities, each with its proof. Start at `identity_graph`."""

@@ -32,8 +32,8 @@ class Graph:
     """Graph of the identities of compiled accounts; edges are computed on demand.
 
     Attributes:
-        all: Closure, once it was computed (`whole.whole_of`).
-        tagged: Statements that depend on a tag, once collected (`retagging`).
+        all: Closure, once it was computed (`get_closure`).
+        tagged: Statements that depend on a tag, once collected (`self_tagging`).
         restore: Returns the stored closure of an equal graph, or None.
         keep: Stores the closure after it was computed.
     """

@@ -1,1 +1,1 @@
-"""Permissions of a principal, as rows of patterns. Start at `rows`."""
+"""Permissions of a principal, as rows of patterns. Start at `principal_rows`."""

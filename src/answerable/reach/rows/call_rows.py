@@ -1,7 +1,8 @@
 """Permission rows of many principals for one action on a resource pattern.
 
-The rows are those of `listing.rows_of`. Statements on other actions are dropped first,
-and resource policies are evaluated once per class of principals with equal results.
+The rows are those of `list_principal_rows`. Statements on other actions are dropped
+first, and resource policies are evaluated once per class of principals with equal
+results.
 """
 
 from collections.abc import Iterator, Mapping
@@ -182,7 +183,7 @@ class CallRows:
     def _granted_by(
         self, own: ResourcePolicy, principal: Principal
     ) -> Iterator[_Granted]:
-        """List the rows that one policy grants to a principal by name or to everyone."""
+        """List the rows that one policy grants by name, or to everyone."""
         estate, wanted = self._estate, self._wanted
         near = own.account in ("", principal.identity.account)
         ways = ways_in(own, principal, estate.given.over(principal.known))

@@ -1,1 +1,1 @@
-"""Privilege escalation rules, as data with sources. Start at `rules`."""
+"""Privilege escalation rules, as data with sources. Start at `registry`."""

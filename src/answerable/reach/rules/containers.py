@@ -1,6 +1,6 @@
 """PassRole rules for containers under a role: ECS and Batch.
 
-Sources: as in `launches`.
+Sources: as in `pass_role_rules`.
 """
 
 from answerable.reach.rules.forms import Launch

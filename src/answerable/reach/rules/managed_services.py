@@ -1,6 +1,6 @@
 """PassRole rules for further managed services.
 
-Sources: as in `launches`; each rule names its page. A rule with an external
+Sources: as in `pass_role_rules`; each rule names its page. A rule with an external
 precondition stays open, since no snapshot shows it.
 """
 

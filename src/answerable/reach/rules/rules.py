@@ -1,6 +1,6 @@
 """Registry of escalation rules: steps between identities besides `sts:AssumeRole`.
 
-Rules for code that runs under a role are in `launches` and `running`; the rules that
+Rules for code under a role are in `pass_role_rules` and `takeover_rules`; those that
 create or edit IAM objects are here. Sources: the AWS Service Authorization Reference
 for actions and their resources; the IAM User Guide; the catalogued path where there is
 one (pathfinding.cloud, by id).

@@ -1,8 +1,8 @@
 """Takeover rules: code that already runs as an identity.
 
-Sources: as in `launches`; `iam:PassRole` is required again only where the call passes
-the role again. A precondition that no snapshot shows (an agent that listens, a trigger)
-is named and stays open.
+Sources: as in `pass_role_rules`; `iam:PassRole` is required again only where the call
+passes the role again. A precondition that no snapshot shows (an agent that listens, a
+trigger) is named and stays open.
 """
 
 from answerable.reach.rules.forms import Need, Running

@@ -1,1 +1,1 @@
-"""Evaluation of one request in three values. Start at `judge`."""
+"""Evaluation of one request in three values. Start at `evaluate_principal`."""

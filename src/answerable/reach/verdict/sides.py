@@ -46,7 +46,7 @@ class ResourcePolicy:
         grants: Statements; none where the resource is known to have no policy.
         gaps: Statements that were not read.
         spoken_of: ARN patterns it applies to: the resource and its contents.
-        offers: Cache of the terms it may grant on each of these (`granting`).
+        offers: Cache of the terms it may grant on each of these (`resource_grants`).
     """
 
     resource: str
