@@ -28,7 +28,7 @@ from answerable.serving.stored import make_store
 from answerable.serving.told_service import SOMEBODY, Post, owner_of, user
 
 GATEWAY, SERVICE = "the gateway", "the token service"
-NOBODY = "no door of the configuration knows it"
+NOBODY = "no server of the configuration knows it"
 # Subjects of calls, which no token names.
 _OF_CALLS = ("principal:", "server:", "tool:", "cred:", "key:")
 # Subjects of tokens, which no call names.

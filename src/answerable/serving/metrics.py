@@ -68,11 +68,18 @@ class _Collector(Collector):
         yield from self._connections()
         for name, says, total in (
             ("records", "Records of evidence.", journal.recorded),
-            ("record_failures", "Groups that failed at first.", journal.failures),
+            (
+                "record_failures",
+                "Groups of records whose first write failed.",
+                journal.failures,
+            ),
             ("unrecorded", names.unrecorded, recorder.unrecorded),
         ):
             yield CounterMetricFamily(f"{names.door}_{name}", says, value=total)
-        spooled = ("Evidence that waits to be stored.", float(journal.spooled))
+        spooled = (
+            "Bytes of evidence in the spool, not yet stored.",
+            float(journal.spooled),
+        )
         for name, (says, value) in {"spool_bytes": spooled, **self.gauges}.items():
             yield GaugeMetricFamily(f"{names.door}_{name}", says, value=value)
 

@@ -43,7 +43,7 @@ class Plan(Lasting, Protocol):
 
     @property
     def config(self) -> Config:
-        """The configuration."""
+        """Configuration of the process."""
 
     @property
     def reading(self) -> Reading:

@@ -56,7 +56,7 @@ def _check_folder(state: Path) -> None:
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
         raise EnvironmentRefused(
             f"{state} belongs to another user, or others may write it",
-            "give it to the user that runs the gateway, and to nobody else (mode 0700)",
+            "give it to the user that runs the gateway alone (mode 0700)",
         )
 
 
@@ -82,12 +82,12 @@ def _read(path: Path) -> bytes:
         if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
             raise EnvironmentRefused(
                 f"{path} belongs to another user, or others may read it",
-                "remove it, and a new one is made; sessions then begin anew",
+                "remove it: a new one is created, and all sessions end",
             )
         secret = opened.read(SIZE + 1)
     if len(secret) != SIZE:
         raise EnvironmentRefused(
             f"{path} is not {SIZE} bytes long",
-            "remove it, and a new one is made; sessions then begin anew",
+            "remove it: a new one is created, and all sessions end",
         )
     return secret

@@ -62,4 +62,4 @@ def test_a_wrapper_whose_webhook_is_nowhere_goes_on(tmp_path: Path) -> None:
     with wrapper(tmp_path, config=config) as wrapped:
         assert "result" in wrapped.ask(call("echo", 1, text="hi"))
         assert wrapped.end() == 0
-        assert "no owner hears of what is held back" in wrapped.errors()
+        assert "owners are not notified of denied calls" in wrapped.errors()

@@ -260,7 +260,7 @@ def test_junk_of_the_server_goes_nowhere(tmp_path: Path) -> None:
     with wrapper(tmp_path) as wrapped:
         assert said(wrapped.ask(call("junk", 1))) == "after junk"
         wrapped.end()
-        assert "the server wrote what is for nobody" in wrapped.errors()
+        assert "the server wrote a line without a receiver" in wrapped.errors()
 
 
 def test_an_answer_that_can_be_read_in_two_ways_is_an_error(wrapped: Wrapped) -> None:

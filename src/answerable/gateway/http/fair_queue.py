@@ -99,10 +99,10 @@ class FairQueue:
                 self._wake()
 
     def _may(self, caller: str, now: float) -> bool:
-        """Tell whether a caller owes nothing, and its next call may begin now.
+        """Tell whether a caller has no debt, and its next call may begin now.
 
-        A call of others takes several rounds of the loop, and would else wait for a
-        large one in each.
+        A call of another caller takes several iterations of the loop, and would wait
+        for a large one in each.
         """
         is_large = self._waiting[caller][0][0] > LARGE
         return self._owes_nothing(caller, now) and (

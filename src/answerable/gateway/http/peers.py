@@ -43,7 +43,7 @@ class Preface(msgspec.Struct, frozen=True):
 
 
 class Peers:
-    """The other workers of a gateway.
+    """Other workers of a gateway, and the relay to them.
 
     Args:
         worker: Number of this worker.

@@ -63,12 +63,13 @@ class Beside:
         """
         if not await self._start():
             raise EnvironmentRefused(
-                f"the process {self.name} did not come up", "it says why above"
+                f"the process {self.name} did not come up",
+                "its output above has the reason",
             )
         self._keeping = asyncio.create_task(self._keep())
 
     def reload(self) -> None:
-        """Make it reload its configuration; while it starts, once it listens.
+        """Reload its configuration; while it starts, once it listens.
 
         Before that it may have read the previous file, and a signal would end it.
         """

@@ -104,10 +104,10 @@ class Health:
         missing = len(self.children) - up
         return [
             *(["it is ending"] if self.ending else []),
-            *([f"{missing} workers do not serve"] if missing else []),
+            *([f"{missing} workers are not ready"] if missing else []),
             *(["no policy could be loaded"] if self.lacks_policy else []),
             *(
-                f"the {_CALLED[each.name]} does not serve"
+                f"the {_CALLED[each.name]} is not ready"
                 for each in self.beside
                 if not each.is_ready
             ),

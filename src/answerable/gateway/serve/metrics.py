@@ -34,41 +34,62 @@ Sums = dict[tuple[str, tuple[str, ...]], float]
 COUNTERS = {
     # Without reasons and modes: an agent on this host may read the metrics.
     DECISIONS: ("Decisions.", ("server", "mcp_method_name", "effect")),
-    REFUSALS: ("Requests turned away before a decision.", ("why",)),
+    REFUSALS: ("Requests refused before a decision.", ("why",)),
     WOULD_DENY: (
-        "Calls of agents in shadow that enforcing would hold back.",
+        "Calls of agents in shadow mode that enforcement would deny.",
         ("server", "mcp_method_name"),
     ),
-    LEAKS: ("Answers kept back that held what their server was shown.", ("server",)),
-    "answerable_asks_told": ("Messages about asks that the webhook took.", ()),
-    "answerable_asks_not_told": ("Messages about asks that were given up.", ()),
-    "answerable_break_glass_calls": ("Calls that passed by a break-glass.", ()),
+    LEAKS: (
+        "Answers withheld because they contained the server's credential.",
+        ("server",),
+    ),
+    "answerable_asks_told": ("Approval requests that the webhook accepted.", ()),
+    "answerable_asks_not_told": (
+        "Approval requests that were dropped after retries.",
+        (),
+    ),
+    "answerable_break_glass_calls": ("Calls allowed by a break-glass exception.", ()),
     EVICTED: (CONNECTIONS["evicted"], ("quota",)),
     TURNED_OFF: (CONNECTIONS["refused"], ("quota",)),
     "answerable_calls_deferred": ("Calls that waited for their caller's turn.", ()),
     "answerable_records": ("Records of evidence.", ()),
-    "answerable_record_failures": ("Groups of records that failed at first.", ()),
-    "answerable_unrecorded": ("Decisions refused for want of a record.", ()),
-    "answerable_worker_restarts": ("Workers that ended and were started anew.", ()),
+    "answerable_record_failures": ("Groups of records whose first write failed.", ()),
+    "answerable_unrecorded": (
+        "Decisions refused because they could not be recorded.",
+        (),
+    ),
+    "answerable_worker_restarts": ("Workers that ended and were restarted.", ()),
     "answerable_shipped": ("Events stored from the spool.", ()),
 }
 GAUGES = {
-    "answerable_spool_bytes": ("Evidence that waits to be stored.", ()),
+    "answerable_spool_bytes": ("Bytes of evidence in the spool, not yet stored.", ()),
     "answerable_connections": ("Connections of clients.", ()),
     PRESSED: ("Workers that closed or refused connections within a minute.", ()),
     "answerable_calls_waiting": ("Calls that wait for their caller's turn.", ()),
     "answerable_body_bytes": ("Bytes of large bodies of calls in flight.", ()),
     "answerable_memory_bytes": ("Resident memory of the workers.", ()),
-    "answerable_calls_in_flight": ("Calls under way.", ()),
-    "answerable_amendments": ("Amendments in force that owners have signed.", ()),
-    "answerable_break_glass": ("Of these, signed by two persons (break-glass).", ()),
-    "answerable_credentials_refused": ("Credentials that could not be got.", ()),
-    "answerable_workers_ready": ("Workers that serve.", ()),
+    "answerable_calls_in_flight": ("Calls in flight.", ()),
+    "answerable_amendments": ("Policy exceptions in force.", ()),
+    "answerable_break_glass": ("Break-glass exceptions in force.", ()),
+    "answerable_credentials_refused": ("Credentials whose last renewal failed.", ()),
+    "answerable_workers_ready": ("Workers that are ready.", ()),
     "answerable_workers_alarmed": ("Workers that cannot record.", ()),
-    "answerable_config_last_reload_successful": ("The file in force is the last.", ()),
-    "answerable_policy_missing": ("No policy could be loaded at all.", ()),
-    "answerable_ship_lag_seconds": ("Seconds since evidence was shipped last.", ()),
-    "answerable_ship_last_successful": ("The last shipping went well.", ()),
+    "answerable_config_last_reload_successful": (
+        "Whether the last reload of the configuration succeeded.",
+        (),
+    ),
+    "answerable_policy_missing": (
+        "Whether no policy could be loaded since the start.",
+        (),
+    ),
+    "answerable_ship_lag_seconds": (
+        "Seconds since the last complete shipping of evidence.",
+        (),
+    ),
+    "answerable_ship_last_successful": (
+        "Whether the last shipping of evidence succeeded.",
+        (),
+    ),
 }
 DURATION_LABELS = ("mcp_method_name", "error_type")
 

@@ -68,7 +68,7 @@ class Plan:
         }
 
     def with_policy(self, later: "Plan") -> "Plan":
-        """Take from a later plan the parts that a running gateway can change."""
+        """Return this plan with the changeable parts of a later one."""
         listen = self.config.listen
         config = replace(later.config, listen=listen, state=str(self.state))
         return Plan(config, later.reading, self.store, later.policy)
@@ -128,12 +128,12 @@ def _packed(rules: CedarRules) -> bytes:
             f"{MAX_RULES >> 20})",
             "write less of them, or with less in their conditions",
         )
-    # Large policy sets compress well, and a worker never returns the memory of a message.
+    # Large policy sets compress well, and a worker keeps the memory of a message.
     return zlib.compress(packed, level=1)
 
 
 def _listen_at(listen: Listen, text: str, web: bool) -> Listen:
-    """Make the API listen at an address, and the gateway at the next port.
+    """Move the API to an address, and the gateway to the next port.
 
     With a web page, the page gets that address, and the API a port five higher.
     """

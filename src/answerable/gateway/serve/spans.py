@@ -150,7 +150,7 @@ class Spans:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ImportError:
             raise UsageError(
-                "telemetry.otlp needs what is not installed here",
+                "telemetry.otlp needs an extra that is not installed",
                 "install answerable[otel]",
             ) from None
         base = otlp.rstrip("/")

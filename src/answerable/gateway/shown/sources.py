@@ -107,7 +107,7 @@ def _of_file(path: str) -> bytes:
     with os.fdopen(file, "rb") as opened:
         facts = os.fstat(opened.fileno())
         if not stat.S_ISREG(facts.st_mode):
-            raise Unshown("it is no file")
+            raise Unshown("it is no regular file")
         if _is_open(facts):
             raise Unshown("others may read or write the file: its mode should be 0600")
         return opened.read(MOST + 2)

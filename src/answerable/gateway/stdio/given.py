@@ -32,9 +32,9 @@ def credentials_of(wrapped: Wrapped, tell: Callable[[str], None]) -> Credentials
         if event == REFUSED:
             tell(f"there is no credential for {name}: {what}")
         elif event == STALE:
-            tell(f"{name} does not take its credential, which is got anew: {what}")
+            tell(f"{name} rejects its credential, which is renewed: {what}")
         elif event == LEAKED:
-            tell(f"{name} gave back its credential, which was kept back ({what})")
+            tell(f"{name} returned its credential: the answer was withheld ({what})")
 
     return Credentials(
         replace(wrapped.config, servers=(server,)),

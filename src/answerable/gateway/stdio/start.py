@@ -41,8 +41,8 @@ def read_wrapped(
         )
     if server.hook:
         raise UsageError(
-            f"{name} stands for the tools of a client (hook: {server.hook})",
-            f"that client asks with: answerable hook {server.hook} --config {place}",
+            f"{name} represents the tools of a client (hook: {server.hook})",
+            f"that client has to run: answerable hook {server.hook} --config {place}",
         )
     root = store_of(config, store, usual)
     if not root.exists():

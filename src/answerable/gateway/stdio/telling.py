@@ -42,11 +42,11 @@ def teller_of(
     teller = Teller(
         amendments,
         lambda host, decision, why: tell(
-            f"the webhook at {host} did not hear of {decision} ({why})"
+            f"the webhook at {host} did not accept decision {decision} ({why})"
         ),
     )
     try:
         teller.use(teller.made(asks))
     except EnvironmentRefused as error:
-        tell(f"no owner hears of what is held back: {error.message}")
+        tell(f"owners are not notified of denied calls: {error.message}")
     return teller

@@ -223,7 +223,9 @@ class Wrapper:
         """Report a line without a receiver, once for each reason."""
         if why not in self._told:
             self._told.add(why)
-            self._tell(f"the server wrote what is for nobody ({why}); it is left out")
+            self._tell(
+                f"the server wrote a line without a receiver ({why}); it is dropped"
+            )
 
     def _finish(self, code: int) -> None:
         if not self._over.done():
@@ -267,13 +269,13 @@ class Wrapper:
         self._front.ended()
 
     def _unheld_baseline(self, digest: str, why: str) -> None:
-        self._tell(f"the baseline {digest[:16]} does not stand ({why})")
+        self._tell(f"the baseline {digest[:16]} is rejected ({why})")
 
     def _unheld_request(self, digest: str, why: str) -> None:
-        self._tell(f"the request {digest[:16]} does not count ({why})")
+        self._tell(f"the request {digest[:16]} is rejected ({why})")
 
     def _unheld(self, digest: str, why: str) -> None:
-        self._tell(f"the amendment {digest[:16]} does not stand ({why})")
+        self._tell(f"the amendment {digest[:16]} is rejected ({why})")
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
         """Record revocations; the client is refused from its next call on."""
@@ -314,7 +316,7 @@ class Wrapper:
 
 
 def _unblocked(handle: int) -> Callable[[], None]:
-    """Make a shared pipe or socket non-blocking; return the function that undoes it."""
+    """Set a shared pipe or socket non-blocking; return the undo function."""
     kind = os.fstat(handle).st_mode
     if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)) or not os.get_blocking(handle):
         return lambda: None

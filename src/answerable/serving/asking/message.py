@@ -26,8 +26,8 @@ def message(asked: Asked, owner: str) -> bytes:
     agent, server = plain(wanted.agent), plain(wanted.server)
     what = plain(wanted.name) or wanted.target.value
     # A mail address, which no agent chose; a mention cannot begin within a word.
-    who = "@".join(map(plain, owner.split("@"))) or "nobody is its attested owner"
-    said = f"{agent} was held back: {wanted.target.value} {what} at {server}"
+    who = "@".join(map(plain, owner.split("@"))) or "no attested owner"
+    said = f"{agent} was denied: {wanted.target.value} {what} at {server}"
     command = f"answerable asks show {asked.decision}"
     facts = (
         ("Agent", agent),
@@ -38,7 +38,7 @@ def message(asked: Asked, owner: str) -> bytes:
         ("To answer", command),
     )
     fields = [_text(f"{name}\n{value}") for name, value in facts]
-    head = _text("An agent was held back, and its owner could let it")
+    head = _text("An agent's call was denied, and its owner could allow it")
     document = {
         "text": f"{said}. Owner: {who}. {command}",
         "blocks": [

@@ -110,7 +110,7 @@ def _place(asks: Asks, environ: Mapping[str, str]) -> Place:
         check_url(url)
     except Unfetched:
         raise EnvironmentRefused(
-            f"{named} holds no https URL that names a host and nobody",
+            f"{named} holds no https URL with a host and without a user",
             "see `asks` in docs/configuration.md",
         ) from None
     try:
@@ -118,6 +118,6 @@ def _place(asks: Asks, environ: Mapping[str, str]) -> Place:
     except OSError as error:  # an SSLError is one
         raise EnvironmentRefused(
             f"cannot use {asks.ca} ({error.strerror or 'no certificate'})",
-            "name who signs the webhook's certificate: asks.ca",
+            "set asks.ca to the authority of the webhook's certificate",
         ) from None
     return Place(url, tls, private=asks.private)

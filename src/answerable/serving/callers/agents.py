@@ -35,7 +35,7 @@ class Agents:
         for (one, agent), (other, another) in combinations(self._peers, 2):
             if agent != another and _overlap(one, other):
                 raise UsageError(
-                    f"one process could stand for {agent} and for {another}",
+                    f"one process could match {agent} and {another}",
                     "let their callers differ in uid, gid or unit",
                 )
 

@@ -36,7 +36,7 @@ def check_url(url: str) -> tuple[str, int]:
         Unfetched: It is none: another scheme, a user, a non-ASCII character.
     """
     if normalise(url) is None or "#" in url or urlsplit(url).scheme != "https":
-        raise Unfetched("not an https URL that names a host and nobody")
+        raise Unfetched("not an https URL with a host and without a user")
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or 443
 

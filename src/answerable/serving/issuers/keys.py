@@ -220,7 +220,7 @@ def _trusted(pinned: PinnedIssuer) -> ssl.SSLContext:
     except OSError as error:
         raise EnvironmentRefused(
             f"cannot read {pinned.ca} ({error.strerror})",
-            "name who signs the issuer's certificate",
+            "set `ca` to the authority of the issuer's certificate",
         ) from None
 
 

@@ -83,7 +83,7 @@ class Reviewer:
         except OSError as error:  # an SSLError is one
             raise EnvironmentRefused(
                 f"cannot use {review.ca} ({error.strerror or 'no certificate'})",
-                "name who signs the API server's certificate",
+                "set `ca` to the authority of the API server's certificate",
             ) from None
         # The operator configured the address: no issuer can choose it.
         self._place = Place(review.url.rstrip("/") + _PATH, tls, private=True)
@@ -120,7 +120,7 @@ class Reviewer:
         except (FileNotFoundError, EnvironmentRefused, UnicodeDecodeError):
             text = ""
         if not text or len(text) > _MAX_TOKEN or not text.isprintable() or " " in text:
-            raise Unfetched(f"{self._token} holds no token to ask with")
+            raise Unfetched(f"{self._token} holds no token for the API server")
         return text
 
 

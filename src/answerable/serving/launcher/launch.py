@@ -69,7 +69,7 @@ def launch(start: Start, tell: Callable[[str], None]) -> int:
     """
     if sys.platform != "linux":
         raise EnvironmentRefused(
-            "only Linux names processes so that nobody else is taken for them",
+            "only Linux identifies processes unambiguously",
             "run it there, or give the workload a token of an issuer",
         )
     user = account(start.user) if start.user else None

@@ -50,7 +50,7 @@ class Service:
         place: Path of the socket.
 
     Raises:
-        EnvironmentRefused: Nobody listens there.
+        EnvironmentRefused: No service listens there.
     """
 
     def __init__(self, place: str) -> None:

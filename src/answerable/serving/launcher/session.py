@@ -67,7 +67,7 @@ def run_in_session(account: Account, work: Callable[[], int]) -> int:
 
 
 def give_foreground(group: int) -> None:
-    """Make a process group the foreground group of the session's terminal, if any."""
+    """Set the foreground process group of the session's terminal, if any."""
     with suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         try:

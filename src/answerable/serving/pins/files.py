@@ -19,7 +19,7 @@ from answerable.store.disk import make_folder, read_file, refused, write_file
 Stamp = tuple[int, int, int]
 Found = TypeVar("Found", bound=Pins | None)
 
-_HINT = "restore it from a copy; without it, what the server says next is learned anew"
+_HINT = "restore it from a copy; without it, the next definitions are learned again"
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -35,8 +35,8 @@ class ForeignSender(NotAttested):
     def __init__(self) -> None:
         super().__init__(
             "foreign-sender",
-            "another process than the one that connected writes to this socket",
-            "connect anew from the process that asks",
+            "another process than the one that connected wrote to this socket",
+            "connect again from the requesting process",
         )
 
 

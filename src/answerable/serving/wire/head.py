@@ -1,4 +1,4 @@
-"""The head of an HTTP/1.1 request, read by two readers that must agree.
+"""Request head of HTTP/1.1, parsed by two parsers that must agree.
 
 httptools (llhttp) parses the bytes; the rules here refuse what it lets through: other
 versions of HTTP, absolute and authority forms, a missing or second Host, codings other

@@ -120,9 +120,11 @@ _HTTP = {
     Why.METHOD_OF_HTTP: Wire(405, NO_CODE, "Only POST, GET and DELETE are served."),
     Why.TARGET_FORM: Wire(400, NO_CODE, "The request target must be a path."),
     Why.NO_HOST: Wire(400, NO_CODE, "Exactly one valid Host is required."),
-    Why.REPEATED_FIELD: Wire(400, NO_CODE, "A field that may stand once is repeated."),
+    Why.REPEATED_FIELD: Wire(400, NO_CODE, "A field that must be single is repeated."),
     Why.FIELD_LOOKALIKE: Wire(400, NO_CODE, "A field name resembles another one."),
-    Why.FIELD_VALUE: Wire(400, NO_CODE, "A field value holds what it must not."),
+    Why.FIELD_VALUE: Wire(
+        400, NO_CODE, "A field value contains a forbidden character."
+    ),
     Why.CONNECTION_OPTION: Wire(400, NO_CODE, "A connection option is not served."),
     Why.MISDIRECTED: Wire(421, NO_CODE, "This host is not served here."),
     Why.ORIGIN: Wire(403, NO_CODE, "This origin may not call."),
@@ -154,7 +156,7 @@ _MESSAGE = {
     Why.KEY_LOOKALIKE: Wire(400, INVALID_REQUEST, "A key resembles another one."),
     Why.ID_TYPE: Wire(400, INVALID_REQUEST, "The id must be a string or an integer."),
     Why.PARAMS_TYPE: Wire(400, INVALID_PARAMS, "The params must be an object."),
-    Why.NAME_TYPE: Wire(400, INVALID_PARAMS, "What is called must be named by text."),
+    Why.NAME_TYPE: Wire(400, INVALID_PARAMS, "The name must be a string."),
     Why.RESPONSE_NOT_EXPECTED: Wire(400, INVALID_REQUEST, "No response is expected."),
     Why.UNSUPPORTED_VERSION: Wire(
         400, UNSUPPORTED_VERSION, "Unsupported protocol version."
@@ -163,7 +165,7 @@ _MESSAGE = {
         400, INVALID_PARAMS, "The _meta lacks the protocol version or capabilities."
     ),
     Why.CAPABILITY: Wire(
-        400, MISSING_CAPABILITY, "The client has not declared what this method needs."
+        400, MISSING_CAPABILITY, "The client has not declared a required capability."
     ),
     # Another caller's task and an unknown one get the same reply.
     Why.UNKNOWN_TASK: Wire(400, INVALID_PARAMS, "Unknown task."),
@@ -177,7 +179,7 @@ _MESSAGE = {
     Why.EVENT_TOO_LARGE: Wire(
         502, INTERNAL_ERROR, "The server sent too large an event."
     ),
-    Why.EVENT_TYPE: Wire(502, INTERNAL_ERROR, "The server sent what is no message."),
+    Why.EVENT_TYPE: Wire(502, INTERNAL_ERROR, "The server sent no valid message."),
     Why.UNASKED: Wire(502, INTERNAL_ERROR, "The server sent more than one answer."),
     Why.LIST_TOO_LARGE: Wire(502, INTERNAL_ERROR, "The server sent too long a list."),
     Why.REPLY_STATUS: Wire(
@@ -187,10 +189,10 @@ _MESSAGE = {
         502, INTERNAL_ERROR, "The server answered in a type that is not relayed."
     ),
     Why.REPLY_MALFORMED: Wire(
-        502, INTERNAL_ERROR, "The server sent what cannot be read in one way."
+        502, INTERNAL_ERROR, "The server sent a malformed or ambiguous answer."
     ),
     Why.CREDENTIAL: Wire(
-        502, INTERNAL_ERROR, "The server sent what may not be relayed."
+        502, INTERNAL_ERROR, "The server sent an answer that may not be relayed."
     ),
     Why.UNREACHABLE: Wire(502, INTERNAL_ERROR, "The server could not be reached."),
     Why.LOST: Wire(502, INTERNAL_ERROR, "The server broke off its answer."),
