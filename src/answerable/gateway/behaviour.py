@@ -20,14 +20,19 @@ from answerable.baseline.key_paths import names_read
 from answerable.baseline.learn import cold
 from answerable.baseline.results import of_mcp
 from answerable.baseline.window import Window
-from answerable.connectors.formats.credential_value import holds_credential
+from answerable.gateway.activity_redaction import drop_values, redact_secrets
+from answerable.gateway.baseline_decisions import (
+    ambiguous_argument,
+    combine_decisions,
+    evaluation_failed,
+)
 from answerable.gateway.requests import Requests
 from answerable.gateway.surroundings import envelope_of
 from answerable.model.baseline import Stage, Subject
-from answerable.model.behaviour import Envelope, Json, Observation, Value
+from answerable.model.behaviour import Envelope, Json, Observation
 from answerable.model.caller import Caller
 from answerable.model.config import Config
-from answerable.model.decision import Decision, Effect, Layer, Mode, Reason, Target
+from answerable.model.decision import Decision, Target
 from answerable.model.ids import AgentId
 from answerable.model.json_values import MOST_VALUES, has_more_values
 from answerable.model.judgement import ALLOWED, Judgement
@@ -35,7 +40,7 @@ from answerable.model.key_names import key_tree
 from answerable.model.learning import Cold, Learning
 from answerable.model.record import Acted
 from answerable.serving.baselines import InForce
-from answerable.serving.mcp.call import Call, digest
+from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.messages import Kind
 
 MOST = 64  # agents with a window; the least recently used one is evicted
@@ -165,7 +170,7 @@ class Behaviour:
             judging = (learning, chain, envelope_of(caller, network))
             return self._see(caller, call, identity, decision, judging)
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
-            return _failed(decision, chain), None
+            return evaluation_failed(decision, _enforced(chain)), None
 
     def _see(
         self,
@@ -198,8 +203,8 @@ class Behaviour:
         acted = _acted(seen, identity, judging, standard, judgement)
         watched = Seen(window, run, seen, arguments, acted)
         if isinstance(arguments, dict) and self._has_lookalike(tool, chain, arguments):
-            return _unanswered(decision, chain), watched
-        return _decided(decision, acted, judgement), watched
+            return ambiguous_argument(decision, _enforced(chain)), watched
+        return combine_decisions(decision, acted, judgement), watched
 
     def _has_lookalike(
         self, tool: str, chain: tuple[Standard, ...], arguments: dict[str, Json]
@@ -320,78 +325,9 @@ def _acted(
         enforced=standard is not None and standard.enforced,
         findings=judgement.findings, amendment=judgement.amendment, envelope=envelope,
     )  # fmt: skip
-    return _without_secrets(acted) if learning.values else _nameless(acted)
+    return redact_secrets(acted) if learning.values else drop_values(acted)
 
 
-def _without_secrets(acted: Acted) -> Acted:
-    """Replace values that look like credentials by their digests."""
-    values = acted.seen.values
-    if not any(map(_holds_secret, values)):
-        return acted
-    held = [each for each in values if _holds_secret(each)]
-    hidden = {each.text: f"sha256:{digest(each.text)}" for each in held}
-    kept = tuple(
-        replace(each, text=hidden.get(each.text, each.text)) for each in values
-    )
-    seen = replace(acted.seen, values=kept)
-    return msgspec.structs.replace(_nameless(acted), seen=seen)
-
-
-def _holds_secret(value: Value) -> bool:
-    return holds_credential(value.text)
-
-
-def _nameless(acted: Acted) -> Acted:
-    """Drop the values of a call and keep their types."""
-    values = tuple(replace(each, text="", origins=()) for each in acted.seen.values)
-    findings = tuple(
-        replace(each, expected=(), observed="", origin=None, sentence="")
-        for each in acted.findings
-    )
-    seen = replace(acted.seen, values=values)
-    return msgspec.structs.replace(acted, seen=seen, findings=findings)
-
-
-def _decided(decision: Decision, acted: Acted, judgement: Judgement) -> Decision:
-    """Combine both decisions: a profile never allows what a policy denies."""
-    is_held = acted.enforced and judgement.effect is not Effect.ALLOW
-    if not is_held or decision.effect is not Effect.ALLOW:
-        return decision
-    codes = (f"{each.layer}:{each.code}" for each in judgement.findings)
-    return replace(
-        decision,
-        effect=judgement.effect,
-        passes=decision.mode is not Mode.ENFORCE,
-        reason=Reason.BEHAVIOUR,
-        determining=(f"baseline:{acted.profile}", *dict.fromkeys(codes)),
-        layer=Layer.BASELINE,
-    )
-
-
-def _unanswered(decision: Decision, chain: tuple[Standard, ...]) -> Decision:
-    """Return an error where an enforced profile reads an ambiguous argument."""
-    enforced = [each for each in chain if each.enforced]
-    if not enforced or decision.effect is not Effect.ALLOW:
-        return decision
-    return replace(
-        decision,
-        effect=Effect.ERROR,
-        passes=decision.mode is not Mode.ENFORCE,
-        reason=Reason.EVALUATION,
-        determining=tuple(f"baseline:{each.digest}" for each in enforced),
-        layer=Layer.BASELINE,
-    )
-
-
-def _failed(decision: Decision, chain: tuple[Standard, ...]) -> Decision:
-    """Deny where an enforced profile could not be evaluated."""
-    if not any(each.enforced for each in chain):
-        return decision
-    return replace(
-        decision,
-        effect=Effect.ERROR,
-        passes=False,
-        reason=Reason.EVALUATION,
-        determining=(),
-        layer=Layer.BASELINE,
-    )
+def _enforced(chain: tuple[Standard, ...]) -> tuple[str, ...]:
+    """List the digests of the enforced profiles of a chain."""
+    return tuple(each.digest for each in chain if each.enforced)

@@ -4,7 +4,6 @@ The transport begins a call, passes each message of the server to `hear`, and en
 call. Everything here works in memory; nothing writes to a socket.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,11 @@ import msgspec
 
 from answerable.flows.authorize import Authority
 from answerable.gateway.behaviour import Behaviour
+from answerable.gateway.call_outcomes import (
+    after_records,
+    denied_call,
+    without_credential,
+)
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.definitions import CHANGES, Definitions
 from answerable.gateway.ownership import Ownership
@@ -28,7 +32,7 @@ from answerable.gateway.wire.plain import plain_answer
 from answerable.model.behaviour import Observation
 from answerable.model.caller import Caller
 from answerable.model.config import Server
-from answerable.model.decision import Decision, Effect, Layer, Reason, Request, Target
+from answerable.model.decision import Decision, Effect, Reason, Request, Target
 from answerable.model.ids import AgentId
 from answerable.model.pin import Kind as Item
 from answerable.model.record import Acted, End, Ending
@@ -45,12 +49,8 @@ NOTHING_CAME = Observation("", 0, "")
 class Exchange:
     """Decides, tracks and records the calls of one worker, for every transport.
 
-    Args:
-        servers: Upstream servers by name.
-        credentials: Credentials to present to them; None where no server needs one.
-        recent: Buffer of recent requests for a replay; None where nothing is reloaded.
-        definitions: Definitions of the servers; None where nothing is pinned.
-        behaviour: Enforces baselines; None where no agent has one.
+    Optional parts are None where no server needs credentials, nothing is reloaded,
+    nothing is pinned, or no agent has a baseline.
     """
 
     def __init__(
@@ -84,14 +84,8 @@ class Exchange:
         """Decide on a call and record the decision; a call that goes on must be ended.
 
         Where `ticket.durable` is set, the transport waits for it before it sends. Work
-        that no call waits for is left to `settle`, which follows at once.
-
-        Args:
-            caller: The verified caller.
-            call: The call.
-            body: The message.
-            shown: Credential for the server; None where it gets none.
-            network: Network of the client connection.
+        that no call waits for is left to `settle`, which follows at once. A server
+        without a credential has `shown` None.
         """
         self._latest = request = self._request(caller, call)
         decision = self._decide(caller, call, request)
@@ -104,15 +98,7 @@ class Exchange:
             if decision.reason is Reason.BEHAVIOUR:
                 decision = self.authority.amended(request, decision)
         if shown is None and decision.passes and self.shows(call.server):
-            # Without it the server would attribute the call to another principal.
-            decision = replace(
-                decision,
-                effect=Effect.ERROR,
-                passes=False,
-                reason=Reason.CREDENTIAL,
-                determining=(),
-                layer=Layer.CREDENTIAL,
-            )
+            decision = without_credential(decision)
         acted = None if seen is None else seen.acted
         begun = self._record(caller, call, decision, body, shown, acted, later=True)
         if isinstance(begun, Denied):
@@ -137,10 +123,7 @@ class Exchange:
         return self._decide(caller, call, self._request(caller, call)).passes
 
     def unrecorded(self, passage: Passage) -> Denied:
-        """Deny a call whose record did not reach the disk.
-
-        The recorder knows, and records that as its end.
-        """
+        """Deny a call whose record did not reach the disk; the recorder has its end."""
         self._close(passage)
         return Denied(Effect.ERROR.value, passage.ticket.id)
 
@@ -178,7 +161,7 @@ class Exchange:
             data = self._for_caller(passage, data)
         if passage.waits:
             unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
-            return _once_recorded(data, passage, Heard(unrecorded.body(answer.id)))
+            return after_records(data, passage, Heard(unrecorded.body(answer.id)))
         return Heard(data)
 
     def configured(self, server: str) -> Server | None:
@@ -192,10 +175,7 @@ class Exchange:
             self.credentials.refuse(passage.caller, passage.call.server, shown, status)
 
     def answered(self, passage: Passage, answer: Answer) -> Denied | None:
-        """Take the parsed answer to a call and register the handles in it.
-
-        Returns:
-            The denial of an input that the server requests; the caller gets it instead.
+        """Register the handles in the parsed answer to a call; return a denied input.
 
         Raises:
             Refused: It answers something else.
@@ -268,13 +248,7 @@ class Exchange:
             return Denied(Effect.ERROR.value, "")
         if decision.passes:
             return ticket
-        not_its_own = decision.reason is Reason.NOT_ITS_OWN
-        return Denied(
-            _word(decision.effect),
-            ticket.id,
-            quiet=not_its_own and call.target is Target.REQUEST,
-            is_unknown_task=not_its_own and call.target is Target.TASK,
-        )
+        return denied_call(call, decision, ticket.id)
 
     def _decide(self, caller: Caller, call: Call, request: Request) -> Decision:
         decision = self.authority.authorize(request)
@@ -343,7 +317,7 @@ class Exchange:
         if passage.waits:
             unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
             back = unrecorded.body(answer.id)
-            return _once_recorded(data, passage, Heard(None, back))
+            return after_records(data, passage, Heard(None, back))
         return Heard(data)
 
     def _for_caller(self, passage: Passage, data: bytes) -> bytes:
@@ -367,15 +341,3 @@ class Exchange:
         request = request_of(caller, call, identity, action, listing.target, name)
         decision = self.authority.lists(request)
         return self._ownership.decide(caller, item, decision).passes
-
-
-def _once_recorded(data: bytes, passage: Passage, instead: Heard) -> Heard:
-    """Delay a message until the records that it caused are on disk."""
-    waits, passage.waits = passage.waits, []
-    until = waits[0] if len(waits) == 1 else asyncio.gather(*waits)
-    return Heard(data, until=until, instead=instead)
-
-
-def _word(effect: Effect) -> str:
-    """Return the effect for a caller: a call held back by a baseline is denied."""
-    return Effect.DENY.value if effect is Effect.ALLOW else effect.value

@@ -91,12 +91,7 @@ def operator() -> str:
 
 
 class Kills:
-    """Revocations of one store and its configuration.
-
-    Args:
-        store: Folder of the store.
-        config: The configuration; None for the default folders.
-    """
+    """Revocations of one store and its configuration; None for the default folders."""
 
     def __init__(self, store: Path, config: Config | None) -> None:
         service = None if config is None else config.sts
@@ -125,11 +120,7 @@ class Kills:
         }
 
     def told(self) -> Mapping[str, Note]:
-        """Return all revoked subjects, with the facts about each revocation.
-
-        Raises:
-            EnvironmentRefused: A file may not be read.
-        """
+        """Return all revoked subjects, with the facts about each revocation."""
         return self._list.told()
 
     def servers_of(self, subject: str) -> tuple[str, ...]:
@@ -180,12 +171,7 @@ class Kills:
         )
 
     def preview(self, subject: str) -> Done:
-        """Preview a revocation, without changing anything.
-
-        Raises:
-            IdError: It names no subject.
-            EnvironmentRefused: It would be in force nowhere.
-        """
+        """Preview a revocation, without changing anything; errors as for `kill`."""
         servers = self._servers(subject, "kill")
         said = None
         if SERVICE in servers:
@@ -198,12 +184,7 @@ class Kills:
         return Done(is_new, servers, ended, waiting=waiting)
 
     def revive(self, subject: str) -> Done:
-        """Reinstate a subject at every server; ended delegations stay ended.
-
-        Raises:
-            IdError: It names no subject.
-            EnvironmentRefused: It is reinstated nowhere.
-        """
+        """Reinstate a subject at every server; ended delegations stay ended."""
         doing, servers = _Doing(), self._servers(subject, "revive")
 
         def write(file: KillFile) -> bool:

@@ -278,7 +278,7 @@ def test_a_line_of_the_server_that_is_too_long_ends_it(tmp_path: Path) -> None:
 def test_what_a_server_says_before_it_was_asked_goes_nowhere(tmp_path: Path) -> None:
     with wrapper(tmp_path, *SCRIPTED, "--talk") as wrapped:
         assert wrapped.process.stderr is not None
-        assert b"for nobody" in wrapped.process.stderr.readline()
+        assert b"without a receiver" in wrapped.process.stderr.readline()
         assert said(wrapped.ask(call("echo", 1)))["pid"]
 
 

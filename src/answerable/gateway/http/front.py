@@ -1,8 +1,8 @@
 """Connection of one client: parses requests as they arrive, and answers them in order.
 
 A request is answered by its `Turn`; the next one waits for its end. Backpressure stops
-reading from a client that pipelines, and from a server faster than its client. A client
-that half-closes the connection is treated as gone.
+reading from the faster side. A client that half-closes the connection is treated as
+gone.
 """
 
 import asyncio
@@ -41,16 +41,7 @@ class Front(asyncio.Protocol):
     """Protocol of one client connection.
 
     Args:
-        door: HTTP server that it belongs to.
-        served: Accepted values of Host and Origin.
-        url: URL of the listener, as configured.
-        link: Transport facts of the client, where another worker relays the connection;
-            None reads them from the transport.
-
-    Attributes:
-        link: Transport facts of the client, where another worker relays the connection;
-            None reads them from the transport.
-        deadline: When it is late.
+        link: Transport facts, where another worker relays the connection.
     """
 
     def __init__(
@@ -155,8 +146,6 @@ class Front(asyncio.Protocol):
         else:
             turn.broken(slow)
 
-    # Operations on all connections.
-
     def drain(self) -> None:
         """Finish the open request; end a stream without an end now."""
         if self._turn is None:
@@ -178,8 +167,6 @@ class Front(asyncio.Protocol):
         """Close at once."""
         if self._transport is not None:
             self._transport.abort()
-
-    # The answer.
 
     def answer(
         self,
@@ -233,8 +220,6 @@ class Front(asyncio.Protocol):
             self.done()
         else:
             self.cut()
-
-    # From one request to the next.
 
     def resume(self) -> None:
         """Process the parsed items."""

@@ -1,9 +1,4 @@
-"""Handler of one request, from its head until its call is sent.
-
-The caller is authenticated by the head alone, before the body is awaited. Then the body
-is parsed, decided on and recorded; a call whose record must be durable first waits for
-the disk. A `Relay` sends the answer to the client's connection.
-"""
+"""Handler of one request: authenticates its caller, decides, records, and sends the call."""
 
 import asyncio
 from functools import partial
@@ -40,16 +35,10 @@ LISTEN = "subscriptions/listen"
 class Turn:
     """Handler of one HTTP request.
 
-    Args:
-        line: Connection of the client.
-        opening: Head of the request.
-
     Attributes:
-        wants_body: The body of the request is awaited.
         early: Reply that the head alone determined; the body is dropped.
         is_parked: The body is not read until other calls of the caller have ended.
         is_refused: The reply is sent without the body, and the connection closes.
-        caller: The authenticated caller; None so far.
     """
 
     __slots__ = (

@@ -4,16 +4,13 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 
-from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.kill import Kills, killed_keys
 from answerable.enforce.table import Table
 from answerable.flows.authorize import Authority
-from answerable.flows.policy import table_of
 from answerable.gateway.behaviour import Behaviour, standards
 from answerable.gateway.credentials import LEAKED, Credentials
 from answerable.gateway.definitions import Definitions
@@ -22,20 +19,22 @@ from answerable.gateway.held_back import HeldBack
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.peers import Arrival, Peers, socket_of
-from answerable.gateway.http.pool import Pool, pools
-from answerable.gateway.identity import MetAt
 from answerable.gateway.recent import Recent
 from answerable.gateway.requests import Requests
 from answerable.gateway.serve.control import Policy, Series, Start, Wants
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.replaying import decide_anew
 from answerable.gateway.serve.spans import Spans
+from answerable.gateway.serve.worker_config import (
+    agent_ids,
+    build_upstreams,
+    compile_table,
+    parse_worker_config,
+)
 from answerable.gateway.sessions import Sessions
 from answerable.gateway.shown.held import TAKEN
-from answerable.gateway.stdio.command import Command, commands
 from answerable.model.config import Config
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.model.ids import AgentId
+from answerable.model.errors import EnvironmentRefused
 from answerable.model.replay import Replayed
 from answerable.model.requested import Requested
 from answerable.serving.admission import AdmissionControl
@@ -78,13 +77,13 @@ class House:
         state = Path(start.state)
         secret = shared_secret(state)
         self._config, self._log = config, log
-        self._authority = Authority(_table(start.policy, config))
+        self._authority = Authority(compile_table(start.policy, config))
         self._callers = Callers(
             config,
             IssuerKeys(config.issuers),
             time.time,
             secret=secret,
-            inventory=_inventory(start.policy),
+            inventory=agent_ids(start.policy),
         )
         spans = Spans(config.otlp, log) if config.otlp else None
         self.recorder = Counting(
@@ -96,7 +95,7 @@ class House:
         self._pins = PinKeeper(
             PinFiles(state), config.servers, self._authority, loop, PinTold(log)
         )
-        self._servers = _upstreams(config, (), self._ticker, self._pins.met)
+        self._servers = build_upstreams(config, (), self._ticker, self._pins.met)
         self._recent = Recent()
         self._credentials = Credentials(
             config,
@@ -158,7 +157,7 @@ class House:
         Raises:
             AnswerableError: Something that it needs is missing or invalid.
         """
-        config = configured(start.policy)
+        config = parse_worker_config(start.policy)
         house = cls(start, config, log, say)
         for each in start.sockets:
             await house._listen(each)
@@ -226,10 +225,10 @@ class House:
             for server in set(self._config.servers) & set(config.servers)
             if server.command
         }
-        fresh = _upstreams(config, kept.keys(), self._ticker, self._pins.met)
+        fresh = build_upstreams(config, kept.keys(), self._ticker, self._pins.met)
         use_certificates = self._tls.prepare(config.listen.gateway)
         self._pins.swap(config.servers)  # the last that may be refused
-        self._callers.swap(config, _inventory(policy))
+        self._callers.swap(config, agent_ids(policy))
         use_certificates()
         for name in self._servers.keys() - kept.keys():
             self._servers.pop(name).close()
@@ -251,8 +250,8 @@ class House:
         # Two policy sets in memory are the peak: slices that the replay does not use
         # are dropped, and compiled again when a call needs them.
         before.slices.keep(self._recent.requests())
-        config = await asyncio.to_thread(configured, policy)
-        return config, await asyncio.to_thread(_table, policy, config, before)
+        config = await asyncio.to_thread(parse_worker_config, policy)
+        return config, await asyncio.to_thread(compile_table, policy, config, before)
 
     def amend(self, standing: Standing) -> None:
         """Replace the policy exceptions in force."""
@@ -349,41 +348,3 @@ class House:
 
     def _keyless(self, issuer: str, why: str) -> None:
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
-
-
-def configured(policy: Policy) -> Config:
-    """Parse the configuration in a worker's policy message.
-
-    Raises:
-        UsageError: It has faults that the supervisor had not seen.
-    """
-    reading = read_config(policy.text, policy.place, policy.folder)
-    config = reading.config
-    if config is None or (policy.whole and not reading.holds_policy):
-        raise UsageError(f"{policy.place}: not as the supervisor read it")
-    # An invalid policy has no agents.
-    return config if policy.whole else replace(config, agents=())
-
-
-def _table(policy: Policy, config: Config, before: Table | None = None) -> Table:
-    return table_of(config, policy.cedar(), whole=policy.whole, before=before)
-
-
-def _inventory(policy: Policy) -> frozenset[AgentId]:
-    return frozenset(AgentId(each) for each in policy.inventory)
-
-
-def _upstreams(
-    config: Config, kept: Collection[str], ticker: Ticker, met: MetAt
-) -> dict[str, Pool | Command]:
-    """Build the upstreams of all servers, less those that are kept."""
-    servers = tuple(each for each in config.servers if each.name not in kept)
-    limits = config.limits
-    try:
-        given = (servers, limits, ticker, met)
-        return {**pools(*given), **commands(*given)}
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"cannot use the TLS files of a server ({error.strerror})",
-            "see ca, certificate and key under `servers`",
-        ) from None

@@ -1,0 +1,39 @@
+"""Redaction of the observed values of a call before they go on record."""
+
+from dataclasses import replace
+
+import msgspec
+
+from answerable.connectors.formats.credential_value import holds_credential
+from answerable.model.behaviour import Value
+from answerable.model.record import Acted
+from answerable.serving.mcp.call import digest
+
+
+def redact_secrets(acted: Acted) -> Acted:
+    """Replace values that look like credentials by their digests."""
+    values = acted.seen.values
+    if not any(map(_is_credential, values)):
+        return acted
+    secrets = [each for each in values if _is_credential(each)]
+    hidden = {each.text: f"sha256:{digest(each.text)}" for each in secrets}
+    kept = tuple(
+        replace(each, text=hidden.get(each.text, each.text)) for each in values
+    )
+    seen = replace(acted.seen, values=kept)
+    return msgspec.structs.replace(drop_values(acted), seen=seen)
+
+
+def drop_values(acted: Acted) -> Acted:
+    """Drop the values of a call and keep their types."""
+    values = tuple(replace(each, text="", origins=()) for each in acted.seen.values)
+    findings = tuple(
+        replace(each, expected=(), observed="", origin=None, sentence="")
+        for each in acted.findings
+    )
+    seen = replace(acted.seen, values=values)
+    return msgspec.structs.replace(acted, seen=seen, findings=findings)
+
+
+def _is_credential(value: Value) -> bool:
+    return holds_credential(value.text)
