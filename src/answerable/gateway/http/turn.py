@@ -1,4 +1,4 @@
-"""Handler of one request: authenticates its caller, decides, records, and sends the call."""
+"""Handler of one request: authenticates, decides, records, and sends the call."""
 
 import asyncio
 from functools import partial
