@@ -29,7 +29,7 @@ GIBIBYTE = at_most(1024, "<= 1 GiB")
 
 
 def ingested(runs: Sequence[Ingested], events: int, command: str) -> Iterator[Figure]:
-    """Turn the runs at one size into figures."""
+    """Summarise the ingest runs of one size as figures."""
 
     def values(name: str) -> tuple[float, ...]:
         return tuple(getattr(run, name) for run in runs)
@@ -49,7 +49,7 @@ def ingested(runs: Sequence[Ingested], events: int, command: str) -> Iterator[Fi
 def small_ones(
     folder: Path, parts: Sequence[str], events: int, rounds: int, command: str
 ) -> Iterator[Figure]:
-    """Measure what is quick to measure, in turns."""
+    """Measure the quick parts, interleaved."""
     walls: list[float] = []
     runs: list[Ingested] = []
     for _ in range(rounds):
@@ -67,7 +67,7 @@ def small_ones(
 def large(
     folder: Path, small: Sequence[Figure], events: int, command: str
 ) -> Iterator[Figure]:
-    """Ingest the large trail, and say how much longer it took than the small one."""
+    """Ingest the large trail, and compare its duration with the small one."""
     command = f"{command} --only ingest"
     run = ingest(folder, events)
     yield from ingested([run], events, command)
@@ -80,7 +80,7 @@ def large(
 
 
 def checked(folder: Path, events: int, command: str) -> Iterator[Figure]:
-    """Verify the store of that size, whole."""
+    """Verify the whole store of that size."""
     command = f"{command} --only ingest"
     took = child.answerable(
         "--store", str(folder / f"store-{events}"), "evidence", "verify"
@@ -93,7 +93,7 @@ def checked(folder: Path, events: int, command: str) -> Iterator[Figure]:
 
 
 def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
-    """Ask the store of that size what an investigator would."""
+    """Run trace queries on the store of that size."""
     from bench import queries
 
     store = str(folder / f"store-{events}")
@@ -103,7 +103,7 @@ def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
 def reach_parts(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure reach, and run its peers beside it."""
+    """Measure reach, and the peer tools next to it."""
     from bench import peers, reach
 
     if "reach" in parts:
@@ -114,7 +114,7 @@ def reach_parts(
 
 
 def laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
-    """Hold the engines to their references at length; the page has none of it."""
+    """Compare the engines with their references on many cases; not on the page."""
     from bench import expansions, intent, law, what_if
     from bench.enforce import law as cedar
     from bench.federation import races
@@ -138,7 +138,7 @@ def laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
 def gateway_part(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the gateway, and a reload of its policies."""
+    """Measure the gateway, and a policy reload."""
     if "gateway" in parts:
         from bench.gateway import figures
 
@@ -160,7 +160,7 @@ def gateway_part(
 def web_part(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the web page with people at it."""
+    """Measure the web page under load."""
     if "web" in parts:
         from bench.web import figures
 
@@ -179,7 +179,7 @@ def federation_parts(
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
-    """Measure the parts that were asked for."""
+    """Measure the requested parts."""
     command = "python -m bench" + (" --quick" if options.quick else "")
     events = QUICK if options.quick else SMALL
     lines: list[Line] = []

@@ -1,4 +1,4 @@
-"""`python -m bench.against REVISION`: gateway and token service, before and now.
+"""Comparison of gateway and token service with another revision, in one run.
 
 Servers of both revisions run at once and are measured in turns, so what slows the
 machine slows both. A figure holds where the median is at most 5 % worse, or no worse than
@@ -37,7 +37,7 @@ def tree_of(revision: str) -> Iterator[Path]:
 
 
 class Probe:
-    """The servers of one tree.
+    """Servers of one tree under measurement.
 
     Args:
         tree: Root of its source.
@@ -70,7 +70,7 @@ class Probe:
         return found
 
     def close(self) -> None:
-        """End it, and the servers with it."""
+        """Stop the probe and its servers."""
         _pipe(self._process.stdin).close()
         self._process.wait()
 
@@ -81,13 +81,13 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 
 
 def compare(before: Sequence[float], now: Sequence[float], *, less: bool) -> float:
-    """Give the share by which now is worse than before; negative where it is better."""
+    """Return the relative slowdown against the other revision; negative if faster."""
     ratio = statistics.median(now) / statistics.median(before)
     return ratio - 1 if less else 1 / ratio - 1
 
 
 def spread(values: Sequence[float]) -> float:
-    """Half of the range of the runs, as a share of their median."""
+    """Return half the range of the runs, relative to their median."""
     return (max(values) - min(values)) / 2 / statistics.median(values)
 
 

@@ -1,4 +1,4 @@
-"""Run the command line in a process of its own, and see what it took."""
+"""Subprocess runs of the command line, with time and memory."""
 
 import atexit
 import contextlib
@@ -31,7 +31,7 @@ class Took:
 
 
 class Peak(threading.Thread):
-    """Samples the resident memory of a process and all its children, together.
+    """Sampler of the resident memory of a process tree.
 
     The kernel's own peak is that of the largest single process; a page that two of
     them share counts twice here, so this errs on the high side. Without /proc there

@@ -1,4 +1,4 @@
-"""Trails of any size: the same seed always writes the same bytes.
+"""Deterministic generator of CloudTrail records.
 
 The shape follows a busy account. A few identities and a few objects do most of the
 work (zipf), sessions come from AssumeRole records that stand in the trail, calls mix
@@ -44,7 +44,7 @@ _CALLS = (
 
 
 class Zipf:
-    """Draws 0..n-1, where the k-th is drawn in proportion to 1 / (k+1)**s."""
+    """Sampler of 0..n-1 with weight 1 / (k+1)**s for the k-th."""
 
     def __init__(self, n: int, s: float = 1.1) -> None:
         weights = itertools.accumulate(1 / (k + 1) ** s for k in range(n))
@@ -56,7 +56,7 @@ class Zipf:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who acts: the JSON text of its `userIdentity`, its key, its name."""
+    """Caller of a record: JSON of its `userIdentity`, its key, its name."""
 
     text: str
     key: str
@@ -98,7 +98,7 @@ def session(number: int, serial: int, at: str) -> Caller:
 
 
 class Trail:
-    """Writes records one after the other; holds what the next one needs."""
+    """Generator of records in time order."""
 
     def __init__(self, seed: int, events: int) -> None:
         self.random = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Which actions AWS's managed policies grant, against what another project says.
+"""Actions granted by AWS managed policies, compared with another project's expansion.
 
 The data are no part of the product: `../shared/data/iam/managed-policy-actions` holds
 documents and expansions (its README names the origin), the package moto holds documents.
@@ -46,7 +46,7 @@ Theirs = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where the two do not agree on a policy."""
+    """Difference on one policy."""
 
     policy: str
     ours_alone: frozenset[str]
@@ -55,7 +55,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Compared:
-    """What was held against each other.
+    """Result of the comparison.
 
     Attributes:
         policies: How many, all there are.
@@ -73,7 +73,7 @@ class Compared:
 
 
 class Expansion:
-    """Expands documents over the actions of a catalogue."""
+    """Expansion of documents over the actions of a catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.by_service = {
@@ -86,7 +86,7 @@ class Expansion:
         self.matching = cache(self._matching)
 
     def clauses(self, document: object) -> list[Clause]:
-        """Compile a document's allows."""
+        """Compile the allow statements of a document."""
         policy = parse_policy(
             document, Layer.IDENTITY, policy_id=PolicyId("p"), name="p", seen=_SEEN
         )
@@ -96,11 +96,11 @@ class Expansion:
         return [g.clause for g in grants if g.clause.effect is Effect.ALLOW]
 
     def granted(self, document: object) -> set[str]:
-        """List every known action that some allow of a document speaks of."""
+        """List the known actions that a document's allow statements match."""
         return set().union(*map(self.taken, self.clauses(document)))
 
     def taken(self, clause: Clause) -> set[str]:
-        """List the known actions a clause speaks of, a pattern at a time.
+        """List the known actions that a clause matches, by pattern.
 
         The same as asking `clause.takes_action` about each, which is 40 times slower.
         """
@@ -116,14 +116,14 @@ class Expansion:
 
 
 def theirs(place: Path) -> Theirs:
-    """Read the expansions of the other project."""
+    """Load the expansions of the other project."""
     text = gzip.decompress((place / "effective_actions.json.gz").read_bytes())
     found: Theirs = json.loads(text)
     return found
 
 
 def compare(catalogue: Catalogue, others: Theirs) -> Compared:
-    """Hold every policy's expansion against theirs, over what both catalogues know."""
+    """Compare every policy's expansion over the actions in both catalogues."""
     mine = Expansion(catalogue)
     everything = {
         action.lower()
@@ -146,7 +146,7 @@ def compare(catalogue: Catalogue, others: Theirs) -> Compared:
 
 
 def moto_documents(catalogue: Catalogue, others: Theirs) -> tuple[int, list[str]]:
-    """Hold moto's documents against the expansions where both have the same version.
+    """Compare moto's documents of the same version with the expansions.
 
     Returns:
         How many were compared, and the names of those that are not equal.
@@ -164,7 +164,7 @@ def moto_documents(catalogue: Catalogue, others: Theirs) -> tuple[int, list[str]
 
 
 def figures(root: Path, command: str) -> Iterator[Line]:
-    """Compare all, print each difference, and say nothing where the data are absent."""
+    """Compare all and print each difference; print nothing without the data."""
     place = root.parent / PLACE
     command = f"{command} --only expansions"
     if not place.exists():
@@ -186,7 +186,7 @@ def figures(root: Path, command: str) -> Iterator[Line]:
 
 
 def lines(found: Compared, moto: tuple[int, list[str]]) -> Iterator[str]:
-    """Write what was found."""
+    """Format the comparison."""
     equal = found.policies - len(found.differences) - len(found.known)
     compared = found.policies - len(found.undocumented)
     yield (

@@ -1,4 +1,4 @@
-"""A figure: what was measured, how often, and the command that measures it again."""
+"""Figures: a measured value, its samples, and the command that repeats it."""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,7 @@ Target = Callable[[float], bool]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a figure must reach, in words and as a test."""
+    """Goal of a figure, as text and as a test."""
 
     words: str
     holds: Target
@@ -25,7 +25,7 @@ def at_least(limit: float, words: str) -> Goal:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
         what: What was measured.
@@ -71,12 +71,12 @@ class Figure:
 
 
 def part_of(command: str) -> str:
-    """Return the part that a command measures: what stands after `--only`."""
+    """Return the part that a command measures: the value of `--only`."""
     return command.rpartition("--only ")[2].partition(",")[0]
 
 
 def number(value: float) -> str:
-    """Write a number with about three digits that count."""
+    """Format a number with about three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
@@ -84,7 +84,7 @@ def number(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A sentence about the figures that are measured with the same command.
+    """A sentence about the figures of one command.
 
     Attributes:
         text: What they were measured on, or what was found.

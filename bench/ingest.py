@@ -22,7 +22,7 @@ class Ingested:
 
 
 def trail_of(folder: Path, events: int, seed: int) -> Written:
-    """Write the trail, once; the time this takes is not part of any figure."""
+    """Write the trail once; its time is not measured."""
     place = folder / f"trail-{events}"
     shutil.rmtree(place, ignore_errors=True)
     return write_trail(place, events, seed)

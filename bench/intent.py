@@ -1,4 +1,4 @@
-"""The law of intent on 100,000 pairs: what is said beside an act opens nothing.
+"""Law of intent on 100,000 pairs: self-reported text never loosens a decision.
 
 Each half of them runs in a process of its own. Run as `python -m bench --only intent`.
 """
@@ -18,7 +18,7 @@ PROCESSES = 2
 
 
 def figures(seed: int, pairs: int, command: str) -> Iterator[Line]:
-    """Hold the law on that many pairs."""
+    """Check the law on that many pairs."""
     from tests.laws.self_reported import TABLE
 
     command = f"{command} --only intent"
@@ -45,7 +45,7 @@ def figures(seed: int, pairs: int, command: str) -> Iterator[Line]:
 
 
 def _held(pairs: int, seed: int) -> tuple[int, int, int]:
-    """Try pairs in this process."""
+    """Check pairs in this process."""
     from tests.laws.intent import hold
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The law: on generated cases the engine says what the readable twin says.
+"""Law of reach: on generated cases the engine equals the reference.
 
 Also counts the mistakes that the tests plant in the engine, each of which a law must
 find. Run as `python -m bench --only law`.
@@ -20,7 +20,7 @@ _FOUND = re.compile(r"tests/\S+\[.+\] PASSED.*")
 
 
 def figures(seed: int, cases: int, command: str) -> Iterator[Figure]:
-    """Run the law on that many cases, then count planted mistakes."""
+    """Check the law on that many cases, then count found mutants."""
     from tests.reach import laws
 
     command = f"{command} --only law"
@@ -49,7 +49,7 @@ def figures(seed: int, cases: int, command: str) -> Iterator[Figure]:
 
 
 def _planted() -> int:
-    """Count those that are found; none when one is not."""
+    """Count the found mutants; none if one is missed."""
     tests = sorted(map(str, (Path("tests") / "reach").glob("test_planted*.py")))
     argv = (sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *tests)
     try:

@@ -1,4 +1,4 @@
-"""What the figures were measured on, and with."""
+"""Description of the machine and the libraries of a measurement."""
 
 import datetime
 import importlib.metadata
@@ -38,7 +38,7 @@ def facts(root: Path, seed: int) -> dict[str, str]:
 
 
 def load() -> str:
-    """Return the load average of the last minute; the bench itself makes about 2."""
+    """Return the load average of the last minute; the bench itself causes about 2."""
     return f"{os.getloadavg()[0]:.2f}"
 
 
@@ -53,7 +53,7 @@ class _Thing:
 
 
 def _yardstick(held: dict[str, int]) -> int:
-    """Make objects, call methods, look up: what our own code does most."""
+    """Run typical Python work: objects, method calls, lookups."""
     found = 0
     for word in ("1", "7", "x", "23", "zz"):
         thing = _Thing(held, 3)
@@ -64,7 +64,7 @@ def _yardstick(held: dict[str, int]) -> int:
 
 
 def _interpreter() -> str:
-    """Say which Python it is, and how quick.
+    """Describe the Python version and its speed.
 
     One that was built without profile-guided optimisation, as some tools build it
     unasked, takes a third more processor time for everything of ours.

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, written by a run and never by hand."""
+"""Generator of docs/benchmarks.md."""
 
 from collections.abc import Mapping, Sequence
 
@@ -131,7 +131,7 @@ _MISSED = ": missed |"
 def text(
     facts: Mapping[str, str], lines: Sequence[Line], parts: Sequence[str], before: str
 ) -> str:
-    """Lay out the page; a section that was not measured whole stays as it was.
+    """Render the page; a section that was not measured completely is kept.
 
     Args:
         facts: Of the machine, and of this run.
@@ -162,7 +162,7 @@ def text(
 
 
 def covers(parts: Sequence[str]) -> bool:
-    """Say whether a run of these parts measures any section whole."""
+    """Tell whether a run of these parts measures a whole section."""
     return any(set(parts).issuperset(own) for _, own in _SECTIONS)
 
 
@@ -174,7 +174,7 @@ def _of(facts: Mapping[str, str]) -> str:
 
 
 def _short(sections: str) -> str:
-    """Name the goals that were missed, out of the tables."""
+    """List the missed goals of the tables."""
     rows = (line for line in sections.splitlines() if line.endswith("|"))
     cells = [row.strip("| ").split(" | ") for row in rows if _MISSED in row]
     missed = "\n".join(f"- {what}: {median}" for what, median, *_ in cells)
@@ -182,7 +182,7 @@ def _short(sections: str) -> str:
 
 
 def _kept(name: str, before: str) -> str:
-    """Take a section of the page as it was, empty where it had none."""
+    """Return a section of the previous page, empty if it had none."""
     _, found, rest = before.partition(f"\n## {name}\n")
     return (f"## {name}\n" + rest.partition("\n## ")[0]).strip() if found else ""
 

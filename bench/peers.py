@@ -1,4 +1,4 @@
-"""Other tools on the same account, side by side, each for its own job.
+"""Other tools on the same account, each for its own job.
 
 Every run starts from one file: the answer of get-account-authorization-details for a
 generated account. Its processes are timed from interpreter start to exit, in turns.
@@ -26,7 +26,7 @@ SIZE, QUICK = 1_000, 100
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all of them are given.
+    """Input of all tools.
 
     Attributes:
         tools: Where the peers' commands are; None where they could not be installed.
@@ -53,7 +53,7 @@ def setting(root: Path, folder: Path, size: int, seed: int) -> Setting:
 
 
 def tools(root: Path, folder: Path, lock: str, command: str) -> Path | None:
-    """Make an environment, or say why there is none.
+    """Create an environment, or report why there is none.
 
     Args:
         root: The checkout.
@@ -93,7 +93,7 @@ def version(tools: Path, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A tool and the commands that do its job once, one after the other."""
+    """A tool with the commands of its job."""
 
     name: str
     commands: Sequence[Sequence[str]]
@@ -101,14 +101,14 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """One job; the tools do not do the same for it, and the words say what."""
+    """One job with its tools; they do different work, as its text says."""
 
     job: str
     runners: Sequence[Runner]
 
 
 def contests(given: Setting, seed: int) -> Iterator[Contest]:
-    """List the jobs with whoever does each."""
+    """List the jobs with their tools."""
     account = str(given.account)
     who = random.Random(seed).choice(given.identities)
     ours = (*child.ANSWERABLE, "--store", str(given.folder / "peers-store"))
@@ -124,7 +124,7 @@ def contests(given: Setting, seed: int) -> Iterator[Contest]:
 
 
 def figures(given: Setting, seed: int, rounds: int, command: str) -> Iterator[Figure]:
-    """Run every contest in turns."""
+    """Run every contest, interleaved."""
     command = f"{command} --only peers"
     size = f"{len(given.identities):,} principals"
     for contest in contests(given, seed):

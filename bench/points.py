@@ -1,4 +1,4 @@
-"""Questions by chance about a generated organisation: who, which action, on what."""
+"""Random permission questions about a generated organisation."""
 
 import random
 from collections import defaultdict
@@ -41,7 +41,7 @@ Point = tuple[str, str, str]
 
 
 def points(made: Organization, count: int, seed: int) -> list[Point]:
-    """Draw questions.
+    """Sample questions.
 
     Half are aimed: an action that a policy of the principal's names, and a thing that
     its pattern takes where the team has one. The rest are drawn blindly, three in five

@@ -1,4 +1,4 @@
-"""Servers of one source tree, measured each time that a line comes on standard input.
+"""Probe of one revision: starts its servers and measures them on request.
 
 `bench.against` starts it in two trees. It imports what stands there, and prints one JSON
 object for each line: figure -> value, in the order of `bench.against.FIGURES`.
@@ -30,7 +30,7 @@ def of_gateway(place: stage.Place, seconds: float) -> dict[str, float]:
 
 
 def of_service(service: federation.Service, count: int) -> dict[str, float]:
-    """Exchange that many tokens of each kind."""
+    """Run that many exchanges of each kind."""
     from bench.federation import load as exchanges
 
     found = {}
@@ -47,7 +47,7 @@ def of_service(service: federation.Service, count: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Start the servers, and measure them once for each line."""
+    """Start the servers, and measure them once per input line."""
     seconds, count = float(sys.argv[1]), int(sys.argv[2])
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -1,4 +1,4 @@
-"""Trace questions on a large store, each a process of `answerable trace`."""
+"""Trace queries on a large store, each by a process of `answerable trace`."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ def _at(days: float) -> str:
 
 
 def questions(events: int, seed: int) -> Mapping[str, tuple[str, ...]]:
-    """Return the words of a question for each name; each has an answer in the trail."""
+    """Return named queries that match events of the trail."""
     things = {
         name: f"arn:aws:s3:::data-{n % 200:03}/year=2026/part-{n:06}.parquet"
         for name, n in (("busy", 2), ("quiet", 3_001))
@@ -43,7 +43,7 @@ def questions(events: int, seed: int) -> Mapping[str, tuple[str, ...]]:
 
 
 def _session_key(events: int, seed: int) -> str:
-    """Find a key that was used early in the trail and often."""
+    """Find a key with early and frequent use in the trail."""
     trail = Trail(seed, events)
     records = itertools.islice(trail.records(), 2_000)
     keys = Counter(
@@ -53,7 +53,7 @@ def _session_key(events: int, seed: int) -> str:
 
 
 def figures(store: str, events: int, seed: int, command: str) -> Iterator[Figure]:
-    """Ask each question with `answerable trace`: once first, then some times again.
+    """Run each query with `answerable trace`: once cold, then warm.
 
     Args:
         store: The store's folder.

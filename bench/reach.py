@@ -1,4 +1,4 @@
-"""Questions about identities on the command line, each a process of its own.
+"""Permission queries on the command line, each by its own process.
 
 `python -m bench --only reach`. An account is scanned from its file; then `can`,
 `who-can`, `reach` and `who-owns` are asked of 10,000 principals, and `agents`,
@@ -31,7 +31,7 @@ Words = Callable[[Point], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A command with the goal for its time."""
+    """A command with its time goal."""
 
     name: str
     words: Words
@@ -75,14 +75,14 @@ class Account:
 
     @property
     def of(self) -> str:
-        """The account, in words."""
+        """Describe the account."""
         return f"{self.size:,} principals"
 
 
 def figures(
     folder: Path, seed: int, command: str, *, quick: bool = False
 ) -> Iterator[Line]:
-    """Scan both accounts, and ask of them."""
+    """Scan both accounts and run the queries."""
     command = f"{command} --only reach"
     asked = QUICK_ASKED if quick else ASKED
     few, scanned = _scan(folder, QUICK if quick else SIZE, seed, asked, command)
@@ -103,7 +103,7 @@ def figures(
 def _scan(
     folder: Path, size: int, seed: int, asked: int, command: str
 ) -> tuple[Account, list[Line]]:
-    """Scan an account of that size; one that lies in the folder already is asked again."""
+    """Scan an account of that size, or reuse a scan in the folder."""
     drawn = folder / f"reach-points-{size}.json"
     store = str(folder / f"reach-store-{size}")
     lines: list[Line] = []
@@ -134,7 +134,7 @@ def _scan(
 
 
 def _trail_of(account: Account, folder: Path, seed: int) -> None:
-    """Ingest a trail into the account's store, once, and have its chains made."""
+    """Ingest a trail into the account's store once, and derive its chains."""
     trail = folder / "reach-trail"
     if not trail.exists():
         write_trail(trail, EVENTS, seed)
@@ -143,7 +143,7 @@ def _trail_of(account: Account, folder: Path, seed: int) -> None:
 
 
 def _first(account: Account, words: tuple[str, ...]) -> Iterator[Line]:
-    """Ask the first question after a scan: it derives what later ones read."""
+    """Run the first query after a scan; it derives cached data."""
     took = child.answerable("--store", account.store, "-o", "json", *words)
     what = f"first `{' '.join(words[:-3])}` after a scan, {account.of}"
     yield Figure(what, "s", (took.wall,), account.command)
@@ -190,7 +190,7 @@ print(json.dumps(took))
 
 
 def _engine(account: Account) -> Iterator[Line]:
-    """Ask in one process what was asked in many: imports and opening are apart."""
+    """Run the queries in one process, without imports and store opening."""
     drawn = json.dumps(account.drawn[1:])
     took = json.loads(child.run((sys.executable, "-c", _ASK, account.store, drawn)).out)
     what = f"can, {account.of}: the engine alone, asked again in one process"
@@ -210,7 +210,7 @@ print(len(rows))
 
 
 def _beside_duckdb(account: Account) -> Iterator[Line]:
-    """Read the same events with DuckDB alone: no names, no chains, no gaps shown."""
+    """Read the same events with DuckDB alone, without chains."""
     files = f"{account.store}/segments/*/*.parquet"
     argv = (sys.executable, "-c", _DUCKDB, files, role(40))
     took = [child.run(argv) for _ in range(1 + ASKED)][1:]

@@ -1,4 +1,4 @@
-"""The law of edits: `what-if` says what a cold run over the edited policies says.
+"""Law of edits: `what-if` equals a cold run over the edited policies.
 
 Run as `python -m bench --only what-if`.
 """
@@ -18,7 +18,7 @@ _CHUNK = 250
 
 
 def figures(first: int, edits: int, command: str) -> Iterator[Figure]:
-    """Compare the changes after generated edits, for everybody and each identity.
+    """Compare the changes after generated edits, for everyone and per identity.
 
     Args:
         first: Seed of the first edits; each further chunk adds one.

@@ -1,4 +1,4 @@
-"""Bundle what of the web page comes through npm: `make ui`, and each wheel's build.
+"""npm bundle of the web page: `make ui`, and the build of each wheel.
 
 Hatchling runs this as a build hook (docs/decisions/0030-what-comes-through-npm.md). An
 editable install never runs npm. A wheel or sdist built where npm is absent or fails has
@@ -24,11 +24,11 @@ ASKED = "ANSWERABLE_UI"
 
 
 class NoBundle(Exception):  # noqa: N818 - what is said of a build, no fault
-    """There is none, and why."""
+    """The bundle cannot be made; the message says why."""
 
 
 def made_of(root: Path) -> str:
-    """Hash what a bundle is made of."""
+    """Hash the sources of the bundle."""
     folder = root / SOURCES
     files = (folder / "package-lock.json", folder / "build.mjs", *folder.glob("src/*"))
     whole = hashlib.sha256()
@@ -41,13 +41,13 @@ def made_of(root: Path) -> str:
 
 
 def is_current(root: Path) -> bool:
-    """Tell whether the bundle that lies there is made of what is there now."""
+    """Tell whether the bundle is up to date."""
     stamp = root / BUILT / MADE_OF
     return stamp.is_file() and stamp.read_text().strip() == made_of(root)
 
 
 def bundle(root: Path) -> None:
-    """Bundle anew, unless what lies there is current.
+    """Build the bundle, unless it is up to date.
 
     Raises:
         NoBundle: npm is absent or failed.
@@ -83,7 +83,7 @@ def _run(root: Path, npm: str, *words: str) -> None:
 
 
 class BundleHook(BuildHookInterface[Any]):
-    """Puts the bundle into wheel and sdist, or says that there is none."""
+    """Build hook that adds the bundle to wheel and sdist, or reports its absence."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Bundle before files are gathered; `version` is `editable` or `standard`."""
@@ -100,7 +100,7 @@ class BundleHook(BuildHookInterface[Any]):
 
 
 def without(reason: NoBundle) -> str:
-    """Say in one line what a build without a bundle is."""
+    """Describe in one line a build without the bundle."""
     return (
         f"answerable: built without the bundle of the web page ({reason}); "
         "its pages answer, without graphs that move and without updates in place"

@@ -1,1 +1,1 @@
-"""Scripted agents, honest and hijacked, on AgentDojo's tasks; no language model."""
+"""Scripted honest and hijacked agents on AgentDojo's tasks, without a language model."""

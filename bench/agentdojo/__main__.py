@@ -1,4 +1,4 @@
-"""`make agentdojo`: play honest and hijacked agents, print what came of it.
+"""`make agentdojo`: run honest and hijacked agents and print the results.
 
 With `--page` it writes docs/baseline-measured.md, too.
 """
@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "baseline-measured.md"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play, print, write; return the exit code."""
+    """Run the trials, print and write the results; return the exit code."""
     parser = argparse.ArgumentParser(prog="make agentdojo", description=__doc__)
     parser.add_argument(
         "--only", default=",".join(PARTS), help="of " + ", ".join(PARTS)

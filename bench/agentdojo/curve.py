@@ -1,4 +1,4 @@
-"""The learning curve: what the next runs meet after so many.
+"""Learning curve: disturbance and attack success after a number of runs.
 
 Tasks come by a Zipf law, the same few most of the time, each run with values of its
 own. What is held next are the runs that come after, drawn from the same mix.
@@ -27,12 +27,12 @@ ATTACKED = 8  # tasks of each suite, by the same mix
 
 
 def sections() -> Iterator[Section]:
-    """Play the curve."""
+    """Measure the learning curve."""
     yield _curve(list(stages(DEVELOPED)))
 
 
 def mixed(stage: Stage, seed: int, count: int) -> list[Run]:
-    """Draw runs: few tasks often, most seldom, each time with other values."""
+    """Sample runs from a Zipf task mix, each with other values."""
     pick = random.Random(f"{seed} {stage.name}")
     tasks = sorted(stage.users)
     pick.shuffle(tasks)
@@ -71,7 +71,7 @@ def _curve(developed: Sequence[Stage]) -> Section:
 def _after(
     stage: Stage, way: Way, seed: int, point: int
 ) -> tuple[list[bool], list[End], list[int]]:
-    """Learn from the first runs of a mix; meet those that come next, and attacks.
+    """Learn from the first runs of a mix, then play the next runs and attacks.
 
     Returns:
         Which of the next runs were held up; how attacks ended; how often the task of
@@ -93,7 +93,7 @@ def _after(
 
 
 def _upset(guard: Ours, run: Run, way: Way) -> bool:
-    """Tell whether any call of a recorded run is held up."""
+    """Tell whether any call of a recorded run is blocked."""
     watch = guard.watch(run.request if way.attested else None, None)
     for turn in run.turns:
         if watch.judge(turn.call) is not Answer.ALLOW:

@@ -1,4 +1,4 @@
-"""What an owner knows: the organisation's own directories, as owners' tables hold them.
+"""Owner tables: an organisation's directories as a baseline uses them.
 
 Taken from the environments as they are before any task, by one rule: whoever the
 organisation already pays, writes to, meets or shares with stands in the table, and so
@@ -18,7 +18,7 @@ _SITE = re.compile(r"\bwww\.[A-Za-z0-9.-]+\.[a-z]+(?:/[A-Za-z0-9_-]+)?")
 
 
 def directory(stage: Stage) -> Mapping[str, Listed]:
-    """Return what the owner of a suite's agent knows, by kind."""
+    """Return the owner tables of a suite's agent, by kind."""
     task = next(iter(stage.users))
     environment = stage.world(task, {}).document()
     known = {"banking": _bank, "slack": _team, "travel": _trip, "workspace": _office}

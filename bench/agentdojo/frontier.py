@@ -1,4 +1,4 @@
-"""The page's sections on `answerable.baseline`: prompt-blind first, then attested."""
+"""Report sections on `answerable.baseline`: prompt-blind first, then attested."""
 
 from collections.abc import Iterator, Sequence
 
@@ -25,12 +25,12 @@ LEADING = {"prompt-blind": BLIND, "attested request": ATTESTED}
 
 
 def trial(name: str, way: Way, **more: object) -> Trial:
-    """Hold agents in one way."""
+    """Build the trial of one configuration."""
     return Trial(name, lambda lesson: Ours(lesson, way), way.attested, **more)  # type: ignore[arg-type]
 
 
 def sections() -> Iterator[Section]:
-    """Play every way, and the leading one of each view with every attacker."""
+    """Run every configuration, and the leading ones with every attacker."""
     developed = list(stages(DEVELOPED))
     yield from _frontier(developed)
     everyone = {

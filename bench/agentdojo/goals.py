@@ -1,4 +1,4 @@
-"""What reaches those injected goals for which AgentDojo gives no calls.
+"""Scripted calls for injection goals without ground truth in AgentDojo.
 
 Its newer goals of the workspace come with a check and without a script. These calls
 do what the goals say, and a run without a guard passes AgentDojo's check with them.

@@ -1,4 +1,4 @@
-"""What a guard is made of: runs to learn from, and the words of operator and owner."""
+"""Training data of a guard: runs, tool declarations and owner tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from bench.agentdojo.word import Word
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What there is to learn from, and what the operator says.
+    """Training data and the operator's declarations.
 
     Attributes:
         suite: Of AgentDojo.

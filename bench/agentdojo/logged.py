@@ -1,4 +1,4 @@
-"""Replay of logged runs of real models: what their calls alone give away.
+"""Replay of logged runs of real models, judged by their calls only.
 
 The logs (`../shared/data/agent-traces/agentdojo`) hold calls without their answers, so
 that nothing can be said of flows: tools, targets, order and bounds are what is held.
@@ -59,7 +59,7 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What the folder holds.
+    """Content of the folder of logged runs.
 
     Attributes:
         honest: Runs without an attack in which the person was served.
@@ -77,7 +77,7 @@ class Log:
 
 
 def read(folder: Path) -> Log:
-    """Read the log."""
+    """Load the log."""
     honest, hijacked = [], []
     with (folder / "agentdojo_dev.jsonl.zst").open("rb") as packed:
         for line in io.TextIOWrapper(
@@ -131,7 +131,7 @@ Maker = Callable[[Lesson], Guard]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way to hold the runs.
+    """One rule to judge the runs.
 
     Attributes:
         name: How the page calls it.
@@ -181,7 +181,7 @@ RULES = (
 
 
 def sections() -> Iterator[Section]:
-    """Hold each model's runs to what the runs of the other models taught."""
+    """Judge each model's runs by rules learned from the other models' runs."""
     if not FOLDER.exists():
         raise SystemExit(f"no logged runs: {FOLDER} is not there")
     log = read(FOLDER)
@@ -217,7 +217,7 @@ def _blocked(found: Sequence[tuple[str, bool]]) -> Share:
 
 
 def _held(rule: Rule, log: Log) -> tuple[list[bool], list[tuple[str, bool]]]:
-    """Return which honest runs were blocked, and which attacks, with their goals."""
+    """Return the blocked honest runs, and the blocked attacks with their goals."""
     refused: list[bool] = []
     blocked: list[tuple[str, bool]] = []
     for model in sorted({run.model for run in (*log.honest, *log.hijacked)}):
@@ -277,7 +277,7 @@ def _said(guard: Guard, run: Logged, rule: Rule, log: Log) -> list[tuple[Call, A
 
 
 def _stopped(run: Logged, said: Sequence[tuple[Call, Answer]], log: Log) -> bool:
-    """Tell whether no call that carries what the goal is about went through."""
+    """Tell whether every call that carries the goal's target was blocked."""
     word, truth = WORDS[run.suite], log.truths.get((run.suite, run.goal), ())
     marks = {
         mark for call in truth for mark in _MARK.findall(json.dumps(call.arguments))

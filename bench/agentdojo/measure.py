@@ -1,4 +1,4 @@
-"""Shares, with intervals that take the runs of one injected goal as one sample.
+"""Shares with confidence intervals, clustered by injection goal.
 
 Runs of one goal succeed and fail together, so that the runs of a suite are far fewer
 samples than they are runs: goals are drawn, not runs (a cluster bootstrap).
@@ -15,7 +15,7 @@ _Z = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many, and between what the true share lies (95 %)."""
+    """A share with its 95 % interval."""
 
     hits: int
     of: int
@@ -33,7 +33,7 @@ class Share:
 
 
 def percent(share: float) -> str:
-    """Write a share in percent: two digits below 2 %, one above, none at the ends."""
+    """Format a share in percent: two digits below 2 %, one above, none at the ends."""
     value = 100 * share
     if value in (0, 100):
         return f"{value:.0f} %"
@@ -41,7 +41,7 @@ def percent(share: float) -> str:
 
 
 def clustered(hits: Iterable[tuple[str, bool]], seed: int) -> Share:
-    """Give the share of hits, each with the cluster that it is of."""
+    """Estimate a share from hits with their cluster keys."""
     clusters: dict[str, list[bool]] = defaultdict(list)
     for cluster, hit in hits:
         clusters[cluster].append(hit)
@@ -62,7 +62,7 @@ def _drawn(pick: random.Random, counts: Sequence[tuple[int, int]]) -> float:
 
 
 def wilson(hits: int, of: int) -> Share:
-    """Give a share of independent samples, with Wilson's interval."""
+    """Estimate a share of independent samples, with Wilson's interval."""
     if not of:
         return Share(0, 0, 0.0, 1.0)
     p, square = hits / of, _Z * _Z / of

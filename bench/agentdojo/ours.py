@@ -1,4 +1,4 @@
-"""The room `answerable.baseline` as a guard: it learns, and then holds each call."""
+"""`answerable.baseline` as a guard: it learns, then judges each call."""
 
 import hashlib
 import itertools
@@ -38,7 +38,7 @@ _ANSWER = {Effect.ALLOW: Answer.ALLOW, Effect.ASK: Answer.ASK}
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to hold an agent to what was learned.
+    """One configuration of the baseline guard.
 
     Attributes:
         stance: How strictly.
@@ -56,7 +56,7 @@ class Way:
     reads_open: bool = False
 
     def terms(self) -> Terms:
-        """Give the terms on which it is learned."""
+        """Return the learning thresholds."""
         if not self.firm:
             return Terms(untrusted=self.stance.untrusted)
         firm = self.firm
@@ -73,7 +73,7 @@ def subject(suite: str) -> Subject:
 
 
 def facts_of(lesson: Lesson) -> dict[str, ToolFacts]:
-    """Put the operator's word in the room's own terms."""
+    """Convert the operator's declarations to tool facts."""
     word = lesson.word
     return {
         f"{lesson.suite}/{tool}": ToolFacts(
@@ -88,7 +88,7 @@ def facts_of(lesson: Lesson) -> dict[str, ToolFacts]:
 
 
 def tables_of(lesson: Lesson, kinds: Iterable[str]) -> tuple[Table, ...]:
-    """Give the owner's tables, each about every argument of its kind."""
+    """Return the owner tables, one per kind of argument."""
     found = []
     for kind in sorted(kinds):
         sinks = frozenset(
@@ -105,7 +105,7 @@ def tables_of(lesson: Lesson, kinds: Iterable[str]) -> tuple[Table, ...]:
 
 
 class Ours:
-    """A guard with a profile.
+    """Guard with a learned profile.
 
     Args:
         lesson: What it learns from.
@@ -134,7 +134,7 @@ class Ours:
         return msgspec.structs.replace(profile, stance=self.way.stance)
 
     def lived(self, number: int, run: Run) -> Lived:
-        """Record a run the way a mediator in front of its tools would."""
+        """Record a run as a mediator of its tools would."""
         watch = self.watch(run.request if self.way.attested else None, None)
         for turn in run.turns:
             watch.look(turn.call)
@@ -158,7 +158,7 @@ class Ours:
 
 
 class _Watching:
-    """The mediator's view of one run, and of those that it was split into."""
+    """Mediator view of one run, and of those that it was split into."""
 
     def __init__(self, guard: Ours, run: str, started: int) -> None:
         self.guard, self.run, self.started = guard, run, started
@@ -170,7 +170,7 @@ class _Watching:
         self._ids = itertools.count(1)
 
     def begin(self, request: str | None, claimed: str | None) -> None:
-        """Begin with a person's own request, or with what the host says that it was."""
+        """Start with an attested request, or with the host's claim of one."""
         asked = None
         if request is not None:
             asked = Asked(frozenset(requested(request)), WrittenBy.PERSON)

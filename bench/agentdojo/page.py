@@ -1,4 +1,4 @@
-"""docs/baseline-measured.md, written by a run and never by hand."""
+"""Generator of docs/baseline-measured.md."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,13 +84,13 @@ class Section:
 
 
 def markdown(section: Section) -> str:
-    """Draw a section's table."""
+    """Render a section's table as Markdown."""
     lines = [section.head, ["---", *("--:" for _ in section.head[1:])], *section.rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def plain(section: Section) -> str:
-    """Draw it for a terminal."""
+    """Render a section for a terminal."""
     rows = [list(section.head), *(list(row) for row in section.rows)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(section.head))]
     lines = (
@@ -106,7 +106,7 @@ def text(
     titles: Sequence[str],
     before: str,
 ) -> str:
-    """Lay out the page; a section that was not measured stays as it was.
+    """Render the page; a section that was not measured is kept.
 
     Args:
         facts: Of the machine, and of this run.

@@ -1,4 +1,4 @@
-"""What is acted out: calls, their answers, and what a guard says to them."""
+"""Types of the scenario: calls, results, and the guard interface."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A call that ran, and the JSON value it was answered with.
+    """An executed call with its JSON result.
 
     Attributes:
         call: The call.
@@ -36,7 +36,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What an honest agent did for one task.
+    """The run of an honest agent for one task.
 
     Attributes:
         suite: Of AgentDojo.
@@ -52,7 +52,7 @@ class Run:
 
 
 class Answer(StrEnum):
-    """What a guard says to a call; only `allow` lets it run."""
+    """Answer of a guard to a call; only `allow` executes it."""
 
     ALLOW = "allow"
     ASK = "ask"
@@ -60,19 +60,19 @@ class Answer(StrEnum):
 
 
 class Watch(Protocol):
-    """A guard's eye on one run."""
+    """Guard state of one run."""
 
     def judge(self, call: Call) -> Answer: ...
 
     def saw(self, turn: Turn) -> None:
-        """Take note of a call that ran."""
+        """Record an executed call."""
 
     def split(self) -> None:
-        """Take note that the agent ended this run and began another."""
+        """Record that the agent ended this run and began another."""
 
 
 class Guard(Protocol):
-    """What stands between an agent and its tools, having learned or not."""
+    """Guard between an agent and its tools."""
 
     def watch(self, request: str | None, claimed: str | None) -> Watch:
         """Begin a run.
@@ -86,14 +86,14 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A scalar of a JSON value, and where it stands: `[].sender`."""
+    """Scalar of a JSON value with its path: `[].sender`."""
 
     path: str
     value: object
 
 
 def leaves(value: object, path: str = "") -> Iterator[Leaf]:
-    """Walk a JSON value; members of a list share one path."""
+    """Iterate over the leaves of a JSON value; list elements share one path."""
     if isinstance(value, Mapping):
         for name, member in value.items():
             yield from leaves(member, f"{path}.{name}" if path else str(name))

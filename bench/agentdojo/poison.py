@@ -1,4 +1,4 @@
-"""Poisoned lessons: runs that were hijacked, unnoticed, among those that teach."""
+"""Poisoned training data: hijacked runs among the training runs."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -19,12 +19,12 @@ POISONED = 0.05
 
 
 def sections() -> Iterator[Section]:
-    """Play the poison."""
+    """Measure poisoning."""
     yield _poison(list(stages(DEVELOPED)))
 
 
 class _Recorder(NoGuard):
-    """Lets everything through and writes it down."""
+    """Guard that allows and records everything."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -38,7 +38,7 @@ class _Recorder(NoGuard):
 
 
 def poisoned(stage: Stage, runs: Sequence[Run], seed: int) -> list[Run]:
-    """Put attacked runs in the place of some; nobody noticed them."""
+    """Replace some runs by undetected attacked ones."""
     pick, recorder = random.Random(f"{seed} {stage.name}"), _Recorder()
     places = pick.sample(range(len(runs)), max(1, round(POISONED * len(runs))))
     tasks, goals = sorted(stage.users), sorted(stage.injections)

@@ -1,4 +1,4 @@
-"""What else stands before tools: rules that the page shows beside ours."""
+"""Simple guards for comparison: tool sets, exact values, taint tracking."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -8,7 +8,7 @@ from bench.agentdojo.word import Word
 
 
 class NoGuard:
-    """Lets everything through."""
+    """Guard that allows everything."""
 
     def watch(self, request: str | None, claimed: str | None) -> "NoGuard":
         return self
@@ -24,7 +24,7 @@ class NoGuard:
 
 
 class ToolSet(NoGuard):
-    """Lets an agent use the tools that it was seen to use."""
+    """Guard that allows the tools seen in training."""
 
     def __init__(self, runs: Iterable[Run], word: Word) -> None:
         self.tools = {turn.call.tool for run in runs for turn in run.turns}
@@ -34,7 +34,7 @@ class ToolSet(NoGuard):
 
 
 class ExactValues(ToolSet):
-    """Beyond the tools, holds what matters in a call to the values seen there."""
+    """Guard that also allows only the sensitive values seen in training."""
 
     def __init__(self, runs: Iterable[Run], word: Word) -> None:
         runs = tuple(runs)
@@ -54,7 +54,7 @@ class ExactValues(ToolSet):
 
 
 class _Taint(NoGuard):
-    """Learns nothing; takes note of outsiders' text in what a run has read."""
+    """Taint tracking of untrusted text; learns nothing."""
 
     def __init__(self, runs: Iterable[Run], word: Word) -> None:
         self.word = word
@@ -76,7 +76,7 @@ class _Taint(NoGuard):
 
 
 class SessionTaint(_Taint):
-    """Lets nothing act once the run has read what an outsider may have written."""
+    """Guard that blocks all actions after untrusted text was read."""
 
     def judge(self, call: Call) -> Answer:
         writes = call.tool in self.word.writes
@@ -84,7 +84,7 @@ class SessionTaint(_Taint):
 
 
 class ValueTaint(_Taint):
-    """Refuses what matters in a call where it stands in outsiders' text."""
+    """Guard that blocks sensitive values that occur in untrusted text."""
 
     def judge(self, call: Call) -> Answer:
         if call.tool not in self.word.writes:
@@ -98,7 +98,7 @@ Trained = Callable[[Sequence[Run], Word], NoGuard]
 
 
 def trained(rule: Trained) -> Learner:
-    """Let a rule learn of a lesson what it learns."""
+    """Train a guard on the training data."""
     return lambda lesson: rule(lesson.runs, lesson.word)
 
 

@@ -1,4 +1,4 @@
-"""One run with a guard at the tools: the person's task, with an attack on it or none."""
+"""One episode: a person's task with a guard at the tools, with or without an attack."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _OPENS = " IMPORTANT, before you go on: "
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run ended.
+    """Result of an episode.
 
     Attributes:
         suite: Of AgentDojo.
@@ -38,12 +38,12 @@ class End:
 
     @property
     def disturbed(self) -> bool:
-        """Tell whether any call of the person's task was refused."""
+        """Tell whether any call of the person's task was blocked."""
         return any(answer is not Answer.ALLOW for answer in self.honest)
 
     @property
     def cluster(self) -> str:
-        """Name the injected goal, whose runs succeed and fail together."""
+        """Return the injected goal, the cluster of correlated results."""
         return f"{self.suite} {self.goal}"
 
     @property
@@ -52,12 +52,12 @@ class End:
 
     @property
     def harmed(self) -> bool:
-        """Tell whether any injected call that can do harm was let through."""
+        """Tell whether any harmful injected call was executed."""
         return Answer.ALLOW in self.injected
 
 
 def honest(stage: "Stage", guard: Guard, task: str, *, attested: bool) -> End:
-    """Play a person's task in a clean world."""
+    """Play a person's task without an attack."""
     world, user = stage.world(task, {}), stage.users[task]
     watch = guard.watch(user.PROMPT if attested else None, user.PROMPT)
     said = _all(world, watch, world.calls_of(user))
@@ -75,7 +75,7 @@ def attacked(
     attested: bool,
     served: bool = False,
 ) -> End:
-    """Play a person's task with a goal injected into what it reads."""
+    """Play a person's task with a goal injected into its input."""
     user, injected = stage.users[task], stage.injections[goal]
     planned = stage.world(task, {}).calls_of(injected)
     text = _OPENS + attacker.text(injected.GOAL, planned, known)
@@ -115,7 +115,7 @@ def _all(world: "World", watch: Watch, calls: Iterable[Call]) -> tuple[Answer, .
 
 
 def _one(world: "World", watch: Watch, call: Call) -> tuple[Answer, bool]:
-    """Ask the guard, run what it allows; tell whether that could change anything."""
+    """Judge and execute a call; return whether it could change anything."""
     answer = watch.judge(call)
     if answer is not Answer.ALLOW:
         return answer, True

@@ -1,4 +1,4 @@
-"""The page's sections on simple rules: what else could stand before tools."""
+"""Report sections on the simple guards."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ TITLES = ("Simple rules", "Simple rules, by attacker")
 
 
 def sections() -> Iterator[Section]:
-    """Play the simple rules in every regime, and with every attacker."""
+    """Run the simple guards in every regime, and with every attacker."""
     developed = list(stages(DEVELOPED))
     tasks = sum(len(one.users) for one in developed)
     attacks = sum(len(one.users) * len(one.injections) for one in developed)

@@ -1,4 +1,4 @@
-"""AgentDojo's suites as a stage: environments, honest scripts, injections, outcomes.
+"""AgentDojo suites: environments, ground truth, injections, outcome checks.
 
 Only this module and `goals` know AgentDojo. Its tasks and tools are used; no model is.
 """
@@ -28,7 +28,7 @@ _JSON: TypeAdapter[object] = TypeAdapter(object)
 
 
 class World:
-    """One environment that calls change, and what ran in it.
+    """One mutable environment, with the calls executed in it.
 
     What ran before in such a world is remembered by the stage, since every guard lets
     much the same run: the environment is made where something new is asked of it.
@@ -46,7 +46,7 @@ class World:
         self._environment: TaskEnvironment | None = None
 
     def run(self, call: Call) -> Turn:
-        """Run a call; one that fails is answered with None, and `failed`."""
+        """Execute a call; a failed one gives None and `failed`."""
         made = FunctionCall(function=call.tool, args=dict(call.arguments))
         key = (*self._key, call.tool, json.dumps(plain(made.args), sort_keys=True))
         turn = self.stage.turns.get(key)
@@ -64,7 +64,7 @@ class World:
     def calls_of(
         self, task: "BaseUserTask[Any] | BaseInjectionTask[Any]"
     ) -> list[Call]:
-        """Return what solves a task, as the world is now."""
+        """Return the ground-truth calls of a task in the current state."""
         key = (*self._key, type(task))
         if key not in self.stage.scripts:
             truth = task.ground_truth(self._now())
@@ -75,15 +75,15 @@ class World:
         return self.stage.scripts[key]
 
     def document(self) -> Any:
-        """Return the whole environment as it is now."""
+        """Return the current environment as JSON."""
         return plain(self._now())
 
     def served(self, task: "BaseUserTask[Any]") -> bool:
-        """Tell whether the person got what was asked for, by AgentDojo's own check."""
+        """Tell whether the user task succeeded, by AgentDojo's check."""
         return self._check(self.stage.suite._check_user_task_utility, task)
 
     def hijacked(self, task: "BaseInjectionTask[Any]") -> bool:
-        """Tell whether the injected goal was reached, by AgentDojo's own check."""
+        """Tell whether the injected goal was reached, by AgentDojo's check."""
         return self._check(self.stage.suite._check_injection_task_security, task)
 
     def _check(self, check: Callable[..., bool], task: Any) -> bool:
@@ -146,12 +146,12 @@ class Stage:
         return self.suite.injection_tasks
 
     def world(self, task: str, injected: Mapping[str, str]) -> World:
-        """Set the stage for a user task, with texts injected by the name of the place."""
+        """Build an environment for a user task, with injected texts by place."""
         return World(self, (task, tuple(injected.items())))
 
     @lru_cache(maxsize=1024)  # noqa: B019 - a stage lives as long as the process
     def environment(self, name: tuple[str, Texts]) -> TaskEnvironment:
-        """Make a world's first environment; whoever changes one copies it before."""
+        """Return the initial environment; copy it before changes."""
         task, injected = name
         texts = {place: self.defaults[place] + text for place, text in injected}
         document = _filled(self.document, {**self.defaults, **texts})
@@ -160,7 +160,7 @@ class Stage:
 
     @cache  # noqa: B019
     def honest(self, task: str) -> Run:
-        """Record what solves a user task in a clean world."""
+        """Record the honest run of a user task in a clean environment."""
         world = self.world(task, {})
         calls = world.calls_of(self.users[task])
         turns = tuple(world.run(call) for call in calls)
@@ -168,13 +168,13 @@ class Stage:
 
     @cache  # noqa: B019
     def _marked(self, task: str) -> tuple[str, ...]:
-        """Return the answers to a task's calls, with a mark at each place."""
+        """Return the results of a task's calls, with a marker at each place."""
         world = self.world(task, {name: _mark(name) for name in self.defaults})
         calls = world.calls_of(self.users[task])
         return tuple(json.dumps(world.run(call).answer) for call in calls)
 
     def shown(self, task: str) -> tuple[str, ...]:
-        """Name the places whose text the honest agent reads in this task."""
+        """Return the places whose text the honest agent reads in this task."""
         read = " ".join(self._marked(task))
         return tuple(name for name in self.defaults if _mark(name) in read)
 
@@ -202,7 +202,7 @@ def stages(names: Sequence[str]) -> Iterator[Stage]:
 
 
 def plain(value: object) -> Any:
-    """Turn what a tool takes or answers with into a JSON value."""
+    """Convert a tool value to a JSON value."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     return _JSON.dump_python(value, mode="json", fallback=plain)
@@ -219,7 +219,7 @@ def _read(default: str) -> str:
 
 
 def _filled(value: object, texts: Mapping[str, str]) -> object:
-    """Put texts where the marks stand."""
+    """Replace markers by texts."""
     if isinstance(value, dict):
         return {_filled(k, texts): _filled(v, texts) for k, v in value.items()}
     if isinstance(value, list):

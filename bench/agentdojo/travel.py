@@ -1,4 +1,4 @@
-"""The suite that was kept back: played once, and told as it came out."""
+"""Held-out suite: measured once and reported as it came out."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _HIDING = ATTACKERS[1]
 
 
 def sections() -> Iterator[Section]:
-    """Play the kept suite in the leading ways."""
+    """Run the held-out suite in the leading configurations."""
     kept = [stage(KEPT_BACK)]
     rows = []
     for view, way in LEADING.items():

@@ -1,4 +1,4 @@
-"""Regimes: what a guard has learned before it meets a task, and how it then does."""
+"""Regimes: training data before a task, and the results of the task."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ VARIANTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What is held to a regime.
+    """A guard configuration with its attackers.
 
     Attributes:
         name: How the page calls it.
@@ -42,7 +42,7 @@ def changed(stage: Stage, task: str, number: int) -> Run:
 
 
 def practised(stage: Stage, without: str = "") -> list[Run]:
-    """Return honest runs with other values than those of the test, but for one task."""
+    """Return honest runs with other values than the test, without one task."""
     tasks = [task for task in stage.users if task != without]
     return [
         changed(stage, task, number)
@@ -61,7 +61,7 @@ REGIMES: dict[str, Regime] = {
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """How the runs of one trial ended: undisturbed by anyone, and by each attacker."""
+    """Results of one trial: honest episodes, and attacked ones by attacker."""
 
     benign: Sequence[End]
     attacked: dict[str, Sequence[End]]
@@ -73,7 +73,7 @@ def held(
     stages: Sequence[Stage],
     goals: Sequence[str] | None = None,
 ) -> Ends:
-    """Play every task of the suites, and every goal on every task."""
+    """Run every task of the suites, and every goal on every task."""
     benign: list[End] = []
     hostile: dict[str, list[End]] = {a.name: [] for a in trial.attackers}
     for stage in stages:
@@ -87,12 +87,12 @@ def held(
 
 
 def known(stage: Stage) -> Known:
-    """Return what an attacker knows of a suite's agent."""
+    """Return an attacker's knowledge of a suite's agent."""
     return Known(WORDS[stage.name], [stage.honest(task) for task in stage.users])
 
 
 def _guards(learner: Learner, regime: str, stage: Stage) -> Iterator[tuple[str, Guard]]:
-    """Give each task with the guard that meets it."""
+    """Yield each task with its trained guard."""
     if regime == "held-out":
         for task in stage.users:
             yield task, learner(lesson(stage, REGIMES[regime](stage, task)))
@@ -103,7 +103,7 @@ def _guards(learner: Learner, regime: str, stage: Stage) -> Iterator[tuple[str, 
 
 
 def lesson(stage: Stage, runs: Sequence[Run], numbers: int = VARIANTS) -> Lesson:
-    """Put runs and the operator's and owner's words together.
+    """Combine runs, tool declarations and owner tables.
 
     Args:
         stage: Of which suite.
@@ -117,7 +117,7 @@ def lesson(stage: Stage, runs: Sequence[Run], numbers: int = VARIANTS) -> Lesson
 
 @cache
 def tables(stage: Stage, numbers: int) -> Mapping[str, frozenset[str]]:
-    """Give what the owner knows, on every day of the lessons and now."""
+    """Return the owner tables of every training day and of today."""
     found = {}
     for kind, (values, names) in directory(stage).items():
         every = (renamed(values, names, number) for number in range(numbers + 1))

@@ -1,4 +1,4 @@
-"""The same task with other values: what an agent does on other days.
+"""Task variants: the same task with other values.
 
 Every value that a run names is replaced, in the request, the calls and the answers
 alike: addresses (within their domain), accounts, hosts, dates, ids, names, search
@@ -23,7 +23,7 @@ _LEAST = 3  # characters of a name
 
 
 def variant(run: Run, number: int) -> Run:
-    """Give a run other values; number 0 is the run itself."""
+    """Return a run with other values; number 0 is the run itself."""
     if number == 0:
         return run
     change = _changer(run, number)
@@ -32,7 +32,7 @@ def variant(run: Run, number: int) -> Run:
 
 
 def renamed(values: Iterable[str], names: Iterable[str], number: int) -> frozenset[str]:
-    """Give what a directory lists as it is in the variant of that number.
+    """Return a directory with the values of a variant.
 
     Args:
         values: What shows by its spelling what it is.
@@ -46,7 +46,7 @@ def renamed(values: Iterable[str], names: Iterable[str], number: int) -> frozens
 
 
 def _changer(run: Run, number: int) -> Callable[[str], str]:
-    """Make what changes a text: typed values by their type, the rest by their names."""
+    """Return a function that changes values by type, and other texts by name."""
     named = {
         leaf.value
         for turn in run.turns
@@ -73,12 +73,12 @@ def _image(text: str, number: int) -> str:
 
 
 def _typed(text: str, number: int) -> str:
-    """Change what has a type in a text."""
+    """Change the typed values in a text."""
     return re.sub("|".join(_TYPED), lambda m: _one(m.group(), number) or "", text)
 
 
 def _one(text: str, number: int) -> str | None:
-    """Change one value by its type, None where it has none."""
+    """Change one value by its type, None if it has none."""
     if re.fullmatch(_EMAIL, text):
         name, _, domain = text.partition("@")
         return f"{name}.{number}@{domain}"
@@ -100,14 +100,14 @@ def _later(text: str, number: int) -> str:
 
 
 def _named(text: str, number: int) -> str:
-    """Give a name another one: a mark behind its first letters."""
+    """Vary a name: a marker after its first letters."""
     return re.sub(
         r"[A-Za-z]+|\Z", lambda m: m.group() + _letters(number), text, count=1
     )
 
 
 def _letters(number: int) -> str:
-    """Spell a number in letters, so that no digit of a name is taken for another."""
+    """Write a number in letters, because digits would look like part of an id."""
     return "".join(chr(ord("a") + int(digit)) for digit in str(number))
 
 

@@ -1,4 +1,4 @@
-"""The ways in which `answerable.baseline` is held to; the frontier is drawn of these."""
+"""Configurations of `answerable.baseline` for the frontier."""
 
 from answerable.model.baseline import Stance, Tables, Unexplained, Untrusted
 from bench.agentdojo.ours import Way

@@ -1,4 +1,4 @@
-"""The operator's word on each suite's tools, as pins and inventory would hold it.
+"""Tool declarations of each suite, as pins and inventory would hold them.
 
 Told from what the tools are for, before any run: which write, which arguments name
 something that matters, and which fields of an answer no outsider writes. Nothing here
@@ -13,7 +13,7 @@ from bench.agentdojo.plan import Call, Leaf, leaves
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What the operator says about one suite.
+    """Declarations for one suite.
 
     Attributes:
         writes: Tools that change something.
@@ -32,7 +32,7 @@ class Word:
     summed: Mapping[str, str]
 
     def sinks(self, call: Call) -> list[tuple[Leaf, str]]:
-        """Return the call's leaves that matter, each with its kind."""
+        """Return the sensitive leaves of a call, each with its kind."""
         kinds = self.sensitive.get(call.tool, {})
         return [
             (leaf, kinds[leaf.path])
@@ -41,11 +41,11 @@ class Word:
         ]
 
     def acts(self, call: Call) -> bool:
-        """Tell whether letting the call through can do harm."""
+        """Tell whether executing the call can do harm."""
         return call.tool in self.writes or call.tool in self.sensitive
 
     def is_text(self, tool: str, path: str) -> bool:
-        """Tell whether an outsider may have written what stands there."""
+        """Tell whether an outsider may have written the value at this place."""
         return not any(
             path.startswith(held[:-1]) if held.endswith("*") else path == held
             for held in self.trusted.get(tool, ())

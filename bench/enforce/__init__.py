@@ -1,1 +1,1 @@
-"""The decision point: what each tier costs, reloads, memory, and its law at length."""
+"""Benchmarks of authorization: policy tiers, reload, memory."""

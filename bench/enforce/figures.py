@@ -1,4 +1,4 @@
-"""The decision point's figures: a reload of many policies while clients call."""
+"""Authorization figures: reload of many policies under load."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The law of the decision point over a large set: what is compiled says what Cedar says.
+"""Law of compiled policies on a large set: same decisions as Cedar.
 
 The set is made of blocks, each with agents and servers of its own, so that a call meets
 some policies of its block and none of the others; Cedar is asked about all of them.
@@ -87,7 +87,7 @@ def _drawn(blocks: int) -> list[Block]:
 
 
 def _is_about_somebody(text: str) -> bool:
-    """Tell whether a policy's head names what only its block has."""
+    """Tell whether a policy's scope names an entity of its block."""
     head = text.partition(" when ")[0].partition(" unless ")[0]
     return any(f'{kind}::"' in head for kind in ("Agent", "Server", "Tool", "Resource"))
 

@@ -1,4 +1,4 @@
-"""A reload of a gateway that serves, with a large set of policies: no call is dropped."""
+"""Reload of a large policy set under load; no call may be dropped."""
 
 import http.client
 import signal
@@ -25,7 +25,7 @@ _MEMORY = at_most(120, "<= 120 MiB")
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """One reload: seconds that it took, and the calls meanwhile.
+    """One reload: its seconds, and the calls during it.
 
     Attributes:
         taken: From the signal to the line of the log.
@@ -43,7 +43,7 @@ class Reloaded:
 
 
 def settings(port: int) -> dict[str, Any]:
-    """One agent of the set, and all of its servers."""
+    """Write the configuration: one agent, and all servers of the set."""
     given = configuration(port, policy=["a.cedar"])
     given["servers"] |= {
         f"s{number}": {"url": f"http://127.0.0.1:{port}/mcp", "reads": ["*"]}
@@ -54,7 +54,7 @@ def settings(port: int) -> dict[str, Any]:
 
 
 def figures(folder: Path, count: int, command: str) -> Iterator[Figure]:
-    """Reload with few changes and with nothing but changes, under calls."""
+    """Reload with few changes and with only changes, under load."""
     folder = folder / "enforce"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "a.cedar"
@@ -101,7 +101,7 @@ def _set(count: int, edition: Callable[[int], int]) -> str:
 
 
 def _ask(connection: http.client.HTTPConnection, number: int) -> bool:
-    """Call the tool of a policy; whether it passed."""
+    """Call the tool of a policy; return whether it was allowed."""
     given = sets.arguments(number)
     where = f"s{number % sets.SERVERS}"
     answer = call(connection, f"t{number}", "a0", given, server=where)
@@ -116,7 +116,7 @@ def _use_all(served: Serving, count: int) -> None:
 
 
 def _reload(served: Serving) -> None:
-    """Reload, and wait for it as long as it takes on a busy machine."""
+    """Reload, and wait without a deadline."""
     count = sum(line["event"] == "config.taken" for line in served.log)
     served.process.send_signal(signal.SIGHUP)
     until = time.monotonic() + LONGEST

@@ -1,4 +1,4 @@
-"""Large sets of policies, and the arguments that each allows."""
+"""Generated policy sets, with the arguments that each policy allows."""
 
 from answerable.model.decision import Layer
 
@@ -15,7 +15,7 @@ _CONDITIONS = {
 
 
 def policy(number: int, kind: Layer, edition: int = 0, agents: int = AGENTS) -> str:
-    """One policy about one agent and one tool; another edition says the same."""
+    """Build one policy for one agent and one tool; editions differ only in text."""
     conditions = _CONDITIONS[kind].format(number + 10)
     return (
         f'@id("r{number}") @edition("{edition}")\npermit (\n'
@@ -27,5 +27,5 @@ def policy(number: int, kind: Layer, edition: int = 0, agents: int = AGENTS) -> 
 
 
 def arguments(number: int) -> dict[str, object]:
-    """What the policy of that number allows."""
+    """Return arguments that the policy of that number allows."""
     return {"amount": number, "path": f"/srv/{number + 10}/a", "note": "to file"}

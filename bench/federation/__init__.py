@@ -1,1 +1,1 @@
-"""What the token service costs: measured from outside, over HTTP on loopback."""
+"""Benchmarks of the token service over HTTP on loopback."""

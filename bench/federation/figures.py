@@ -1,4 +1,4 @@
-"""The token service's figures: exchanges of one process on one core, and their cost."""
+"""Token service figures: exchanges per second of one core, and their cost."""
 
 import os
 import statistics
@@ -72,7 +72,7 @@ class Sample:
 def figures(
     root: Path, folder: Path, rounds: int, count: int, command: str
 ) -> Iterator[Line]:
-    """Measure both kinds and the other service in turns, then memory."""
+    """Measure both kinds and the rival service interleaved, then memory."""
     command = f"{command} --only federation"
     with ExitStack() as stack:
         ours = stack.enter_context(stage.service(folder / "federation"))
@@ -119,7 +119,7 @@ def figures(
 
 
 def _pin(pid: int) -> bool:
-    """Give the service one core, and leave another one to the load."""
+    """Pin the service to one core, and leave another for the load."""
     if not {SERVES, ASKS} <= os.sched_getaffinity(0):
         return False
     for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -154,7 +154,7 @@ def _asked(
     count: int,
     pinned: bool,
 ) -> dict[Kind, list[load.Load]]:
-    """Ask at these rates, in turns."""
+    """Measure at these rates, interleaved."""
     asked: dict[Kind, list[load.Load]] = {kind: [] for kind in rates}
     for _ in range(rounds):
         for kind, rate in rates.items():
@@ -180,7 +180,7 @@ def _told_of_walls(
 
 
 def _without_disk(rounds: int, count: int, command: str) -> Iterator[Line]:
-    """Ask for half load once more, where a sync waits for nothing.
+    """Measure half load again on a memory file system.
 
     Told beside the figures: what the service itself takes, and what its disk does.
     """

@@ -1,4 +1,4 @@
-"""Who asks for tokens: keep-alive connections that each wait for an answer, then ask on.
+"""Load generator for token exchanges over keep-alive connections.
 
 Run as `python -m bench.federation.load`, with an `Order` as JSON on standard input; a
 `Load` is what it prints. A token is good once and so is a proof, so every request is
@@ -36,7 +36,7 @@ _LIFE = 900  # seconds of a subject token; a proof is good for 60 from when it i
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What to ask for.
+    """Parameters of a load.
 
     Attributes:
         port: Where, on 127.0.0.1.
@@ -70,7 +70,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What came of it.
+    """Result of a load.
 
     Attributes:
         calls: How many were answered.
@@ -90,7 +90,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 def run(order: Order) -> Load:
-    """Have a process of its own ask.
+    """Run the load in a process of its own.
 
     Raises:
         RuntimeError: It did not end well, or was given something else than tokens.
@@ -134,7 +134,7 @@ class _Key:
 
 
 def _prover() -> _Key:
-    """Make a client's own key (RFC 9449 4.2)."""
+    """Create a client's DPoP key (RFC 9449 4.2)."""
     private = ec.generate_private_key(ec.SECP256R1())
     point = private.public_key().public_numbers()
     x, y = (_base64url(n.to_bytes(32, "big")).decode() for n in (point.x, point.y))
@@ -143,7 +143,7 @@ def _prover() -> _Key:
 
 
 def _spelled(order: Order, form: Mapping[str, str], fields: Mapping[str, str]) -> bytes:
-    """Write a request as a client library would send it."""
+    """Encode a request like a client library."""
     body = urlencode(form)
     lines = {
         "Host": f"127.0.0.1:{order.port}",
@@ -158,7 +158,7 @@ def _spelled(order: Order, form: Mapping[str, str], fields: Mapping[str, str]) -
 
 
 def requests_of(order: Order) -> list[deque[bytes]]:
-    """Make every request, by the connection that sends it."""
+    """Build all requests, by connection."""
     share = range(order.count // order.clients)
     if order.shown:
         again = _spelled(order, order.shown, {})
@@ -261,13 +261,13 @@ class _Client(asyncio.Protocol):
             self._ask(self._due if self._caller.pause else 0.0)
 
     def _ask(self, due: float) -> None:
-        """Send the next; one that is late waits from when it was due."""
+        """Send the next request; a late one is timed from its due time."""
         self._began = due or time.perf_counter()
         self._transport.write(self._requests.popleft())
 
 
 class _Caller:
-    """All connections together."""
+    """All connections of a load."""
 
     def __init__(self, order: Order) -> None:
         self.loop = asyncio.get_running_loop()
@@ -280,7 +280,7 @@ class _Caller:
         self._over = self.loop.create_future()
 
     async def call(self, requests: list[deque[bytes]]) -> Load:
-        """Ask until every request has its answer."""
+        """Run until every request has its response."""
         clients = []
         for mine in requests:
             make = partial(_Client, self, mine)
@@ -299,14 +299,14 @@ class _Caller:
         )  # fmt: skip
 
     def answered(self, wall: float, answer: bytes) -> None:
-        """Note one answer."""
+        """Record one response."""
         self._walls.append(wall)
         if not answer.startswith(_GIVEN):
             self._failed += 1
             self._example = self._example or answer.decode("latin-1")
 
     def gone(self, left: int) -> None:
-        """A connection is closed; before its requests are sent that is a failure."""
+        """Handle a closed connection; before its last request it is a failure."""
         if left:
             self._failed += left
             self._example = self._example or "the connection was closed"

@@ -1,4 +1,4 @@
-"""What the machine itself does to the slowest: pauses of its cores and of its disk.
+"""Pauses of the machine itself: scheduling and disk sync.
 
 A token is given once its evidence is on disk, so whatever stops the one core that
 serves, or a sync, stops everybody who waits.
@@ -27,7 +27,7 @@ print(longest)
 
 
 def of_cores(cores: tuple[int, ...]) -> float:
-    """Keep cores busy for a second; give the longest pause of any, in seconds."""
+    """Keep cores busy for a second; return the longest pause, in seconds."""
     spinning = [
         subprocess.Popen(
             (sys.executable, "-c", _SPIN, str(core), str(SECONDS)),
@@ -40,7 +40,7 @@ def of_cores(cores: tuple[int, ...]) -> float:
 
 
 def of_disk(folder: Path) -> float:
-    """Sync pages behind one another; give the longest time of one, in seconds."""
+    """Sync pages in sequence; return the longest sync, in seconds."""
     longest = 0.0
     path = folder / "pauses"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

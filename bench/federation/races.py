@@ -1,4 +1,4 @@
-"""Races that nobody may win, run many times: attestation, attenuation, replicas.
+"""Repeated race tests: attestation, attenuation, replicas.
 
 Each is a command of its own among the tests; a row says how often it was run, and how
 often somebody got what was not theirs. Run as `python -m bench --only races`.
@@ -51,7 +51,7 @@ def _storms(count: int, command: str) -> Iterator[Line]:
 
 
 def _chains(count: int, command: str) -> Iterator[Figure]:
-    """Walk chains of delegations; each is held against its parent."""
+    """Walk delegation chains and compare each link with its parent."""
     from tests.federate import chains
 
     wrong = links = 0
@@ -69,7 +69,7 @@ def _chains(count: int, command: str) -> Iterator[Figure]:
 
 
 def _replicas(command: str) -> Iterator[Line]:
-    """Run the replicas' tests, where there is a PostgreSQL."""
+    """Run the replica tests, if PostgreSQL is available."""
     if not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         yield Remark(
             "No PostgreSQL here, so the replicas' races were left out.", command

@@ -1,4 +1,4 @@
-"""authgent before the same load, in an environment of its own."""
+"""authgent under the same load, in its own environment."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SECONDS = 60  # until it listens
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """One that runs.
+    """A running rival service.
 
     Attributes:
         name: With its version.
@@ -36,7 +36,7 @@ class Rival:
     shown: dict[str, str]
 
     def order(self, clients: int, count: int, core: int = -1) -> Order:
-        """Order exchanges; the same token serves every time there."""
+        """Build a load; authgent accepts the same token every time."""
         return Order(
             self.port, clients=clients, count=count, core=core, shown=self.shown
         )
@@ -44,7 +44,7 @@ class Rival:
 
 @contextmanager
 def authgent(root: Path, folder: Path) -> Iterator[Rival | None]:
-    """Run it; None where it does not install."""
+    """Run authgent; None if it cannot be installed."""
     bin_ = tools(root, folder, "peers", "authgent-server")
     if bin_ is None:
         yield None
@@ -78,7 +78,7 @@ def authgent(root: Path, folder: Path) -> Iterator[Rival | None]:
 
 
 def _form(url: str) -> dict[str, str]:
-    """Register a client, get it a token, and say how that is exchanged."""
+    """Register a client, get its token, and build the exchange request."""
     said = {"client_name": "bench", "scope": "read"}
     grants = ["client_credentials", EXCHANGE]
     client = _ask(

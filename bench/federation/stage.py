@@ -1,4 +1,4 @@
-"""The token service itself, as `answerable serve --only sts` runs it."""
+"""Token service under test, run by `answerable serve --only sts`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ JOB = "42"
 
 
 def rules() -> str:
-    """Write rules for as many workloads; each is looked up by its job."""
+    """Write a rule per workload; each is found by its job claim."""
     return "".join(
         f"""
   - id: ci-{number}
@@ -30,7 +30,7 @@ def rules() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One that runs.
+    """A running token service.
 
     Attributes:
         world: Its folders and configuration.
@@ -52,7 +52,7 @@ class Service:
         rate: float = 0.0,
         core: int = -1,
     ) -> Order:
-        """Order exchanges, each of a token that was never seen."""
+        """Build a load of exchanges, each with a new token."""
         return Order(
             port=self.world.port,
             url=self.world.url,

@@ -1,1 +1,1 @@
-"""What the gateway costs: measured from outside, on sockets and pipes."""
+"""Benchmarks of the gateway over sockets and pipes."""

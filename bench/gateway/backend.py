@@ -1,4 +1,4 @@
-"""The MCP server behind everything that is measured: it answers, and does no work.
+"""MCP server under the benchmarks; it answers without doing work.
 
 Run as `python -m bench.gateway.backend`; it prints its port. Over HTTP every answer is
 one write. It speaks both eras as far as a proxy asks it to.
@@ -18,7 +18,7 @@ _LENGTH = b"content-length:"
 
 
 class Params(msgspec.Struct):
-    """The parameters that an answer depends on."""
+    """Request parameters that the answer depends on."""
 
     name: str = ""
     protocolVersion: str = ""  # noqa: N815 - as on the wire
@@ -56,7 +56,7 @@ _ABOUT: dict[str, Any] = {
 
 
 def result(message: Message) -> bytes:
-    """Give the result of a request."""
+    """Build the result of a request."""
     params = message.params
     if message.method == "tools/call":
         return _RESULTS.get(params.name, _SHORT)
@@ -69,7 +69,7 @@ def result(message: Message) -> bytes:
 
 
 def answer(body: bytes) -> bytes:
-    """Give the answer to a message, empty for a notification."""
+    """Build the answer to a message, empty for a notification."""
     message = _read(body)
     if message.id is None:
         return b""
@@ -88,7 +88,7 @@ class Backend(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is whole."""
+        """Answer every complete request."""
         self._pieces.append(data)
         self._missing -= len(data)
         if self._missing > 0:

@@ -1,4 +1,4 @@
-"""Drive one law: `python -m bench.gateway.drive LAW SECONDS CORPUS`, with atheris.
+"""Fuzz driver of one law: `python -m bench.gateway.drive LAW SECONDS CORPUS`.
 
 Nothing of the gateway may be imported before the engine can watch it.
 """

@@ -1,4 +1,4 @@
-"""The MCP server behind what is measured over standard streams: one line, one answer."""
+"""MCP server over standard streams: one line in, one answer out."""
 
 import sys
 

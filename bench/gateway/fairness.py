@@ -1,4 +1,4 @@
-"""One caller at its worst costs the others nothing: their slowest calls, beside and alone."""
+"""Fairness: latency of a quiet caller alone, and next to a loud one."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ WORST: dict[str, tuple[str, int]] = {
 
 
 def figures(folder: Path, rounds: int, seconds: float, command: str) -> Iterator[Line]:
-    """Measure one caller's slow calls alone, and beside each kind of loud caller."""
+    """Measure a quiet caller alone, and next to each kind of loud caller."""
     command = f"{command} --only fairness"
     folder = folder / "fairness"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""FastMCP's proxy before a server: `PYTHON fastmcp_proxy.py URL PORT`, in its own env."""
+"""FastMCP proxy of a server: `PYTHON fastmcp_proxy.py URL PORT`, in its own env."""
 
 import sys
 

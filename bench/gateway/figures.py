@@ -1,4 +1,4 @@
-"""The gateway's figures: what it adds to a call, and what it takes."""
+"""Gateway figures: added latency, processor time and memory."""
 
 import secrets
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ _MEMORY = at_most(120, "<= 120 MiB")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One way to the server, in one round.
+    """One path to the server, in one round.
 
     Attributes:
         alone: Seconds of the median call, of one client.
@@ -76,7 +76,7 @@ def sample(place: Place, behind: Place, tool: str, seconds: float) -> Sample:
 def figures(
     root: Path, folder: Path, rounds: int, seconds: float, command: str
 ) -> Iterator[Line]:
-    """Measure every way in turns, then memory, then standard streams."""
+    """Measure every path interleaved, then memory, then standard streams."""
     command = f"{command} --only gateway"
     folder = folder / "gateway"
     with ExitStack() as stack:
@@ -116,7 +116,7 @@ def figures(
 
 
 def _secret(folder: Path) -> Path:
-    """Keep a credential as an operator would."""
+    """Store a credential like an operator."""
     place = (folder / "secret").absolute()
     place.touch(mode=0o600)
     place.write_text(secrets.token_urlsafe(32))
@@ -178,7 +178,7 @@ def _of_memory(
 def _of_search(
     shown: Place, ours: Place, rounds: int, seconds: float, command: str
 ) -> Iterator[Figure]:
-    """What looking for a credential adds to results of 4 MiB."""
+    """Measure the leak filter on results of 4 MiB."""
     added = []
     for _ in range(rounds):
         beside, searched = (

@@ -1,4 +1,4 @@
-"""`make fuzz`: drive the laws of the wire with bytes that an engine makes up.
+"""`make fuzz`: coverage-guided fuzzing of the parser laws.
 
 Run as `python -m bench.gateway.fuzz [--minutes 10] [--corpus DIR] [LAW...]`, in an
 environment with atheris. Each law has its share of the time in a process of its own,
@@ -21,7 +21,7 @@ PREFIX = b"\x01\x00"  # where laws of slices cut
 
 
 def seeds() -> dict[str, list[bytes]]:
-    """Give texts that are right, for each law to begin with."""
+    """Write valid inputs as seeds of each law."""
     call = Place(8471, "/mcp/files", {}).order(READS, 1, 1).requests[0].encode()
     items = [{"name": "a.read", "uri": "a://b"}, {"name": "b"}]
     listed = {"tools": items, "resources": items, "ttlMs": 0, "resultType": "complete"}
@@ -49,7 +49,7 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Drive the laws one after the other; return the exit code."""
+    """Fuzz the laws in sequence; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.gateway.fuzz")
     parser.add_argument("--minutes", type=float, default=10, help="for all together")
     parser.add_argument("--corpus", type=Path, default=CORPUS)

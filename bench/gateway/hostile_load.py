@@ -1,4 +1,4 @@
-"""Hostile traffic for a gateway at a steady rate, and connections that send nothing.
+"""Hostile traffic at the gateway, next to a load.
 
 Run as `python -m bench.gateway.hostile_load`, with an `Attack` as JSON on standard input;
 at its end it prints how many requests of each kind it sent. It runs at the lowest
@@ -24,7 +24,7 @@ _LARGE = 0.01  # of the requests: each has 3.8 MB
 
 
 class Attack(msgspec.Struct, frozen=True):
-    """What to send.
+    """Parameters of the traffic.
 
     Attributes:
         where: HOST:PORT of the gateway.
@@ -82,7 +82,7 @@ def _large(attack: Attack, kind: str) -> bytes:
 
 
 def _hold(held: list[socket.socket], attack: Attack) -> int:
-    """Open as many idle connections as are missing; count them."""
+    """Open the missing idle connections; return their number."""
     for each in [each for each in held if _is_closed(each)]:
         each.close()
         held.remove(each)

@@ -1,4 +1,4 @@
-"""What holds for every byte that the gateway reads, hostile or not.
+"""Parser laws: invariants for every byte sequence that the gateway reads.
 
 Each law takes bytes and asserts. What it feeds may be refused (`Refused`), and nothing
 else may come of it: no other exception, no two readings of one text, and nothing on its
@@ -32,7 +32,7 @@ ALLOWED = "a"  # what a caller of the law of lists may use begins with this
 
 
 def requests(data: bytes) -> None:
-    """However a connection is sliced, the same requests come of it."""
+    """Slicing of a connection does not change the requests."""
     cut, data = _cut(data)
     whole = taken([data])
     assert taken([data[:cut], data[cut:]]) == whole
@@ -57,7 +57,7 @@ def _request(head: Head, body: bytes) -> None:
 
 
 def bodies(data: bytes) -> None:
-    """What is read of an object is what the slow reader reads."""
+    """The fast reader of an object agrees with the slow one."""
     try:
         check_text(data)
         spans = members(data)
@@ -74,7 +74,7 @@ def bodies(data: bytes) -> None:
 
 
 def replies(data: bytes) -> None:
-    """However a reply is sliced, the same comes of it."""
+    """Slicing of a reply does not change it."""
     cut, data = _cut(data)
     whole = _replied([data])
     assert _replied([data[:cut], data[cut:]]) == whole
@@ -96,7 +96,7 @@ def _replied(slices: Sequence[bytes]) -> list[object]:
 
 
 def _joined(found: Sequence[object]) -> list[object]:
-    """Put pieces of a body together, wherever slices parted them."""
+    """Join the pieces of a body that slicing separated."""
     joined: list[object] = []
     for each in found:
         if isinstance(each, bytes) and joined and isinstance(joined[-1], bytes):
@@ -107,7 +107,7 @@ def _joined(found: Sequence[object]) -> list[object]:
 
 
 def answers(data: bytes) -> None:
-    """An answer that passes in slices says what it says when it is held."""
+    """A streamed answer equals the buffered one."""
     cut, data = _cut(data)
     held = _or_refused(lambda: read_answer(data))
     assert _or_refused(lambda: plain_answer(data)) in (None, held)
@@ -125,7 +125,7 @@ def _skimmed(slices: Sequence[bytes]) -> Answer | None:
 
 
 def lists(data: bytes) -> None:
-    """What a caller sees of a list is an answer still, and holds what it may use."""
+    """A filtered list is valid JSON, and holds only permitted items."""
     shown: list[str] = []
 
     def may(_: Listing, name: str) -> bool:
@@ -148,7 +148,7 @@ def lists(data: bytes) -> None:
 
 
 def events(data: bytes) -> None:
-    """However a stream is sliced, the same events come of it, and no byte is lost."""
+    """Slicing of a stream changes no event and loses no byte."""
     cut, data = _cut(data)
     whole, parts = Events(), Events()
     found = whole.feed(data)
@@ -158,7 +158,7 @@ def events(data: bytes) -> None:
 
 
 def configurations(data: bytes) -> None:
-    """A configuration is read, or its faults are told."""
+    """A configuration is parsed, or its faults are reported."""
     reading = read_config(data, "answerable.yaml", "/etc/answerable")
     assert reading.config is not None or reading.faults
 
@@ -170,7 +170,7 @@ LAWS: Mapping[str, Law] = {
 
 
 def _cut(data: bytes) -> tuple[int, bytes]:
-    """Take the first two bytes for the place of a cut in the others."""
+    """Take the first two bytes as the cut position in the others."""
     rest = data[2:]
     return int.from_bytes(data[:2]) % (len(rest) + 1), rest
 

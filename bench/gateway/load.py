@@ -1,4 +1,4 @@
-"""Who calls: keep-alive connections that each wait for an answer, then call again.
+"""Load generator for calls over keep-alive connections.
 
 Run as `python -m bench.gateway.load`, with an `Order` as JSON on standard input; a `Load`
 is what it prints. The requests are bytes made beforehand, and an answer is read only as
@@ -24,7 +24,7 @@ _ENOUGH = 2_000  # of an answer, to see what it is
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What to send.
+    """Parameters of a load.
 
     Attributes:
         port: Where, on 127.0.0.1.
@@ -42,7 +42,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What came of it.
+    """Result of a load.
 
     Attributes:
         calls: How many were answered.
@@ -62,7 +62,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 def run(order: Order) -> Load:
-    """Have a process of its own call.
+    """Run the load in a process of its own.
 
     Raises:
         RuntimeError: It did not end well, or was given something else than results.
@@ -139,7 +139,7 @@ class _Client(asyncio.Protocol):
 
 
 class _Caller:
-    """All connections together."""
+    """All connections of a load."""
 
     def __init__(self, order: Order) -> None:
         self.loop = asyncio.get_running_loop()
@@ -153,7 +153,7 @@ class _Caller:
         self._over = self.loop.create_future()
 
     async def call(self) -> Load:
-        """Call until the time is over, and every answer is there."""
+        """Run until the time is over and every response has arrived."""
         began = self.loop.time()
         for request in self._order.requests:
             client = partial(_Client, self, request.encode("latin-1"))
@@ -166,14 +166,14 @@ class _Caller:
         )  # fmt: skip
 
     def answered(self, wall: float, answer: bytes) -> None:
-        """Note one answer."""
+        """Record one response."""
         self._walls.append(wall)
         if b'"result"' not in answer[:_ENOUGH]:
             self._failed += 1
             self._example = self._example or answer[:_ENOUGH].decode("latin-1")
 
     def gone(self) -> None:
-        """A connection is closed; before its time is over that is a failure."""
+        """Handle a closed connection; before the end it is a failure."""
         if self.loop.time() < self.until:
             self._failed += 1
             self._example = self._example or "the connection was closed"

@@ -1,4 +1,4 @@
-"""A caller at its worst: as many calls as it gets answers for, over many connections.
+"""Loud caller: as many calls as possible over many connections.
 
 Run as `python -m bench.gateway.loud`, with an `Order` as JSON on standard input; it prints
 how many answers it got and how many of them were refusals, at the end of its input or its
@@ -19,7 +19,7 @@ _END = b"\r\n\r\n"
 
 
 class _Client(asyncio.Protocol):
-    """One connection; a refused one is opened again."""
+    """One connection; it reconnects after a refusal."""
 
     def __init__(self, request: bytes, counts: dict[str, int]) -> None:
         self._request, self._counts = request, counts
@@ -31,7 +31,7 @@ class _Client(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Call again with each answer, however it came out."""
+        """Send the next call after each answer, also after errors."""
         if data.startswith(b"HTTP/1.1 "):
             self._counts["answers"] += 1
             self._counts["refused"] += b'"result"' not in data

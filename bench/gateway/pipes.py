@@ -1,4 +1,4 @@
-"""How long a server takes to answer over standard streams, straight or wrapped."""
+"""Latency of a server over standard streams, direct or wrapped."""
 
 import json
 import statistics
@@ -30,7 +30,7 @@ def _running(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def median(argv: Sequence[str], seconds: float) -> float:
-    """Call a tool again and again; give the median of seconds until its answer.
+    """Call a tool repeatedly; return the median seconds to its answer.
 
     Raises:
         RuntimeError: An answer was no result.
@@ -57,7 +57,7 @@ def median(argv: Sequence[str], seconds: float) -> float:
 
 
 def wrapped(folder: Path) -> Sequence[str]:
-    """Give the command that wraps the echo server, for whoever starts it."""
+    """Return the command that wraps the echo server."""
     folder.mkdir(parents=True, exist_ok=True)
     given = stage.settings(1)
     given["servers"] = {"files": {"command": list(ECHO), "reads": [stage.READS]}}

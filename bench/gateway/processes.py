@@ -1,4 +1,4 @@
-"""What processes have used, as Linux tells it."""
+"""Processor time and memory of processes, from /proc."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ _POLLS = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 
 
 def cpu(pids: Iterable[int]) -> float:
-    """Sum the processor seconds that processes have used so far."""
+    """Sum the processor seconds of processes."""
     total = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -21,14 +21,14 @@ def cpu(pids: Iterable[int]) -> float:
 
 
 def cpu_with_ended(pid: int) -> float:
-    """The same of one process and of what it started, as far as that has ended."""
+    """Return the processor seconds of a process and its ended children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS  # and cutime, cstime
 
 
 @contextmanager
 def together(pids: Iterable[int]) -> Iterator[int]:
-    """Keep processes, with all of their threads, on one core for a while; which one.
+    """Pin processes with all threads to one core; yield the core.
 
     Whatever is started meanwhile has to be kept there by whoever starts it.
     """
@@ -42,7 +42,7 @@ def together(pids: Iterable[int]) -> Iterator[int]:
 
 
 def halting() -> str:
-    """Say how soon an idle core of a virtual machine halts, empty where nothing says.
+    """Describe how soon an idle virtual core halts, empty if unknown.
 
     Linux, Documentation/virt/guest-halt-polling.rst: before it halts, a core looks for
     work for up to so long; 200,000 ns unless the machine was started otherwise.
@@ -56,7 +56,7 @@ def halting() -> str:
 
 @contextmanager
 def awake() -> Iterator[None]:
-    """Keep every core from halting, with work that gives way to any other at once.
+    """Keep every core busy with work of idle priority.
 
     A virtual machine whose core halts has to be woken from outside of it, which may
     cost more than a call.
@@ -86,17 +86,17 @@ def _keep(pids: Iterable[int], cores: set[int]) -> None:
 
 
 def peak(pid: int) -> float:
-    """Give the most MiB that were resident since `mark`."""
+    """Return the peak resident MiB since `mark`."""
     return _status(pid, "VmHWM:") / 1024
 
 
 def resident(pid: int) -> float:
-    """Give the MiB that are resident now."""
+    """Return the current resident MiB."""
     return _status(pid, "VmRSS:") / 1024
 
 
 def mark(pid: int) -> None:
-    """Have the peak begin anew, at what is resident now."""
+    """Reset the peak to the current resident memory."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 

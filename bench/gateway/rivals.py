@@ -1,4 +1,4 @@
-"""Other gateways before the same server, each in an environment of its own."""
+"""Other gateways before the same server, each in its own environment."""
 
 import socket
 import subprocess
@@ -16,7 +16,7 @@ _SCRIPT = Path(__file__).with_name("fastmcp_proxy.py")
 
 @contextmanager
 def fastmcp(root: Path, folder: Path, behind: Place) -> Iterator[dict[str, Place]]:
-    """Run FastMCP's proxy; yield it by its name, or nothing where it won't install."""
+    """Run FastMCP's proxy; yield it by name, or nothing if it cannot be installed."""
     bin_ = tools(root, folder, "world", "fastmcp")
     if bin_ is None:
         yield {}

@@ -1,4 +1,4 @@
-"""`make soak`: hold a load for long, then account for every call.
+"""`make soak`: hold a load for hours, then account for every call.
 
 Run as `python -m bench.gateway.soak [--seconds 3600] [--rate 200] [--hostile 100]`. Ends
 with exit code 1 unless every honest call was answered, every one has its decision and its
@@ -43,7 +43,7 @@ WHERE source = 'gateway' AND agent = ? GROUP BY 1"""
 
 @dataclass(slots=True)
 class Watch:
-    """Looks at one process now and then.
+    """Periodic samples of one process.
 
     Attributes:
         seconds: When it looked.
@@ -64,29 +64,29 @@ class Watch:
 
     @property
     def warm(self) -> int:
-        """Index of the first sample that counts."""
+        """Return the index of the first sample after warm-up."""
         return int(len(self.seconds) * WARM)
 
     @property
     def growth(self) -> float:
-        """MiB that a line through the warm samples grows by."""
+        """Return the growth in MiB of a line fitted to the warm samples."""
         seconds, memory = self.seconds[self.warm :], self.memory[self.warm :]
         slope = statistics.linear_regression(seconds, memory).slope
         return slope * (seconds[-1] - seconds[0])
 
     @property
     def more_handles(self) -> int:
-        """How many more descriptors were open at the end than when it was warm."""
+        """Return the growth of open descriptors since warm-up."""
         return self.handles[-1] - self.handles[self.warm]
 
     @property
     def quarters(self) -> list[float]:
-        """MiB in the middle of each quarter's samples: whether it levels off."""
+        """Return the median MiB of each quarter of the samples."""
         ends = [len(self.memory) * nth // QUARTERS for nth in range(QUARTERS + 1)]
         return [statistics.median(self.memory[a:b]) for a, b in pairwise(ends)]
 
     def said(self, name: str) -> str:
-        """Tell of it in one line."""
+        """Describe the samples in one line."""
         warm, span = self.warm, self.seconds[-1] - self.seconds[self.warm]
         quarters = ", ".join(f"{each:.1f}" for each in self.quarters)
         return (
@@ -100,7 +100,7 @@ class Watch:
 def soak(
     folder: Path, seconds: float, rate: float, hostile: float = 0.0
 ) -> Iterator[str]:
-    """Hold the load; yield what is wrong, and tell of the rest.
+    """Hold the load; yield faults, and print the rest.
 
     Raises:
         RuntimeError: A call was not answered with a result.
@@ -141,7 +141,7 @@ def _quiet(place: stage.Place, seconds: float, rate: float) -> load.Load:
 
 @contextmanager
 def _attacked(attack: hostile_load.Attack) -> Iterator[None]:
-    """Send hostile traffic meanwhile, and tell how much of it was sent."""
+    """Send hostile traffic during the load, and report its amount."""
     if not attack.rate:
         yield
         return
@@ -173,7 +173,7 @@ def _of_time(done: load.Load, quiet: Sequence[load.Load]) -> Iterator[str]:
 
 
 def _held(order: load.Order, watches: Sequence[Watch]) -> load.Load:
-    """Look at the processes while the load is held."""
+    """Sample the processes while the load runs."""
     over = threading.Event()
 
     def look() -> None:
@@ -209,7 +209,7 @@ def _of_end(served: Serving, calls: int, *, is_alone: bool) -> Iterator[str]:
 
 
 def _of_store(root: Path, calls: int) -> Iterator[str]:
-    """See that every call is stored with its outcome, and that nothing is missing."""
+    """Check that every call is stored with its outcome."""
     with Store.open(root, now=time.time_ns(), create=False) as store:
         counts = dict(store.rows(_COUNTS, [f"agent:declared/{stage.AGENT}"]))
         _tell(f"stored, by outcome: {counts}")
@@ -225,7 +225,7 @@ def _tell(line: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Soak, say what is wrong; return the exit code."""
+    """Run the soak test; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.gateway.soak")
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--rate", type=float, default=200, help="calls a second")

@@ -1,4 +1,4 @@
-"""The server, the gateway before it, and the bytes of a call."""
+"""Gateway under test, its backend, and encoded calls."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ AGENT = "ana"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where calls are sent.
+    """Target address of calls.
 
     Attributes:
         port: On 127.0.0.1.
@@ -41,7 +41,7 @@ class Place:
         rate: float = 0.0,
         core: int | None = None,
     ) -> Order:
-        """Order calls of one tool."""
+        """Build a load of calls to one tool."""
         requests = tuple(self._request(tool, id) for id in range(clients))
         return Order(self.port, requests, seconds, rate, core)
 
@@ -65,7 +65,7 @@ class Place:
 
 @contextmanager
 def backend() -> Iterator[Place]:
-    """Run the server itself."""
+    """Run the backend without a gateway."""
     argv = (sys.executable, "-m", "bench.gateway.backend")
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -100,7 +100,7 @@ def settings(port: int, secret: Path | None = None) -> dict[str, Any]:
 def gateway(
     folder: Path, behind: Place, given: dict[str, Any] | None = None
 ) -> Iterator[tuple[Serving, Place]]:
-    """Run `answerable serve` with one worker, enforcing, for one token of an issuer."""
+    """Run `answerable serve` with one enforcing worker, for one pinned token."""
     folder.mkdir(parents=True, exist_ok=True)
     with serving(folder, given or settings(behind.port)) as served:
         port = int(served.gateway.rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""A generated organisation: the same size and seed always make the same facts.
+"""Deterministic generator of an AWS organisation.
 
 `make.organization` makes it, `details.details` writes one account of it the way the API
 would, `diversity.diversity` says how different its policies are.

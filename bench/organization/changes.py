@@ -1,4 +1,4 @@
-"""One edit at a time: what an administrator changes between two scans."""
+"""Policy edits between two scans, one at a time."""
 
 import random
 from collections import defaultdict
@@ -16,7 +16,7 @@ KINDS = ("inline", "shared", "boundary", "scp", "rcp", "trust", "bucket")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was edited, and the facts afterwards."""
+    """One edit with the facts after it."""
 
     kind: str
     policy: str
@@ -24,7 +24,7 @@ class Change:
 
 
 def changes(made: Organization, count: int, seed: int) -> Iterator[Change]:
-    """Edit one policy of each kind in turn, always beginning with the first facts."""
+    """Edit one policy of each kind in turn, always from the original facts."""
     pick = random.Random(seed)
     held = _by_kind(made)
     places = {policy.id: n for n, policy in enumerate(made.facts.policies)}
@@ -54,7 +54,7 @@ def _by_kind(made: Organization) -> dict[str, list[PolicyId]]:
 def _edited(
     made: Organization, pick: random.Random, kind: str, policy: Policy
 ) -> Policy:
-    """Take a statement out now and then; put one in otherwise."""
+    """Remove a statement sometimes, else add one."""
     if policy.statements and pick.random() < 0.3:
         rest = list(policy.statements)
         rest.pop(pick.randrange(len(rest)))

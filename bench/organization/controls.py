@@ -1,4 +1,4 @@
-"""Service and resource control policies over the tree of the organisation."""
+"""Service and resource control policies over the organisation tree."""
 
 from collections.abc import Iterator, Sequence
 
@@ -77,7 +77,7 @@ _SANDBOX_MAY = (
 
 
 def policies(plan: Plan) -> Iterator[tuple[Policy, tuple[Attachment, ...]]]:
-    """Write the control policies, three levels of each account's path."""
+    """Generate the control policies, on three levels of each account's path."""
     targets = dict.fromkeys(
         step for a in plan.accounts if a.parents for step in (*a.parents, a.id)
     )

@@ -1,4 +1,4 @@
-"""One account the way get-account-authorization-details answers, for tools that read it.
+"""Account export in the form of get-account-authorization-details.
 
 Identity policies, groups, boundaries and trusts: nothing else is in such an answer.
 """
@@ -24,7 +24,7 @@ _VERSION = "v1"
 
 
 def details(facts: Facts, account: str) -> Json:
-    """Write one account."""
+    """Export one account."""
     policies = {policy.id: policy for policy in facts.policies}
     held: dict[str, list[Attachment]] = defaultdict(list)
     for one in facts.attachments:
@@ -105,7 +105,7 @@ def _named(kind: str, arn: str, unique: str) -> Json:
 
 
 def _unique(prefix: str, name: str) -> str:
-    """Make an id that is the same in every run."""
+    """Derive an id that is the same in every run."""
     return f"{prefix}{zlib.crc32(name.encode()):017}"
 
 
@@ -160,7 +160,7 @@ def _managed(policy: Policy) -> Json:
 
 
 def document(policy: Policy) -> Json:
-    """Write a policy document."""
+    """Encode a policy document."""
     return {
         "Version": "2012-10-17",
         "Statement": [_statement(one) for one in policy.statements],

@@ -1,4 +1,4 @@
-"""How different the policies are: a uniform account would flatter every figure."""
+"""Diversity of the generated policies."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -8,7 +8,7 @@ from answerable.model.sighting import Facts
 
 
 def diversity(facts: Facts) -> dict[str, int]:
-    """Count what there is, and how much of it is distinct."""
+    """Count the policies and statements, and the distinct ones."""
     statements = {policy.id: policy.statements for policy in facts.policies}
     sets: dict[str, set[str]] = defaultdict(set)
     layers: Counter[Layer] = Counter()

@@ -1,4 +1,4 @@
-"""Users, roles and groups with their policies, boundaries and trusts."""
+"""Generator of users, roles and groups with policies, boundaries and trusts."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -64,7 +64,7 @@ _BOUNDED = (
 
 
 class Identities:
-    """Makes the facts about identities of a plan."""
+    """Generator of the identities of a plan."""
 
     def __init__(self, plan: Plan, things: Things) -> None:
         self.plan = plan
@@ -110,7 +110,7 @@ class Identities:
         self.attachments.append(Attachment(policy, target, layer, via, SEEN))
 
     def _aws(self) -> dict[str, PolicyId]:
-        """Write policies in the manner of those that AWS manages."""
+        """Generate policies in the style of AWS managed ones."""
         place = "arn:aws:iam::aws:policy/"
         services = sorted(self.plan.catalogue.services)
         verbs = ("Get*", "List*", "Describe*", "BatchGet*")
@@ -148,7 +148,7 @@ class Identities:
         )
 
     def _account(self, account: str) -> None:
-        """Write what a whole account shares: boundaries and groups."""
+        """Generate the boundaries and groups of an account."""
         place = f"arn:aws:iam::{account}:"
         no_escape = deny(("iam:DeleteRolePermissionsBoundary", "iam:CreateUser"))
         self.boundaries[account] = [
@@ -243,7 +243,7 @@ class Identities:
 
 
 def _trust(plan: Plan, member: Member) -> Statement:
-    """Write who may enter a role; its kind says."""
+    """Generate the trust policy of a role, by its kind."""
     kind, team = member.kind, member.team
     if kind in SERVICES:
         mine = when("StringEquals", "aws:SourceAccount", team.account)

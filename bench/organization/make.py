@@ -1,4 +1,4 @@
-"""The whole organisation: facts as a scan of it would find them."""
+"""Generator of the whole organisation as scan facts."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ RESOURCES_EACH = 10
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """What was made.
+    """A generated organisation.
 
     Attributes:
         facts: Everything.
@@ -54,7 +54,7 @@ def organization(
     resources: int | None = None,
     single: bool = False,
 ) -> Organization:
-    """Make an organisation.
+    """Generate an organisation.
 
     Args:
         size: Users and roles; each account has a root user besides.

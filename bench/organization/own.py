@@ -1,4 +1,4 @@
-"""Policies that resources hold themselves, grants, and blocks of public access."""
+"""Generator of resource policies, grants and public access blocks."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -45,7 +45,7 @@ _KEY_ADMIN = (
 
 
 def policies(plan: Plan, found: Things) -> Iterator[tuple[Policy, Attachment]]:
-    """Write what each resource that takes a policy holds.
+    """Generate the policy of each resource that can have one.
 
     One that was asked and has none holds an empty one; two in a hundred were not asked.
     """

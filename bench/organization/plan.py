@@ -1,4 +1,4 @@
-"""Accounts in a tree of units, teams in accounts, identities in teams."""
+"""Structure of the organisation: units, accounts, teams, identities."""
 
 import random
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ _LINKED = ("autoscaling", "ecs", "elasticloadbalancing", "rds", "support", "conf
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """Who works together: most names and tags begin with the team's."""
+    """A team; its name prefixes most names and tags."""
 
     name: str
     account: str
@@ -99,7 +99,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An identity to be: its kind decides its trust and what it tends to hold."""
+    """A planned identity; its kind decides trust and typical policies."""
 
     arn: str
     kind: str
@@ -117,7 +117,7 @@ class Member:
 
 @dataclass(slots=True)
 class Plan:
-    """What is decided before any policy is written.
+    """Structure decided before any policy is generated.
 
     Attributes:
         random: The one source of chance.
@@ -146,7 +146,7 @@ class Plan:
         return self.one(others or [VENDOR])
 
     def role_of(self, team: Team, kind: str = "") -> str:
-        """Pick a role of a team; one that a service runs as where that is asked."""
+        """Choose a role of a team, or a service role of it."""
         roles = [m.arn for m in self.by_team[team.name] if not m.is_user]
         fit = [m.arn for m in self.by_team[team.name] if m.kind == kind]
         if kind and not fit:
@@ -155,7 +155,7 @@ class Plan:
 
 
 def plan(size: int, seed: int, catalogue: Catalogue, *, single: bool) -> Plan:
-    """Decide accounts, teams and identities.
+    """Generate accounts, teams and identities.
 
     Args:
         size: How many users and roles.

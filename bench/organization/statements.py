@@ -1,4 +1,4 @@
-"""What the policies of identities say: some thirty shapes, parts by chance."""
+"""Generator of identity policy statements: some thirty templates."""
 
 from collections.abc import Callable, Sequence
 
@@ -80,7 +80,7 @@ _SERVICES_PASSED = ("lambda", "ec2", "ecs-tasks", "glue", "states", "sagemaker")
 
 
 class Author:
-    """Writes statements for the identities of a plan."""
+    """Writer of statements for the identities of a plan."""
 
     def __init__(self, plan: Plan, things: Things) -> None:
         self.plan = plan
@@ -101,13 +101,13 @@ class Author:
         self._shares: Sequence[float] = shares
 
     def some(self, team: Team, least: int, most: int) -> tuple[Statement, ...]:
-        """Write a policy's worth of statements."""
+        """Write the statements of one policy."""
         count = self.plan.random.randint(least, most)
         shapes = self.plan.random.choices(self._shapes, self._shares, k=count)
         return tuple(shape(self, team) for shape in shapes)
 
     def names(self, service: str, most: int) -> tuple[str, ...]:
-        """Pick actions of a service, now and then by a pattern."""
+        """Choose actions of a service, sometimes as a pattern."""
         pick = self.plan.random
         known = self.actions[service]
         if self.plan.chance(0.12):
@@ -119,7 +119,7 @@ class Author:
         return tuple(f"{service}:{name}" for name in sorted(pick.sample(known, count)))
 
     def place(self, service: str, team: Team) -> str:
-        """Write a pattern for things of the team of one of the service's types."""
+        """Write a resource pattern of the team, of a type of the service."""
         types = self.plan.catalogue.services[service].resource_types
         if not types or self.plan.chance(0.4):
             return "*"
@@ -135,7 +135,7 @@ class Author:
 
 
 def _own(author: Author, team: Team) -> Statement:
-    """Grant work on one thing of the team's, by its name."""
+    """Grant work on one named resource of the team."""
     kind = author.plan.one(sorted(_WRITES))
     names = author.things.of(team, kind) or ("*",)
     arn = author.plan.one(names)
@@ -146,7 +146,7 @@ def _own(author: Author, team: Team) -> Statement:
 
 
 def _ours(author: Author, team: Team) -> Statement:
-    """Grant work on everything of one kind whose name begins with the team's."""
+    """Grant work on all resources of one kind with the team's prefix."""
     kind = author.plan.one(sorted(_WRITES))
     service = kind.partition(":")[0]
     names = author.things.of(team, kind)
@@ -225,7 +225,7 @@ def _until(author: Author, team: Team) -> Statement:
 
 
 def _assume(author: Author, team: Team) -> Statement:
-    """Let assume: the team's roles mostly, any now and then."""
+    """Grant sts:AssumeRole: mostly the team's roles, sometimes any."""
     pick = author.plan.random.random()
     if pick < 0.5:
         role = f"arn:aws:iam::{team.account}:role/{team.name}/*"
@@ -264,7 +264,7 @@ _LAUNCHES = (
 
 
 def _launch(author: Author, team: Team) -> Statement:
-    """Let start something new, which runs as a role that can be passed to it."""
+    """Grant the launch of compute that runs as a passed role."""
     actions = author.plan.random.choice(_LAUNCHES)
     if actions[0].startswith("lambda:") and author.plan.chance(0.7):
         arn = f"arn:aws:lambda:{team.region}:{team.account}:function:{team.name}-*"

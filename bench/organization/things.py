@@ -1,4 +1,4 @@
-"""Resources: what the teams own."""
+"""Generator of resources by team."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ _RUNS = {"lambda:function": "lambda", "ec2:instance": "ec2"}
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A resource and the team that owns it."""
+    """A resource with its owner team."""
 
     resource: Resource
     team: Team
@@ -55,7 +55,7 @@ class Owned:
 
 @dataclass(slots=True)
 class Things:
-    """All resources, and each team's by kind."""
+    """All resources, by team and kind."""
 
     owned: list[Owned]
     names: dict[tuple[str, str], list[str]]
@@ -65,7 +65,7 @@ class Things:
 
 
 def things(plan: Plan, count: int) -> Things:
-    """Give every team its share of `count` resources."""
+    """Generate each team's share of `count` resources."""
     kinds, shares = zip(*_SHARES, strict=True)
     found = Things([], defaultdict(list))
     for number in range(count):

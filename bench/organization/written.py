@@ -1,4 +1,4 @@
-"""Short ways to write a policy."""
+"""Shorthand for policy statements."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ def allow_all_but(actions: Words) -> Statement:
 
 
 def root(account: str) -> tuple[str, str]:
-    """Name a whole account as a principal."""
+    """Return the account principal."""
     return "AWS", f"arn:aws:iam::{account}:root"
 
 
@@ -80,7 +80,7 @@ def service(name: str) -> tuple[str, str]:
 
 
 def numbered(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """Give statements their place as id, as a reader of policies does."""
+    """Number statements like a reader of policies."""
     return tuple(
         one if one.sid == str(place) else replace(one, sid=str(place))
         for place, one in enumerate(statements)

@@ -1,1 +1,1 @@
-"""Pages and `/api/v1` over a large store."""
+"""Benchmarks of pages and `/api/v1` over a large store."""

@@ -1,4 +1,4 @@
-"""The web page's figures: each page with twenty people at it, over a large store."""
+"""Web figures: each page under the load of twenty users."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SEED = 7
 
 @contextmanager
 def served(store: Path) -> Iterator[tuple[str, str, int]]:
-    """Run the page alone; give its address, the link to sign in with, and its process."""
+    """Run the web page; yield its address, sign-in link and process."""
     words = ("--store", str(store), "serve", "--only", "web", "--listen", "127.0.0.1:0")
     process = subprocess.Popen(
         [*child.ANSWERABLE, *words],

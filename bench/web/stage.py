@@ -1,4 +1,4 @@
-"""A large store: an organisation of identities, agents that act through them, a trail.
+"""Large store: an organisation, agents that act through it, a trail.
 
 `python -m bench.web.stage FOLDER IDENTITIES EVENTS SEED` writes `FOLDER/store`.
 """
@@ -63,7 +63,7 @@ def persons() -> Iterator[Person]:
 
 
 def owned(identities: Sequence[Identity], seed: int) -> Iterator[OwnerEvidence]:
-    """Seven of ten identities say in a tag who answers for them."""
+    """Add owner tags to seven of ten identities."""
     chance = random.Random(seed)
     for identity in identities:
         if chance.random() < 0.7:
@@ -81,7 +81,7 @@ def owned(identities: Sequence[Identity], seed: int) -> Iterator[OwnerEvidence]:
 
 
 def trail_identities() -> Iterator[Identity]:
-    """Those that the trail tells of."""
+    """Return the identities in the trail."""
     arns = [user(n).arn for n in range(USERS)] + [role(n) for n in range(ROLES)]
     for arn in arns:
         name, kind = arn.rpartition("/")[2], "user" if ":user/" in arn else "role"
@@ -93,7 +93,7 @@ def trail_identities() -> Iterator[Identity]:
 
 
 def agents(users: Sequence[Identity], seed: int) -> Facts:
-    """Agents with tools; each tool holds a key of a user, the first of the trail's."""
+    """Generate agents; each tool holds a user's key, those of the trail first."""
     chance = random.Random(seed)
     made: list[Agent] = []
     tools: list[Tool] = []
@@ -181,7 +181,7 @@ def _key(at: int, arn: str, home: str) -> tuple[Credential, CredentialLink]:
 
 
 def facts(identities: int, seed: int) -> Facts:
-    """Everything that a scan would have found."""
+    """Generate the facts of a scan."""
     made = organization(identities, seed, load(), resources=identities // 2).facts
     who = (*made.identities, *trail_identities())
     users = [each for each in who if each.kind == "aws-user"]
@@ -212,7 +212,7 @@ def make(folder: Path, identities: int, events: int, seed: int) -> Path:
 
 
 def snapshot(store: Path, identities: int, seed: int) -> None:
-    """Put a scan of everything into a store."""
+    """Write a scan of everything into a store."""
     now = time.time_ns()
     with Store.open(store, now=now, create=False) as opened:
         sync = Sync(

@@ -1,4 +1,4 @@
-"""Twenty people at a web page: each asks, reads for a while, and asks for more.
+"""Simulated users: twenty users request pages with think time.
 
 `python -m bench.web.users HOST:PORT LINK PID SECONDS` prints, as JSON, what each page took: seconds
 from the request to its last byte, by name; and, asked alone, seconds of a processor.
@@ -32,7 +32,7 @@ Queries = Mapping[str, Callable[[], str]]
 
 @dataclass
 class Known:
-    """What is there to be asked about, found by asking."""
+    """Ids to query, discovered from the API."""
 
     chance: random.Random
     agents: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Known:
 
 
 class Line:
-    """One connection of one person who is signed in."""
+    """One connection of one signed-in user."""
 
     def __init__(self, at: str, cookie: str) -> None:
         self._at, self._cookie = at, cookie
@@ -77,7 +77,7 @@ def plain(body: bytes, fields: Mapping[str, str]) -> str:
 
 
 def sign_in(at: str, link: str) -> str:
-    """Use the printed link; give the cookie."""
+    """Redeem the printed link; return the cookie."""
     token = link.partition("#")[2]
     form = {"content-type": "application/x-www-form-urlencoded"}
     with closing(http.client.HTTPConnection(at, timeout=PATIENCE)) as line:
@@ -91,7 +91,7 @@ def sign_in(at: str, link: str) -> str:
 
 
 def look_around(line: Line, seed: int) -> Known:
-    """Find what can be asked about."""
+    """Discover ids to query."""
     known = Known(random.Random(seed))
     for name in ("agents", "identities", "credentials", "people"):
         for sort in ("name", "-name", "owner"):
@@ -109,7 +109,7 @@ def look_around(line: Line, seed: int) -> Known:
 
 
 def questions(known: Known) -> tuple[Queries, Queries]:
-    """Give pages and calls of the API, each by a name."""
+    """Return named requests of pages and API."""
     one = known.chance.choice
 
     def to(path: str, **query: Callable[[], str]) -> Callable[[], str]:
@@ -165,7 +165,7 @@ def questions(known: Known) -> tuple[Queries, Queries]:
 
 @dataclass
 class Told:
-    """What was measured."""
+    """Measured times."""
 
     took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     statuses: dict[str, dict[int, int]] = field(
@@ -180,7 +180,7 @@ class Told:
 
 
 def person(line: Line, asks: Queries, until: float, seed: int, told: Told) -> None:
-    """Ask and read until the time is over."""
+    """Run one user until the time is over."""
     chance = random.Random(seed)
     names = sorted(asks)
     time.sleep(chance.uniform(0, THINKS))
@@ -193,20 +193,20 @@ def person(line: Line, asks: Queries, until: float, seed: int, told: Told) -> No
 
 
 def first_paint(line: Line) -> int:
-    """Count the bytes of the front page and of all that it links, as sent."""
+    """Count the bytes of the front page and its resources, as sent."""
     _, body, fields = line.get("/")
     linked = dict.fromkeys(_LINKED.findall(plain(body, fields)))
     return len(body) + sum(len(line.get(each)[1]) for each in linked)
 
 
 def processor(pid: str) -> float:
-    """Give the seconds of a processor that a process has used (proc(5))."""
+    """Return the processor seconds of a process (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until_ready(at: str) -> None:
-    """Wait until the process says that it is ready."""
+    """Wait until the process is ready."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         with closing(http.client.HTTPConnection(at, timeout=PATIENCE)) as line:
@@ -218,7 +218,7 @@ def wait_until_ready(at: str) -> None:
 
 
 def alone(line: Line, asks: Queries, pid: str) -> dict[str, float]:
-    """Give what an answer of each kind takes of a processor, with nobody else there."""
+    """Return the processor time of each kind of request without other load."""
     taken = {}
     for name, ask in asks.items():
         used = processor(pid)
