@@ -278,7 +278,7 @@ def test_a_key_that_stands_twice_in_a_policy_of_a_file_is_seen(
     text = (data / "account.json").read_text()
     assert text.count('"Effect": "Allow"') > 2
     twice = text.replace('"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"', 1)
-    assert "twice" in read(twice.encode()).problems[0].what
+    assert "repeated" in read(twice.encode()).problems[0].what
 
 
 def test_a_managed_policy_without_a_document_is_a_problem(

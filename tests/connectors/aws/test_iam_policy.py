@@ -145,7 +145,7 @@ def test_the_older_version_knows_no_variables() -> None:
         ({"Condition": {"Bool": "x"}}, "holds text"),
         ({"Condition": {"Bool": {"k": None}}}, "holds null"),
         ({"Condition": {"Bool": {"k": [{}]}}}, "holds an object"),
-        ({"action": "s3:*"}, "Action stands there twice"),
+        ({"action": "s3:*"}, "Action is repeated"),
         ({"Resource": "\ud800"}, "half a character"),
     ],
 )
@@ -195,13 +195,13 @@ def test_a_resource_policy_may_leave_its_resource_out() -> None:
 def test_a_key_that_stands_twice_is_never_resolved_by_guessing(text: str) -> None:
     policy = read(f'{{"Statement":[{text}]}}')
     assert policy.statements == ()
-    assert "twice" in policy.unread[0].why
+    assert "repeated" in policy.unread[0].why
 
 
 def test_two_statement_blocks_leave_the_document_unread_and_say_so() -> None:
     policy = read(f'{{"Statement":[],"Statement":{json.dumps(ALLOW)}}}')
     assert policy.unread[0].sid == "*"
-    assert "twice" in policy.unread[0].why
+    assert "repeated" in policy.unread[0].why
 
 
 def test_an_unknown_version_or_element_of_the_document_is_said() -> None:
@@ -351,5 +351,5 @@ def test_many_keys_of_which_one_stands_twice_take_linear_time() -> None:
     keys = "".join(f', "k{number}": 1' for number in range(60_000))
     text = f'{{"Statement": [], "a": 1, "a": 1{keys}}}'
     start = time.process_time()
-    assert read(text).unread[0].why == "'a' stands there twice"
+    assert read(text).unread[0].why == "'a' is repeated"
     assert time.process_time() - start < 6.0

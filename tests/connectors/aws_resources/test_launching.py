@@ -74,7 +74,7 @@ def test_a_task_of_an_unknown_definition_leaves_tasks_unknown(read: Read) -> Non
     parsed = read(cluster(gone))
     assert TASKS_HELD not in parsed.held
     assert [p.what for p in parsed.problems] == [
-        "the task definitions of 1 tasks are not here"
+        "the task definitions of 1 tasks are missing"
     ]
 
 

@@ -321,7 +321,7 @@ def test_a_record_that_names_its_caller_twice_is_refused(records, twice) -> None
     raw = json.dumps(records[5]).replace(*twice, 1).encode()
     refused = read_record(raw, WrittenBy.PLATFORM)
     assert isinstance(refused, Refused)
-    assert "twice" in refused.why
+    assert "repeated" in refused.why
 
 
 def test_escapes_alone_are_no_reason_to_refuse(records) -> None:

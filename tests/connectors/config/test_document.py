@@ -226,7 +226,7 @@ def test_a_fault_is_told_with_its_place(old: str, new: str, fault: str) -> None:
     ("text", "fault"),
     [
         ("", "1:1 : the file is empty"),
-        ("a: 1\na: 2\n", "2:1 : this key stands twice"),
+        ("a: 1\na: 2\n", "2:1 : this key is repeated"),
         ("servers: &a {}\n", "1:10 : anchors and aliases"),
         ("servers: *a\n", "1:10 : anchors and aliases"),
         ("servers: !!python/object:x {}\n", "1:10 : tags are not taken"),

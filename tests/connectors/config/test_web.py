@@ -69,7 +69,7 @@ def test_health_stays_where_the_file_says() -> None:
         ("https://answerable.example\n", "http://answerable.example\n", "https was"),
         ("https://answerable.example\n", "https://a.example/x\n", "scheme and auth"),
         ("issuer: people", "issuer: nobody", "no such issuer"),
-        ("issuer: people", "issuer: machines", "name nobody"),
+        ("issuer: people", "issuer: machines", "identify no person"),
         ("    issuer: people\n", "", "issuer is missing"),
         ("client_secret_env: WEB_SECRET", "client_secret_env: s3cr3t!", "the name of"),
         ("security: [admin,", "security: [root,", "roles are viewer"),
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_told(old: str, new: str, told: str) -> None:
 
 def test_where_nobody_gets_a_role_that_is_told() -> None:
     text = ISSUERS + "web: {login: {issuer: people, client_id: us}}\n"
-    assert any("nobody has a role" in each.what for each in read(text).faults)
+    assert any("no person has a role" in each.what for each in read(text).faults)
 
 
 def test_tokens_without_a_login_are_told() -> None:

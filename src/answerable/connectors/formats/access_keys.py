@@ -149,7 +149,7 @@ def _entry(reading: _Reading, key: str, raw: msgspec.Raw, base: str) -> bool:
 def _metadata(reading: _Reading, fields: Fields, base: str) -> None:
     place = f"{base}/AccessKeyMetadata"
     if bytes(fields.get("IsTruncated", b"false")) == b"true":
-        reading.problem(base, "the answer says that more follow, and they are not here")
+        reading.problem(base, "the answer is truncated: more entries follow")
     try:
         raws = msgspec.json.decode(fields["AccessKeyMetadata"], type=list[msgspec.Raw])
     except UNREADABLE as error:

@@ -137,7 +137,7 @@ class _Reader:
     def problems_of(self, file: ConfigDocument) -> None:
         for pointer in file.document.doubled:
             place = place_of(file.document.place, pointer)
-            what = "a key stands more than once; its last value was read"
+            what = "a key is repeated; its last value was read"
             self.out.problems.append(Problem(ProblemKind.INVALID, place, what))
 
     def configuration(self, file: ConfigDocument) -> None:

@@ -98,14 +98,14 @@ def elements_of(
     """Return the elements by canonical names; case is ignored."""
     doubled = getattr(tree, "doubled", ())
     if doubled:
-        refuse(f"{_shown(doubled[0])} stands there twice")
+        refuse(f"{_shown(doubled[0])} is repeated")
     elements: dict[str, object] = {}
     for key, value in tree.items():
         name = known.get(str(key).lower())
         if name is None:
             refuse(f"unknown element {_shown(key)}")
         if name in elements:
-            refuse(f"{name} stands there twice")
+            refuse(f"{name} is repeated")
         elements[name] = value
     return elements
 
@@ -249,7 +249,7 @@ def _entries(value: object, what: str) -> list[tuple[str, object]]:
         refuse(f"{what} holds {kind_of(value)} (expected an object)")
     doubled = getattr(value, "doubled", ())
     if doubled:
-        refuse(f"{_shown(doubled[0])} stands twice in {what}")
+        refuse(f"{_shown(doubled[0])} is repeated in {what}")
     return [(_one_text(name, what), below) for name, below in value.items()]
 
 

@@ -221,7 +221,7 @@ class Reading:
     def more(self, fields: Fields, base: str) -> None:
         """Add a problem for an answer that is not the last page."""
         if has_more(fields):
-            what = "more follow, and they are not here: collect without --max-items"
+            what = "more entries follow that are missing: collect without --max-items"
             self.problem(base, what)
 
     def all_problems(self) -> tuple[Problem, ...]:

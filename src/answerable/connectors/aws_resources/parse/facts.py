@@ -240,7 +240,7 @@ def _grants(build: Building, question: Question, asked: Asked) -> None:
     for position, raw in enumerate(answer.grants[:_GRANTS_LIMIT]):
         read += grant_statements(raw, key, position)
     if answer.truncated or answer.next_marker or answer.next_token:
-        read.append(UnreadStatement(WHOLE, "more grants follow, and are not here"))
+        read.append(UnreadStatement(WHOLE, "more grants follow that are missing"))
     if len(answer.grants) > _GRANTS_LIMIT:
         read.append(UnreadStatement(WHOLE, f"grants beyond {_GRANTS_LIMIT}"))
     policy = Policy(
@@ -322,7 +322,7 @@ def _launched(build: Building) -> None:
         elif ":instance/" in arn:
             missing += 1
     if missing:
-        what = "iam list-instance-profiles is not here: the roles of {} are not known"
+        what = "iam list-instance-profiles is missing: the roles of {} are not known"
         build.reading.problem(_first(estate), what.format(f"{missing} instances"))
 
 

@@ -81,5 +81,5 @@ def resolve_definitions(estate: Estate) -> None:
             estate.items[arn].runs_as = item.runs_as
     if missing:
         estate.broken.add("clusterArns")
-        what = f"the task definitions of {len(missing)} tasks are not here"
+        what = f"the task definitions of {len(missing)} tasks are missing"
         estate.reading.problem(estate.items[missing[0]].place, what)

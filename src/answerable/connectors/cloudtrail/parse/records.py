@@ -166,7 +166,7 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy, make: Make) -> Out
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return Refused(_why_not_identified(raw, refusal))
     if _ambiguous(raw, element, who):
-        return Refused("a key stands twice in one object: two readers could differ")
+        return Refused("a key is repeated in one object: two parsers could differ")
     caller = called(record, who)
     if max(len(caller.identity), len(caller.session), len(caller.person)) > LONGEST:
         return Refused("the caller's name is longer than any ARN")

@@ -36,7 +36,7 @@ def read_decisions(
     if not file.has("decisions"):
         return None
     if not point.callers:
-        section.fault("", "callers is missing: nobody may ask who is not named there")
+        section.fault("", "callers is missing: only callers named there may query")
     if url and (not is_url(url, "http", "https") or url.count("/") != 2):
         section.fault("url", "scheme and authority were expected: https://HOST[:PORT]")
     elif url and is_open(url):

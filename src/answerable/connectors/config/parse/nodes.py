@@ -124,7 +124,7 @@ def _refuse_sharing(event: yaml.NodeEvent, mark: Mark) -> None:
 
 def _take_key(top: _Open, into: dict[str, Member], key: str, mark: Mark) -> None:
     if key in into:
-        raise _not_read(mark, "this key stands twice")
+        raise _not_read(mark, "this key is repeated")
     top.key, top.key_mark = key, mark
 
 

@@ -97,7 +97,7 @@ def _login(web: Section, issuers: Iterable[PinnedIssuer]) -> Login | None:
     if login.given and not login.claim:
         roles.fault("", "claim is missing: which one says who is what")
     if not login.given and not login.default:
-        section.fault("", "nobody has a role: roles or default is missing")
+        section.fault("", "no person has a role: roles or default is missing")
     return login
 
 
@@ -108,7 +108,7 @@ def _check_issuer(section: Section, name: str, issuers: Iterable[PinnedIssuer]) 
     if found is None:
         section.fault("issuer", "no such issuer in issuers")
     elif not found.person or TokenType.ID_TOKEN not in found.pin.token_types:
-        what = "its ID tokens name nobody: give it person and tokens: [id-token]"
+        what = "its ID tokens identify no person: give it person and tokens: [id-token]"
         section.fault("issuer", what)
 
 
