@@ -132,7 +132,7 @@ def who_can(
 def entries(
     graph: Graph, action: str, resource: str, gravity: Gravity
 ) -> list[Callable[[], Reply]]:
-    """List what makes the reply of each caller, also through others; for no pattern."""
+    """List functions that build the answer of each caller, for a single resource."""
     listed = _Listed(graph, action, resource, gravity).all()
     return [make for _, make in sorted(listed, key=lambda pair: pair[0])]
 
