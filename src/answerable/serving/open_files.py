@@ -5,7 +5,7 @@ import resource
 from answerable.model.limits import Limits
 from answerable.serving.log import Log
 
-_OWN = 256  # files beside those of clients: evidence, servers, signals
+_OWN = 256  # files besides connections: evidence, servers, signals
 _FACTOR = 3  # quotas of connections, and calls to servers behind them
 
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 # Policies as they are sent: a few times their text, which the reader bounds.
 MAX_RULES = 256 << 20
-# A configuration of base64, with room for what is sent beside it; policies likewise.
+# A configuration as base64, with room for the other fields; policies likewise.
 LIMIT = 16 * MAX_BYTES + 2 * MAX_RULES
 
 

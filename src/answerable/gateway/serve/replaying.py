@@ -9,7 +9,7 @@ from answerable.gateway.recent import Recent
 from answerable.model.replay import Replayed
 
 LONGEST = 3.0  # seconds, of those that the supervisor waits
-AT_ONCE = 8  # calls decided anew in one round: the next call waits half a millisecond
+AT_ONCE = 8  # calls per iteration: another call waits half a millisecond
 
 
 async def decide_anew(authority: Authority, table: Table, recent: Recent) -> Replayed:

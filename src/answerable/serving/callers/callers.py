@@ -26,7 +26,7 @@ from answerable.serving.processes.parent import Parent
 from answerable.serving.proofs import Nonces
 from answerable.serving.wire.head import Head
 
-_PEERS = 1024  # processes whose caller is remembered
+_PEERS = 1024  # cached callers of unix peers
 _RENEWAL = 30  # seconds between two looks at which keys are due
 
 

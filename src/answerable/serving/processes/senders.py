@@ -22,7 +22,7 @@ from answerable.serving.processes.peer import connector_of
 
 _CREDENTIALS = struct.Struct("=iII")
 _SCM_CREDENTIALS = 2  # <linux/socket.h>; Python names it from 3.14 on
-_SO_PASSRIGHTS = 83  # <asm-generic/socket.h>, Linux 6.16: off, nobody hands us files
+_SO_PASSRIGHTS = 83  # <asm-generic/socket.h>, Linux 6.16: off, no files are received
 _HANDLE = array.array("i").itemsize
 _ROOM = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(64 * _HANDLE)
 

@@ -61,7 +61,7 @@ class DoorRecorder:
         self.counted: Counter[tuple[str, ...]] = Counter()
         self.away: Counter[str] = Counter()
         self._alike = TurnedAway()  # not yet recorded
-        self._own: Counter[str] = Counter()  # refused with a record, by whom
+        self._own: Counter[str] = Counter()  # refusals with a record, by client
         self._timer: asyncio.TimerHandle | None = None
 
     @property
