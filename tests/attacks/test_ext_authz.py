@@ -256,7 +256,7 @@ def test_both_doors_decide_alike_or_ext_authz_is_stricter(
         "callers": [{"unix": {"uid": os.getuid()}}],
     }
     generator = random.Random(21)  # noqa: S311 - cases, not keys
-    every = [generated(generator) for _ in range(2000)]
+    every = [generated(generator) for _ in range(600)]
     with backend() as server:
         said = configuration(
             server.server_port, policy=["rules.cedar"], decisions=point
@@ -281,5 +281,5 @@ def test_both_doors_decide_alike_or_ext_authz_is_stricter(
                     else "refused by both"
                 )
                 counted.append(kind)
-    assert counted.count("pass both") > 200
-    assert counted.count("stricter") < 200
+    assert counted.count("pass both") > 60
+    assert counted.count("stricter") < 60

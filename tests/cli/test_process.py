@@ -7,9 +7,12 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from answerable.cli.main import main
 
 COMMAND = [sys.executable, "-m", "answerable"]
 
@@ -40,6 +43,27 @@ def ran(
         stderr=subprocess.PIPE,
         **{"stdout": subprocess.PIPE, **more},
     )
+
+
+Here = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def here(
+    settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Here:
+    """Run in this process what asks nothing of a process of its own."""
+
+    def run(*words: str, **more: str) -> tuple[int, str, str]:
+        for name, value in {**settings, **more}.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return run
 
 
 def test_a_reader_that_leaves_early_is_not_told_off(
@@ -120,18 +144,22 @@ def test_every_locale_gets_an_answer(settings: dict[str, str], encoding: str) ->
     assert ("✔" in text) == (encoding == "utf-8")
 
 
-def test_a_terminal_of_40_columns_is_kept_to(settings: dict[str, str]) -> None:
-    ran(settings, "scan", "home:~")
+def test_a_terminal_of_40_columns_is_kept_to(
+    settings: dict[str, str], here: Here
+) -> None:
+    here("scan", "home:~")
+    narrow = {**settings, "COLUMNS": "40"}
+    assert max(map(len, ran(narrow, "tools").stdout.splitlines())) <= 40
     for words in (("tools",), ("agents",), ("where",), ("doctor",), ("credentials",)):
-        done = ran({**settings, "COLUMNS": "40"}, *words)
-        assert done.returncode in (0, 1), done.stderr
-        assert max(map(len, done.stdout.splitlines())) <= 40
+        code, out, err = here(*words, COLUMNS="40")
+        assert code in (0, 1), err
+        assert max(map(len, out.splitlines())) <= 40
 
 
 def test_a_mistyped_store_is_told_and_nothing_appears_there(
-    settings: dict[str, str], tmp_path: Path
+    here: Here, tmp_path: Path
 ) -> None:
-    assert ran(settings, "scan", "home:~").returncode == 0
+    assert here("scan", "home:~")[0] == 0
     for words in (
         ("agents",),
         ("who-owns", "ana"),
@@ -144,11 +172,11 @@ def test_a_mistyped_store_is_told_and_nothing_appears_there(
         ("evidence", "verify"),
         ("evidence", "checkpoint"),
     ):
-        asked = ran(settings, "--store", str(tmp_path / "stroe"), *words)
-        assert asked.returncode == 2, words
-        assert f"there is no store at {tmp_path / 'stroe'}" in asked.stderr
-        assert "check the spelling" in asked.stderr
-        assert f"answerable scan --store {tmp_path / 'stroe'}" in asked.stderr
+        code, _, err = here("--store", str(tmp_path / "stroe"), *words)
+        assert code == 2, words
+        assert f"there is no store at {tmp_path / 'stroe'}" in err
+        assert "check the spelling" in err
+        assert f"answerable scan --store {tmp_path / 'stroe'}" in err
     assert not (tmp_path / "stroe").exists()
 
 
@@ -193,18 +221,18 @@ def test_ctrl_c_while_it_is_imported_prints_no_traceback(
 @pytest.mark.parametrize("more", [[], ["--unmediated"]])
 @pytest.mark.parametrize("limit", [2**62 + 1, 10**30])
 def test_a_limit_beyond_64_bits_is_a_usage_error(
-    settings: dict[str, str], limit: int, more: list[str]
+    here: Here, limit: int, more: list[str]
 ) -> None:
     from answerable.flows.trace import MAX_LIMIT
 
-    assert ran(settings, "scan", "home:~").returncode == 0
-    done = ran(settings, "trace", *more, "--limit", str(limit))
-    assert (done.returncode, done.stderr) == (
+    assert here("scan", "home:~")[0] == 0
+    code, _, err = here("trace", *more, "--limit", str(limit))
+    assert (code, err) == (
         2,
         f"error: --limit must be at most {MAX_LIMIT} (got {limit})\n"
         "hint: a smaller limit gives the newest rows\n",
     )
-    assert ran(settings, "trace", *more, "--limit", str(MAX_LIMIT)).returncode == 0
+    assert here("trace", *more, "--limit", str(MAX_LIMIT))[0] == 0
 
 
 def test_ctrl_c_ends_a_long_query(settings: dict[str, str], tmp_path: Path) -> None:

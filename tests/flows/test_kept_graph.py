@@ -67,7 +67,7 @@ def _said(ask: object) -> object:
 def test_answers_are_the_same_whether_the_graph_is_kept_or_not(store: Path) -> None:
     fresh, kept = loaded(store), loaded(store)
     keep_graph(kept)
-    subjects = [*list(fresh.agents)[:2], fresh.facts.identities[0].id]
+    subjects = [*list(fresh.agents)[:1], fresh.facts.identities[0].id]
     for subject in subjects:
         for _ in range(2):  # what was found on the way changes nothing
             assert asked(kept, store, subject) == asked(fresh, store, subject)
@@ -92,7 +92,7 @@ def test_a_graph_is_taken_over_by_the_same_scans_alone(store: Path) -> None:
 
 def test_answers_are_the_same_from_steps_that_were_kept_on_disk(store: Path) -> None:
     first = loaded(store)
-    subjects = [*list(first.agents)[:2], first.facts.identities[0].id]
+    subjects = [*list(first.agents)[:1], first.facts.identities[0].id]
     found = [asked(loaded(store), store, subject) for subject in subjects]
     assert (store / "derived" / "steps.blocks").is_file()
     again = [asked(loaded(store), store, subject) for subject in subjects]

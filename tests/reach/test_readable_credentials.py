@@ -217,6 +217,28 @@ def test_a_server_under_aws_vault_acts_as_the_profile_it_names(
     assert _identities(run, "s") == [BOB]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["assume", "bobp", "--exec", "--", "npx", "x"],
+        ["/opt/granted/assume", "--region", "eu-west-1", "bobp", "--exec", "npx x"],
+        ["saml2aws", "exec", "--exec-profile", "bobp", "--", "npx", "x"],
+        ["saml2aws", "exec", "--profile=bobp", "--", "npx", "x"],
+        ["op", "run", "--env-file=a.env", "--", "npx", "x", "--profile", "bobp"],
+        ["op", "run", "--", "aws-vault", "exec", "-s", "bobp", "--", "npx", "x"],
+    ],
+)
+def test_a_server_under_another_wrapper_acts_as_the_profile_it_names(
+    run: Run, tmp_path: Path, words: list[str]
+) -> None:
+    _profiles(tmp_path / "sam")
+    entry = {"command": words[0], "args": words[1:]}
+    servers = json.dumps({"mcpServers": {"s": entry}})
+    _write(tmp_path / "sam/.config/Claude/claude_desktop_config.json", servers)
+    run("scan", "home:~/sam", *AWS)
+    assert _identities(run, "s") == [BOB]
+
+
 def test_a_remote_server_has_no_profile_of_this_host(run: Run, tmp_path: Path) -> None:
     _profiles(tmp_path / "sam")
     url = "https://x.example/mcp"

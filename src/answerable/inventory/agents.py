@@ -5,7 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from answerable.model.agent import Agent
-from answerable.model.credential import Credential, CredentialClass, platform_of
+from answerable.model.credential import (
+    MODEL_KEYS,
+    Credential,
+    CredentialClass,
+    platform_of,
+)
 from answerable.model.errors import IdError
 from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId, agent_id
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
@@ -23,8 +28,8 @@ def entities(
 ) -> Mapping[AgentId, AgentEntity]:
     """Join agents, tools and credentials into agent entities.
 
-    A local server without a stated credential acts with the ambient credentials of its
-    agent's host account; a shell also acts with those of the agent's environment.
+    A local server that states no credential but a model provider's key acts with the
+    ambient credentials of its agent's host account; a shell also acts with those of the agent's environment.
     A file or fetch tool acts with no credential; it could read all those of the shell.
     A shell or file tool could also read the keys in other files of its home
     and its project: an environment file, the configuration of another client.
@@ -162,9 +167,10 @@ def _use(
         ambient = _mounted(tool, ambient, credentials)
         ids = tuple(dict.fromkeys((*tool.credentials, *ambient)))
         return ToolUse(tool, ids, _proved(ids, credentials), inherited=bool(ambient))
-    inherited = ambient if _inherits(tool) else ()
+    inherits = _inherits(tool, credentials)
+    inherited = ambient if inherits else ()
     ids = tuple(dict.fromkeys((*tool.credentials, *inherited)))
-    return ToolUse(tool, ids, _proved(ids, credentials), _inherits(tool))
+    return ToolUse(tool, ids, _proved(ids, credentials), inherits)
 
 
 def _mounted(
@@ -197,11 +203,19 @@ def _lies_in(place: str, mounts: Iterable[str]) -> bool:
     return any(file == mount or file.startswith(f"{mount}/") for mount in mounts)
 
 
-def _inherits(tool: Tool) -> bool:
+def _inherits(tool: Tool, credentials: Mapping[CredentialId, CredentialEntity]) -> bool:
     """Tell whether a tool acts with the ambient credentials of the agent's host."""
     if tool.transport == SHELL:
         return True
-    return not tool.credentials and tool.transport not in (*REMOTE, CONTAINER)
+    stated = any(not _is_model_key(credentials.get(key)) for key in tool.credentials)
+    return not stated and tool.transport not in (*REMOTE, CONTAINER)
+
+
+def _is_model_key(entity: CredentialEntity | None) -> bool:
+    """Tell whether every place of a credential names it as a model provider's key."""
+    return entity is not None and all(
+        each.name in MODEL_KEYS for each in entity.sightings
+    )
 
 
 def _proved(

@@ -38,6 +38,18 @@ _PLATFORMS = (
 )
 
 
+# Variables with keys of model providers: they pay for a model, and prove no identity that
+# a tool acts as. https://docs.litellm.ai/docs/set_keys
+MODEL_KEYS = frozenset(
+    str.split(
+        "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN AZURE_OPENAI_API_KEY COHERE_API_KEY "
+        "DEEPSEEK_API_KEY FIREWORKS_API_KEY GEMINI_API_KEY GROQ_API_KEY MISTRAL_API_KEY "
+        "OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY TOGETHER_API_KEY "
+        "VOYAGE_API_KEY XAI_API_KEY"
+    )
+)
+
+
 def platform_of(kind: str) -> str:
     """Return the platform whose default credential chain includes this kind."""
     for platform, prefixes in _PLATFORMS:

@@ -133,6 +133,8 @@ class _Reader:
     definitions: list[tuple[AgentDefinition, ConfigDocument]] = field(
         default_factory=list
     )
+    unattended: bool = False
+    """The client's mode asks no person before a call."""
 
     def problems_of(self, file: ConfigDocument) -> None:
         for pointer in file.document.doubled:
@@ -191,9 +193,9 @@ class _Reader:
         own: tuple[BuiltInTool, ...] = ()
         if kept:
             roots = self.documents()
-            facts, unattended = read_modes(self.kind, roots)
-            self.out.agents.append(self.main_agent(main, kept[0], facts, unattended))
-            own = built_in_tools(self.kind, roots, unattended=unattended)
+            facts, self.unattended = read_modes(self.kind, roots)
+            self.out.agents.append(self.main_agent(main, kept[0], facts))
+            own = built_in_tools(self.kind, roots, unattended=self.unattended)
         for server, file in self.servers:
             self.tool(main, server, file)
         for built_in in own:
@@ -222,7 +224,6 @@ class _Reader:
         main: AgentId,
         file: ConfigDocument,
         modes: tuple[tuple[str, str], ...],
-        unattended: bool,
     ) -> Agent:
         facts = {fact for settings in self.settings for fact in settings.facts}
         facts.update(modes)
@@ -233,7 +234,7 @@ class _Reader:
             place=file.document.place,
             scope=self.frame.scope,
             parent=None,
-            unattended=unattended,
+            unattended=self.unattended,
             known=Known.DECLARED,
             runs_as=(),
             note="",
@@ -273,8 +274,7 @@ class _Reader:
         for server, origin in self.servers:
             self.tool(this, server, origin, definition, ruled=True)
         roots = [file.document.root, *self.documents()]
-        _, unattended = read_modes(self.kind, self.documents())
-        for built_in in built_in_tools(self.kind, roots, unattended=unattended):
+        for built_in in built_in_tools(self.kind, roots, unattended=self.unattended):
             self.built_in(this, narrowed(built_in, definition), file)
 
     def tool(
@@ -343,7 +343,8 @@ class _Reader:
             )
         asks_nobody = definition is not None and definition.unattended
         return (
-            asks_nobody
+            self.unattended
+            or asks_nobody
             or server.unattended
             or self.approved[server.name]
             or own.name(server.name)

@@ -44,6 +44,8 @@ ARGUMENTS_LIMIT = 1_000
 SELECTIONS = {
     "profile": "aws-profile",
     "aws-profile": "aws-profile",
+    # https://github.com/Versent/saml2aws#saml2aws-exec
+    "exec-profile": "aws-profile",
     "context": "kubeconfig",
     "kube-context": "kubeconfig",
 }

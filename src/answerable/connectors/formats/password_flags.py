@@ -50,15 +50,25 @@ _JOINED = frozenset(
 )
 # `docker login -p V`; every other command of an engine uses `-p` for a port.
 _LOGINS = frozenset((*ENGINES, "helm", "skopeo", "buildah", "az", "oc"))
-# Programs that run another one as an AWS profile: `aws-vault exec PROFILE -- CMD`.
+# Programs that run another one as an AWS profile: the word that stands before the
+# profile, empty where it is the first; and the options that take a value.
 # https://github.com/99designs/aws-vault/blob/master/USAGE.md
-_WRAPPERS = frozenset(("aws-vault", "aws-okta"))
-_WRAPPER_OPTIONS = frozenset(
+# https://docs.commonfate.io/granted/usage/assuming-roles
+_VAULT_OPTIONS = frozenset(
     str.split(
         "-d --duration -t --mfa-token --region --backend --prompt --keychain --assume-role-ttl "
         "--session-ttl -b"
     )
 )
+_GRANTED_OPTIONS = frozenset(
+    str.split("-e --exec -r --region -s --service -d --duration --reason")
+)
+_WRAPPERS = {
+    "aws-vault": ("exec", _VAULT_OPTIONS),
+    "aws-okta": ("exec", _VAULT_OPTIONS),
+    "assume": ("", _GRANTED_OPTIONS),
+    "assumego": ("", _GRANTED_OPTIONS),
+}
 # Of a program that is not known here, an option of one of these letters takes a secret
 # where its value looks like one.
 _USUAL = frozenset(("-t", "-k", "-p", "-P", "-w", "-a"))
@@ -101,7 +111,8 @@ class ProfileWrapper:
     """Reader of the profile in `aws-vault exec PROFILE -- CMD`, word by word."""
 
     def __init__(self) -> None:
-        self._before = ""
+        self._expected: str | None = None  # the word before the profile
+        self._options: frozenset[str] = frozenset()
 
     def take(self, word: str, option: str = "") -> bool:
         """Read the next word; True if it is the profile.
@@ -110,11 +121,12 @@ class ProfileWrapper:
             word: The next word.
             option: The preceding option, empty for none.
         """
-        if option in _WRAPPER_OPTIONS:
+        if self._expected is not None and option in self._options:
             return False
-        before, self._before = self._before, ""
-        if _TEXT.split(word)[-1].lower().removesuffix(".exe") in _WRAPPERS:
-            self._before = "program"
-        elif before == "program":
-            self._before = "exec" if word == "exec" else before
-        return before == "exec"
+        expected, self._expected = self._expected, None
+        program = _TEXT.split(word)[-1].lower().removesuffix(".exe")
+        if program in _WRAPPERS:
+            self._expected, self._options = _WRAPPERS[program]
+        elif expected:
+            self._expected = "" if word == expected else expected
+        return expected == ""
