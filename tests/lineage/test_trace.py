@@ -322,6 +322,18 @@ def test_a_failed_or_self_reported_issuance_joins_nothing(store: Store) -> None:
     assert item["hops"]["person"]["status"] == "missing"
 
 
+def test_an_identity_that_only_a_record_names_is_found(store: Store) -> None:
+    gone = f"arn:aws:iam::{ACCOUNT}:role/service/fresh-export"
+    keep(store, [made(1, identity=USER, action="iam:DeleteRole", deleted=gone)])
+    for name in ("fresh-export", "service/fresh-export", gone):
+        assert actions(ask(store, identity=name)) == ["iam:DeleteRole"]
+    with pytest.raises(UsageError, match="unknown identity"):
+        ask(store, identity="export")
+    keep(store, [made(2, identity=USER, deleted=gone.replace("service", "other"))])
+    with pytest.raises(AmbiguousError):
+        ask(store, identity="fresh-export")
+
+
 def test_a_self_reported_event_has_no_observed_hop(store: Store) -> None:
     said = made(1, identity=ROLE, person="person:boss")
     keep(store, [replace(said, written_by=WrittenBy.SELF_REPORTED)])

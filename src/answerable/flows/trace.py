@@ -11,6 +11,7 @@ from answerable.flows.lists import coverage, spelled_time
 from answerable.flows.stitch import stitched
 from answerable.flows.touched import entities_of, narrowed, offers
 from answerable.flows.trail_actions import check_trail_action
+from answerable.flows.trail_identities import trail_identity
 from answerable.lineage.joints import JointChains
 from answerable.lineage.stitch import chain_at
 from answerable.model.document import Coverage, Document
@@ -86,6 +87,8 @@ def traced(
     """Return lineage rows from a loaded inventory and chains."""
     check(question)
     chains = Chains.of(chains)
+    identity = trail_identity(store, inventory, chains, question.identity)
+    question = replace(question, identity=identity)
     asked, whole = _filters(inventory, chains, question)
     found = find_events(store, whole)
     more = len(found) > question.limit

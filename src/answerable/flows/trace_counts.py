@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import cast
@@ -20,6 +20,7 @@ from answerable.flows.trace import (
     wanted_of,
 )
 from answerable.flows.trail_actions import check_trail_action
+from answerable.flows.trail_identities import trail_identity
 from answerable.lineage.joints import JointChains
 from answerable.lineage.stitch import stitch
 from answerable.model.document import Document
@@ -64,6 +65,8 @@ def count_by(store: Store, question: Question, by: str, *, now: int) -> Document
     fields = fields_of(by)
     inventory = snapshots.load(store, now=now)
     chains = stitched(store, inventory)
+    identity = trail_identity(store, inventory, chains, question.identity)
+    question = replace(question, identity=identity)
     wanted = wanted_of(inventory, chains, question)
     hops = [name for name in fields if name in HOPS]
     columns = [name for name in fields if name not in HOPS]
