@@ -1,6 +1,6 @@
 """Lists of agents, identities, credentials, persons and tools, with their coverage."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from answerable.flows.items import (
@@ -191,6 +191,16 @@ def tools(
     kinds = [u.tool.transport for each in inventory.agents.values() for u in each.tools]
     searched = _searched(kind, kinds, len(kinds))
     return _document("tools", inventory, now, items, searched)
+
+
+# The list of each kind, by the name of its command.
+BY_KIND: Mapping[str, Callable[..., Document]] = {
+    "agents": agents,
+    "identities": identities,
+    "credentials": credentials,
+    "people": people,
+    "tools": tools,
+}
 
 
 def known_state(owner_state: str) -> None:

@@ -11,7 +11,6 @@ import pytest
 from answerable.cli.main import main
 from answerable.connectors.config.fetch import read_file
 from answerable.flows import lists
-from answerable.model.document import Document
 from answerable.serving.kills import KillFile
 from answerable.web.api.openapi import openapi
 from answerable.web.api.operations import Operation
@@ -98,7 +97,7 @@ def _schema(each: Operation) -> dict[str, Any]:
 )
 def test_a_list_is_the_command_lines(desk: Desk, name: str) -> None:
     standing = desk.standing()
-    listed: Document = getattr(lists, name)(standing.inventory, now=standing.at)
+    listed = lists.BY_KIND[name](standing.inventory, now=standing.at)
     answer = told(desk, EVERYBODY, f"/{name}", limit="1000").document
     by = json.dumps
     assert sorted(map(by, answer.items)) == sorted(map(by, listed.items))

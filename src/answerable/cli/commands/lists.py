@@ -1,14 +1,11 @@
 """`agents`, `identities`, `credentials`, `people`: lists of a snapshot."""
 
-from collections.abc import Callable
-
 import click
 
 from answerable.cli.emit import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Word, pass_settings
-from answerable.model.document import Document
 
 OWNER_STATES = (
     "attested",
@@ -26,7 +23,7 @@ def _listing(name: str, short: str, long: str) -> click.Command:
     def run(settings: Settings, owner_state: str, kind: str) -> None:
         from answerable.flows import lists
 
-        flow: Callable[..., Document] = getattr(lists, name)
+        flow = lists.BY_KIND[name]
         with opened(settings) as session, bar(settings) as progress:
             document = flow(
                 session.inventory(progress),

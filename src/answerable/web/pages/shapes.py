@@ -294,17 +294,8 @@ def count(desk: Desk, kind: str, number: int) -> int | None:
     return lists.count(kind, desk.standing().inventory, number)
 
 
-_FLOWS = {
-    "agents": lists.agents,
-    "identities": lists.identities,
-    "credentials": lists.credentials,
-    "people": lists.people,
-    "tools": lists.tools,
-}
-
-
 def _document(desk: Desk, standing: Standing, kind: str) -> Document:
-    return _FLOWS[kind](standing.inventory, now=standing.at)
+    return lists.BY_KIND[kind](standing.inventory, now=standing.at)
 
 
 def subjects_of(person: PersonItem) -> Iterator[tuple[str, str]]:
