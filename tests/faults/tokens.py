@@ -175,13 +175,14 @@ class Server:
         )
         self.folder = Path(made.stdout.strip())
         self.address = f"postgresql://sts@/postgres?host={self.folder}"
-        self._data = self.folder / "data"
+        self._data, self._log = self.folder / "data", self.folder / "log"
         self._tool("initdb", "-D", str(self._data), "-A", "trust", "-U", "sts")
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.kill(self._pid(), signal.SIGQUIT)
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            os.kill(self._pid(), signal.SIGQUIT)
         self._server.wait(60)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -190,20 +191,29 @@ class Server:
         subprocess.run(command, check=True, capture_output=True, cwd="/")
 
     def _start(self) -> None:
-        command = [str(_programs() / "postgres"), "-D", str(self._data)]
-        command += ["-k", str(self.folder), "-c", "listen_addresses="]
-        self._server = subprocess.Popen(
-            _as_postgres(command),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-        )
+        """Start it, again where it ends at once: a killed backend may not be gone yet.
+
+        Raises:
+            TimeoutError: It is not ready within a minute; the end of its log is told.
+        """
+        self._launch()
         for _ in range(600):
             with contextlib.suppress(subprocess.CalledProcessError):
                 self._tool("pg_isready", "-q", "-h", str(self.folder), "-U", "sts")
                 return
+            if self._server.poll() is not None:
+                self._launch()
             time.sleep(0.1)
-        raise TimeoutError("PostgreSQL did not start")
+        said = self._log.read_text(errors="replace")[-1000:]
+        raise TimeoutError(f"PostgreSQL did not start: {said}")
+
+    def _launch(self) -> None:
+        command = [str(_programs() / "postgres"), "-D", str(self._data)]
+        command += ["-k", str(self.folder), "-c", "listen_addresses="]
+        with self._log.open("ab") as log:
+            self._server = subprocess.Popen(
+                _as_postgres(command), stdout=log, stderr=log, cwd="/"
+            )
 
     def _pid(self) -> int:
         return int((self._data / "postmaster.pid").read_text().split()[0])
@@ -211,6 +221,7 @@ class Server:
     def kill(self) -> None:
         """Kill every process of it at once, and start it again."""
         pid = self._pid()
+        os.kill(pid, signal.SIGSTOP)  # else it starts one more meanwhile
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for each in (pid, *map(int, children)):
             with contextlib.suppress(ProcessLookupError):
