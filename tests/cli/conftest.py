@@ -163,7 +163,7 @@ FLOWS: dict[str, str] = {
 # Other functions that commands call, with what they return here.
 OTHERS: dict[str, Callable[..., object]] = {
     "answerable.flows.login:login_folder": lambda environ, home: home,
-    "answerable.flows.snapshots:load": lambda store, name="": SimpleNamespace(
+    "answerable.flows.snapshots:load": lambda store, name="", **_: SimpleNamespace(
         root=store.root, name=name
     ),
 }
