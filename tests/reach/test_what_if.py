@@ -12,15 +12,15 @@ from answerable.flows.given import Given
 from answerable.flows.policy_edit import Edit
 from answerable.flows.what_if import EditedGraph, compared, edited_graph
 from answerable.flows.words.conditions import policy_name
-from answerable.model.document import Document
+from answerable.model.document import Coverage, Document
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
 from answerable.reach import questions
 from answerable.reach.bits.whole import whole_of
+from answerable.reach.estate.clauses import UNCOLLECTED, UNREAD
 from answerable.reach.paths.graph import Graph
-from answerable.reach.unknown import rests_on_missing
-from answerable.reach.verdict.formula import verdict
+from answerable.reach.verdict.formula import Formula, verdict
 from answerable.reach.what_if.edits import StatementId, find_statement
 from answerable.reach.what_if.scope import scope_of
 from tests.reach.build import A, B, Builder, inventory_of, role, statement, user
@@ -75,7 +75,8 @@ def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
 ) -> None:
     warm, _ = warm_and_cold(states)
     for each in states[0].identities:
-        items = compared(warm, each.id, action="*", resource="*", limit=0).items
+        found = compared(warm, each.id, action="*", resource="*", limit=0)
+        items = found.items
         trusts = warm.asked.estate.trusts
         # A list of permissions names the roles that were collected and no other.
         calls = [c for c in CALLS if c[0] != "sts:AssumeRole" or c[1] in trusts]
@@ -93,9 +94,59 @@ def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
             ]
             for item in exact:
                 assert (item["before"], item["after"]) == (was, now)
-            # What is open for want of a policy is named by coverage.
-            if was != now and not any(map(rests_on_missing, formulas)):
-                assert items, (each.id, call, was, now)
+            # What is open for want of a policy or a statement is named by coverage.
+            if was != now:
+                gaps = set().union(*map(gaps_of, formulas))
+                assert items or gaps, (each.id, call, was, now)
+                assert items or names(found.coverage, gaps), (each.id, call, gaps)
+
+
+def gaps_of(formula: Formula) -> set[tuple[str, str]]:
+    """Open conditions on policies that were not collected or read, with the policy."""
+    return {
+        (line.key, name)
+        for one in formula
+        for line in one
+        if line.key in (UNCOLLECTED, UNREAD)
+        for name in line.values
+    }
+
+
+def names(coverage: Coverage, gaps: set[tuple[str, str]]) -> bool:
+    """Whether a coverage is partial for each unread statement, and names each policy."""
+    uncollected = {name for key, name in gaps if key == UNCOLLECTED}
+    partial = coverage["partial"] or len(uncollected) == len(gaps)
+    return partial and uncollected <= set(coverage["not_collected"])
+
+
+def test_an_open_call_of_an_unread_statement_is_not_an_unchanged_one() -> None:
+    far, wider = role("far", B), statement("b", action="s3:*", resource=f"{BUCKET}/*")
+    states = []
+    for limits in ((), (wider,)):
+        build = Builder()
+        build.identity(far)
+        build.policy(far, "identity", unread=["lost"])
+        build.policy(far, "boundary", *limits, policy=f"{far}#boundary")
+        states.append(build.facts())
+    warm, _ = warm_and_cold(states)
+    found = compared(warm, far, action="*", resource="*", limit=0)
+    assert (found.items, found.coverage["partial"]) == ([], True)
+
+
+def test_an_open_call_of_an_uncollected_policy_names_the_policy() -> None:
+    far, wider = role("far", B), statement("b", action="s3:*", resource=f"{BUCKET}/*")
+    states = []
+    for limits in ((), (wider,)):
+        build = Builder()
+        build.identity(far)
+        build.policy(
+            far, "identity", policy="arn:aws:iam::aws:policy/p", collected=False
+        )
+        build.policy(far, "boundary", *limits, policy=f"{far}#boundary")
+        states.append(build.facts())
+    warm, _ = warm_and_cold(states)
+    found = compared(warm, far, action="*", resource="*", limit=0)
+    assert found.items or "arn:aws:iam::aws:policy/p" in found.coverage["not_collected"]
 
 
 def shared() -> Builder:

@@ -28,10 +28,12 @@ from answerable.model.document_what_if import WhatIfItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
+from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
 from answerable.reach import items, subjects
 from answerable.reach.bits.update import updated
 from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.estate.clauses import Gap
 from answerable.reach.questions import Extent, Reply, nobody
 from answerable.reach.rows.rows import Filter, speller
 from answerable.reach.subjects import Start, Starts
@@ -137,7 +139,12 @@ def compared(
 
 @dataclass(slots=True)
 class _Listing:
-    """Differences of some subjects, as document items."""
+    """Differences of some subjects, as document items.
+
+    Attributes:
+        gaps: Unread policies and statements of the compared identities. The limits over
+            them may change without an item.
+    """
 
     edited: EditedGraph
     wanted: Filter
@@ -145,6 +152,7 @@ class _Listing:
     pairs: list[tuple[Reply, WhatIfItem]] = field(default_factory=list)
     unknown: list[UnknownSubject] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)
+    gaps: dict[Gap, None] = field(default_factory=dict)
     compared: int = 0
     of: int = 0
     left: int = 0
@@ -190,6 +198,12 @@ class _Listing:
             MOST_IDENTITIES,
             own_rows=own_rows,
         )
+        for side in sides:
+            for node in side.nodes([side.start] if own_rows else None)[
+                :MOST_IDENTITIES
+            ]:
+                gaps = side.graph.principal(node).gaps_at(Layer.IDENTITY)
+                self.gaps |= dict.fromkeys(gaps)
         yield from comparison.differences()
         self.compared += comparison.compared
         self.of += comparison.of
@@ -266,9 +280,10 @@ class _Listing:
             _unknown_item(asked.inventory, subject, action, resource, each)
             for each in self.unknown
         ]
-        nothing = [replace(nobody(), subject=n, actor=n) for n in self._actors(subject)]
+        empty = replace(nobody(), gaps=tuple(self.gaps))
+        nothing = [replace(empty, subject=n, actor=n) for n in self._actors(subject)]
         absent = set(self.missing)
-        for each in nothing or [nobody()]:
+        for each in nothing or [empty]:
             absent |= missing_of(asked, each, action, resource)
         absent -= {"action-catalogue"}
         coverage = coverage_of(asked, [*nothing, *(r for r, _ in pairs)], absent)
