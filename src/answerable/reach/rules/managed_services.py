@@ -18,16 +18,13 @@ _PIPELINE = arn("codepipeline", "{name}")
 _GATEWAY = arn("bedrock-agentcore", "gateway/{name}")
 _RUNTIME = arn("bedrock-agentcore", "runtime/{name}")
 _PROFILE = arn("sagemaker", "user-profile/{name}/{name}")
-_APP_RUNNER_ROLE = (
-    "arn:{partition}:iam::{account}:role/aws-service-role/apprunner.amazonaws.com/"
-    "AWSServiceRoleForAppRunner"
-)
 
 MANAGED_SERVICES: tuple[Launch, ...] = (
     launch(
         EC2,
         "Amazon EC2 Auto Scaling User Guide, IAM role for applications that run on "
-        "Amazon EC2 instances: launch configurations",
+        "Amazon EC2 instances; Auto Scaling launch configurations: accounts created on "
+        "or after October 1, 2024 cannot create them",
         (
             "autoscaling:CreateLaunchConfiguration",
             arn(
@@ -39,6 +36,7 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
             "autoscaling:CreateAutoScalingGroup",
             arn("autoscaling", "autoScalingGroup:{name}:autoScalingGroupName/{name}"),
         ),
+        awaits="the account was created before October 2024",
     ),
     launch(
         EC2,
@@ -237,15 +235,9 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
     ),
     launch(
         "tasks.apprunner.amazonaws.com",
-        "AWS App Runner Developer Guide, instance role; service-linked roles: the first "
-        "service of an account makes one; pathfinding.cloud apprunner-001",
+        "AWS App Runner Developer Guide, instance role; service-linked roles; "
+        "availability change: closed to new customers; pathfinding.cloud apprunner-001",
         ("apprunner:CreateService", arn("apprunner", "service/{name}/{name}")),
-        ("iam:CreateServiceLinkedRole", _APP_RUNNER_ROLE),
-    ),
-    launch(
-        "tasks.apprunner.amazonaws.com",
-        "AWS App Runner Developer Guide, instance role; service-linked roles",
-        ("apprunner:CreateService", arn("apprunner", "service/{name}/{name}")),
-        awaits="the account has App Runner's service-linked role",
+        awaits="the account used App Runner before it closed to new customers",
     ),
 )
