@@ -34,12 +34,6 @@ def person_hop(path: Path, agent: Hop, uses: Uses, persons: Persons) -> Hop:
     attested owner in the record of its token; a sign-in that shares a session's
     credential; the agent's owner; the owner of the key; a sign-in as the same user.
     The owner of an assumed role is not used, since a role serves many callers.
-
-    Args:
-        path: Steps from the acting identity to the origin.
-        agent: Agent hop of the same call.
-        uses: Declared uses of the inventory.
-        persons: Sign-ins.
     """
     for step in path.steps:
         if step.person:
@@ -183,13 +177,7 @@ def _origin_gap(path: Path, agent: str) -> str:
 
 
 def identity_hop(path: Path, tool: str, source: str = "") -> Hop:
-    """Build the identity hop from the platform's record.
-
-    Args:
-        path: Steps from the acting identity to the origin.
-        tool: Tool whose call a gateway recorded, without the tool's own identity.
-        source: Log source of the record.
-    """
+    """Build the identity hop from the platform's record."""
     acting = path.steps[0]
     if acting.identity:
         return Hop(acting.identity, HopStatus.OBSERVED, acting.told_by)
@@ -239,8 +227,7 @@ def issued_hops(path: Path) -> AgentHops | None:
 def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
     """Build agent and tool hops from the declared uses of the inventory.
 
-    A credential identifies more than an identity: an agent has keys of its own, while a
-    role may serve many agents. So credentials come first, the acting one before others.
+    Credentials come before identities, since a role may serve many agents.
     """
     subjects = [s.credential for s in path.steps] + [s.identity for s in path.steps]
     standing = [uses[s] for s in dict.fromkeys(subjects) if s and s in uses]
@@ -275,12 +262,7 @@ def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Start of a role session, which identifies one of the callers that a role serves.
-
-    Attributes:
-        role: Id of the role.
-        by: Steps behind the session, nearest first; none without a record.
-    """
+    """Start of a role session: the role, and the steps behind it, nearest first."""
 
     role: str
     by: tuple[Step, ...]
@@ -314,7 +296,6 @@ class Started:
         """Tell whether no record names a caller other than the agent."""
         if not self.by or self.is_by(agent, uses):
             return True
-        # A checkout without a remote has no known repository.
         unnamed = agent.startswith(_WORKFLOW) and not _repository_of_agent(agent)
         return unnamed and any(repository_of(step.identity) for step in self.by)
 

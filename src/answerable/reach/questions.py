@@ -201,15 +201,7 @@ def replied(
     answer: Answer,
     before: tuple[Hop, ...] = (),
 ) -> Reply:
-    """Build the answer for the result at the end of a path.
-
-    Args:
-        graph: The graph.
-        subject: Id of the subject.
-        way: The path.
-        answer: Result of the call itself.
-        before: Steps from the subject to the start of the path.
-    """
+    """Build the answer for the result at the end of a path."""
     entering = (hop.formula for hop in before)
     return Reply(
         subject=subject,
@@ -265,15 +257,7 @@ def listed(
     row: Row,
     told: set[tuple[object, ...]],
 ) -> Reply | None:
-    """Build the answer for a row at the end of a path, unless it was listed before.
-
-    Args:
-        graph: The graph.
-        start: The subject.
-        way: The path.
-        row: The row.
-        told: Keys of rows listed unconditionally; extended.
-    """
+    """Build the answer for a row at the end of a path, unless it was listed before."""
     account = graph.principal(way.node).identity.account
     formula = chained(way.formula, row.formula)
     key = (account, row.actions, row.resources, row.shown)
@@ -324,14 +308,7 @@ def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> Iterat
 def callable_rows(
     graph: Graph, principal: Principal, wanted: Filter, rows: Iterable[Row]
 ) -> Iterator[Row]:
-    """Replace rows of `sts:AssumeRole` by one for each role that may be assumed.
-
-    Args:
-        graph: The graph.
-        principal: The principal.
-        wanted: Filter of the rows.
-        rows: Rows of its statements and of resource policies.
-    """
+    """Replace rows of `sts:AssumeRole` by one for each role that may be assumed."""
     estate, account = graph.estate, principal.identity.account
     for row in rows:
         pattern = row.actions.pattern

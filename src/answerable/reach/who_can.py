@@ -1,8 +1,7 @@
 """Query of all callers that can make a call, the gravest first.
 
-The public comes first, then other accounts and identity providers, identities of
-unattended agents, identities of other agents, all other identities, and AWS services
-last.
+Order: the public, other accounts and identity providers, identities of unattended
+agents, those of other agents, all other identities, AWS services.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -52,8 +51,7 @@ class Gravity:
     """Ranking of callers by agents.
 
     Attributes:
-        acting: Identities that an agent acts through.
-        unattended: Identities that an unattended agent acts through.
+        unattended: Subset of `acting`, for agents that run unattended.
     """
 
     acting: frozenset[str] = frozenset()
@@ -92,10 +90,6 @@ class Asking(Protocol):
     def identities(self, grades: tuple[int, ...], first: int = 0) -> Asked:
         """Evaluate identities of some grades, in order of id.
 
-        Args:
-            grades: The grades.
-            first: Position of the first identity.
-
         Yields:
             Position of each evaluated identity with its answer, None for `never`.
         """
@@ -111,8 +105,7 @@ def who_can(
 ) -> Iterator[Reply]:
     """List every identity and outside caller that can make a call, the gravest first.
 
-    Outside callers are those that the resource policy admits, and those that may enter
-    a role that can make the call.
+    Outside callers are admitted by the resource policy, or may enter a permitted role.
     """
     if not direct and not is_pattern(graph.estate, action, resource):
         for make in entries(graph, action, resource, gravity):
@@ -286,7 +279,6 @@ class _Listed:
     ) -> None:
         self._graph, self._call, self._gravity = graph, (action, resource), gravity
         whole = whole_of(graph)
-        # All identities are actors, except sessions that a stated policy limits.
         starts: list[Node] = []
         if graph.estate.session:
             starts = [graph.start(identity) for identity in graph.estate.principals]

@@ -27,10 +27,8 @@ class Part(NamedTuple):
     """Effect of a statement for some actors.
 
     Attributes:
-        actors: The actors, as a bitset.
         plane: Resources to which it applies.
-        odd: Resources where its open conditions are not monotone (hold a negation):
-            two open statements may add up to an unconditional one.
+        odd: Resources where its open conditions are not monotone (hold a negation).
     """
 
     actors: int
@@ -177,24 +175,12 @@ class Index:
     """Index of actors and the statements they hold.
 
     Attributes:
-        actors: By number.
-        base: By actor, the number of its identity.
-        size: Number of identities; they come first.
-        identity: Statements of identity policies.
-        boundary: Statements of permissions boundaries.
-        bounded: Actors that have a boundary.
+        base: By actor, the number of its identity; identities come first.
         unbound: Actors without the boundary that their identity has.
-        linked: Service-linked roles, which SCPs and RCPs do not bind.
-        scope: Actors that are evaluated.
-        limits: Actors under each session policy and each SCP level.
-        parts: Cache of statement effects.
-        held: Cache of evaluated conditions.
-        parted: Cache of actor groups for which a statement has one meaning.
         unread: Actors with policies that were not read, by layer; under None where
             the unread part may deny.
         runs: Ranges of actors that copy a range of identities: start of the copies,
             first and end of the originals.
-        known: Partition of the identities by condition keys.
     """
 
     def __init__(self, identities: Iterable[Principal]) -> None:

@@ -1,7 +1,6 @@
 """Tables of the actors of a graph and the statements they hold, read by row.
 
-A question about one call reads the statements that may match it. The tables of the
-accounts hold the policies; here a statement is its number there.
+A statement is its number in the tables of the accounts.
 """
 
 from collections import defaultdict
@@ -44,25 +43,7 @@ _Plain = tuple[str, str, bool, bool]
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """Header of the tables of a `Realm` and its index.
-
-    Attributes:
-        size: Number of identities, with those not yet created.
-        plain: Number of identities that exist.
-        widened: Number of the first actor with unrestricted permissions.
-        base: By actor, the number of its identity.
-        runs: Ranges of actors that copy a range of identities.
-        copied: Other actors that copy an identity.
-        bounded: Actors that have a boundary.
-        unbound: Actors without the boundary that their identity has.
-        linked: Service-linked roles.
-        limits: Actors under each SCP level, by its target.
-        unread: Actors with policies that were not read, by layer; under an empty layer
-            where the unread part may deny.
-        complete: By key prefix, identities for which all such keys are known.
-        spoken: Condition keys with a known value for some identity.
-        nameless: Identities whose ARN is not known.
-    """
+    """Header of the tables: fields of `Realm`, `Index` and `Cells`, sets as bytes."""
 
     size: int
     plain: int
@@ -81,12 +62,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 def tables_of(realm: Realm, nodes: Sequence[Node]) -> Mapping[str, _Rows]:
-    """Encode the actors of a graph as tables.
-
-    Args:
-        realm: The actors.
-        nodes: Nodes to write.
-    """
+    """Encode the actors of a graph as tables."""
     index = realm.index
     head = _Head(
         size=index.size,
@@ -185,13 +161,7 @@ class StoredActors:
     """Actors of a graph, read lazily from tables; implements `ActorSource`."""
 
     def __init__(self, graph: Graph, tables: DerivedTables, size: int) -> None:
-        """Open the tables.
-
-        Args:
-            graph: The graph.
-            tables: Written by `tables_of` from a graph of the same facts.
-            size: Number of actors.
-        """
+        """Open the tables."""
         head = tables.section("actors", _Head)[""]
         self.plain, self.widened = head.plain, head.widened
         self.nodes = nodes_of(tables, size)

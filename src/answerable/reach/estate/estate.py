@@ -57,12 +57,9 @@ class Estate:
 
     Attributes:
         catalogue: Actions and resource types, as far as loaded.
-        clauses: Distinct statements by number.
-        principals: By id, in order of id.
+        clauses: By number.
         trusts: Trust policies of all roles, collected or not.
         groups: Statements of each group's policies.
-        accounts: By number.
-        resources: By id.
         tags_collected: Whether resource tags were read, so that a missing one is absent.
         tags_open: Whether resource tags are left open, as if they had not been read.
         given: Condition keys that the question states.
@@ -71,9 +68,7 @@ class Estate:
         by_named: Roles by the ARNs, accounts or `*` that their trust policies name.
         by_provider: Roles by the identity providers that their trust policies name.
         controls: SCP levels by account; none for the management account.
-        fences: RCPs by account.
         holders: Resource policies by ARN; trust policies are in `trusts`.
-        doors: S3 access points.
         public_access: Public-access blocks by bucket, access point or account.
         session: Session policy of the subject, if one is stated.
         endpoint: Policy of the VPC endpoint the call goes through, if one is stated.
@@ -156,12 +151,7 @@ class Estate:
         return self._request(call.action, resource, stated, call.endpoint)
 
     def speaking(self, principal: Principal, action: str) -> Iterator[Grant]:
-        """List the statements on an action that apply to a principal by its own layers.
-
-        Args:
-            principal: The principal.
-            action: In lower case.
-        """
+        """List the statements on an action at the layers of a principal."""
         found = principal.matching(action)
         yield from found.allows + found.bounds
         for _, allows in found.levels:
@@ -330,16 +320,7 @@ def compile_estate(
     session: Policy | None = None,
     endpoint: Policy | None = None,
 ) -> Estate:
-    """Compile facts.
-
-    Args:
-        facts: Identities, accounts, policies, attachments and resources.
-        catalogue: Services that the question needs.
-        given: Condition keys that the question states.
-        tags_collected: Whether resource tags were read.
-        session: Session policy of the subject.
-        endpoint: Policy of the VPC endpoint the call goes through.
-    """
+    """Compile facts."""
     builder = Builder(facts)
     attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
     for key in sorted(attached):
