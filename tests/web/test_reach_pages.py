@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from answerable.flows import reach as flow
 from answerable.flows.permitted import Listed
 from answerable.model.document import CanItem, Document, ReachItem
 from answerable.web.desk import Desk
@@ -261,7 +262,6 @@ def test_hostile_text_in_an_answer_stays_text(
 ) -> None:
     """Names of identities, policies and conditions come from outside."""
     item = hostile_item(text)
-    module = "answerable.web.pages.reach.pages.flow"
     coverage = desk_coverage(desk, viewer)
 
     def listed(*_: object, **__: object) -> object:
@@ -269,8 +269,9 @@ def test_hostile_text_in_an_answer_stays_text(
         document = Document(of, [proved], coverage)
         return document if of == "can" else Listed(document, "0.0.1", 2)
 
-    for name in ("reach_part", "who_can_part", "can"):
-        monkeypatch.setattr(f"{module}.{name}", listed)
+    monkeypatch.setattr(flow, "reach_part", listed)
+    monkeypatch.setattr(flow, "who_can_part", listed)
+    monkeypatch.setattr(flow, "can", listed)
     said = {"subject": "x", **CALL} if of != "who-can" else CALL
     html = shown(desk, viewer, f"/{of}", **said)
     assert faults(html) == []

@@ -200,8 +200,11 @@ def test_without_boto3_the_scan_says_what_to_install(
     context: SyncContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    for module in ("aws.live", "aws_api", "aws_session"):
-        name = f"answerable.connectors.{module}"
+    for name in (
+        "answerable.connectors.aws.live",
+        "answerable.connectors.aws_api",
+        "answerable.connectors.aws_session",
+    ):
         monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(EnvironmentRefused, match="boto3") as caught:
         fetch.sync("", context)
