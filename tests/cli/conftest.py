@@ -204,7 +204,10 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
     monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
     store = ModuleType("answerable.store.store")
     store.Store = _Store  # type: ignore[attr-defined]  # a stand-in module
-    monkeypatch.setitem(sys.modules, "answerable.store", ModuleType("answerable.store"))
+    package = ModuleType("answerable.store")
+    # Its other modules stay: a command may be the first to import one.
+    package.__path__ = import_module("answerable.store").__path__
+    monkeypatch.setitem(sys.modules, "answerable.store", package)
     monkeypatch.setitem(sys.modules, "answerable.store.store", store)
     return flows
 
