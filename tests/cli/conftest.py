@@ -193,6 +193,8 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
         module, _, name = place.partition(":")
         stub = stubs.setdefault(module, ModuleType(module))
         setattr(stub, name, flows.flow(kind) if kind else SimpleNamespace)
+    lists = stubs["answerable.flows.lists"]
+    lists.BY_KIND = dict(vars(lists))  # type: ignore[attr-defined]
     for place, function in OTHERS.items():
         module, _, name = place.partition(":")
         setattr(stubs.setdefault(module, ModuleType(module)), name, function)
