@@ -134,7 +134,7 @@ foreign: $(WORLD) $(NODE_STS)
 	.venv/bin/python -m tests.sts.foreign --page $(ARGS)
 
 screenshot: $(WORLD)
-	.venv/bin/python -m tests.web.browser.picture docs/images/investigation.png
+	.venv/bin/python -m tests.web.browser.readme_screenshot docs/images/investigation.png
 
 # Before anything is installed: what the system lacks, with the command that installs it.
 needs:

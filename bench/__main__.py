@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench import child, machine, page
+from bench import command_run, machine_facts, report
 from bench.figures import Figure, Line, at_least, at_most, plain
 from bench.ingest import Ingested, ingest, trail_of
 
@@ -54,7 +54,9 @@ def small_ones(
     runs: list[Ingested] = []
     for _ in range(rounds):
         if "help" in parts:
-            walls += [child.answerable("--help").wall * 1000 for _ in range(HELPS)]
+            walls += [
+                command_run.answerable("--help").wall * 1000 for _ in range(HELPS)
+            ]
         if "ingest" in parts:
             runs.append(ingest(folder, events))
     if walls:
@@ -82,7 +84,7 @@ def large(
 def checked(folder: Path, events: int, command: str) -> Iterator[Figure]:
     """Verify the whole store of that size."""
     command = f"{command} --only ingest"
-    took = child.answerable(
+    took = command_run.answerable(
         "--store", str(folder / f"store-{events}"), "evidence", "verify"
     )
     size = f"{events:,} events"
@@ -94,43 +96,51 @@ def checked(folder: Path, events: int, command: str) -> Iterator[Figure]:
 
 def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
     """Run trace queries on the store of that size."""
-    from bench import queries
+    from bench import trace_queries
 
     store = str(folder / f"store-{events}")
-    yield from queries.figures(store, events, SEED, f"{command} --only ingest,queries")
+    yield from trace_queries.figures(
+        store, events, SEED, f"{command} --only ingest,queries"
+    )
 
 
 def reach_parts(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
     """Measure reach, and the peer tools next to it."""
-    from bench import peers, reach
+    from bench import peer_tools, reach_queries
 
     if "reach" in parts:
-        yield from reach.figures(folder, SEED, command, quick=quick)
+        yield from reach_queries.figures(folder, SEED, command, quick=quick)
     if "peers" in parts:
-        given = peers.setting(ROOT, folder, peers.QUICK if quick else peers.SIZE, SEED)
-        yield from peers.figures(given, SEED, 1 if quick else peers.ROUNDS, command)
+        given = peer_tools.setting(
+            ROOT, folder, peer_tools.QUICK if quick else peer_tools.SIZE, SEED
+        )
+        yield from peer_tools.figures(
+            given, SEED, 1 if quick else peer_tools.ROUNDS, command
+        )
 
 
 def laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
     """Compare the engines with their references on many cases; not on the page."""
-    from bench import expansions, intent, law, what_if
-    from bench.enforce import law as cedar
+    from bench import action_expansion, intent_law, reach_law, what_if_law
+    from bench.authorization import compiled_law as cedar
     from bench.federation import races
 
     if "expansions" in parts:
-        yield from expansions.figures(ROOT, command)
+        yield from action_expansion.figures(ROOT, command)
     if "law" in parts:
-        yield from law.figures(SEED, law.QUICK if quick else law.CASES, command)
+        yield from reach_law.figures(
+            SEED, reach_law.QUICK if quick else reach_law.CASES, command
+        )
     if "what-if" in parts:
-        edits = what_if.QUICK if quick else what_if.EDITS
-        yield from what_if.figures(SEED, edits, f"{command} --only what-if")
+        edits = what_if_law.QUICK if quick else what_if_law.EDITS
+        yield from what_if_law.figures(SEED, edits, f"{command} --only what-if")
     if "cedar" in parts:
         yield from cedar.figures(quick=quick, command=f"{command} --only cedar")
     if "intent" in parts:
-        pairs = intent.QUICK if quick else intent.PAIRS
-        yield from intent.figures(SEED, pairs, command)
+        pairs = intent_law.QUICK if quick else intent_law.PAIRS
+        yield from intent_law.figures(SEED, pairs, command)
     if "races" in parts:
         yield from races.figures(command, quick=quick)
 
@@ -152,7 +162,7 @@ def gateway_part(
         )
         yield from fairness.figures(folder, rounds, seconds, command)
     if "enforce" in parts:
-        from bench.enforce import figures as enforce
+        from bench.authorization import figures as enforce
 
         yield from enforce.figures(folder, command, quick=quick)
 
@@ -230,19 +240,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.only = options.only.split(",")
     if unknown := set(options.only) - set(PARTS):
         parser.error(f"no such part: {', '.join(unknown)}")
-    facts = machine.facts(ROOT, SEED)
+    facts = machine_facts.facts(ROOT, SEED)
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
         lines = measure(options, options.folder)
     else:
         with tempfile.TemporaryDirectory(prefix="answerable-bench-") as name:
             lines = measure(options, Path(name))
-    facts["load after"] = machine.load()
+    facts["load after"] = machine_facts.load()
     figures = list(only_figures(lines))
     sys.stdout.write("\n" + plain(figures) + "\n")
-    if not options.quick and page.covers(options.only):
+    if not options.quick and report.covers(options.only):
         before = options.page.read_text("utf-8") if options.page.exists() else ""
-        written = page.text(facts, lines, options.only, before)
+        written = report.text(facts, lines, options.only, before)
         options.page.write_text(written, encoding="utf-8")
     missed = [figure.what for figure in figures if figure.missed]
     for what in missed:

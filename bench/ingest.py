@@ -5,8 +5,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.child import answerable
-from bench.estate import Written, write_trail
+from bench.cloudtrail import Written, write_trail
+from bench.command_run import answerable
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from answerable.federate.strict import base64url
+from answerable.federation.strict_json import base64url
 
 NAMES: Sequence[x509.GeneralName] = (
     x509.DNSName("localhost"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from answerable.cli import key_files
+from answerable.cli import owner_key_files
 
 # Examples of a law that states no number of its own.
 EXAMPLES = 50
@@ -85,8 +85,8 @@ def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _cheap_passphrases() -> Iterator[None]:
     """What makes guessing passphrases dear is paid where it is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(key_files, "_COST", 1 << 4)
-        patch.setattr(key_files, "_PARALLEL", 1)
+        patch.setattr(owner_key_files, "_COST", 1 << 4)
+        patch.setattr(owner_key_files, "_PARALLEL", 1)
         yield
 
 

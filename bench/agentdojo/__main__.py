@@ -10,18 +10,26 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import machine
-from bench.agentdojo import curve, frontier, logged, page, poison, simple, travel
-from bench.agentdojo.shares import SEED
-from bench.agentdojo.stage import VERSION
+from bench import machine_facts
+from bench.agentdojo import (
+    frontier,
+    held_out_suite,
+    learning_curve,
+    logged_runs,
+    poisoning,
+    report,
+    simple_rules_report,
+)
+from bench.agentdojo.result_shares import SEED
+from bench.agentdojo.suites import VERSION
 
 PARTS = {
     "baseline": frontier,
-    "curve": curve,
-    "poison": poison,
-    "rules": simple,
-    "logged": logged,
-    "travel": travel,
+    "curve": learning_curve,
+    "poison": poisoning,
+    "rules": simple_rules_report,
+    "logged": logged_runs,
+    "travel": held_out_suite,
 }
 TITLES = [title for part in PARTS.values() for title in part.TITLES]
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,16 +51,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     # AgentDojo's and its libraries' own.
     warnings.simplefilter("ignore")
-    facts = machine.facts(ROOT, SEED)
+    facts = machine_facts.facts(ROOT, SEED)
     version = importlib.metadata.version("agentdojo")
     facts["AgentDojo"] = f"{version}, suites {VERSION}"
     sections = [section for part in parts for section in PARTS[part].sections()]
-    facts["load after"] = machine.load()
+    facts["load after"] = machine_facts.load()
     for section in sections:
-        sys.stdout.write("\n" + page.plain(section) + "\n")
+        sys.stdout.write("\n" + report.plain(section) + "\n")
     if options.page:
         before = PAGE.read_text("utf-8") if PAGE.exists() else ""
-        PAGE.write_text(page.text(facts, sections, TITLES, before), encoding="utf-8")
+        PAGE.write_text(report.text(facts, sections, TITLES, before), encoding="utf-8")
     return 0
 
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.agentdojo.plan import Call, Run, leaves
-from bench.agentdojo.word import Word
+from bench.agentdojo.scenario import Call, Run, leaves
+from bench.agentdojo.tool_declarations import Word
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _SAID = {

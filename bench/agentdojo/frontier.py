@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from bench.agentdojo.attackers import ATTACKERS, PLAIN
-from bench.agentdojo.measure import percent
-from bench.agentdojo.ours import Ours, Way
-from bench.agentdojo.page import Section
-from bench.agentdojo.scene import End
-from bench.agentdojo.shares import by_attacker, disturbed, goal, harm, note
-from bench.agentdojo.stage import DEVELOPED, Stage, stages
-from bench.agentdojo.trials import Ends, Trial, held
-from bench.agentdojo.ways import ATTESTED, BLIND, WAYS
+from bench.agentdojo.baseline_configs import ATTESTED, BLIND, WAYS
+from bench.agentdojo.baseline_guard import Ours, Way
+from bench.agentdojo.episode import End
+from bench.agentdojo.regimes import Ends, Trial, held
+from bench.agentdojo.report import Section
+from bench.agentdojo.result_shares import by_attacker, disturbed, goal, harm, note
+from bench.agentdojo.share_statistics import percent
+from bench.agentdojo.suites import DEVELOPED, Stage, stages
 
 TITLES = (
     "The frontier",

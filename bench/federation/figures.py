@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.federation import load, pauses, rivals, stage
+from bench.federation import load, machine_pauses, rivals, token_service
 from bench.figures import Figure, Goal, Line, Remark, at_least, at_most
-from bench.gateway import processes
+from bench.gateway import process_usage
 
 ROUNDS = 5
 CLIENTS = 32
@@ -75,7 +75,7 @@ def figures(
     """Measure both kinds and the rival service interleaved, then memory."""
     command = f"{command} --only federation"
     with ExitStack() as stack:
-        ours = stack.enter_context(stage.service(folder / "federation"))
+        ours = stack.enter_context(token_service.service(folder / "federation"))
         other = stack.enter_context(rivals.authgent(root, folder))
         pinned = _pin(ours.pid)
         for kind in KINDS:  # what is made at a first call is made now
@@ -85,7 +85,12 @@ def figures(
         paused: list[tuple[float, float]] = []
         for _ in range(rounds):
             if pinned:
-                paused.append((pauses.of_cores((SERVES, ASKS)), pauses.of_disk(folder)))
+                paused.append(
+                    (
+                        machine_pauses.of_cores((SERVES, ASKS)),
+                        machine_pauses.of_disk(folder),
+                    )
+                )
             for kind in KINDS:
                 taken[kind.name].append(_sample(ours, kind, count, pinned))
             if other is not None:
@@ -102,14 +107,14 @@ def figures(
             yield from _told_of_walls(what, beyond[kind], command)
         if paused:
             yield from _told_of_machine(paused, command)
-        peak = processes.peak(ours.pid)
+        peak = process_usage.peak(ours.pid)
         yield Figure("token service: peak memory", "MiB", (peak,), command, _MEMORY)
     if other is not None and theirs:
         yield from _told_of(other.name, theirs, command)
     yield from _without_disk(rounds, count, command)
     yield Remark(
         f"{'One core for the service, another one for the load' if pinned else 'No core of its own for the service'}; "
-        f"{CLIENTS} connections, {stage.RULES} rules, SQLite, evidence on disk before "
+        f"{CLIENTS} connections, {token_service.RULES} rules, SQLite, evidence on disk before "
         f"each answer; {rounds} rounds of {count:,} exchanges of each kind. Half load is "
         f"half of the goal, {' and '.join(f'{each.half:,.0f}' for each in KINDS)} a "
         f"second; its rounds, of half as many, follow one another {REST:.0f} seconds "
@@ -128,7 +133,7 @@ def _pin(pid: int) -> bool:
 
 
 def _flat_out(
-    ours: stage.Service, kind: Kind, count: int, pinned: bool, rate: float = 0.0
+    ours: token_service.Service, kind: Kind, count: int, pinned: bool, rate: float = 0.0
 ) -> load.Load:
     core = ASKS if pinned else -1
     return load.run(
@@ -136,10 +141,12 @@ def _flat_out(
     )
 
 
-def _sample(ours: stage.Service, kind: Kind, count: int, pinned: bool) -> Sample:
-    before = processes.cpu((ours.pid,))
+def _sample(
+    ours: token_service.Service, kind: Kind, count: int, pinned: bool
+) -> Sample:
+    before = process_usage.cpu((ours.pid,))
     many = _flat_out(ours, kind, count, pinned)
-    cpu = (processes.cpu((ours.pid,)) - before) / many.calls
+    cpu = (process_usage.cpu((ours.pid,)) - before) / many.calls
     return Sample(many.calls / many.seconds, cpu)
 
 
@@ -148,7 +155,7 @@ def _reached(samples: list[Sample]) -> float:
 
 
 def _asked(
-    ours: stage.Service,
+    ours: token_service.Service,
     rates: Mapping[Kind, float],
     rounds: int,
     count: int,
@@ -188,7 +195,7 @@ def _without_disk(rounds: int, count: int, command: str) -> Iterator[Line]:
         return
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY))
-        ours = stack.enter_context(stage.service(Path(folder) / "federation"))
+        ours = stack.enter_context(token_service.service(Path(folder) / "federation"))
         pinned = _pin(ours.pid)
         for kind in KINDS:
             _flat_out(ours, kind, count, pinned)
@@ -207,18 +214,20 @@ def _told_of_machine(
     paused: list[tuple[float, float]], command: str
 ) -> Iterator[Figure]:
     cores, disk = (tuple(t * MILLI for t in each) for each in zip(*paused, strict=True))
-    what = f"the machine alone, longest pause of a core in {pauses.SECONDS:.0f} s"
+    what = (
+        f"the machine alone, longest pause of a core in {machine_pauses.SECONDS:.0f} s"
+    )
     yield Figure(what, "ms", cores, command)
-    what = f"the machine alone, slowest of {pauses.SYNCS} syncs of a page"
+    what = f"the machine alone, slowest of {machine_pauses.SYNCS} syncs of a page"
     yield Figure(what, "ms", disk, command)
 
 
 def _of_other(other: rivals.Rival, pinned: bool) -> tuple[float, float, float]:
     """Give its rate, its processor seconds for each, and its median of one client."""
     core = ASKS if pinned else -1
-    before = processes.cpu((other.pid,))
+    before = process_usage.cpu((other.pid,))
     many = load.run(other.order(CLIENTS, RIVAL, core))
-    cpu = (processes.cpu((other.pid,)) - before) / many.calls
+    cpu = (process_usage.cpu((other.pid,)) - before) / many.calls
     time.sleep(0.2)
     alone = load.run(other.order(1, CLIENTS, core))
     return many.calls / many.seconds, cpu, alone.median

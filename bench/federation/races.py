@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import child
+from bench import command_run
 from bench.figures import Figure, Line, Remark, at_least, at_most
-from tests.serving.processes.storm import KINDS, NEEDS_ROOT
+from tests.server.processes.attestation_races import KINDS, NEEDS_ROOT
 
 STORMS, QUICK_STORMS = 10_000, 20
 CHAINS, QUICK_CHAINS = 100_000, 500
@@ -35,8 +35,14 @@ def _storms(count: int, command: str) -> Iterator[Line]:
     kinds = [each for each in KINDS if os.getuid() == 0 or each not in NEEDS_ROOT]
     wrong = rounds = 0
     for kind in kinds:
-        argv = (sys.executable, "-m", "tests.serving.processes.storm", kind, str(count))
-        said = json.loads(child.run(argv).out)
+        argv = (
+            sys.executable,
+            "-m",
+            "tests.server.processes.attestation_races",
+            kind,
+            str(count),
+        )
+        said = json.loads(command_run.run(argv).out)
         rounds += said["rounds"]
         wrong += said.get("wrong", 0)
         lost = f"attestation, {kind}: not attested, of {count:,}"
@@ -52,12 +58,12 @@ def _storms(count: int, command: str) -> Iterator[Line]:
 
 def _chains(count: int, command: str) -> Iterator[Figure]:
     """Walk delegation chains and compare each link with its parent."""
-    from tests.federate import chains
+    from tests.federation import delegation_chains
 
     wrong = links = 0
     for seed in range(count):
         try:
-            links += sum(chains.walk(seed).values())
+            links += sum(delegation_chains.walk(seed).values())
         except AssertionError as error:
             sys.stderr.write(f"attenuation, seed {seed}: {error}\n")
             wrong += 1
@@ -86,7 +92,7 @@ def _replicas(command: str) -> Iterator[Line]:
         "no:cacheprovider",
         *places,
     )
-    for line in child.run(argv).out.splitlines():
+    for line in command_run.run(argv).out.splitlines():
         if counted := _COUNTED.fullmatch(line.strip().lstrip(".")):
             what = f"replicas, {counted['what']}"
             yield Figure(f"{what}: tries", "", (int(counted["tries"]),), command)

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from bench.federation.load import Order
-from bench.peers import tools, version
-from tests.sts.world import ACCESS, EXCHANGE, free_port
+from bench.peer_tools import tools, version
+from tests.sts.running_service import ACCESS, EXCHANGE, free_port
 
 SECONDS = 60  # until it listens
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 
 from bench.figures import Figure, Line, Remark, at_most
-from bench.gateway import load, stage
+from bench.gateway import load, running_gateway
 from bench.gateway.load import Order
-from bench.gateway.stage import Place
-from tests.gateway.build import META
-from tests.gateway.serve.stage import serving, token_of
+from bench.gateway.running_gateway import Place
+from tests.gateway.request_builders import META
+from tests.gateway.serve.running_gateway import serving, token_of
 
 ROUNDS, SECONDS, QUICK = 3, 8.0, 4.0
 RATE = 200.0  # calls a second of the caller who is measured
@@ -43,8 +43,8 @@ def figures(folder: Path, rounds: int, seconds: float, command: str) -> Iterator
     command = f"{command} --only fairness"
     folder = folder / "fairness"
     folder.mkdir(parents=True, exist_ok=True)
-    with stage.backend() as behind:
-        given = stage.settings(behind.port)
+    with running_gateway.backend() as behind:
+        given = running_gateway.settings(behind.port)
         given["agents"] = {
             name: {
                 "callers": [{"issuer": "corp", "sub": name}],
@@ -54,7 +54,7 @@ def figures(folder: Path, rounds: int, seconds: float, command: str) -> Iterator
         }
         with serving(folder, given) as served:
             place = Place(int(served.gateway.rpartition(":")[2]), "/mcp/files", {})
-            quiet = _as(place, QUIET).order(stage.READS, 1, seconds, RATE)
+            quiet = _as(place, QUIET).order(running_gateway.READS, 1, seconds, RATE)
             load.run(quiet)
             ratios: dict[str, list[float]] = {name: [] for name in WORST}
             walls: dict[str, list[float]] = {name: [] for name in WORST}
@@ -84,12 +84,12 @@ def _as(place: Place, agent: str) -> Place:
 
 
 def _loud(place: Place, arguments: str, connections: int, seconds: float) -> Order:
-    small = place.order(stage.READS, 1, seconds).requests[0]
+    small = place.order(running_gateway.READS, 1, seconds).requests[0]
     head, _, _ = small.partition("\r\n\r\n")
     meta = json.dumps(META, separators=(",", ":"))
     body = (
         '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":'
-        f'"{stage.READS}","arguments":{arguments},"_meta":{meta}}}}}'
+        f'"{running_gateway.READS}","arguments":{arguments},"_meta":{meta}}}}}'
     )
     lines = [
         f"content-length: {len(body)}" if each.startswith("content-length") else each
@@ -101,7 +101,7 @@ def _loud(place: Place, arguments: str, connections: int, seconds: float) -> Ord
 
 def _beside(loud: Order, quiet: Order) -> load.Load:
     """Measure the quiet caller while the loud one calls."""
-    argv = (sys.executable, "-m", "bench.gateway.loud")
+    argv = (sys.executable, "-m", "bench.gateway.loud_caller")
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

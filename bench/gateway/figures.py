@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Figure, Line, Remark, at_least, at_most
-from bench.gateway import load, pipes, processes, rivals, stage
-from bench.gateway.stage import Place
+from bench.gateway import load, process_usage, rivals, running_gateway, stdio_latency
+from bench.gateway.running_gateway import Place
 
 ROUNDS = 5
 CLIENTS = 32
@@ -56,13 +56,13 @@ class Sample:
 def sample(place: Place, behind: Place, tool: str, seconds: float) -> Sample:
     """Call with one client, then with many."""
     alone = load.run(place.order(tool, 1, seconds))
-    with processes.awake():
+    with process_usage.awake():
         awake = load.run(place.order(tool, 1, seconds))
-    with processes.together({*place.measured, *behind.measured}) as core:
+    with process_usage.together({*place.measured, *behind.measured}) as core:
         together = load.run(place.order(tool, 1, seconds, core=core))
-    before = processes.cpu(place.measured)
+    before = process_usage.cpu(place.measured)
     many = load.run(place.order(tool, CLIENTS, seconds))
-    spent = processes.cpu(place.measured) - before
+    spent = process_usage.cpu(place.measured) - before
     return Sample(
         alone.median,
         awake.median,
@@ -80,17 +80,19 @@ def figures(
     command = f"{command} --only gateway"
     folder = folder / "gateway"
     with ExitStack() as stack:
-        behind = stack.enter_context(stage.backend())
-        _, ours = stack.enter_context(stage.gateway(folder, behind))
-        given = stage.settings(behind.port, _secret(folder))
-        _, shown = stack.enter_context(stage.gateway(folder / "shown", behind, given))
+        behind = stack.enter_context(running_gateway.backend())
+        _, ours = stack.enter_context(running_gateway.gateway(folder, behind))
+        given = running_gateway.settings(behind.port, _secret(folder))
+        _, shown = stack.enter_context(
+            running_gateway.gateway(folder / "shown", behind, given)
+        )
         others = stack.enter_context(rivals.fastmcp(root, folder, behind))
         ways = {
-            STRAIGHT: (behind, stage.READS),
-            BUFFERED: (ours, stage.READS),
-            SHOWN: (shown, stage.READS),
-            DURABLE: (ours, stage.DURABLE),
-            **{name: (place, stage.READS) for name, place in others.items()},
+            STRAIGHT: (behind, running_gateway.READS),
+            BUFFERED: (ours, running_gateway.READS),
+            SHOWN: (shown, running_gateway.READS),
+            DURABLE: (ours, running_gateway.DURABLE),
+            **{name: (place, running_gateway.READS) for name, place in others.items()},
         }
         for place, tool in ways.values():  # what is made at a first call is made now
             load.run(place.order(tool, CLIENTS, seconds / 3))
@@ -110,7 +112,7 @@ def figures(
         "core that costs little, while between the cores of a virtual machine it may "
         "cost more than the call, where they halt in between. So the same is measured "
         "with an idle-priority loop on each core, which gives way to everything. "
-        f"{processes.halting()}".rstrip(),
+        f"{process_usage.halting()}".rstrip(),
         command,
     )
 
@@ -165,12 +167,12 @@ def _of_memory(
 ) -> Iterator[Figure]:
     (worker,) = ours.measured
     what = "gateway: peak memory of the worker so far"
-    yield Figure(what, "MiB", (processes.peak(worker),), command, _MEMORY)
+    yield Figure(what, "MiB", (process_usage.peak(worker),), command, _MEMORY)
     peaks = []
     for _ in range(rounds):
-        processes.mark(worker)
-        load.run(ours.order(stage.BIG, STREAMS, seconds))
-        peaks.append(processes.peak(worker))
+        process_usage.mark(worker)
+        load.run(ours.order(running_gateway.BIG, STREAMS, seconds))
+        peaks.append(process_usage.peak(worker))
     what = f"gateway: peak memory, {STREAMS} clients with results of 4 MiB"
     yield Figure(what, "MiB", tuple(peaks), command, _MEMORY)
 
@@ -182,7 +184,7 @@ def _of_search(
     added = []
     for _ in range(rounds):
         beside, searched = (
-            load.run(place.order(stage.BIG, 1, seconds)).median
+            load.run(place.order(running_gateway.BIG, 1, seconds)).median
             for place in (ours, shown)
         )
         added.append((searched - beside) * 1e3)
@@ -193,14 +195,14 @@ def _of_search(
 def _of_streams(
     folder: Path, rounds: int, seconds: float, command: str
 ) -> Iterator[Figure]:
-    wrapped = pipes.wrapped(folder / "stdio")
+    wrapped = stdio_latency.wrapped(folder / "stdio")
     straight, added, awake = [], [], []
     for _ in range(rounds):
-        straight.append(pipes.median(pipes.ECHO, seconds) * MICRO)
-        added.append(pipes.median(wrapped, seconds) * MICRO - straight[-1])
-        with processes.awake():
-            beside = pipes.median(pipes.ECHO, seconds)
-            awake.append((pipes.median(wrapped, seconds) - beside) * MICRO)
+        straight.append(stdio_latency.median(stdio_latency.ECHO, seconds) * MICRO)
+        added.append(stdio_latency.median(wrapped, seconds) * MICRO - straight[-1])
+        with process_usage.awake():
+            beside = stdio_latency.median(stdio_latency.ECHO, seconds)
+            awake.append((stdio_latency.median(wrapped, seconds) - beside) * MICRO)
     what = "gateway: p50 of a call over standard streams"
     yield Figure(f"{what}, straight", "us", tuple(straight), command)
     goal = at_most(60, "<= 60 us")

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.gateway.stage import READS, Place
-from tests.gateway.build import body
+from bench.gateway.running_gateway import READS, Place
+from tests.gateway.request_builders import body
 
 CORPUS = Path.home() / ".cache" / "answerable" / "fuzz"
 PREFIX = b"\x01\x00"  # where laws of slices cut
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for number, seed in enumerate(given[name]):
             (folder / f"seed-{number}").write_bytes(seed)
         words = (name, str(share), str(folder))
-        argv = (sys.executable, "-m", "bench.gateway.drive", *words)
+        argv = (sys.executable, "-m", "bench.gateway.fuzz_driver", *words)
         if subprocess.run(argv, check=False).returncode:
             broken.append(name)
     for name in broken:

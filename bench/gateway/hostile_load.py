@@ -16,8 +16,8 @@ from contextlib import suppress
 import msgspec
 
 from bench.gateway import fairness
-from tests.attacks.starvation import hostile
-from tests.gateway.build import META
+from tests.attacks.starvation import hostile_requests
+from tests.gateway.request_builders import META
 
 _ROUND = 400  # requests
 _LARGE = 0.01  # of the requests: each has 3.8 MB
@@ -45,7 +45,7 @@ class Attack(msgspec.Struct, frozen=True):
 
 def send(attack: Attack) -> Counter[str]:
     """Send until the time is over; count requests by kind."""
-    makes = hostile.of_gateway(attack.where, attack.token)
+    makes = hostile_requests.of_gateway(attack.where, attack.token)
     del makes["honest"]
     sent: Counter[str] = Counter()
     until = time.monotonic() + attack.seconds
@@ -53,13 +53,13 @@ def send(attack: Attack) -> Counter[str]:
     larger = 0
     while (began := time.monotonic()) < until:
         sent["idle connections"] += _hold(held, attack)
-        sent += hostile.send(attack.where, makes, _ROUND)
+        sent += hostile_requests.send(attack.where, makes, _ROUND)
         for _ in range(int(_ROUND * _LARGE)):
             kinds = [name for name in fairness.WORST if "3.8 MB" in name]
             kind = kinds[larger % len(kinds)]
             larger += 1
             large = {kind: lambda kind=kind: _large(attack, kind)}
-            sent += hostile.send(attack.where, large, hostile.CLIENTS)
+            sent += hostile_requests.send(attack.where, large, hostile_requests.CLIENTS)
         time.sleep(max(0.0, began + _ROUND / attack.rate - time.monotonic()))
     return sent
 
@@ -73,12 +73,12 @@ def _large(attack: Attack, kind: str) -> bytes:
         "host": attack.where,
         "content-type": "application/json",
         "accept": "application/json, text/event-stream",
-        "mcp-protocol-version": hostile.VERSION,
+        "mcp-protocol-version": hostile_requests.VERSION,
         "mcp-method": "tools/call",
         "mcp-name": attack.tool,
         "authorization": f"Bearer {attack.token}",
     }
-    return hostile.request("POST /mcp/files HTTP/1.1", fields, body)
+    return hostile_requests.request("POST /mcp/files HTTP/1.1", fields, body)
 
 
 def _hold(held: list[socket.socket], attack: Attack) -> int:

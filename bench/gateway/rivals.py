@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.gateway.stage import Place
-from bench.peers import tools, version
+from bench.gateway.running_gateway import Place
+from bench.peer_tools import tools, version
 
 SECONDS = 60  # until one listens
 _SCRIPT = Path(__file__).with_name("fastmcp_proxy.py")

@@ -23,8 +23,8 @@ from pathlib import Path
 import msgspec
 
 from answerable.store.store import Store
-from bench.gateway import hostile_load, load, processes, stage
-from tests.gateway.serve.stage import Serving, token_of
+from bench.gateway import hostile_load, load, process_usage, running_gateway
+from tests.gateway.serve.running_gateway import Serving, token_of
 
 CLIENTS = 32
 EVERY = 1.0  # seconds between two looks
@@ -59,8 +59,8 @@ class Watch:
     def look(self) -> None:
         """Take one sample."""
         self.seconds.append(time.monotonic())
-        self.memory.append(processes.resident(self.pid))
-        self.handles.append(processes.handles(self.pid))
+        self.memory.append(process_usage.resident(self.pid))
+        self.handles.append(process_usage.handles(self.pid))
 
     @property
     def warm(self) -> int:
@@ -105,24 +105,26 @@ def soak(
     Raises:
         RuntimeError: A call was not answered with a result.
     """
-    with stage.backend() as behind:
-        given = stage.settings(behind.port)
+    with running_gateway.backend() as behind:
+        given = running_gateway.settings(behind.port)
         given["issuers"]["corp"]["max_ttl"] = int(seconds) + 2 * 3600
-        allowed = [{"server": "files", "tools": [stage.READS]}]
+        allowed = [{"server": "files", "tools": [running_gateway.READS]}]
         callers = [{"issuer": "corp", "sub": ATTACKER}]
         given["agents"][ATTACKER] = {"callers": callers, "allow": allowed}
-        with stage.gateway(folder, behind, given) as (served, place):
+        with running_gateway.gateway(folder, behind, given) as (served, place):
             until = int(time.time() + seconds) + 3600
-            token = token_of(stage.AGENT, exp=until)
+            token = token_of(running_gateway.AGENT, exp=until)
             place.fields["authorization"] = f"Bearer {token}"
             watches = [Watch(place.measured[0]), Watch(served.process.pid)]
             quiet = [] if not hostile else [_quiet(place, seconds, rate)]
             attack = hostile_load.Attack(
-                served.gateway, token_of(ATTACKER, exp=until), stage.READS,
+                served.gateway, token_of(ATTACKER, exp=until), running_gateway.READS,
                 seconds, hostile, IDLE,
             )  # fmt: skip
             with _attacked(attack):
-                done = _held(place.order(stage.READS, CLIENTS, seconds, rate), watches)
+                done = _held(
+                    place.order(running_gateway.READS, CLIENTS, seconds, rate), watches
+                )
             if hostile:
                 quiet.append(_quiet(place, seconds, rate))
                 yield from _of_time(done, quiet)
@@ -135,8 +137,10 @@ def soak(
     yield from _of_store(folder / "store", calls)
 
 
-def _quiet(place: stage.Place, seconds: float, rate: float) -> load.Load:
-    return load.run(place.order(stage.READS, CLIENTS, max(5, seconds * QUIET), rate))
+def _quiet(place: running_gateway.Place, seconds: float, rate: float) -> load.Load:
+    return load.run(
+        place.order(running_gateway.READS, CLIENTS, max(5, seconds * QUIET), rate)
+    )
 
 
 @contextmanager
@@ -211,7 +215,7 @@ def _of_end(served: Serving, calls: int, *, is_alone: bool) -> Iterator[str]:
 def _of_store(root: Path, calls: int) -> Iterator[str]:
     """Check that every call is stored with its outcome."""
     with Store.open(root, now=time.time_ns(), create=False) as store:
-        counts = dict(store.rows(_COUNTS, [f"agent:declared/{stage.AGENT}"]))
+        counts = dict(store.rows(_COUNTS, [f"agent:declared/{running_gateway.AGENT}"]))
         _tell(f"stored, by outcome: {counts}")
         if counts != {"success": calls}:
             yield f"stored are {counts}, not {calls} calls that succeeded"

@@ -7,19 +7,8 @@ from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import Attachment, Layer, Policy, Statement
 from answerable.model.user_group import UserGroup
-from bench.organization.plan import (
-    AUDIT,
-    ORGANIZATION,
-    SERVICES,
-    TOOLING,
-    VENDOR,
-    Member,
-    Plan,
-    Team,
-)
-from bench.organization.statements import Author
-from bench.organization.things import Things
-from bench.organization.written import (
+from bench.organization.identity_statements import Author
+from bench.organization.policy_syntax import (
     ANYBODY,
     SEEN,
     allow,
@@ -29,6 +18,17 @@ from bench.organization.written import (
     root,
     service,
     when,
+)
+from bench.organization.resources import Things
+from bench.organization.structure import (
+    AUDIT,
+    ORGANIZATION,
+    SERVICES,
+    TOOLING,
+    VENDOR,
+    Member,
+    Plan,
+    Team,
 )
 
 _GROUPS = ("readers", "developers", "operators", "analysts")

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import child
+from bench import command_run
 from bench.figures import Figure, Line, Remark, at_most
-from bench.web import stage
-from bench.web.users import THINKS, USERS
+from bench.web import large_store
+from bench.web.simulated_users import THINKS, USERS
 
 IDENTITIES, EVENTS = 100_000, 2_000_000
 QUICK_IDENTITIES, QUICK_EVENTS = 2_000, 20_000
@@ -27,7 +27,7 @@ def served(store: Path) -> Iterator[tuple[str, str, int]]:
     """Run the web page; yield its address, sign-in link and process."""
     words = ("--store", str(store), "serve", "--only", "web", "--listen", "127.0.0.1:0")
     process = subprocess.Popen(
-        [*child.ANSWERABLE, *words],
+        [*command_run.ANSWERABLE, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -49,13 +49,21 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     events = QUICK_EVENTS if quick else EVENTS
     store = folder / "store"
     if not store.is_dir():
-        stage.make(folder, identities, events, SEED)
+        large_store.make(folder, identities, events, SEED)
     with served(store) as (at, link, pid):
-        watch = child.Peak(pid)
+        watch = command_run.Peak(pid)
         watch.start()
         seconds = str(QUICK_SECONDS if quick else SECONDS)
         ran = subprocess.run(
-            [sys.executable, "-m", "bench.web.users", at, link, str(pid), seconds],
+            [
+                sys.executable,
+                "-m",
+                "bench.web.simulated_users",
+                at,
+                link,
+                str(pid),
+                seconds,
+            ],
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -94,7 +102,7 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     yield Remark(
         f"{USERS} people, {THINKS:g} s between an answer and the next question on "
         f"average: {asked:,} questions of {len(told['took'])} kinds by chance, over "
-        f"{size}; {stage.AGENTS:,} agents. A time is from the request to the last byte, "
+        f"{size}; {large_store.AGENTS:,} agents. A time is from the request to the last byte, "
         f"as the asker sees it, on one machine. Failed: {wrong or 'none'}.",
         command,
     )

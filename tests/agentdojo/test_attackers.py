@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from bench.agentdojo.attackers import ATTACKERS, Attacker, Known, spelled, targets
-from bench.agentdojo.plan import Answer, Call, Run, Turn, leaves
-from bench.agentdojo.rivals import ExactValues, SessionTaint, ToolSet, ValueTaint
-from bench.agentdojo.scene import End
-from bench.agentdojo.word import BANKING
+from bench.agentdojo.episode import End
+from bench.agentdojo.scenario import Answer, Call, Run, Turn, leaves
+from bench.agentdojo.simple_guards import ExactValues, SessionTaint, ToolSet, ValueTaint
+from bench.agentdojo.tool_declarations import BANKING
 
 THIEF = "US133000000121212121212"
 FRIEND = "GB29NWBK60161331926819"

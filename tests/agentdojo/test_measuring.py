@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from bench.agentdojo import page
-from bench.agentdojo.measure import clustered, wilson
-from bench.agentdojo.plan import Call, Run, Turn
-from bench.agentdojo.variants import renamed, variant
+from bench.agentdojo import report
+from bench.agentdojo.scenario import Call, Run, Turn
+from bench.agentdojo.share_statistics import clustered, wilson
+from bench.agentdojo.task_variants import renamed, variant
 
 FACTS = {
     "processor": "one",
@@ -61,15 +61,17 @@ def test_a_directory_changes_as_the_runs_do() -> None:
     assert listed == {"ana.3@corp.example", "www.site-3.com", "Aliced"}
 
 
-def section(title: str, cell: str) -> page.Section:
-    return page.Section(title, "About.", ("rule", "some harm"), [["r", cell]])
+def section(title: str, cell: str) -> report.Section:
+    return report.Section(title, "About.", ("rule", "some harm"), [["r", cell]])
 
 
 def test_a_section_that_was_not_measured_stays_as_it_was() -> None:
     titles = ("One", "Two")
-    first = page.text(FACTS, [section("One", "1 %"), section("Two", "2 %")], titles, "")
+    first = report.text(
+        FACTS, [section("One", "1 %"), section("Two", "2 %")], titles, ""
+    )
     later = FACTS | {"revision": "bbbb"}
-    after = page.text(later, [section("One", "3 %")], titles, first)
+    after = report.text(later, [section("One", "3 %")], titles, first)
     assert "| r | 3 % |" in after
     assert "| r | 1 % |" not in after
     assert "| r | 2 % |" in after

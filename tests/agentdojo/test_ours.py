@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from bench.agentdojo.attackers import spelled
-from bench.agentdojo.lesson import Lesson
-from bench.agentdojo.ours import Ours, Way
-from bench.agentdojo.plan import Answer, Call, Run, Turn
-from bench.agentdojo.variants import renamed, variant
-from bench.agentdojo.ways import ATTESTED, BLIND
-from bench.agentdojo.word import BANKING
+from bench.agentdojo.baseline_configs import ATTESTED, BLIND
+from bench.agentdojo.baseline_guard import Ours, Way
+from bench.agentdojo.scenario import Answer, Call, Run, Turn
+from bench.agentdojo.task_variants import renamed, variant
+from bench.agentdojo.tool_declarations import BANKING
+from bench.agentdojo.training_data import Lesson
 
 THIEF = "US133000000121212121212"
 FRIEND = "GB29NWBK60161331926819"

@@ -1,5 +1,5 @@
 """How many attacks were tried: on standard output with `-s`, and in the report."""
 
-from tests.federate.conftest import counted
+from tests.federation.conftest import counted
 
 __all__ = ["counted"]

@@ -15,12 +15,11 @@ import pytest
 from cryptography import x509
 
 from tests.authority import Authority, Issued
-from tests.gateway.serve.stage import Backend, backend, bound_token, call
-from tests.gateway.serve.stage import serving as gateway
+from tests.gateway.serve.running_gateway import Backend, backend, bound_token, call
+from tests.gateway.serve.running_gateway import serving as gateway
 from tests.gateway.serve.test_tls import settings
-from tests.sts.test_tls import BOUND, RULES
-from tests.sts.wires import Wire
-from tests.sts.world import (
+from tests.sts.raw_http_client import Wire
+from tests.sts.running_service import (
     ACCESS,
     ANA,
     ROOT,
@@ -30,6 +29,7 @@ from tests.sts.world import (
     free_port,
     own_store,
 )
+from tests.sts.test_tls import BOUND, RULES
 
 BRIEF = timedelta(seconds=5)
 CUT = (ConnectionError, ssl.SSLError, http.client.HTTPException, EOFError)

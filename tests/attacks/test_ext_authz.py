@@ -13,19 +13,19 @@ import pytest
 from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.exceptions import StreamTerminatedError
 
-from answerable.api.envoy import ext_authz_proto as auth
-from answerable.api.envoy.serving import CHECK
-from tests.api.envoy.test_checking import Asking, message, request
-from tests.api.stage import deciding, settings
-from tests.attacks.generated import Sent, generated
+from answerable.pdp.envoy import ext_authz_proto as auth
+from answerable.pdp.envoy.grpc_service import CHECK
+from tests.attacks.generated_requests import Sent, generated
 from tests.attacks.test_policy_names import write_policy
-from tests.gateway.serve.stage import (
+from tests.gateway.serve.running_gateway import (
     SECONDS,
     Serving,
     backend,
     configuration,
     serving,
 )
+from tests.pdp.decision_point_harness import deciding, settings
+from tests.pdp.envoy.test_check_request import Asking, message, request
 
 HeaderMap, HeaderValue = map(auth.message_class, ("HeaderMap", "HeaderValue"))
 
@@ -177,7 +177,7 @@ def test_the_listener_takes_in_no_more_than_one_call_may_be(tmp_path: Path) -> N
 
 
 async def sent_once(folder: Path) -> None:
-    from tests.api.envoy.test_ext_authz import check
+    from tests.pdp.envoy.test_ext_authz import check
 
     answer = await check(request(), path=str(folder / "envoy.sock"))
     assert answer.status.code == auth.OK

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.serving.kills import KillFile
-from tests.federate.tokens import EC, document, public
-from tests.gateway.serve.stage import (
+from answerable.server.revocation_list import KillFile
+from tests.federation.sample_tokens import EC, document, public
+from tests.gateway.serve.running_gateway import (
     Backend,
     backend,
     call,

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.sts.world import ACCESS, ID_TOKEN, Client, World, ci_token, id_token, serving
+from tests.sts.running_service import (
+    ACCESS,
+    ID_TOKEN,
+    Client,
+    World,
+    ci_token,
+    id_token,
+    serving,
+)
 
 BEN = "ben@corp.example"
 # Sub of an account, the address that it shows, and whether it names Ben.

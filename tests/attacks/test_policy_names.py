@@ -16,15 +16,12 @@ from typing import Any
 
 import pytest
 
-from answerable.api.envoy import ext_authz_proto as auth
 from answerable.cli.main import main
-from tests.api.envoy.test_checking import message, request
-from tests.api.envoy.test_ext_authz import check
-from tests.api.serve.test_serve import POINT, ask
-from tests.attacks.names import HONEST, UPWARDS, lookalikes
-from tests.gateway.build import META, VERSION
+from answerable.pdp.envoy import ext_authz_proto as auth
+from tests.attacks.name_lookalikes import HONEST, UPWARDS, lookalikes
 from tests.gateway.hook.test_clients import claude
-from tests.gateway.serve.stage import (
+from tests.gateway.request_builders import META, VERSION
+from tests.gateway.serve.running_gateway import (
     SECONDS,
     Serving,
     backend,
@@ -32,9 +29,12 @@ from tests.gateway.serve.stage import (
     serving,
     token_of,
 )
-from tests.gateway.stdio.stage import call as line
-from tests.gateway.stdio.stage import settings as scripted
-from tests.gateway.stdio.stage import wrapper
+from tests.gateway.stdio.wrapper_fixture import call as line
+from tests.gateway.stdio.wrapper_fixture import settings as scripted
+from tests.gateway.stdio.wrapper_fixture import wrapper
+from tests.pdp.envoy.test_check_request import message, request
+from tests.pdp.envoy.test_ext_authz import check
+from tests.pdp.runtime.test_process import POINT, ask
 
 Door = Callable[[dict[str, Any]], str]
 

@@ -14,8 +14,8 @@ from answerable.model.behaviour import (
     Run,
     Value,
 )
-from answerable.model.written import WrittenBy
-from tests.baseline.bank import DAY, NOW, SECOND, SUBJECT
+from answerable.model.provenance import WrittenBy
+from tests.baseline.bank_scenario import DAY, NOW, SECOND, SUBJECT
 
 TOOLS = ("bank/pay", "bank/list", "bank/note", "mail/read")
 TEXTS = {

@@ -4,7 +4,7 @@ import pytest
 
 from answerable.baseline.confidence import estimate, is_ready, wilson_most
 from answerable.model.baseline import BaselineLayer, Terms
-from tests.baseline.bank import ALICE, LIST, PAY, learned, step
+from tests.baseline.bank_scenario import ALICE, LIST, PAY, learned, step
 
 LISTED, PAID = step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE, amount=5)
 

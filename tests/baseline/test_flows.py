@@ -2,16 +2,16 @@
 
 from msgspec.structs import replace as but
 
-from answerable.baseline.fold import fold
-from answerable.baseline.learn import learn
+from answerable.baseline.learning import learn
+from answerable.baseline.run_fold import fold
 from answerable.model.baseline import (
     Stance,
     Terms,
     Untrusted,
 )
+from answerable.model.baseline_assessment import Code, Judgement
 from answerable.model.decision import Effect
-from answerable.model.judgement import Code, Judgement
-from tests.baseline.bank import (
+from tests.baseline.bank_scenario import (
     ALICE,
     BILLS,
     BOB,

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.baseline.bounds import bounds, measured, most
-from answerable.baseline.fold import fold
-from answerable.baseline.ladder import climbed
-from answerable.baseline.learn import learn
-from answerable.baseline.tally import count, teaching
+from answerable.baseline.counts import count, teaching
+from answerable.baseline.generalisation import climbed
+from answerable.baseline.learning import learn
+from answerable.baseline.run_bounds import bounds, measured, most
+from answerable.baseline.run_fold import fold
 from answerable.model.baseline import Measure, Terms, Untrusted
 from answerable.model.behaviour import EntityKind, Run
-from answerable.model.written import WrittenBy
-from tests.baseline.bank import DAY, NOW, SUBJECT
+from answerable.model.provenance import WrittenBy
+from tests.baseline.bank_scenario import DAY, NOW, SUBJECT
 from tests.baseline.strategies import TEXTS, histories, history
 from tests.reference.baseline import learning as spec
 

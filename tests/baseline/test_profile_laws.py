@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from answerable.baseline.diff import Consequence, compare
-from answerable.baseline.document import decode, digest, encode
-from answerable.baseline.fold import fold
-from answerable.baseline.held import Held
-from answerable.baseline.judge import STRICT, judge
-from answerable.baseline.learn import cold, learn
-from answerable.baseline.rename import new_names, rename_call, rename_tools
+from answerable.baseline.judgement import STRICT, judge
+from answerable.baseline.learning import cold, learn
+from answerable.baseline.profile_diff import Consequence, compare
+from answerable.baseline.profile_document import decode, digest, encode
+from answerable.baseline.profile_index import Held
+from answerable.baseline.run_fold import fold
+from answerable.baseline.tool_renames import new_names, rename_call, rename_tools
 from answerable.model.baseline import (
     Accepted,
     Profile,
@@ -34,7 +34,16 @@ from answerable.model.behaviour import (
 from answerable.model.decision import Effect
 from answerable.model.errors import VerificationError
 from tests.baseline import strategies
-from tests.baseline.bank import ALICE, LIST, NOW, PAY, SUBJECT, last, learned, step
+from tests.baseline.bank_scenario import (
+    ALICE,
+    LIST,
+    NOW,
+    PAY,
+    SUBJECT,
+    last,
+    learned,
+    step,
+)
 
 MANY = settings(max_examples=50, deadline=None)
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from answerable.baseline.kept import Field, Kept
+from answerable.baseline.result_buffer import Field, Kept
 from answerable.baseline.window import Window
 from answerable.model.behaviour import Observation, OriginKind, Table
-from answerable.model.written import WrittenBy
-from tests.baseline.bank import (
+from answerable.model.provenance import WrittenBy
+from tests.baseline.bank_scenario import (
     ADD,
     ALICE,
     BILLS,

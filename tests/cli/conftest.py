@@ -12,7 +12,7 @@ import pytest
 
 from answerable.cli import signing
 from answerable.cli.main import main
-from answerable.model.document import Coverage, Document
+from answerable.model.documents.core import Coverage, Document
 
 USER = "arn:aws:iam::111122223333:user/report-job"
 BUCKET = "arn:aws:s3:::warehouse-customers/*"
@@ -118,53 +118,55 @@ class Flows:
 
 # Use cases that commands call, by the kind of their answer.
 FLOWS: dict[str, str] = {
-    "answerable.flows.scan:scan": "scan",
-    "answerable.flows.where:where": "where",
-    "answerable.flows.lists:agents": "agents",
-    "answerable.flows.lists:identities": "identities",
-    "answerable.flows.lists:credentials": "credentials",
-    "answerable.flows.lists:people": "people",
-    "answerable.flows.lists:tools": "tools",
-    "answerable.flows.ownership:who_owns": "who-owns",
-    "answerable.flows.ownership:attest": "who-owns",
-    "answerable.flows.owner_keys:listed": "owner-keys",
-    "answerable.flows.reach:reach": "reach",
-    "answerable.flows.reach:can": "can",
-    "answerable.flows.reach:who_can": "who-can",
-    "answerable.flows.reach_all:reach_all": "reach-all",
-    "answerable.flows.what_if:what_if": "what-if",
-    "answerable.flows.cuts:cuts": "what-if-cuts",
-    "answerable.flows.used:used": "reach-used",
-    "answerable.flows.compare:compare": "reach-compared",
-    "answerable.flows.ingest:ingest": "ingest",
-    "answerable.flows.trace:trace": "trace",
-    "answerable.flows.trace:score": "trace-score",
-    "answerable.flows.trace:Question": "",
-    "answerable.flows.trace_counts:count_by": "trace-by",
-    "answerable.flows.unmediated:unmediated": "trace-unmediated",
-    "answerable.flows.decision:decision": "decision",
-    "answerable.flows.asks:asks": "asks",
-    "answerable.flows.asks:amendments": "amendments",
-    "answerable.flows.baseline:learn": "baselines",
-    "answerable.flows.baseline:show": "baseline",
-    "answerable.flows.baseline:diff": "baseline-diff",
-    "answerable.flows.requests:listed": "requests",
-    "answerable.flows.baseline_replay:replay": "baseline-replay",
-    "answerable.flows.baseline_check:check": "baseline-check",
-    "answerable.flows.policy_edit:Edit": "",
-    "answerable.flows.sql:sql": "sql",
-    "answerable.flows.prove:verify": "verify",
-    "answerable.flows.prove:prove": "prove",
-    "answerable.flows.prove:checkpoint": "checkpoint",
-    "answerable.flows.prove:bundle": "bundle",
-    "answerable.flows.doctor:doctor": "doctor",
-    "answerable.flows.login:status": "login",
+    "answerable.usecases.inventory.scan:scan": "scan",
+    "answerable.usecases.inventory.list_scan_locations:where": "where",
+    "answerable.presentation.inventory_lists:agents": "agents",
+    "answerable.presentation.inventory_lists:identities": "identities",
+    "answerable.presentation.inventory_lists:credentials": "credentials",
+    "answerable.presentation.inventory_lists:people": "people",
+    "answerable.presentation.inventory_lists:tools": "tools",
+    "answerable.usecases.inventory.ownership:who_owns": "who-owns",
+    "answerable.usecases.inventory.ownership:attest": "who-owns",
+    "answerable.services.statements.owner_keys:listed": "owner-keys",
+    "answerable.usecases.reach.permissions:reach": "reach",
+    "answerable.usecases.reach.permissions:can": "can",
+    "answerable.usecases.reach.permissions:who_can": "who-can",
+    "answerable.usecases.reach.list_exposures:reach_all": "reach-all",
+    "answerable.usecases.reach.what_if:what_if": "what-if",
+    "answerable.usecases.reach.find_cuts:cuts": "what-if-cuts",
+    "answerable.usecases.reach.list_used_actions:used": "reach-used",
+    "answerable.usecases.reach.compare_with_aws:compare": "reach-compared",
+    "answerable.services.evidence.ingest:ingest": "ingest",
+    "answerable.services.lineage.trace_rows:trace": "trace",
+    "answerable.services.lineage.trace_rows:score": "trace-score",
+    "answerable.services.lineage.trace_rows:Question": "",
+    "answerable.usecases.lineage.count_events:count_by": "trace-by",
+    "answerable.usecases.lineage.find_unmediated:unmediated": "trace-unmediated",
+    "answerable.services.authorization.decision_items:decision": "decision",
+    "answerable.services.authorization.approval_requests:asks": "asks",
+    "answerable.services.authorization.approval_requests:amendments": "amendments",
+    "answerable.services.baseline.profiles:learn": "baselines",
+    "answerable.services.baseline.profiles:show": "baseline",
+    "answerable.services.baseline.profiles:diff": "baseline-diff",
+    "answerable.usecases.evidence.filed_requests:listed": "requests",
+    "answerable.usecases.baseline.replay_calls:replay": "baseline-replay",
+    "answerable.usecases.baseline.check_events:check": "baseline-check",
+    "answerable.services.reach.policy_edits:Edit": "",
+    "answerable.usecases.lineage.run_sql:sql": "sql",
+    "answerable.usecases.evidence.prove:verify": "verify",
+    "answerable.usecases.evidence.prove:prove": "prove",
+    "answerable.usecases.evidence.prove:checkpoint": "checkpoint",
+    "answerable.usecases.evidence.prove:bundle": "bundle",
+    "answerable.usecases.operations.doctor:doctor": "doctor",
+    "answerable.services.federation.stored_login:status": "login",
 }
 # Other functions that commands call, with what they return here.
 OTHERS: dict[str, Callable[..., object]] = {
-    "answerable.flows.login:login_folder": lambda environ, home: home,
-    "answerable.flows.snapshots:load": lambda store, name="", **_: SimpleNamespace(
-        root=store.root, name=name
+    "answerable.services.federation.stored_login:login_folder": lambda environ, home: (
+        home
+    ),
+    "answerable.services.inventory.snapshots:load": lambda store, name="", **_: (
+        SimpleNamespace(root=store.root, name=name)
     ),
 }
 
@@ -193,7 +195,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
         module, _, name = place.partition(":")
         stub = stubs.setdefault(module, ModuleType(module))
         setattr(stub, name, flows.flow(kind) if kind else SimpleNamespace)
-    lists = stubs["answerable.flows.lists"]
+    lists = stubs["answerable.presentation.inventory_lists"]
     lists.BY_KIND = dict(vars(lists))  # type: ignore[attr-defined]
     for place, function in OTHERS.items():
         module, _, name = place.partition(":")

@@ -11,20 +11,20 @@ import click
 import pytest
 
 from answerable.cli.app import app
-from answerable.model import (
-    document,
-    document_asks,
-    document_decisions,
-    document_evidence,
-    document_kill,
-    document_login,
-    document_mediation,
-    document_owners,
-    document_pins,
-    document_recorded,
-    document_replay,
-    document_rules,
-    document_trace,
+from answerable.model.documents import (
+    approval_requests,
+    core,
+    decisions,
+    evidence,
+    logged_days,
+    login,
+    mediation,
+    owners,
+    pins,
+    policy_replay,
+    revocation,
+    trace,
+    trust_rules,
 )
 from answerable.model.errors import UsageError
 
@@ -50,19 +50,19 @@ FIELDS = sorted(
     {
         field
         for shapes in (
-            document,
-            document_asks,
-            document_decisions,
-            document_evidence,
-            document_kill,
-            document_login,
-            document_mediation,
-            document_owners,
-            document_pins,
-            document_recorded,
-            document_replay,
-            document_rules,
-            document_trace,
+            core,
+            approval_requests,
+            decisions,
+            evidence,
+            revocation,
+            login,
+            mediation,
+            owners,
+            pins,
+            logged_days,
+            policy_replay,
+            trust_rules,
+            trace,
         )
         for shape in vars(shapes).values()
         if is_typeddict(shape)
@@ -125,11 +125,11 @@ def test_a_command_or_option_left_out_of_the_page_is_noticed(page: str):
 
 
 def test_the_sources_named_are_the_ones_there_are(page: str):
-    from answerable.connectors import table
+    from answerable.connectors import registry
 
-    for verb, gives in (("scan", table.INVENTORY), ("ingest", table.EVENTS)):
+    for verb, gives in (("scan", registry.INVENTORY), ("ingest", registry.EVENTS)):
         name = f"answerable {verb}"
-        specs = [each.spec for each in table.CONNECTORS]
+        specs = [each.spec for each in registry.CONNECTORS]
         there = {spec.name for spec in specs if spec.gives == gives}
         told = set(re.findall(r"(?m)^ *([a-z-]+):[A-Z]", COMMANDS[name].help or ""))
         assert told in (there, set()), f"{name} --help"

@@ -6,7 +6,7 @@ import json
 import click
 import pytest
 
-from answerable.cli.refusals import (
+from answerable.cli.errors import (
     BUG,
     FAILED,
     FINE,
@@ -175,7 +175,7 @@ def test_a_reader_that_stops_early_changes_no_exit_code(flows, run, monkeypatch)
     def closed(*_):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    monkeypatch.setattr("answerable.cli.emit.show", closed)
+    monkeypatch.setattr("answerable.cli.output.show", closed)
     question = ("can", "a", "s3:GetObject", "s3://b/c")
     assert run(*question).code == 0
     flows.failed("can")

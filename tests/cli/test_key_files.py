@@ -5,21 +5,21 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from answerable.cli import key_files
+from answerable.cli import owner_key_files
 from answerable.model.errors import EnvironmentRefused, UsageError
 
 PHRASE = "correct horse battery"
 # As they are, before `tests/conftest.py` makes them less.
-COST, PARALLEL = key_files._COST, key_files._PARALLEL
+COST, PARALLEL = owner_key_files._COST, owner_key_files._PARALLEL
 
 
 def test_guessing_a_passphrase_is_dear(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_files, "_COST", COST)
-    monkeypatch.setattr(key_files, "_PARALLEL", PARALLEL)
+    monkeypatch.setattr(owner_key_files, "_COST", COST)
+    monkeypatch.setattr(owner_key_files, "_PARALLEL", PARALLEL)
     place = tmp_path / "key.pem"
-    signer, _ = key_files.write_pair(place, PHRASE)
+    signer, _ = owner_key_files.write_pair(place, PHRASE)
     written = base64.b64decode("".join(place.read_text().splitlines()[1:-1]))
     # scrypt-params (RFC 7914, section 7): 2^14, 8 and 8, each an INTEGER.
     assert bytes.fromhex("02024000 020108 020108") in written
@@ -32,16 +32,16 @@ def test_a_place_is_looked_at_before_a_passphrase_is_asked_for(
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentRefused, match="Not a directory"):
-        key_files.check_place(tmp_path / "file" / "below" / "key.pem")
+        owner_key_files.check_place(tmp_path / "file" / "below" / "key.pem")
     (tmp_path / "key.pem").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="exists"):
-        key_files.check_place(tmp_path / "key.pem")
+        owner_key_files.check_place(tmp_path / "key.pem")
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     with pytest.raises(EnvironmentRefused, match=r"the link .*gone cannot be followed"):
-        key_files.check_place(tmp_path / "gone" / "below" / "key.pem")
-    key_files.check_place(tmp_path / "new" / "folder" / "key.pem")
+        owner_key_files.check_place(tmp_path / "gone" / "below" / "key.pem")
+    owner_key_files.check_place(tmp_path / "new" / "folder" / "key.pem")
     assert not (tmp_path / "new").exists()
     # Whoever runs this may be allowed everything.
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(EnvironmentRefused, match="Permission denied"):
-        key_files.check_place(tmp_path / "new" / "key.pem")
+        owner_key_files.check_place(tmp_path / "new" / "key.pem")

@@ -8,10 +8,10 @@ import pytest
 
 from answerable import __version__
 from answerable.cli.settings import Settings, store_place
-from answerable.connectors.expanded import expanded
-from answerable.flows.given import read_context
-from answerable.flows.words.times import moment
+from answerable.connectors.user_path import expanded
 from answerable.model.errors import UsageError
+from answerable.presentation.time_input import moment
+from answerable.services.reach.request_context import read_context
 from answerable.store.store import Store
 
 HOUR = 3_600_000_000_000
@@ -143,7 +143,7 @@ def test_counts_are_asked_for_with_the_options_of_trace(flows, run):
 def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
     flows, run
 ):
-    from answerable.model.document import Document
+    from answerable.model.documents.core import Document
 
     ran = run()
     assert ran.code == 0
@@ -162,7 +162,7 @@ def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
 
 
 def test_an_empty_answer_says_what_was_searched(flows, run):
-    from answerable.model.document import Document
+    from answerable.model.documents.core import Document
 
     trail = {"partial": False, "sources": [], "seen": ["cloudtrail"]}
     flows.answers["trace"] = Document(
@@ -192,7 +192,7 @@ def test_an_empty_answer_says_what_was_searched(flows, run):
 def test_an_answer_that_is_empty_for_a_filter_does_not_deny_the_rest(
     flows, run, kind, words, denied, narrowed
 ):
-    from answerable.model.document import Document
+    from answerable.model.documents.core import Document
 
     source = {"source": "home:~", "at": "2026-11-24T10:00:00Z", "age_s": 3}
     covered = {"partial": False, "seen": [], "not_collected": []}
@@ -253,7 +253,7 @@ def test_a_home_of_nobody_is_told_as_that(run, monkeypatch, tmp_path, words):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(
-        "answerable.serving.processes.ancestors.refuse_agents", lambda *_: None
+        "answerable.server.processes.ancestors.refuse_agents", lambda *_: None
     )
     Store.open(tmp_path / "store", now=1).close()
     ran = run(*words)

@@ -16,10 +16,10 @@ import pytest
 import zstandard
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from answerable.cli import key_files
+from answerable.cli import owner_key_files
 from answerable.cli.main import main
 from answerable.model.ids import person_id
-from answerable.serving.processes.ancestors import MARK, agent_among, ancestors
+from answerable.server.processes.ancestors import MARK, agent_among, ancestors
 
 ANA, PHRASE = "ana@corp.example", "correct horse battery staple"
 COMMAND = [sys.executable, "-m", "answerable"]
@@ -51,7 +51,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def in_person(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the tests be run by an agent: these are about what comes after."""
     monkeypatch.setattr(
-        "answerable.serving.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
     )
 
 
@@ -213,7 +213,7 @@ def test_the_private_key_is_its_persons_alone_and_opens_elsewhere(
     assert Path(key).stat().st_mode & 0o777 == 0o600
     assert Path(key).parent.stat().st_mode & 0o777 == 0o700
     loaded = load_pem_private_key(Path(key).read_bytes(), PHRASE.encode())
-    signer = key_files.read_private(Path(key), lambda: PHRASE)
+    signer = owner_key_files.read_private(Path(key), lambda: PHRASE)
     assert loaded.private_bytes_raw() == signer.seed  # type: ignore[union-attr]
     assert signer.seed.hex() not in repr(signer)
     assert str(signer.seed) not in f"{signer} {[signer]}"
@@ -222,7 +222,7 @@ def test_the_private_key_is_its_persons_alone_and_opens_elsewhere(
 def test_a_handle_with_slashes_stays_in_its_folder(home: Path) -> None:
     folder = home / ".config" / "answerable" / "owner-keys"
     for handle in ("../../x", "@org/team", "..", "a/../../b"):
-        assert key_files.usual_place(person_id(handle)).resolve().parent == folder
+        assert owner_key_files.usual_place(person_id(handle)).resolve().parent == folder
 
 
 def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
@@ -239,7 +239,7 @@ def test_neither_passphrase_nor_private_key_is_said_or_stored(
     said: Said, home: Path, tmp_path: Path
 ) -> None:
     key, name = made(said, home)
-    seed = key_files.read_private(Path(key), lambda: PHRASE).seed
+    seed = owner_key_files.read_private(Path(key), lambda: PHRASE).seed
     phrase = ("--passphrase-file", f"{home}/phrase")
     for form in ("table", "json", "ndjson", "csv"):
         for words in (
@@ -357,7 +357,7 @@ def test_two_passphrases_that_differ_make_no_key(home: Path) -> None:
 def test_what_an_agent_starts_may_not_sign(home: Path, tmp_path: Path) -> None:
     """A fake client starts a shell, and that one answerable."""
     key, phrase = home / KEY, home / "phrase"
-    key_files.write_pair(key, PHRASE)
+    owner_key_files.write_pair(key, PHRASE)
     lines = "\n".join(
         f"{sys.executable} -m answerable {words} </dev/null; echo code $?"
         for words in (

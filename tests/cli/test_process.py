@@ -109,7 +109,7 @@ def test_a_store_that_may_not_be_made_is_5(
 def test_ctrl_c_is_130_without_a_traceback(settings: dict[str, str]) -> None:
     slow = (
         "import signal, sys, time\n"
-        "from answerable.flows import where\n"
+        "from answerable.usecases import where\n"
         "where.where = lambda *_, **__: (print('up', flush=True), time.sleep(60))\n"
         # What a shell starts in the background hears of no Ctrl-C.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -223,7 +223,7 @@ def test_ctrl_c_while_it_is_imported_prints_no_traceback(
 def test_a_limit_beyond_64_bits_is_a_usage_error(
     here: Here, limit: int, more: list[str]
 ) -> None:
-    from answerable.flows.trace import MAX_LIMIT
+    from answerable.services.lineage.trace_rows import MAX_LIMIT
 
     assert here("scan", "home:~")[0] == 0
     code, _, err = here("trace", *more, "--limit", str(limit))

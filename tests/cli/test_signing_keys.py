@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import click
 import pytest
 
-from answerable.cli import key_files, signing
+from answerable.cli import owner_key_files, signing
 from answerable.cli.app import app
 from answerable.cli.main import main
-from answerable.model.amendment import NO_ARGUMENTS
-from answerable.model.ask import Wanted
+from answerable.model.approval_request import Wanted
 from answerable.model.decision import Target
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
+from answerable.model.policy_exception import NO_ARGUMENTS
 from answerable.store.store import Store
 
 Wanting = Callable[[Wanted], None]
@@ -51,7 +51,7 @@ def _signing(group: click.Group, above: str = "") -> Iterator[str]:
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     place = tmp_path_factory.mktemp("key") / "ana.pem"
-    key_files.write_pair(place, "correct horse")
+    owner_key_files.write_pair(place, "correct horse")
     return place.read_bytes()
 
 
@@ -70,16 +70,16 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "words").write_text("Write to Alice Example")
     plan = SimpleNamespace(store=root, state=root / "gateway")
     for name, made in {
-        "answerable.serving.processes.ancestors.refuse_agents": None,
+        "answerable.server.processes.ancestors.refuse_agents": None,
         "answerable.cli.signing.same_user": "",
         "answerable.cli.commands.asks.say_provenance": None,
         "answerable.cli.commands.tools._chosen": None,
         "answerable.cli.commands.tools._show": None,
         "answerable.cli.commands.tools._warn": None,
         "answerable.cli.commands.tools.plan_of": plan,
-        "answerable.flows.ownership.subject_id": AGENT,
-        "answerable.flows.learning.kept": None,
-        "answerable.serving.pins.files.PinFiles.read": None,
+        "answerable.usecases.inventory.ownership.subject_id": AGENT,
+        "answerable.services.baseline.profile_learning.kept": None,
+        "answerable.server.pins.pin_files.PinFiles.read": None,
     }.items():
         monkeypatch.setattr(name, lambda *_, made=made, **named: made)
 
@@ -102,8 +102,12 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanting:
             **{name: getattr(act, name) for name in names},
         )
         for name, made in {
-            "answerable.flows.asks.find": SimpleNamespace(wanted=act),
-            "answerable.flows.asks.find_amendment": SimpleNamespace(amendment=begun),
+            "answerable.services.authorization.approval_requests.find": SimpleNamespace(
+                wanted=act
+            ),
+            "answerable.services.authorization.approval_requests.find_amendment": SimpleNamespace(
+                amendment=begun
+            ),
         }.items():
             monkeypatch.setattr(name, lambda *_, made=made: made)
 

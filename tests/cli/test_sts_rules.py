@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.federate.tokens import EC, OTHER_EC, document, public, sign
+from tests.federation.sample_tokens import EC, OTHER_EC, document, public, sign
 
 CONFIG = """\
 issuers:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.demo import estate, places, story
-from answerable.cli.demo.telling import Main
+from answerable.cli.demo import folders, inventory_chapters, run_demo
+from answerable.cli.demo.narration import Main
 from answerable.cli.main import main
-from answerable.cli.sample import account, home, trail, write_estate
+from answerable.cli.sample import account, audit_log, home, write_estate
 from answerable.cli.sample.keys import fake_secret
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.ids import access_key_account
@@ -20,8 +20,8 @@ Told = Callable[[], str]
 
 
 def run(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
-    with places.folder(keep):
-        return story.tell_all(main, keep, works=works)
+    with folders.folder(keep):
+        return run_demo.tell_all(main, keep, works=works)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_it_fits_a_few_screens(told: tuple[int, str, Path]) -> None:
 
 def test_every_command_of_every_chapter_is_shown(told: tuple[int, str, Path]) -> None:
     shown = "".join(told[1].split())
-    for chapter in estate.CHAPTERS:
+    for chapter in inventory_chapters.CHAPTERS:
         assert "".join(chapter.title.split()) in shown
         for step in chapter.steps:
             assert "$answerable" + step.command[0] in shown
@@ -126,7 +126,7 @@ def test_a_step_that_ends_otherwise_makes_the_demo_fail(
             day = Path("store/segments/day=2026-01-01")
             day.mkdir(parents=True)
             (day / "x.parquet").write_bytes(b"0123456789")
-        return 1 if estate.COPY in argv else 0
+        return 1 if inventory_chapters.COPY in argv else 0
 
     assert run(fine, works=False) == 0
     assert "error:" not in capsys.readouterr().out
@@ -174,7 +174,7 @@ def test_no_record_of_the_sample_trail_lies_in_the_future() -> None:
     from datetime import UTC, datetime
 
     now = datetime.fromtimestamp(NOW // 1_000_000_000, UTC)
-    times = [str(record["eventTime"]) for _, record in trail.records(now)]
+    times = [str(record["eventTime"]) for _, record in audit_log.records(now)]
     assert times == sorted(times)
     assert times[-1] < now.strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -27,4 +27,4 @@ def test_the_picture_is_a_small_png(root: Path) -> None:
 
 def test_the_command_that_makes_it_stands_in_the_makefile(root: Path) -> None:
     made = (root / "Makefile").read_text(encoding="utf-8")
-    assert "tests.web.browser.picture docs/images/investigation.png" in made
+    assert "tests.web.browser.readme_screenshot docs/images/investigation.png" in made

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.cli.main import main
-from answerable.cli.sample.write import Estate, write_estate
+from answerable.cli.sample.write_sample import Estate, write_estate
 
 SOURCES = ("home", "repo", "aws", "aws-keys", "cloudtrail")
 ACCOUNT = "111122223333"

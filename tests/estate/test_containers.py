@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from answerable.cli.sample.keys import fake_secret
-from answerable.connectors.formats.container_run import read_container_run
+from answerable.connectors.formats.docker_run import read_container_run
 from tests.estate.seven import ACCOUNT, KEY, Ask
 
 DEFAULT = f"arn:aws:iam::{ACCOUNT}:role/deployer"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from answerable.model.connector import EventLimits
-from answerable.store import disk
+from answerable.store import durable_files
 from tests.estate.records import (
     MIB,
     cut_gzip,
@@ -262,7 +262,7 @@ def test_a_disk_that_fills_up_refuses_and_nothing_acknowledged_is_lost(
 ) -> None:
     full_at(step)
     answer = ask(store, "ingest", f"cloudtrail:{folder}")
-    disk.hook = None
+    durable_files.hook = None
     assert answer.code == REFUSED
     assert "o space left" in told(answer, "error: ")
     assert "space" in told(answer, "hint: ") or "room" in told(answer, "hint: ")
@@ -284,10 +284,10 @@ def full_at() -> Iterator[Callable[[str], None]]:
                 full.append(name)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        disk.hook = hook
+        durable_files.hook = hook
 
     yield fill
-    disk.hook = None
+    durable_files.hook = None
 
 
 def refuse_folder(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.cli.look.answers import VIEWS
+from answerable.cli.render.documents import VIEWS
 from answerable.model.errors import UsageError
-from answerable.web.api.table import OPERATIONS
-from answerable.web.desk import Desk
-from answerable.web.http.refusals import Refused
+from answerable.web.api.operation_table import OPERATIONS
+from answerable.web.http.errors import Refused
 from answerable.web.pages.reach.question import REMOVED
-from answerable.web.routes import Asked, Page, Told
-from answerable.web.table import ROUTES
-from answerable.web.visit import Role
+from answerable.web.route_table import ROUTES
+from answerable.web.routing import Asked, Page, Told
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role
 from tests.cli.conftest import ITEMS
 from tests.estate.sample_stores import DATA, ELSEWHERE, ROLE, SOURCES, Stores
 from tests.estate.seven import Answer, Ask
@@ -274,12 +274,12 @@ def test_no_expectation_passes_that_did_not_pass_before(
     accepted: str,
     removed: str,
 ) -> None:
-    from answerable.flows import reach
+    from answerable.usecases.reach import permissions
 
     def passes(desk: Desk) -> bool:
         inventory = desk.standing().inventory
         try:
-            document = reach.can(
+            document = permissions.can(
                 inventory,
                 subject,
                 action,

@@ -14,7 +14,7 @@ from answerable.evidence import canonical
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import EventId
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from answerable.evidence.canonical import decode
+from answerable.evidence.log_entries import Manifest
 from answerable.evidence.merkle import leaf_hash
-from answerable.evidence.records import Manifest
 
 
 def fenced(page: str, language: str, after: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from answerable.model.connector import no_progress
 from answerable.store import fsck
 from answerable.store.store import Store
-from bench.estate import write_trail
+from bench.cloudtrail import write_trail
 from tests.faults.counts import Count
 
 EVENTS = 60_000

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from answerable.store import disk
+from answerable.store import durable_files
 
 SECTOR = 512
 
@@ -158,16 +158,16 @@ def losing_power(
     def at(name: str) -> None:
         steps.append(name)
         if len(steps) > step:
-            disk.hook = None
+            durable_files.hook = None
             shim.lose(target)
             raise PowerLost(name)
 
     # What the real ones would do is left out: here the shim is the disk.
     os.fsync = os.fdatasync = shim.synced
-    disk.hook = at
+    durable_files.hook = at
     try:
         yield steps
     finally:
-        disk.hook = None
+        durable_files.hook = None
         os.fsync, os.fdatasync = fsync, fdatasync
         shim.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.evidence.records import JournalSealed
+from answerable.evidence.log_entries import JournalSealed
 from answerable.model.connector import no_progress
 from answerable.model.errors import AnswerableError
 from answerable.model.event import AuditEvent, Quarantined

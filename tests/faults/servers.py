@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from answerable.flows.ship import ship
 from answerable.model.connector import no_progress
 from answerable.store import fsck
 from answerable.store.store import Store
-from tests.api.serve.test_serve import POINT, ask
-from tests.api.stage import ALLOWED, EVALUATION
+from answerable.usecases.evidence.ship_spool import ship
 from tests.faults.counts import Count
-from tests.gateway.serve.stage import (
+from tests.gateway.serve.running_gateway import (
     Backend,
     Serving,
     backend,
@@ -28,6 +26,8 @@ from tests.gateway.serve.stage import (
     serving,
     token_of,
 )
+from tests.pdp.decision_point_harness import ALLOWED, EVALUATION
+from tests.pdp.runtime.test_process import POINT, ask
 
 CLIENTS = 4
 # A tool that may change something: its record is on disk before the answer leaves.

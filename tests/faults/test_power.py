@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.store import disk
+from answerable.store import durable_files
 from tests.faults.counts import Count
 from tests.faults.power import PowerLost, losing_power
 from tests.faults.power_loss import lose_power
@@ -44,7 +44,7 @@ def test_what_was_synced_is_there_after_the_loss_whole(
             if synced:
                 os.fdatasync(handle)
             os.close(handle)
-            disk.reached("step")
+            durable_files.reached("step")
         seen.add((target / "file").read_bytes())
         (root / "file").write_bytes(b"a" * 4000)
     if synced:
@@ -57,11 +57,11 @@ def test_a_rename_counts_once_its_folder_is_synced(tmp_path: Path) -> None:
     for seed in range(8):
         root, target = tmp_path / f"root-{seed}", tmp_path / f"after-{seed}"
         root.mkdir()
-        disk.write_file(root / "file", b"old")
+        durable_files.write_file(root / "file", b"old")
         chance = random.Random(seed)  # noqa: S311 - no secret
         with suppress(PowerLost), losing_power(root, target, 1, chance):
-            disk.write_file(root / "file", b"new")
-            disk.reached("step")
+            durable_files.write_file(root / "file", b"new")
+            durable_files.reached("step")
         assert (target / "file").read_bytes() == b"new"
 
 

@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from answerable.flows.ship import ship
 from answerable.model.connector import no_progress
 from answerable.store import fsck
 from answerable.store.store import Store
+from answerable.usecases.evidence.ship_spool import ship
 from tests.faults.counts import Count
 from tests.faults.servers import LOAD, Load
-from tests.store.control.servers import _as_postgres, _programs
-from tests.sts.wires import Wire
-from tests.sts.world import ANA, ROOT, Client, World, ci_token, own_store
+from tests.store.token_state.postgres_server import _as_postgres, _programs
+from tests.sts.raw_http_client import Wire
+from tests.sts.running_service import ANA, ROOT, Client, World, ci_token, own_store
 
 REPLAYS = 5  # used tokens that are shown again after each kill
 DATABASE = "FAULTS_DATABASE"

@@ -14,12 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from answerable.model.connector import no_progress
-from answerable.serving.kill_records import KIND
+from answerable.server.revocation_records import KIND
 from answerable.store import fsck
 from answerable.store.store import Store
 from tests.faults.counts import Count
 from tests.faults.servers import Load
-from tests.web.serve.test_serve import Browser, started
+from tests.web.runtime.test_process import Browser, started
 
 LOAD = (0.3, 1.5)  # seconds of it before a kill
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.gateway.fuzz import seeds
-from bench.gateway.laws import LAWS
+from bench.gateway.parser_laws import LAWS
 
 SEEDS = [(name, seed) for name, given in seeds().items() for seed in given]
 

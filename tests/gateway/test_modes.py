@@ -9,16 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from answerable.enforce import table
-from answerable.enforce.quarantine import Quarantined
-from answerable.enforce.table import compile_table
-from answerable.flows.authorize import Authority
-from answerable.gateway.exchange import Exchange
-from answerable.gateway.ownership import Ownership
-from answerable.gateway.passage import Denied
-from answerable.gateway.serve.counts import WOULD_DENY, Counting
-from answerable.gateway.wire.answers import Answer
-from answerable.model.amendment import Amendment, AmendmentKind
+from answerable.authorization import decision_table
+from answerable.authorization.decision_table import compile_table
+from answerable.authorization.quarantine import Quarantined
+from answerable.gateway.call_pipeline import Exchange
+from answerable.gateway.handle_ownership import Ownership
+from answerable.gateway.in_flight_call import Denied
+from answerable.gateway.serve.call_metrics import WOULD_DENY, Counting
+from answerable.gateway.wire.server_messages import Answer
 from answerable.model.caller import Caller, Shown
 from answerable.model.config import Allow, Config
 from answerable.model.decision import (
@@ -30,15 +28,17 @@ from answerable.model.decision import (
     Target,
 )
 from answerable.model.ids import AgentId
-from answerable.model.limits import Limits
-from answerable.serving.log import Log
-from answerable.serving.mcp.call import Call, digest
-from answerable.serving.mcp.messages import Kind
-from answerable.serving.mcp.methods import Era
-from tests.enforce.cedar.policies import rules_of
-from tests.enforce.configs import agent, config, request, server
-from tests.gateway.http.wires import Notes
-from tests.gateway.recording.stage import BODY, CALL, CALLER
+from answerable.model.policy_exception import Amendment, AmendmentKind
+from answerable.model.worker_limits import Limits
+from answerable.server.mcp.call import Call, digest
+from answerable.server.mcp.messages import Kind
+from answerable.server.mcp.methods import Era
+from answerable.server.operator_log import Log
+from answerable.usecases.authorization.authorize import Authority
+from tests.authorization.cedar.policy_strategies import rules_of
+from tests.authorization.config_strategies import agent, config, request, server
+from tests.gateway.http.in_memory_worker import Notes
+from tests.gateway.recording.recorder_fixture import BODY, CALL, CALLER
 
 ANA = AgentId("agent:declared/ana")
 BEN = AgentId("agent:declared/ben")
@@ -125,7 +125,7 @@ def failing(mode: Mode) -> Decision:
 
 
 def without_policy(mode: Mode) -> Decision:
-    return asked(Authority(table.without_policy(("files",))))
+    return asked(Authority(decision_table.without_policy(("files",))))
 
 
 def of_policies(text: str, **facts: Any) -> Callable[[Mode], Decision]:

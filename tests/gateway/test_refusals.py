@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from answerable.serving.mcp.methods import Era
-from answerable.serving.wire.refusals import NO_CODE, VERSIONS, WIRE, Refused, Why
+from answerable.server.mcp.methods import Era
+from answerable.server.wire.refusals import NO_CODE, VERSIONS, WIRE, Refused, Why
 
 # The codes that the specification defines (2026-07-28 basic/index "Error Codes").
 STANDARD = {-32700, -32600, -32601, -32602, -32603}

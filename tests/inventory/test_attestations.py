@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.inventory import join
-from answerable.inventory.owners import assign
+from answerable.inventory.ownership_score import assign
 from answerable.inventory.people import People
 from answerable.model.owner_key import ATTESTATION_LIFE
 from answerable.model.person import EvidenceKind, OwnerEvidence, OwnerState
-from answerable.model.written import WrittenBy
-from tests.inventory.make import (
+from answerable.model.provenance import WrittenBy
+from tests.inventory.fact_builders import (
     DAY,
     NOW,
     agent,

@@ -1,8 +1,8 @@
 import pytest
 
-from answerable.inventory.authorship import Authorship, matches
+from answerable.inventory.tag_authorship import Authorship, matches
 from answerable.model.policy import Effect, Layer
-from tests.inventory.make import arn, policy, statement
+from tests.inventory.fact_builders import arn, policy, statement
 
 ROLE = arn("role/agent")
 OTHER = arn("role/other")

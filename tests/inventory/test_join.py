@@ -4,9 +4,9 @@ from answerable.inventory import aged, join
 from answerable.model.credential import CredentialClass
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.person import EvidenceKind, OwnerState
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Facts, Sync
-from answerable.model.written import WrittenBy
-from tests.inventory.make import (
+from tests.inventory.fact_builders import (
     ACCOUNT,
     DAY,
     NOW,

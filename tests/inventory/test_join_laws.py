@@ -9,9 +9,9 @@ from answerable.inventory.people import is_pipeline
 from answerable.model.credential import CredentialClass
 from answerable.model.person import EvidenceKind
 from answerable.model.policy import Layer
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Facts, Sync
-from answerable.model.written import WrittenBy
-from tests.inventory.make import (
+from tests.inventory.fact_builders import (
     DAY,
     NOW,
     agent,

@@ -11,8 +11,8 @@ from answerable.inventory import join
 from answerable.model.connector import SyncContext
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts, Sync
-from tests.inventory.make import identity
-from tests.inventory.make import sync as made
+from tests.inventory.fact_builders import identity
+from tests.inventory.fact_builders import sync as made
 
 ACCOUNT = "123456789012"
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"

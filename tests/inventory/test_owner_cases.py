@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from answerable.inventory.owners import assign
+from answerable.inventory.ownership_score import assign
 from answerable.inventory.people import People
 from answerable.model.person import EvidenceKind
-from answerable.model.written import WrittenBy
-from tests.inventory.make import NOW, evidence, human
+from answerable.model.provenance import WrittenBy
+from tests.inventory.fact_builders import NOW, evidence, human
 
 Case = dict[str, Any]
 

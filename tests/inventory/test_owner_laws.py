@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.inventory import owners
-from answerable.inventory.owners import assign, combine, counted, weigh
+from answerable.inventory import ownership_score
+from answerable.inventory.ownership_score import assign, combine, counted, weigh
 from answerable.inventory.people import People
 from answerable.model.person import EvidenceKind, OwnerEvidence, OwnerState
-from answerable.model.written import WrittenBy
-from tests.inventory.make import NOW, evidence
+from answerable.model.provenance import WrittenBy
+from tests.inventory.fact_builders import NOW, evidence
 from tests.reference.inventory import owners as spec
 
 PEOPLE = ("ana@corp.example", "ben@corp.example", "cleo@corp.example")
@@ -37,8 +37,10 @@ def fast(items: list[OwnerEvidence], *, alive: bool = True) -> float:
 
 
 def test_the_weights_are_those_of_the_slow_twin() -> None:
-    assert {kind.value: w.weight for kind, w in owners.WEIGHTS.items()} == spec.WEIGHTS
-    assert set(owners.WEIGHTS) == set(EvidenceKind)
+    assert {
+        kind.value: w.weight for kind, w in ownership_score.WEIGHTS.items()
+    } == spec.WEIGHTS
+    assert set(ownership_score.WEIGHTS) == set(EvidenceKind)
 
 
 @given(records(), st.booleans())

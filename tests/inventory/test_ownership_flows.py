@@ -7,9 +7,9 @@ from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
 from answerable.model.person import EvidenceKind, OwnerEvidence, OwnerState
 from answerable.model.policy import Layer
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Facts, Sync
-from answerable.model.written import WrittenBy
-from tests.inventory.make import (
+from tests.inventory.fact_builders import (
     ACCOUNT,
     NOW,
     agent,

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from answerable.inventory.owners import (
+from answerable.inventory.ownership_score import (
     ASSIGN,
     ATTESTATION_LIFE,
     HALF_LIFE,
@@ -11,7 +11,7 @@ from answerable.inventory.owners import (
     WEIGHTS,
 )
 from answerable.model.person import OwnerState
-from tests.inventory.make import DAY
+from tests.inventory.fact_builders import DAY
 
 
 def test_the_page_tells_every_kind_with_its_weight(root: Path) -> None:

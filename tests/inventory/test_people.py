@@ -1,8 +1,8 @@
 import pytest
 
 from answerable.inventory.people import People, is_pipeline, is_team
-from answerable.model.written import WrittenBy
-from tests.inventory.make import evidence, human, person
+from answerable.model.provenance import WrittenBy
+from tests.inventory.fact_builders import evidence, human, person
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from answerable.inventory import join, resolve
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
-from tests.inventory.make import (
+from tests.inventory.fact_builders import (
     NOW,
     agent,
     arn,

@@ -2,8 +2,8 @@
 
 import random
 
-from answerable.enforce.cedar.read import read_rules
-from answerable.model.cedar import CedarFile, CedarRules
+from answerable.authorization.cedar.loader import read_rules
+from answerable.model.cedar_policy import CedarFile, CedarRules
 from answerable.model.config import Config
 from tests.laws.messages import TOOLS
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from answerable.model.decision import Effect
-from tests.gateway.http.spelling import reply
+from tests.gateway.http.message_builders import reply
 from tests.laws.messages import NESTED, TOOLS, Side, act_of, http_of, lines_of, side_of
 from tests.laws.people import WHO
 from tests.laws.self_reported import TABLE, Where

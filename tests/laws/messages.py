@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.gateway.http.spelling import HOST
+from tests.gateway.http.message_builders import HOST
 from tests.laws.people import PEER, Who, proof, token
 from tests.laws.self_reported import TABLE, Said, Where
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from answerable.federate.strict import base64url
-from answerable.serving.link import Link, UnixPeer
+from answerable.federation.strict_json import base64url
+from answerable.server.connection_info import Link, UnixPeer
 from tests.authority import self_signed
-from tests.federate.tokens import (
+from tests.federation.sample_tokens import (
     EC,
     ED,
     NOW,

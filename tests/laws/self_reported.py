@@ -9,15 +9,15 @@ member, claim or header has to be put in either.
 from dataclasses import dataclass
 from enum import Enum
 
-from answerable.gateway.wire.opening import Opening
-from answerable.gateway.wire.plain import Plain, _Call, _Params
+from answerable.gateway.wire.fast_path import Plain, _Call, _Params
+from answerable.gateway.wire.mcp_request_head import Opening
 from answerable.model.caller import Caller
 from answerable.model.claims import Proof, SignedClaims
 from answerable.model.decision import Request
-from answerable.serving.link import Link, UnixPeer
-from answerable.serving.mcp.call import Call, Watched
-from answerable.serving.mcp.messages import Message
-from answerable.serving.wire.head import Head
+from answerable.server.connection_info import Link, UnixPeer
+from answerable.server.mcp.call import Call, Watched
+from answerable.server.mcp.messages import Message
+from answerable.server.wire.request_head import Head
 
 
 class Where(Enum):

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from answerable.gateway import exchange
-from answerable.gateway.http import turn
-from answerable.gateway.ownership import Ownership
-from answerable.gateway.stdio.reading import Reading
-from answerable.gateway.wire import heads
+from answerable.gateway import call_pipeline
+from answerable.gateway.handle_ownership import Ownership
+from answerable.gateway.http import request_handler
+from answerable.gateway.stdio.line_reader import Reading
+from answerable.gateway.wire import http_heads
 from answerable.model.caller import Caller
 from answerable.model.ids import AgentId
-from answerable.serving.callers.callers import Callers
-from answerable.serving.callers.tokens import Tokens
+from answerable.server.authentication.authenticator import Callers
+from answerable.server.authentication.token_cache import Tokens
 from tests.laws.intent import hold
 from tests.laws.self_reported import TABLE, Where
 
@@ -66,17 +66,17 @@ def _claim_of_others_names_the_agents_above(patch: pytest.MonkeyPatch) -> None:
 
 
 def _cookie_goes_to_the_server(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(heads, "ONWARD", heads.ONWARD | {"cookie"})
+    patch.setattr(http_heads, "ONWARD", http_heads.ONWARD | {"cookie"})
 
 
 def _meta_names_the_tool(patch: pytest.MonkeyPatch) -> None:
-    read = turn.read_request
+    read = request_handler.read_request
 
     def believing(opening: Any, body: bytes) -> Any:
         call = read(opening, body)
         return msgspec.structs.replace(call, name="*") if b"reasoning" in body else call
 
-    patch.setattr(turn, "read_request", believing)
+    patch.setattr(request_handler, "read_request", believing)
 
 
 def _line_names_the_tool(patch: pytest.MonkeyPatch) -> None:
@@ -92,14 +92,14 @@ def _line_names_the_tool(patch: pytest.MonkeyPatch) -> None:
 
 
 def _annotations_open_a_list(patch: pytest.MonkeyPatch) -> None:
-    filtered = exchange.for_caller
+    filtered = call_pipeline.for_caller
 
     def believing(data: bytes, method: Any, may: Any, **more: Any) -> bytes:
         if b'"annotations"' in data:
             return data
         return filtered(data, method, may, **more)
 
-    patch.setattr(exchange, "for_caller", believing)
+    patch.setattr(call_pipeline, "for_caller", believing)
 
 
 def _state_is_everybodys(patch: pytest.MonkeyPatch) -> None:

@@ -13,35 +13,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from answerable.connectors.config.parse.document import read_config
-from answerable.enforce.quarantine import Quarantined
-from answerable.flows.authorize import Authority
-from answerable.flows.policy import table_of
-from answerable.gateway.credentials import Credentials
-from answerable.gateway.exchange import Exchange
-from answerable.gateway.http.door import Door
-from answerable.gateway.http.front import Front
-from answerable.gateway.http.pool import Pool, _Connection, endpoint
-from answerable.gateway.sessions import Sessions
-from answerable.gateway.shown import tokens
-from answerable.gateway.shown.credential import Credential
-from answerable.gateway.shown.leaks import NONE
-from answerable.gateway.shown.tokens import Tokens
-from answerable.gateway.stdio.front import Front as Pipe
-from answerable.gateway.stdio.under_way import UnderWay
-from answerable.gateway.upstreams import Sent, Sink
+from answerable.authorization.quarantine import Quarantined
+from answerable.connectors.config.parse.config_file import read_config
+from answerable.gateway.call_pipeline import Exchange
+from answerable.gateway.http.client_connection import Front
+from answerable.gateway.http.server import Door
+from answerable.gateway.http.upstream_pool import Pool, _Connection, endpoint
+from answerable.gateway.session_ids import Sessions
+from answerable.gateway.stdio.client import Front as Pipe
+from answerable.gateway.stdio.pending_message import UnderWay
+from answerable.gateway.upstream import Sent, Sink
+from answerable.gateway.upstream_credentials import token_cache
+from answerable.gateway.upstream_credentials.credential import Credential
+from answerable.gateway.upstream_credentials.leak_filter import NONE
+from answerable.gateway.upstream_credentials.provider import Credentials
+from answerable.gateway.upstream_credentials.token_cache import Tokens
 from answerable.model.caller import Caller
 from answerable.model.config import Config
 from answerable.model.decision import Decision, Request
-from answerable.serving.callers.callers import Callers
-from answerable.serving.issuers.keys import IssuerKeys
-from answerable.serving.processes.parent import Parent
-from answerable.serving.ticker import Ticker
-from answerable.serving.wire.place import Served
-from tests.federate.tokens import AUD, EC, ISS, NOW, OTHER_EC, document, public
-from tests.gateway.http.spelling import HOST
-from tests.gateway.http.stage import fingerprint
-from tests.gateway.http.wires import Notes, Wire
+from answerable.server.authentication.authenticator import Callers
+from answerable.server.deadline_timer import Ticker
+from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.server.processes.parent_process import Parent
+from answerable.server.wire.host_check import Served
+from answerable.usecases.authorization.authorize import Authority
+from answerable.usecases.authorization.compile_policy import table_of
+from tests.federation.sample_tokens import AUD, EC, ISS, NOW, OTHER_EC, document, public
+from tests.gateway.http.gateway_fixture import fingerprint
+from tests.gateway.http.in_memory_worker import Notes, Wire
+from tests.gateway.http.message_builders import HOST
 from tests.laws.cedar import policies
 from tests.laws.messages import PROMPTS, TOOLS, URIS, Act, Side, http_of
 from tests.laws.people import PARENT, PEER, STS, URL, WHO, Who
@@ -73,8 +73,8 @@ class Given(Tokens):
 
     async def _ask(self, caller: Caller, server: str, token: str) -> Credential | None:
         said = f"for.{caller.agent}.{caller.run}.{server}".encode().hex()
-        answer = tokens._Answer(said, "Bearer", 3600)
-        return tokens._credential(answer, self.identity(caller), NOW, NONE)
+        answer = token_cache._Answer(said, "Bearer", 3600)
+        return token_cache._credential(answer, self.identity(caller), NOW, NONE)
 
 
 class Service(Credentials):

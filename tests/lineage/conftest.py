@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.flows.ingest import ingest
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import event_id
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
+from answerable.services.evidence.ingest import ingest
 from answerable.store.store import Store
 
 DATA = Path(__file__).parents[1] / "data" / "cloudtrail"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.cloudtrail import fetch
-from answerable.flows import ingest as flow
-from answerable.flows.ingest import ingest
 from answerable.model.errors import UsageError
+from answerable.services.evidence import ingest as flow
+from answerable.services.evidence.ingest import ingest
 from answerable.store.store import Store
 from tests.lineage.conftest import DATA, NOW
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.cli.main import main
-from answerable.cli.sample.write import write_estate
-from answerable.flows.trace import Question, trace
+from answerable.cli.sample.write_sample import write_estate
 from answerable.lineage.stitch import stitch
-from answerable.model.document_trace import TraceItem
+from answerable.model.documents.trace import TraceItem
 from answerable.model.ids import is_role
+from answerable.services.lineage.trace_rows import Question, trace
 from answerable.store.store import Store
 from tests.lineage.conftest import NOW
 from tests.lineage.test_stitch import PERSONS, joints, worlds

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.joints import ALWAYS, LONGEST, Joint, SignIn
 from answerable.lineage.stitch import chain_at, stitch
+from answerable.lineage.stitch_inputs import ALWAYS, LONGEST, Joint, SignIn
 from answerable.model.lineage import (
     Chain,
     ChainKey,

@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.connectors.gateway.parse.exchanges import exchange_of
-from answerable.evidence.spool import encode
-from answerable.flows.trace import Question, trace
+from answerable.connectors.gateway.parse.exchange_events import exchange_of
+from answerable.evidence.spool_format import encode
 from answerable.model.event import AuditEvent
 from answerable.model.ids import event_id
 from answerable.model.inventory import Facts
 from answerable.model.person import EvidenceKind
-from answerable.model.record import Exchanged
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
-from answerable.model.written import WrittenBy
+from answerable.model.spool_record import Exchanged
+from answerable.services.lineage.trace_rows import Question, trace
 from answerable.store.store import Store
-from tests.inventory.make import agent, evidence
-from tests.inventory.scans import save
+from tests.inventory.fact_builders import agent, evidence
+from tests.inventory.stored_scans import save
 from tests.lineage.conftest import NOW, keep, made
 
 ROOT, SUB, LEAF = "agent:declared/root", "agent:declared/sub", "agent:declared/leaf"

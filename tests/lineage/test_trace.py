@@ -8,22 +8,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.flows import investigate, ownership, snapshots
-from answerable.flows.query import parse
-from answerable.flows.sql import sql
-from answerable.flows.stitch import stitched
-from answerable.flows.trace import Question, score, trace
-from answerable.flows.trail_evidence import trail_facts
-from answerable.model.document import Document
-from answerable.model.document_trace import TraceItem
+from answerable.lineage.search_query import parse
+from answerable.model.documents.core import Document
+from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.person import OwnerEvidence
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Facts, Sync
-from answerable.model.written import WrittenBy
-from answerable.store import lineage
+from answerable.services.inventory import snapshots
+from answerable.services.inventory.trail_ownership import trail_facts
+from answerable.services.lineage import row_search
+from answerable.services.lineage.stitched_chains import stitched
+from answerable.services.lineage.trace_rows import Question, score, trace
+from answerable.store import lineage_facts
 from answerable.store.store import Store
-from tests.inventory.make import human
-from tests.inventory.scans import save
+from answerable.usecases.inventory import ownership
+from answerable.usecases.lineage.run_sql import sql
+from tests.inventory.fact_builders import human
+from tests.inventory.stored_scans import save
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
@@ -171,9 +173,9 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(day: Store, by: WrittenBy
         assert (doubt in rest) is (is_doubted and asked == "of-no-row")
     inventory, chains = snapshots.load(day, now=NOW), stitched(day)
     for only, said in ((None, named), (frozenset(), [])):
-        scene = investigate.Scene(inventory, chains, only)
-        asked = investigate.wanted(scene, parse("person:ana"), now=NOW)
-        document, _ = investigate.investigate(day, scene, asked, now=NOW, person="ana")
+        scene = row_search.Scene(inventory, chains, only)
+        asked = row_search.wanted(scene, parse("person:ana"), now=NOW)
+        document, _ = row_search.investigate(day, scene, asked, now=NOW, person="ana")
         found = document.coverage["not_collected"]
         assert [each for each in found if "word" in each] == said
     # Nor does what somebody calls themselves take another's own name from them.
@@ -388,5 +390,5 @@ def test_the_lineage_view_has_every_event_once_with_its_hops(day: Store) -> None
 
 
 def test_facts_name_a_console_session_by_the_user_it_belongs_to(day: Store) -> None:
-    found = {s.credential: s.person for s in lineage.load_facts(day).sign_ins}
+    found = {s.credential: s.person for s in lineage_facts.load_facts(day).sign_ins}
     assert found["cred:aws/ASIAIOSFODNN7EXAMPL7"] == "person:ana"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from answerable.flows.trace import Question, trace
 from answerable.model.errors import UsageError
+from answerable.services.lineage.trace_rows import Question, trace
 from answerable.store.store import Store
 from tests.lineage.conftest import NOW, keep, made
 

@@ -5,13 +5,14 @@ from collections import Counter
 
 import pytest
 
-from answerable.flows import investigate, snapshots
-from answerable.flows.query import parse
-from answerable.flows.stitch import stitched
-from answerable.flows.trace import HOPS, Question, trace
-from answerable.flows.trace_counts import FIELDS, count_by, hop_counts
+from answerable.lineage.search_query import parse
 from answerable.model.errors import UsageError
+from answerable.services.inventory import snapshots
+from answerable.services.lineage import row_search
+from answerable.services.lineage.stitched_chains import stitched
+from answerable.services.lineage.trace_rows import HOPS, Question, trace
 from answerable.store.store import Store
+from answerable.usecases.lineage.count_events import FIELDS, count_by, hop_counts
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
 
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"
@@ -70,9 +71,9 @@ def test_no_count_says_in_what_it_looked(day: Store) -> None:
 @pytest.mark.parametrize("text", ["", "identity:ana", "reports", "ana outcome:success"])
 def test_hops_are_counted_over_all_that_fits(day: Store, text) -> None:
     inventory, chains = snapshots.load(day, now=NOW), stitched(day)
-    scene = investigate.Scene(inventory, chains)
-    asked = investigate.wanted(scene, parse(text), now=NOW)
-    document, _ = investigate.investigate(day, scene, asked, now=NOW)
+    scene = row_search.Scene(inventory, chains)
+    asked = row_search.wanted(scene, parse(text), now=NOW)
+    document, _ = row_search.investigate(day, scene, asked, now=NOW)
     counts = hop_counts(day, chains, asked)
     assert len(document.items) > 1
     for name in HOPS:
@@ -83,9 +84,9 @@ def test_hops_are_counted_over_all_that_fits(day: Store, text) -> None:
 def test_an_event_that_came_meanwhile_is_counted(day: Store) -> None:
     before = stitched(day)
     keep(day, [made(700, identity=f"arn:aws:iam::{ACCOUNT}:user/new")])
-    scene = investigate.Scene(snapshots.load(day, now=NOW), before)
-    asked = investigate.wanted(scene, parse(""), now=NOW)
-    document, _ = investigate.investigate(day, scene, asked, now=NOW)
+    scene = row_search.Scene(snapshots.load(day, now=NOW), before)
+    asked = row_search.wanted(scene, parse(""), now=NOW)
+    document, _ = row_search.investigate(day, scene, asked, now=NOW)
     counts = hop_counts(day, before, asked)
     for name in HOPS:
         slow = Counter(item["hops"][name]["status"] for item in document.items)

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from answerable.flows.ingest import ingest
-from answerable.flows.trace import Question
-from answerable.flows.unmediated import unmediated
 from answerable.lineage.mediation import CLOCKS, UNENDED
-from answerable.model.document import Document
+from answerable.model.documents.core import Document
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import event_id
 from answerable.model.inventory import Facts
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
-from answerable.model.written import WrittenBy
+from answerable.services.evidence.ingest import ingest
+from answerable.services.lineage.trace_rows import Question
 from answerable.store.store import Store
-from tests.connectors.gateway import spools
-from tests.inventory.make import agent, arn, credential, link, tool
-from tests.inventory.scans import save
+from answerable.usecases.lineage.find_unmediated import unmediated
+from tests.connectors.gateway import spool_files
+from tests.inventory.fact_builders import agent, arn, credential, link, tool
+from tests.inventory.stored_scans import save
 from tests.lineage.conftest import NOW, keep, made
 
 AGENT = "agent:declared/reports"
@@ -165,11 +165,15 @@ def test_numbers_as_a_recorder_writes_them_show_what_is_lost(
     store: Store, tmp_path: Path, lost: int | None
 ) -> None:
     """Starts, ends, refusals and kills have numbers; not each of them is an event."""
-    records = [spools.opened(), spools.decided(2), spools.decided(3)]
-    records += [spools.ended(4, 3), spools.ended(5, 2), spools.refused(6)]
-    records += [spools.decided(7), spools.ended(8, 7), spools.closed(9)]
-    lines = spools.spelled(records).splitlines(keepends=True)
-    spools.write(tmp_path / "spool", b"".join(_without(lines, lost)))
+    records = [spool_files.opened(), spool_files.decided(2), spool_files.decided(3)]
+    records += [
+        spool_files.ended(4, 3),
+        spool_files.ended(5, 2),
+        spool_files.refused(6),
+    ]
+    records += [spool_files.decided(7), spool_files.ended(8, 7), spool_files.closed(9)]
+    lines = spool_files.spelled(records).splitlines(keepends=True)
+    spool_files.write(tmp_path / "spool", b"".join(_without(lines, lost)))
     ingest(store, [f"gateway:{tmp_path / 'spool'}"], now=NOW)
     assert bool(asked(store).coverage["mediation"]["gaps"]) is (lost is not None)
 

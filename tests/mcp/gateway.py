@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.federate.tokens import AUD, EC, ISS, claims, document, header, public, sign
+from tests.federation.sample_tokens import (
+    AUD,
+    EC,
+    ISS,
+    claims,
+    document,
+    header,
+    public,
+    sign,
+)
 from tests.mcp.running import ROOT, forwarder, started
 
 SUBJECT = "svc-conformance"

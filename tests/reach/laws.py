@@ -12,19 +12,19 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
-from answerable.reach import questions
-from answerable.reach.estate import outside
-from answerable.reach.estate.estate import Estate, compile_estate
-from answerable.reach.estate.principals import Principal
-from answerable.reach.estate.services import NO_PERMISSION
-from answerable.reach.paths.graph import Graph
-from answerable.reach.patterns.globs import matches
-from answerable.reach.patterns.resources import matches_parts, text_parts
-from answerable.reach.rows.rows import Filter, Row, make_filter
-from answerable.reach.verdict.context import NOTHING, Known
-from answerable.reach.verdict.formula import TOO_MANY, Atom, Formula, verdict
+from answerable.reach import queries
+from answerable.reach.aws.compiled import external_callers
+from answerable.reach.aws.compiled.accounts import Estate, compile_estate
+from answerable.reach.aws.compiled.principals import Principal
+from answerable.reach.aws.compiled.service_facts import NO_PERMISSION
+from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.patterns.arns import matches_parts, text_parts
+from answerable.reach.aws.patterns.globs import matches
+from answerable.reach.aws.permission_rows.row_types import Filter, Row, make_filter
+from answerable.reach.formula import TOO_MANY, Atom, Formula, verdict
 from answerable.reach.who_can import who_can
-from tests.reach.build import catalogue
+from tests.reach.account_builder import catalogue
 from tests.reach.strategies_cases import Call, Case, cases
 from tests.reference.reach import paths as spec_paths
 from tests.reference.reach import request as spec
@@ -163,7 +163,7 @@ def calls_agree(facts: Facts, stated: Keys, calls: Calls) -> None:
     world = World(facts, catalogue(), stated)
     for identity in facts.identities:
         for call in calls:
-            answer = questions.ask(estate, estate.principals[identity.id], *call)
+            answer = queries.ask(estate, estate.principals[identity.id], *call)
             says_the_same(
                 answer.formula, partial(spec.allowed, world, Who(identity), *call)
             )
@@ -175,14 +175,14 @@ def case_agrees(case: Case) -> Iterator[tuple[str, int]]:
     for identity in case.facts.identities:
         principal = asking(estate, identity.id)
         for call in case.calls:
-            answer = questions.ask(estate, principal, *call)
+            answer = queries.ask(estate, principal, *call)
             judge = partial(spec.allowed, world, Who(identity), *call)
             yield says_the_same(answer.formula, judge)
     for text in case.outsiders:
         for call in filter(_of_a_thing, case.calls):
-            caller = outside.caller_of(text, estate.accounts)
+            caller = external_callers.caller_of(text, estate.accounts)
             assert caller is not None
-            answer = questions.ask_as(estate, caller, *call)
+            answer = queries.ask_as(estate, caller, *call)
             judge = partial(spec.allowed_as, world, outsider(text), *call)
             yield says_the_same(answer.formula, judge)
 
@@ -223,7 +223,7 @@ def paths_agree(facts: Facts, call: tuple[str, str]) -> None:
         if IdentityId(reply.subject) in graph.estate.principals
     }
     for who in graph.estate.principals:
-        reply = questions.can(graph, who, *call, direct=False)
+        reply = queries.can(graph, who, *call, direct=False)
         assert verdict(reply.formula) == spec_paths.can(world, who, *call, places)
         assert found.get(who, "never") == verdict(reply.formula)
 
@@ -237,16 +237,16 @@ def rows_agree(estate: Estate, calls: Calls) -> None:
     graph = Graph(estate)
     for identity in estate.principals:
         principal = asking(estate, identity)
-        rows = list(questions.principal_rows(graph, principal, Filter()))
+        rows = list(queries.principal_rows(graph, principal, Filter()))
         for action, resource in calls:
-            answer = questions.ask(estate, principal, action, resource)
+            answer = queries.ask(estate, principal, action, resource)
             mine = [row for row in rows if takes(row, action.lower(), resource)]
             words = {verdict(row.formula) for row in mine}
             if verdict(answer.formula) != "never" and _listed(action, answer.formula):
                 assert words, "a row is missing"
             if any(verdict(r.formula) == "always" for r in mine if _judges(r, action)):
                 impossible = not estate.possible(action, resource)
-                impossible |= questions.abroad(
+                impossible |= queries.abroad(
                     estate, principal.identity.account, action, resource
                 )
                 impossible |= _is_aside(estate, principal, action, resource)
@@ -295,11 +295,11 @@ def filters_agree(estate: Estate, calls: Calls) -> None:
     for identity in estate.principals:
         principal = asking(estate, identity)
         for action, resource in calls:
-            answer = questions.ask(estate, principal, action, resource)
+            answer = queries.ask(estate, principal, action, resource)
             listed = _listed(action, answer.formula)
             if resource != "*" and listed and verdict(answer.formula) != "never":
                 wanted = make_filter(action, resource)
-                rows = questions.principal_rows(graph, principal, wanted)
+                rows = queries.principal_rows(graph, principal, wanted)
                 assert any(takes(row, action.lower(), resource) for row in rows)
 
 
@@ -314,9 +314,9 @@ def patterns_agree(case: Case) -> None:
         for action, resource in case.calls:
             aside = _is_aside(estate, principal, action, resource)
             for pattern in () if aside else _wider(resource):
-                whole = questions.ask(estate, principal, action, pattern)
+                whole = queries.ask(estate, principal, action, pattern)
                 if verdict(whole.formula) == "always":
-                    one = questions.ask(estate, principal, action, resource)
+                    one = queries.ask(estate, principal, action, resource)
                     possible = estate.possible(action, resource)
                     assert verdict(one.formula) == "always" or not possible
 

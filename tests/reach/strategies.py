@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import ConditionClause, Effect, Statement
 from answerable.model.sighting import Facts
-from tests.reach.build import A, B, Builder, role, user
-from tests.reach.drawing import distinct, pick
+from tests.reach.account_builder import A, B, Builder, role, user
+from tests.reach.draw_helpers import distinct, pick
 
 GROUP = f"arn:aws:iam::{A}:group/team"
 MANAGED = f"arn:aws:iam::{A}:policy/managed"

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import Effect, Policy, Statement
 from answerable.model.sighting import Facts
-from tests.reach.build import A, Builder, given_policy
-from tests.reach.drawing import distinct, pick, some
+from tests.reach.account_builder import A, Builder, given_policy
+from tests.reach.draw_helpers import distinct, pick, some
 from tests.reach.strategies_conditions import Keys, given_keys
 from tests.reach.strategies_mix import EVEN, Mix, yes
 from tests.reach.strategies_organisation import (

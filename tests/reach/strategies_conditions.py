@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import strategies as st
 
 from answerable.model.policy import ConditionClause
-from tests.reach.build import A, B
+from tests.reach.account_builder import A, B
 
 Keys = dict[str, tuple[str, ...]]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from answerable.model.policy import Effect, Statement
-from tests.reach.build import A, B, Builder, role, user
-from tests.reach.drawing import distinct, pick
+from tests.reach.account_builder import A, B, Builder, role, user
+from tests.reach.draw_helpers import distinct, pick
 from tests.reach.strategies_conditions import lines
 from tests.reach.strategies_mix import EVEN, Mix, yes
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from answerable.model.policy import Effect, Statement
-from tests.reach.build import A, B, Builder, role, user
-from tests.reach.drawing import pick, some
-from tests.reach.pending import PENDING
+from tests.reach.account_builder import A, B, Builder, role, user
+from tests.reach.draw_helpers import pick, some
+from tests.reach.pending_reference import PENDING
 from tests.reach.strategies_conditions import PINNING, lines
 from tests.reach.strategies_mix import EVEN, Mix, yes
 

@@ -3,15 +3,15 @@
 import pytest
 
 from answerable.model.ids import IdentityId
-from answerable.reach import questions, unknown, who_can
-from answerable.reach.estate.clauses import UNCOLLECTED
-from answerable.reach.estate.estate import compile_estate
-from answerable.reach.paths.graph import Graph
-from answerable.reach.questions import Reply
-from answerable.reach.unknown import rests_on_missing
-from answerable.reach.verdict.formula import Verdict, verdict
-from tests.reach.build import B, Builder, catalogue, role, statement, user
-from tests.reach.planted import Plant, planted
+from answerable.reach import queries, unknown_subjects, who_can
+from answerable.reach.aws.compiled.accounts import compile_estate
+from answerable.reach.aws.compiled.statements import UNCOLLECTED
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.formula import Verdict, verdict
+from answerable.reach.queries import Reply
+from answerable.reach.unknown_subjects import rests_on_missing
+from tests.reach.account_builder import B, Builder, catalogue, role, statement, user
+from tests.reach.mutation import Plant, planted
 
 ANA, ONE = user("ana"), role("one")
 READ = ("s3:GetObject", "arn:aws:s3:::red/a")
@@ -74,7 +74,7 @@ def test_can_and_who_can_say_the_same() -> None:
     for condition in (None, MFA):
         build = estate(condition)
         graph = Graph(compile_estate(build.facts(), catalogue()))
-        said = questions.can(graph, IdentityId(ANA), *READ, direct=False)
+        said = queries.can(graph, IdentityId(ANA), *READ, direct=False)
         reply = listed(build)
         assert (said.formula, said.path) == (reply.formula, reply.path)
 
@@ -105,11 +105,13 @@ def test_one_from_outside_enters_a_role_that_has_a_better_path() -> None:
 
 
 def _no_answer_is_better(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(who_can, "can", lambda *args, **more: questions.nobody())
+    patch.setattr(who_can, "can", lambda *args, **more: queries.nobody())
 
 
 def _a_missing_deny_counts_as_a_missing_allow(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(unknown, "_is_missing_allow", lambda each: each.key == UNCOLLECTED)
+    patch.setattr(
+        unknown_subjects, "_is_missing_allow", lambda each: each.key == UNCOLLECTED
+    )
 
 
 def _nothing_leads_to_an_answer(patch: pytest.MonkeyPatch) -> None:

@@ -6,17 +6,17 @@ from typing import Any, TypedDict, cast
 
 import pytest
 
-from answerable.flows import reach as flow
-from answerable.model.document import CanItem
-from answerable.reach import questions
-from answerable.reach.estate import outside
-from answerable.reach.verdict.formula import verdict
-from answerable.reach.verdict.request import Answer
-from tests.reach import tables
-from tests.reach.build import A, Builder, catalogue, role, user
+from answerable.model.documents.core import CanItem
+from answerable.reach import queries
+from answerable.reach.aws.compiled import external_callers
+from answerable.reach.aws.evaluation.request import Answer
+from answerable.reach.formula import verdict
+from answerable.usecases.reach import permissions as flow
+from tests.reach import case_tables
+from tests.reach.account_builder import A, Builder, catalogue, role, user
+from tests.reach.case_tables import Row, Written, caller_of, case_of, filled, statements
 from tests.reach.laws import asking, estate_of, outsider, says_the_same, world_of
-from tests.reach.pending import PENDING
-from tests.reach.tables import Row, Written, caller_of, case_of, filled, statements
+from tests.reach.pending_reference import PENDING
 from tests.reference.reach import paths as spec_paths
 from tests.reference.reach import request as spec
 from tests.reference.reach.facts import Who, World, find_identity
@@ -51,8 +51,8 @@ class Path(TypedDict, total=False):
     to: list[str]
 
 
-PATHS = cast("list[Path]", tables.rows("reach.yaml"))
-ROWS = tables.rows("evaluation.yaml")
+PATHS = cast("list[Path]", case_tables.rows("reach.yaml"))
+ROWS = case_tables.rows("evaluation.yaml")
 
 
 def facts_of(case: Path, words: Mapping[str, str]) -> Builder:
@@ -145,10 +145,10 @@ def asked(row: Row) -> Answer:
     estate, caller = estate_of(case), caller_of(row)
     call = case.calls[0]
     if caller in estate.principals:
-        return questions.ask(estate, asking(estate, caller), *call)  # type: ignore[arg-type] - an identity's id
-    outsider = outside.caller_of(caller, estate.accounts)
+        return queries.ask(estate, asking(estate, caller), *call)  # type: ignore[arg-type] - an identity's id
+    outsider = external_callers.caller_of(caller, estate.accounts)
     assert outsider is not None
-    return questions.ask_as(estate, outsider, *call)
+    return queries.ask_as(estate, outsider, *call)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from answerable.reach.rules.rules import EDITS, LAUNCHES, RUNNING
+from answerable.reach.aws.escalation_rules.registry import EDITS, LAUNCHES, RUNNING
 from tests.reach.test_paths_catalogue import COMPOSED, ENTRIES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reach.md"

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.flows import reach as flow
 from answerable.model.coverage import Held
-from answerable.model.document import CanItem, Document
+from answerable.model.documents.core import CanItem, Document
 from answerable.model.inventory import Inventory, SourceCoverage
-from answerable.reach.collected import ANY, Collected
-from tests.reach.build import A, B, Builder, role, statement, user
+from answerable.reach.collected_data import ANY, Collected
+from answerable.usecases.reach import permissions as flow
+from tests.reach.account_builder import A, B, Builder, role, statement, user
 
 NOW = 1_764_000_000_000_000_000
 HERE, THERE = "eu-west-1", "us-east-1"

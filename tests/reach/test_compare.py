@@ -9,19 +9,19 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from answerable.connectors.aws.question import Declined, Refusal, Simulated
-from answerable.connectors.aws.simulate import Simulator
-from answerable.flows.compare import compare
+from answerable.connectors.aws.policy_simulator import Simulator
+from answerable.connectors.aws.simulator_interface import Declined, Refusal, Simulated
 from answerable.model.connector import SyncContext
 from answerable.model.coverage import Held
-from answerable.model.document import ComparedItem, Document
+from answerable.model.documents.core import ComparedItem, Document
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.identity import Account
 from answerable.model.ids import PolicyId
 from answerable.model.inventory import SourceCoverage
 from answerable.model.policy import Attachment, Layer, Policy, Statement
 from answerable.model.sighting import Facts
-from tests.reach.build import SEEN, A, B, Builder, role, statement, user
+from answerable.usecases.reach.compare_with_aws import compare
+from tests.reach.account_builder import SEEN, A, B, Builder, role, statement, user
 
 NOW = 1_764_000_000_000_000_000
 ANA = user("ana")
@@ -365,8 +365,8 @@ def test_no_network_and_no_boto3_are_refusals_that_say_what_to_do(
     inventory = estate().inventory()
     with pytest.raises(EnvironmentRefused, match="could not be asked"):
         compare(inventory, now=NOW, endpoint_url="http://127.0.0.1:9")
-    monkeypatch.delitem(sys.modules, "answerable.connectors.aws.simulate")
-    monkeypatch.delitem(sys.modules, "answerable.connectors.aws_api")
+    monkeypatch.delitem(sys.modules, "answerable.connectors.aws.policy_simulator")
+    monkeypatch.delitem(sys.modules, "answerable.connectors.aws_errors")
     monkeypatch.delitem(sys.modules, "answerable.connectors.aws_session")
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(EnvironmentRefused, match="boto3") as caught:

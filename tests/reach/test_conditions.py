@@ -8,9 +8,9 @@ elements: Variables and tags".
 import pytest
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.verdict.conditions import clause_holds, evaluate
-from answerable.reach.verdict.context import Known
-from answerable.reach.verdict.formula import FALSE, TRUE
+from answerable.reach.aws.evaluation.conditions import clause_holds, evaluate
+from answerable.reach.aws.evaluation.context_keys import Known
+from answerable.reach.formula import FALSE, TRUE
 
 KEY = "s3:prefix"
 Values = tuple[str, ...]

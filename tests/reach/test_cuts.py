@@ -7,23 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.flows import cuts as flow
-from answerable.model.document import Document
+from answerable.model.documents.core import Document
 from answerable.model.sighting import Facts
-from answerable.reach import questions
-from answerable.reach.bits.whole import whole_of
-from answerable.reach.estate.estate import Estate
-from answerable.reach.paths.graph import Graph
-from answerable.reach.questions import Reply
-from answerable.reach.verdict.formula import FALSE
-from answerable.reach.what_if import cuts as cut_module
-from answerable.reach.what_if.cuts import CutSearch
-from answerable.reach.what_if.edits import StatementId, without_statements
+from answerable.reach import queries
+from answerable.reach.aws.bulk.closure import whole_of
+from answerable.reach.aws.compiled.accounts import Estate
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.what_if import minimal_cuts as cut_module
+from answerable.reach.aws.what_if.minimal_cuts import CutSearch
+from answerable.reach.aws.what_if.policy_edits import StatementId, without_statements
+from answerable.reach.formula import FALSE
+from answerable.reach.queries import Reply
 from answerable.store.store import Store
-from tests.reach.build import A, Builder, role, statement, user
-from tests.reach.planted import planted
-from tests.reach.test_planes import compiled
-from tests.reach.test_update import generating, slow
+from answerable.usecases.reach import find_cuts as flow
+from tests.reach.account_builder import A, Builder, role, statement, user
+from tests.reach.mutation import planted
+from tests.reach.test_bulk_evaluation import compiled
+from tests.reach.test_incremental_update import generating, slow
 
 BUCKET = "arn:aws:s3:::red"
 CALL = ("s3:GetObject", f"{BUCKET}/x")
@@ -74,7 +74,7 @@ def accounts(draw: st.DrawFn) -> Facts:
 
 
 def open_way(graph: Graph) -> Reply | None:
-    reply = questions.can(graph, user("ana"), *CALL, direct=False)  # type: ignore[arg-type]
+    reply = queries.can(graph, user("ana"), *CALL, direct=False)  # type: ignore[arg-type]
     return reply if reply.formula != FALSE else None
 
 

@@ -2,17 +2,17 @@
 
 from hypothesis import given, settings
 
-from answerable.flows.reach_all import reach_all
-from answerable.model.document import Document
+from answerable.model.documents.core import Document
 from answerable.model.sighting import Facts
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.paths.search import reached
 from answerable.reach.exposure import EstateExposure
-from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.paths import reached
-from answerable.reach.verdict.formula import Verdict
-from tests.reach.build import B, Builder, role, statement, user
+from answerable.reach.formula import Verdict
+from answerable.usecases.reach.list_exposures import reach_all
+from tests.reach.account_builder import B, Builder, role, statement, user
 from tests.reach.strategies import estates
-from tests.reach.test_planes import compiled
-from tests.reach.test_update import generating, slow
+from tests.reach.test_bulk_evaluation import compiled
+from tests.reach.test_incremental_update import generating, slow
 
 ADMIN = statement("a", action="*", resource="*")
 ANYONE = statement("t", action="sts:AssumeRole", principal="*")

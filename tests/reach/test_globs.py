@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.reach.patterns import globs, terms
-from answerable.reach.patterns.globs import inward, literal, matches, overlaps
-from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
-from answerable.reach.patterns.terms import ACTIONS, Term
-from answerable.reach.verdict.context import NOTHING, Known, resolve
+from answerable.reach.aws.evaluation.context_keys import NOTHING, Known, resolve
+from answerable.reach.aws.patterns import globs, terms
+from answerable.reach.aws.patterns.arns import matches_parts, pattern_parts, text_parts
+from answerable.reach.aws.patterns.globs import inward, literal, matches, overlaps
+from answerable.reach.aws.patterns.terms import ACTIONS, Term
 from tests.reference.reach.conditions import glob
 
 patterns = st.text("ab*?", max_size=6)

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from answerable.reach.keys.keys import AssertedBy, Kind, key_class, names
+from answerable.reach.aws.condition_keys.classification import (
+    AssertedBy,
+    Kind,
+    key_class,
+    names,
+)
 
 # Catalogue keys of which nobody says who writes them; may shrink, never grow.
 UNSAID = 6

@@ -2,21 +2,14 @@
 
 from answerable.model.coverage import Held
 from answerable.model.ids import IdentityId
-from answerable.reach import questions
-from answerable.reach.collected import Collected
-from answerable.reach.coverage import not_collected
-from answerable.reach.paths.graph import Graph
-from answerable.reach.verdict.formula import verdict
+from answerable.reach import queries
+from answerable.reach.aws.coverage import not_collected
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.collected_data import Collected
+from answerable.reach.formula import verdict
 from answerable.reach.who_can import who_can
-from tests.reach.build import (
-    A,
-    B,
-    Builder,
-    given_policy,
-    role,
-    statement,
-)
-from tests.reach.layers import (
+from tests.reach.account_builder import A, B, Builder, given_policy, role, statement
+from tests.reach.layer_accounts import (
     ANA,
     ANYONE,
     BUCKET,
@@ -172,7 +165,7 @@ def words(
 ) -> set[str]:
     graph = Graph(estate_of(build))
     who = IdentityId(subject)
-    reply = questions.can(graph, who, action, resource, direct=direct)
+    reply = queries.can(graph, who, action, resource, direct=direct)
     found = not_collected(
         graph.estate, Collected(collected), action, resource, reply, direct=direct
     )

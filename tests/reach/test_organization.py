@@ -13,15 +13,15 @@ import pytest
 
 from answerable.connectors.aws import fetch
 from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.catalogue import Catalogue
+from answerable.model.action_catalogue import Catalogue
 from answerable.model.connector import SyncContext
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
-from bench.organization.changes import KINDS, changes
-from bench.organization.details import details
+from bench.organization.authorization_details import details
 from bench.organization.diversity import diversity
-from bench.organization.make import Organization, organization
-from bench.points import points
+from bench.organization.generator import Organization, organization
+from bench.organization.policy_edits import KINDS, changes
+from bench.reach_questions import points
 
 SIZE = 150
 DIGEST = """

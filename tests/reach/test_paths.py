@@ -5,15 +5,15 @@ from itertools import pairwise
 import pytest
 
 from answerable.model.ids import IdentityId
-from answerable.reach import questions
-from answerable.reach.estate.estate import compile_estate
-from answerable.reach.paths.graph import Graph
-from answerable.reach.patterns.globs import inward
-from answerable.reach.patterns.meeting import meeting
-from answerable.reach.questions import Reply
-from answerable.reach.verdict.formula import FALSE, TRUE, Verdict, verdict
+from answerable.reach import queries
+from answerable.reach.aws.compiled.accounts import compile_estate
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.patterns.common_match import meeting
+from answerable.reach.aws.patterns.globs import inward
+from answerable.reach.formula import FALSE, TRUE, Verdict, verdict
+from answerable.reach.queries import Reply
 from answerable.reach.who_can import who_can
-from tests.reach.build import A, B, Builder, catalogue, role, statement, user
+from tests.reach.account_builder import A, B, Builder, catalogue, role, statement, user
 
 ANA, ONE = user("ana"), role("one")
 READ = ("s3:GetObject", "arn:aws:s3:::red/a")
@@ -26,7 +26,7 @@ def graph_of(build: Builder) -> Graph:
 
 
 def can(build: Builder, subject: str = ANA) -> Reply:
-    return questions.can(graph_of(build), IdentityId(subject), *READ, direct=False)
+    return queries.can(graph_of(build), IdentityId(subject), *READ, direct=False)
 
 
 def chain(length: int, *, back: bool = False, open_: bool = False) -> Builder:
@@ -166,7 +166,7 @@ def test_what_is_made_in_one_account_is_nobody_in_another() -> None:
     build.policy(far, "trust", trust)
     graph = graph_of(build)
     resource = f"arn:aws:iam::{B}:role/far"
-    reply = questions.can(
+    reply = queries.can(
         graph, IdentityId(ANA), "iam:DeleteRole", resource, direct=False
     )
     assert reply.formula == FALSE

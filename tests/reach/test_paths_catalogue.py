@@ -11,16 +11,16 @@ from typing import Any, cast
 
 import pytest
 
-from answerable.connectors.formats.aws_resource import resource_kind
+from answerable.connectors.formats.arn_kind import resource_kind
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.policy import Statement
-from answerable.reach import questions
-from answerable.reach.estate.estate import compile_estate
-from answerable.reach.paths.graph import Graph
-from answerable.reach.rules.rules import KINDS, LAUNCHES, RUNNING
-from answerable.reach.verdict.formula import FALSE, Formula, Verdict, verdict
-from tests.reach import tables
-from tests.reach.build import A, Builder, catalogue, role, statement, user
+from answerable.reach import queries
+from answerable.reach.aws.compiled.accounts import compile_estate
+from answerable.reach.aws.escalation_rules.registry import KINDS, LAUNCHES, RUNNING
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.formula import FALSE, Formula, Verdict, verdict
+from tests.reach import case_tables
+from tests.reach.account_builder import A, Builder, catalogue, role, statement, user
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "iam"
 LABS = SHARED / "pathfinding-labs" / "scenarios_dev.jsonl"
@@ -100,7 +100,7 @@ NOT_NEEDED = {
 WIDENS = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicyVersion")
 
 
-ENTRIES = cast("list[dict[str, str]]", tables.rows("escalation_paths.yaml"))
+ENTRIES = cast("list[dict[str, str]]", case_tables.rows("escalation_paths.yaml"))
 PATHS = [entry for entry in ENTRIES if entry["title"] and "out" not in entry]
 # Permissions that a title leaves out and the call asks for besides.
 BESIDES = {"codedeploy-001": ["codedeploy:RegisterApplicationRevision"]}
@@ -173,7 +173,7 @@ def found(
         for i, a in enumerate(actions)
     ]
     graph = stage(start, held, kinds)
-    reply = questions.can(graph, IdentityId(start), *goal, direct=False)
+    reply = queries.can(graph, IdentityId(start), *goal, direct=False)
     return reply.formula
 
 
@@ -337,12 +337,12 @@ def test_a_chain_of_the_laboratory_is_followed_to_its_end(name: str) -> None:
     start, last = IdentityId(chain[0][0]), chain[-1]
     far = last[0].split(":")[4] == FAR
     goal = ANYTHING if far and last[1] == ADMIN else READ
-    reply = questions.can(linked(chain), start, *goal, direct=False)
+    reply = queries.can(linked(chain), start, *goal, direct=False)
     assert verdict(reply.formula) is not Verdict.NEVER
     assert reply.actor == last[0]
     assert len(reply.path) == len(chain) - 1
     cut: Chain = [(arn, held if arn == last[0] else [], []) for arn, held, _ in chain]
-    reply = questions.can(linked(cut), start, *goal, direct=False)
+    reply = queries.can(linked(cut), start, *goal, direct=False)
     assert verdict(reply.formula) is not Verdict.ALWAYS
 
 

@@ -7,21 +7,21 @@ from typing import cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from answerable.flows import reach as flow
-from answerable.model.document import CanItem, ReachItem
-from answerable.reach.paths.graph import Graph
-from answerable.reach.pattern_answers import can_on_pattern, is_pattern
-from answerable.reach.pattern_parts import PART
-from answerable.reach.patterns.globs import inward
-from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
-from answerable.reach.questions import Extent, Reply
-from answerable.reach.rows import standing
-from answerable.reach.rows.call_rows import CallRows
-from answerable.reach.verdict.formula import FALSE, TRUE
+from answerable.model.documents.core import CanItem, ReachItem
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.pattern_answers import can_on_pattern, is_pattern
+from answerable.reach.aws.pattern_parts import PART
+from answerable.reach.aws.patterns.arns import matches_parts, pattern_parts, text_parts
+from answerable.reach.aws.patterns.globs import inward
+from answerable.reach.aws.permission_rows import principal_spans
+from answerable.reach.aws.permission_rows.action_rows import CallRows
+from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.queries import Extent, Reply
 from answerable.reach.who_can import who_can
+from answerable.usecases.reach import permissions as flow
 from tests.reach import laws
-from tests.reach.build import A, B, Builder, role, statement, user
-from tests.reach.planted import caught
+from tests.reach.account_builder import A, B, Builder, role, statement, user
+from tests.reach.mutation import caught
 from tests.reach.strategies_cases import Case, cases
 from tests.reference.reach import request as spec
 from tests.reference.reach.facts import Who
@@ -249,7 +249,7 @@ def test_the_law_of_patterns_sees_all_and_part_and_none() -> None:
 
 def test_the_law_of_patterns_finds_that_a_deny_carves_no_hole() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(standing, "denied", lambda row, _: [row])
+        patch.setattr(principal_spans, "denied", lambda row, _: [row])
 
     assert caught(plant, cases(), pattern_law)
 

@@ -1,9 +1,9 @@
 """Lists about a resource pattern: bounded parts, and pages."""
 
-from answerable.flows import reach as flow
-from answerable.reach.pattern_answers import FURTHER
+from answerable.reach.aws.pattern_answers import FURTHER
 from answerable.reach.who_can import MOST_LISTED_THROUGH
-from tests.reach.build import role, statement, user
+from answerable.usecases.reach import permissions as flow
+from tests.reach.account_builder import role, statement, user
 from tests.reach.test_pattern_answers import DATA, NOW, ana_with, can, listed
 
 

@@ -7,14 +7,21 @@ import pytest
 
 from answerable.connectors.aws import fetch
 from answerable.connectors.iam_catalogue.fetch import load
-from answerable.flows import reach as flow
-from answerable.model.catalogue import Catalogue
+from answerable.model.action_catalogue import Catalogue
 from answerable.model.connector import SyncContext
-from answerable.reach.patterns.globs import inward
-from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
-from answerable.reach.rules.rules import EDITS, LAUNCHES, MAKES, RUNNING, Need, actions
-from bench import expansions
-from tests.reach.build import inventory_of
+from answerable.reach.aws.escalation_rules.registry import (
+    EDITS,
+    LAUNCHES,
+    MAKES,
+    RUNNING,
+    Need,
+    actions,
+)
+from answerable.reach.aws.patterns.arns import matches_parts, pattern_parts, text_parts
+from answerable.reach.aws.patterns.globs import inward
+from answerable.usecases.reach import permissions as flow
+from bench import action_expansion
+from tests.reach.account_builder import inventory_of
 from tests.reach.laws import calls_agree
 from tests.reach.strategies import CALLS
 
@@ -27,15 +34,15 @@ def whole() -> Catalogue:
 def test_every_managed_policy_grants_what_an_independent_project_says(
     root: Path, whole: Catalogue
 ) -> None:
-    place = root.parent / expansions.PLACE
+    place = root.parent / action_expansion.PLACE
     if not place.exists():
         pytest.skip("shared data not present")
-    theirs = expansions.theirs(place)
-    found = expansions.compare(whole, theirs)
+    theirs = action_expansion.theirs(place)
+    found = action_expansion.compare(whole, theirs)
     assert found.policies == len(theirs) >= 1_641
     assert found.undocumented == []
     assert found.differences == []
-    assert {one.policy for one in found.known} <= expansions.OLDER.keys()
+    assert {one.policy for one in found.known} <= action_expansion.OLDER.keys()
     assert found.actions > 19_000
 
 
@@ -49,14 +56,14 @@ def test_one_action_more_or_less_is_a_difference(
     }
     right = {"document": document, "effective_actions": ["SQS:SendMessage"]}
     wrong = {"document": document, "effective_actions": theirs}
-    found = expansions.compare(whole, {"a": right, "b": wrong})
+    found = action_expansion.compare(whole, {"a": right, "b": wrong})
     assert [one.policy for one in found.differences] == ["b"]
 
 
 def test_an_expansion_by_pattern_is_that_of_asking_about_each_action(
     whole: Catalogue,
 ) -> None:
-    one = expansions.Expansion(whole)
+    one = action_expansion.Expansion(whole)
     for statement in (
         {"Action": ["s3:Get*", "*:ListTagsForResource", "SQS:sendmessage", "ec2:?un*"]},
         {"NotAction": ["iam:*", "organizations:*", "s?s:*", "sts:AssumeRole"]},

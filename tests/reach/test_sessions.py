@@ -4,16 +4,16 @@ from typing import cast
 
 import pytest
 
-from answerable.flows import reach as flow
-from answerable.flows.given import read_context
-from answerable.model.document import CanItem
+from answerable.model.documents.core import CanItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.reach import questions
-from answerable.reach.estate.estate import compile_estate
-from answerable.reach.paths.graph import Graph
-from answerable.reach.unknown import rests_on_missing
-from tests.reach.build import A, B, Builder, catalogue, role, statement, user
+from answerable.reach import queries
+from answerable.reach.aws.compiled.accounts import compile_estate
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.unknown_subjects import rests_on_missing
+from answerable.services.reach.request_context import read_context
+from answerable.usecases.reach import permissions as flow
+from tests.reach.account_builder import A, B, Builder, catalogue, role, statement, user
 
 ANA, ONE, FAR = user("ana"), role("one"), role("far", B)
 SESSION = f"arn:aws:sts::{A}:assumed-role/one/s"
@@ -74,9 +74,9 @@ def test_a_policy_that_was_not_collected_hides_no_better_path() -> None:
     build.policy(FAR, "trust", trusted)
     build.policy(FAR, "identity", statement("r", action="s3:*", resource="*"))
     graph = Graph(compile_estate(build.facts(), catalogue()))
-    direct = questions.can(graph, IdentityId(ANA), *GET, direct=True)
+    direct = queries.can(graph, IdentityId(ANA), *GET, direct=True)
     assert rests_on_missing(direct.formula)
-    found = questions.can(graph, IdentityId(ANA), *GET, direct=False)
+    found = queries.can(graph, IdentityId(ANA), *GET, direct=False)
     assert [hop.to for hop in found.path] == [FAR]
     assert {a.key for one in found.formula for a in one} == {
         "aws:MultiFactorAuthPresent"

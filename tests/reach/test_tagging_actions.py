@@ -7,16 +7,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.document import ConditionItem
-from answerable.reach import questions
-from answerable.reach.estate.estate import compile_estate
-from answerable.reach.estate.services import NO_PERMISSION
-from answerable.reach.keys.taggers import judge, prepare, wish
-from answerable.reach.keys.tagging_actions import noun, tagging_calls, untagging_call
-from answerable.reach.verdict.conditions import clause_holds
-from answerable.reach.verdict.context import NOTHING, Known
-from answerable.reach.verdict.judge import judged_plainly
-from tests.reach.build import A, catalogue, conditions, role
+from answerable.model.documents.core import ConditionItem
+from answerable.reach import queries
+from answerable.reach.aws.compiled.accounts import compile_estate
+from answerable.reach.aws.compiled.service_facts import NO_PERMISSION
+from answerable.reach.aws.condition_keys.tag_setters import judge, prepare, wish
+from answerable.reach.aws.condition_keys.tagging_actions import (
+    noun,
+    tagging_calls,
+    untagging_call,
+)
+from answerable.reach.aws.evaluation.conditions import clause_holds
+from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
+from answerable.reach.aws.evaluation.evaluate_principal import judged_plainly
+from tests.reach.account_builder import A, catalogue, conditions, role
 from tests.reach.strategies_cases import Case, cases
 
 INSTANCE = f"arn:aws:ec2:us-east-1:{A}:instance/i-1"
@@ -114,7 +118,7 @@ def test_a_principal_that_is_passed_over_may_not(case: Case) -> None:
             found = judge(estate, principal, call)
             free = call.request.action in NO_PERMISSION  # no tagging call is
             account = principal.identity.account
-            if not free and not questions.abroad(estate, account, action, resource):
+            if not free and not queries.abroad(estate, account, action, resource):
                 assert found == judged_plainly(estate, principal, call.request), action
 
 

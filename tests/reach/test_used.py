@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.flows.days import recorded_item
-from answerable.flows.used import used
-from answerable.model.document import Document
-from answerable.model.document_exercised import UsedItem
+from answerable.model.documents.core import Document
+from answerable.model.documents.permission_usage import UsedItem
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import aws_credential_id, event_id
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
+from answerable.presentation.recorded_days import recorded_item
 from answerable.store.store import Store
-from tests.reach.build import A, B, Builder, role, statement, user
+from answerable.usecases.reach.list_used_actions import used
+from tests.reach.account_builder import A, B, Builder, role, statement, user
 
 NOW = 1_764_000_000_000_000_000
 HOUR = 3_600_000_000_000

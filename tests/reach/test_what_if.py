@@ -6,27 +6,35 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from answerable.flows import what_if as flow
-from answerable.flows.asked import asked_of
-from answerable.flows.given import Given
-from answerable.flows.policy_edit import Edit
-from answerable.flows.what_if import EditedGraph, compared, edited_graph
-from answerable.flows.words.conditions import policy_name
-from answerable.model.document import Coverage, Document
+from answerable.model.documents.core import Coverage, Document
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
-from answerable.reach import questions
-from answerable.reach.bits.whole import whole_of
-from answerable.reach.estate.clauses import UNCOLLECTED, UNREAD
-from answerable.reach.paths.graph import Graph
-from answerable.reach.verdict.formula import Formula, verdict
-from answerable.reach.what_if.edits import StatementId, find_statement
-from answerable.reach.what_if.scope import scope_of
-from tests.reach.build import A, B, Builder, inventory_of, role, statement, user
+from answerable.presentation.conditions import policy_name
+from answerable.reach import queries
+from answerable.reach.aws.bulk.closure import whole_of
+from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.what_if.edit_scope import scope_of
+from answerable.reach.aws.what_if.policy_edits import StatementId, find_statement
+from answerable.reach.formula import Formula, verdict
+from answerable.services.reach.policy_edits import Edit
+from answerable.services.reach.query_context import asked_of
+from answerable.services.reach.request_context import Given
+from answerable.usecases.reach import what_if as flow
+from answerable.usecases.reach.what_if import EditedGraph, compared, edited_graph
+from tests.reach.account_builder import (
+    A,
+    B,
+    Builder,
+    inventory_of,
+    role,
+    statement,
+    user,
+)
 from tests.reach.strategies import CALLS
-from tests.reach.test_planes import compiled
-from tests.reach.test_update import edits, generating, slow
+from tests.reach.test_bulk_evaluation import compiled
+from tests.reach.test_incremental_update import edits, generating, slow
 
 BUCKET = "arn:aws:s3:::red"
 
@@ -82,7 +90,7 @@ def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
         calls = [c for c in CALLS if c[0] != "sts:AssumeRole" or c[1] in trusts]
         for call in calls:
             formulas = [
-                questions.can(asked.graph, each.id, *call, direct=False).formula
+                queries.can(asked.graph, each.id, *call, direct=False).formula
                 for asked in (warm.asked, warm.after)
             ]
             was, now = map(verdict, formulas)

@@ -12,8 +12,8 @@ from answerable.model.connector import no_progress
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.event import AuditEvent, Outcome, Quarantined
 from answerable.model.ids import event_id
-from answerable.model.written import WrittenBy
-from answerable.store import disk, fsck
+from answerable.model.provenance import WrittenBy
+from answerable.store import durable_files, fsck
 from answerable.store.store import Store
 
 T0 = 1_700_000_000_000_000_000
@@ -78,7 +78,7 @@ def _quick_disk(
 @pytest.fixture(autouse=True)
 def _no_hook() -> Iterator[None]:
     yield
-    disk.hook = None
+    durable_files.hook = None
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import pytest
 
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
-from answerable.store import known
+from answerable.store import deduplication
 from answerable.store import store as store_module
-from answerable.store.columns import NAMES, to_event
+from answerable.store.event_columns import NAMES, to_event
 from answerable.store.store import Appended, Store
 
 Make = Callable[..., AuditEvent]
@@ -44,7 +44,7 @@ def test_an_event_comes_back_as_it_was_with_ingest_time_and_salt(
 def of_a_day(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Days whose ids are held in memory, and days whose segments are asked."""
     if request.param == "asked":
-        monkeypatch.setattr(known, "MOST_OF_A_DAY", 2)
+        monkeypatch.setattr(deduplication, "MOST_OF_A_DAY", 2)
 
 
 @pytest.mark.usefixtures("of_a_day")
@@ -112,7 +112,7 @@ def test_a_conflict_leaves_an_alarm_in_the_log(
 def test_days_that_leave_memory_are_looked_up_again(
     store: Store, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "MOST_IDS", 3)
+    monkeypatch.setattr(deduplication, "MOST_IDS", 3)
     days = [
         [make(0, event_time=day * DAY + n, native=f"{day}-{n}") for n in range(5)]
         for day in range(19_000, 19_006)

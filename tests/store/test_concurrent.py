@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.evidence.records import JournalSealed
+from answerable.evidence.log_entries import JournalSealed
 from answerable.model.connector import no_progress
 from answerable.model.event import AuditEvent
-from answerable.store import disk, fsck
-from answerable.store.skim import Skim
+from answerable.store import durable_files, fsck
+from answerable.store.search_index import Skim
 from answerable.store.store import Store
 
 Make = Callable[..., AuditEvent]
@@ -89,11 +89,11 @@ def test_what_another_process_seals_while_a_journal_is_opened_is_not_stored_agai
 
             def meanwhile(step: str) -> None:
                 if step == "journal-made":
-                    disk.hook = None
+                    durable_files.hook = None
                     early.append(events, now)
                     early.seal(now)
 
-            disk.hook = meanwhile
+            durable_files.hook = meanwhile
             done = late.append(events, now)
         assert (done.stored, done.duplicate) == (0, COUNT)
         late.seal(now)
@@ -110,12 +110,12 @@ def test_what_another_process_wrote_and_did_not_acknowledge_counts_for_nothing(
 
         def meanwhile(step: str) -> None:
             if step == "journal-written":
-                disk.hook = None
+                durable_files.hook = None
                 assert other.append(events, now).stored == COUNT
                 raise OSError(5, "Input/output error")
 
-        disk.hook = meanwhile
-        with pytest.raises(disk.EnvironmentRefused):
+        durable_files.hook = meanwhile
+        with pytest.raises(durable_files.EnvironmentRefused):
             failing.append(events, now)
         assert failing.rows("SELECT count(*) FROM events") == [(COUNT + 1,)]
         other.seal(now)

@@ -12,7 +12,7 @@ import pytest
 from answerable.model.connector import no_progress
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.event import AuditEvent
-from answerable.store import disk, fsck
+from answerable.store import durable_files, fsck
 from answerable.store.store import Store
 
 Make = Callable[..., AuditEvent]
@@ -117,7 +117,7 @@ def test_the_steps_of_this_test_are_the_steps_of_the_store(
     place: Path, make: Make, now: int
 ) -> None:
     seen: list[str] = []
-    disk.hook = seen.append
+    durable_files.hook = seen.append
     with Store.open(place, now=now) as store:
         store.append([make(0)], now)
         store.put_object("sync", b"{}", now)
@@ -151,7 +151,7 @@ def test_a_disk_that_is_full_from_some_write_on_is_refused_in_one_line(
     with Store.open(place, now=now) as store:
         store.append([make(number) for number in range(10)], now)
         acknowledged, refusal = 10, None
-        disk.hook = full_disk(step)
+        durable_files.hook = full_disk(step)
         try:
             store.append([make(number) for number in range(5, 20)], now)
             acknowledged = 20
@@ -165,7 +165,7 @@ def test_a_disk_that_is_full_from_some_write_on_is_refused_in_one_line(
         assert "No space left" in refusal.message
         assert "\n" not in refusal.message + refusal.hint
         assert "free some space" in refusal.hint
-        disk.hook = None
+        durable_files.hook = None
         # The same process goes on once there is space.
         assert acknowledged <= len(set(ids(store)))
         assert wrong(store) == []
@@ -202,10 +202,10 @@ def test_a_batch_that_was_refused_half_way_leaves_the_journal_as_it_was(
                 else:
                     raise OSError(errno.ENOSPC, "No space left on device")
 
-        disk.hook = refuse
+        durable_files.hook = refuse
         with pytest.raises(EnvironmentRefused):
             store.append([make(1)], now)
-        disk.hook = None
+        durable_files.hook = None
         monkeypatch.setattr("os.write", write)
         assert journal.stat().st_size == size
         assert store.append([make(0), make(1)], now).stored == 1
@@ -222,14 +222,14 @@ def test_a_group_that_could_not_be_taken_back_at_once_is_before_the_next(
 
     def refuse(name: str) -> None:
         if name == step:
-            disk.hook = None
+            durable_files.hook = None
             raise OSError(errno.EIO, "Input/output error")
 
     with Store.open(place, now=now) as store:
         store.append([make(0)], now)
         with monkeypatch.context() as patch:
             patch.setattr("os.ftruncate", _refused)
-            disk.hook = refuse
+            durable_files.hook = refuse
             with pytest.raises((EnvironmentRefused, OSError)):
                 store.append([make(number) for number in range(1, 6)], now)
         assert store.append([make(0), make(1)], now).stored == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from answerable.model.event import AuditEvent
-from answerable.store import disk
+from answerable.store import durable_files
 from answerable.store.store import Store
 
 Make = Callable[..., AuditEvent]
@@ -60,7 +60,7 @@ def test_a_batch_is_synced_before_append_returns(
 def test_a_file_is_synced_renamed_and_its_folder_synced(
     tmp_path: Path, calls: list[str]
 ) -> None:
-    disk.write_file(tmp_path / "file", b"content")
+    durable_files.write_file(tmp_path / "file", b"content")
     beside = f".file.{os.getpid()}.new"
     assert calls == [f"sync {beside}", "rename file", f"sync {tmp_path.name}"]
 

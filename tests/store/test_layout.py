@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.store import disk
-from answerable.store.keys import Keys
-from answerable.store.layout import Layout
+from answerable.store import durable_files
+from answerable.store.log_keys import Keys
 from answerable.store.store import Store
+from answerable.store.store_layout import Layout
 
 
 def test_a_new_store_is_private_and_says_its_version(place: Path) -> None:
@@ -52,12 +52,12 @@ def test_threads_that_come_first_together_find_one_key(place: Path) -> None:
         together.wait(30)
         return str(keys.public)
 
-    disk.hook = lambda _: time.sleep(0.02)  # each is in the midst of it
+    durable_files.hook = lambda _: time.sleep(0.02)  # each is in the midst of it
     try:
         with ThreadPoolExecutor(8) as threads:
             assert len(set(threads.map(public, range(8)))) == 1
     finally:
-        disk.hook = None
+        durable_files.hook = None
     kept = {path.name for path in (place / "keys").iterdir()}
     assert kept == {"fingerprint.key", "log.key", "log.pub"}
 
@@ -146,7 +146,7 @@ def test_a_cache_may_be_deleted_at_any_time(place: Path) -> None:
 
 def test_importing_the_store_loads_neither_the_engine_nor_cryptography() -> None:
     code = (
-        "import sys, answerable.store.store, answerable.flows.prove; "
+        "import sys, answerable.store.store, answerable.usecases.evidence.prove; "
         "sys.exit(bool({'duckdb', 'cryptography', 'arro3'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,7 +4,7 @@ import pytest
 
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import Quarantined
-from answerable.store.objects import LoggedObject
+from answerable.store.object_store import LoggedObject
 from answerable.store.store import Store
 
 

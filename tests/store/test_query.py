@@ -7,8 +7,8 @@ import pytest
 
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
+from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.store import Store
-from answerable.store.tables import ColumnType, NamedTable
 
 Make = Callable[..., AuditEvent]
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from answerable.flows import prove as flow
-from answerable.flows.restored import restored
 from answerable.model.connector import no_progress
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
 from answerable.store.fsck import Check
 from answerable.store.store import Store
+from answerable.usecases.evidence import prove as flow
+from answerable.usecases.evidence.record_restore import restored
 
 Make = Callable[..., AuditEvent]
 

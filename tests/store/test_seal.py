@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from answerable.evidence.canonical import encode
 from answerable.evidence.checkpoint import read_checkpoint
+from answerable.evidence.log_entries import JournalSealed, Manifest, encode_entry
 from answerable.evidence.merkle import leaf_hash, root
-from answerable.evidence.records import JournalSealed, Manifest, encode_entry
 from answerable.model.event import AuditEvent
 from answerable.store import segments
-from answerable.store.columns import COLUMNS, NAMES, to_event
-from answerable.store.engine import quoted
+from answerable.store.duckdb_engine import quoted
+from answerable.store.event_columns import COLUMNS, NAMES, to_event
 from answerable.store.store import Store
 
 Make = Callable[..., AuditEvent]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from answerable.evidence.log_entries import Manifest
 from answerable.evidence.note import PublicKey, public_key
-from answerable.evidence.records import Manifest
 from answerable.model.connector import no_progress
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
-from answerable.store.engine import Engine, quoted
+from answerable.store.duckdb_engine import Engine, quoted
 from answerable.store.store import Store
 from tests.store.conftest import ROWS, only, wrong
 

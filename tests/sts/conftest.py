@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sts.wires import Wire
-from tests.sts.world import World, serving
+from tests.sts.raw_http_client import Wire
+from tests.sts.running_service import World, serving
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.http.stage import Backend, Peer
-from tests.sts.an_agent import AT_GATEWAY
-from tests.sts.world import ANA, ROOT, SUB, World, free_port, own_store, taken
+from tests.gateway.http.gateway_fixture import Backend, Peer
+from tests.sts.running_service import ANA, ROOT, SUB, World, free_port, own_store, taken
+from tests.sts.sample_agent import AT_GATEWAY
 
 TICKETS = "https://tickets.example"
 WITHIN = 1.0  # second, from a kill to the first refusal
@@ -67,7 +67,13 @@ class Stage:
         world = self.world
         run = [sys.executable, "-m", "answerable", "run", "--agent", "root"]
         sts = str(world.folder / "sts.sock")
-        words = [sys.executable, "-m", "tests.sts.an_agent", self.gateway, world.url]
+        words = [
+            sys.executable,
+            "-m",
+            "tests.sts.sample_agent",
+            self.gateway,
+            world.url,
+        ]
         return subprocess.Popen(
             [*run, "--sts", sts, "--", *words, "find"],
             stdin=subprocess.PIPE,

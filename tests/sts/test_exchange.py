@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from answerable.federate.asking import ASSERTION_TYPE
-from answerable.federate.errors import TokenRefused
+from answerable.federation.errors import TokenRefused
+from answerable.federation.token_request import ASSERTION_TYPE
 from answerable.model.claims import TokenType
 from answerable.model.exchange import PEER, TICKET
-from tests.sts.wires import Reply, Wire
-from tests.sts.world import (
+from tests.sts.raw_http_client import Reply, Wire
+from tests.sts.running_service import (
     ACCESS,
     BEARER,
     BEN,

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from answerable.model.config import Terminator
-from answerable.model.limits import Limits
-from answerable.serving.wire.place import Served
-from answerable.sts.http.answers import Answer, json_answer
-from answerable.sts.http.asked import Asked
-from answerable.sts.http.dialects import usual_path
-from answerable.sts.http.door import Door, Routes
-from answerable.sts.http.front import Front
+from answerable.model.worker_limits import Limits
+from answerable.server.wire.host_check import Served
+from answerable.sts.http.connection import Front
+from answerable.sts.http.path_aliases import usual_path
+from answerable.sts.http.request import Asked
+from answerable.sts.http.responses import Answer, json_answer
+from answerable.sts.http.server import Door, Routes
 from tests.authority import self_signed
-from tests.sts.wires import Wire, spelled
+from tests.sts.raw_http_client import Wire, spelled
 
 LIMITS = Limits(connections=8, head=1, body=1, idle=2)
 

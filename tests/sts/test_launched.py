@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from answerable.store.store import Store
+from tests.sts.running_service import ANA, BEN, FILES, ROOT, World, own_store
 from tests.sts.test_operations import cli
-from tests.sts.world import ANA, BEN, FILES, ROOT, World, own_store
 
 USER = "nobody"
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from answerable.flows.ship import ship
-from answerable.flows.trace import Question, trace
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.exchange import TICKET
 from answerable.model.ids import event_id
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
+from answerable.services.lineage.trace_rows import Question, trace
 from answerable.store.store import Store
-from tests.cli.person import A_PERSON
-from tests.sts.world import (
+from answerable.usecases.evidence.ship_spool import ship
+from tests.cli.human_user import A_PERSON
+from tests.sts.running_service import (
     ACCESS,
     ANA,
     FILES,

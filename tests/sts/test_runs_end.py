@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from answerable.store.store import Store
-from tests.sts.world import ANA, FILES, ROOT, World, own_store
+from tests.sts.running_service import ANA, FILES, ROOT, World, own_store
 
 ME = os.getuid()
 AT_ROOT = "true" if ME == 0 else "false"

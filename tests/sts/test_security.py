@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 import pytest
 from joserfc.jwk import ECKey
 
-from answerable.federate.strict import base64url
+from answerable.federation.strict_json import base64url
 from answerable.model.exchange import TICKET
-from tests.federate.tokens import public, sign
-from tests.sts.trying import FORM, refused
-from tests.sts.wires import Wire, spelled
-from tests.sts.world import (
+from tests.federation.sample_tokens import public, sign
+from tests.sts.attack_helpers import FORM, refused
+from tests.sts.raw_http_client import Wire, spelled
+from tests.sts.running_service import (
     ACCESS,
     FILES,
     JWT,

@@ -12,13 +12,13 @@ import time
 
 from joserfc.jwk import ECKey
 
-from answerable.federate.strict import base64url
+from answerable.federation.strict_json import base64url
 from answerable.model.claims import TokenType
 from answerable.model.exchange import PEER, TICKET
-from tests.federate.tokens import public, sign
-from tests.sts.trying import payload, refused
-from tests.sts.wires import Wire
-from tests.sts.world import (
+from tests.federation.sample_tokens import public, sign
+from tests.sts.attack_helpers import payload, refused
+from tests.sts.raw_http_client import Wire
+from tests.sts.running_service import (
     ACCESS,
     CI_KEY,
     FILES,

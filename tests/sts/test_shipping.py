@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.limits import Limits
-from answerable.model.record import Exchanged
-from answerable.serving import shipping
-from answerable.serving.shipping import NICE, Told, niceness, ship_apart
-from answerable.serving.stored import make_store
-from answerable.sts.recording.recorder import Recorder
+from answerable.model.spool_record import Exchanged
+from answerable.model.worker_limits import Limits
+from answerable.server import evidence_shipping
+from answerable.server.evidence_shipping import NICE, Told, niceness, ship_apart
+from answerable.server.store_access import make_store
+from answerable.sts.recording.exchange_recorder import Recorder
 
 
 def recorded(spool: Path) -> None:
@@ -80,7 +80,7 @@ def test_it_gives_way_from_its_very_start(
         monkeypatch.setattr("shutil.which", lambda _: None)
 
     async def main() -> None:
-        process = await shipping._begun(tmp_path, tmp_path, NICE)
+        process = await evidence_shipping._begun(tmp_path, tmp_path, NICE)
         nice = os.getpriority(os.PRIO_PROCESS, process.pid)
         process.kill()
         await process.wait()
@@ -94,7 +94,7 @@ def test_it_gives_way_from_its_very_start(
     [
         ("asyncio.create_subprocess_exec", errno.EAGAIN),
         ("asyncio.create_subprocess_exec", errno.ENOMEM),
-        ("answerable.serving.shipping.niceness", errno.EMFILE),
+        ("answerable.server.evidence_shipping.niceness", errno.EMFILE),
     ],
 )
 def test_what_cannot_be_started_is_told(
@@ -119,8 +119,8 @@ def instead(monkeypatch: pytest.MonkeyPatch, script: str) -> list[Process]:
         begun.append(process)
         return process
 
-    monkeypatch.setattr(shipping, "_begun", begin)
-    monkeypatch.setattr(shipping, "LOOK", 0.02)
+    monkeypatch.setattr(evidence_shipping, "_begun", begin)
+    monkeypatch.setattr(evidence_shipping, "LOOK", 0.02)
     return begun
 
 
@@ -129,7 +129,7 @@ def test_one_that_does_nothing_any_more_is_killed_and_that_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, patience: str
 ) -> None:
     begun = instead(monkeypatch, "kill -STOP $$")
-    monkeypatch.setattr(shipping, patience, 0.2)
+    monkeypatch.setattr(evidence_shipping, patience, 0.2)
 
     async def main() -> None:
         async with asyncio.timeout(20):
@@ -144,9 +144,9 @@ def test_one_that_works_has_all_the_time_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instead(monkeypatch, "sleep 0.4; echo '{\"stored\": 3}'")
-    monkeypatch.setattr(shipping, "LAST", 0.1)
+    monkeypatch.setattr(evidence_shipping, "LAST", 0.1)
     ticks = itertools.count(1)
-    monkeypatch.setattr(shipping, "_spent", lambda _: next(ticks))
+    monkeypatch.setattr(evidence_shipping, "_spent", lambda _: next(ticks))
     assert asyncio.run(ship_apart(tmp_path, tmp_path)) == Told(stored=3)
 
 
@@ -158,5 +158,5 @@ def test_what_a_process_works_is_seen() -> None:
     before = own()
     while own() < before + 2:
         pass
-    assert before - 2 <= shipping._spent(os.getpid()) <= own() + 2
-    assert shipping._spent(0) == 0
+    assert before - 2 <= evidence_shipping._spent(os.getpid()) <= own() + 2
+    assert evidence_shipping._spent(0) == 0

@@ -12,8 +12,8 @@ import pytest
 from cryptography import x509
 
 from tests.authority import Authority, Issued
-from tests.sts.wires import Wire
-from tests.sts.world import (
+from tests.sts.raw_http_client import Wire
+from tests.sts.running_service import (
     ACCESS,
     ANA,
     ROOT,

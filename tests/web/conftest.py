@@ -10,11 +10,11 @@ import pytest
 from answerable.cli.main import main
 from answerable.cli.sample import write_estate
 from answerable.model.ids import PersonId
-from answerable.web.desk import Desk
-from answerable.web.html import render
-from answerable.web.routes import Answer, Asked, Page
-from answerable.web.table import ROUTES
-from answerable.web.visit import Role, Visit
+from answerable.web.route_table import ROUTES
+from answerable.web.routing import Answer, Asked, Page
+from answerable.web.store_cache import Desk
+from answerable.web.template_rendering import render
+from answerable.web.visitor import Role, Visit
 from tests.web.chromium import CHROMIUM
 
 ANA = PersonId("person:ana@corp.example")

@@ -3,12 +3,12 @@
 import pytest
 
 from answerable.web.api.operations import Operation
-from answerable.web.desk import Desk
-from answerable.web.html import render
-from answerable.web.http.refusals import Refused
-from answerable.web.routes import Asked, File, Page, Told
-from answerable.web.standing import stamp
-from answerable.web.visit import Role
+from answerable.web.http.errors import Refused
+from answerable.web.routing import Asked, File, Page, Told
+from answerable.web.store_cache import Desk
+from answerable.web.store_view import stamp
+from answerable.web.template_rendering import render
+from answerable.web.visitor import Role
 from tests.web.api.conftest import operation
 from tests.web.conftest import answer, shown, visitor
 

@@ -7,14 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from answerable.flows import investigate as flow
-from answerable.flows.investigate import Scene
-from answerable.flows.query import parse
+from answerable.lineage.search_query import parse
 from answerable.model.errors import UsageError
-from answerable.web.html import render
+from answerable.services.lineage import row_search as flow
+from answerable.services.lineage.row_search import Scene
 from answerable.web.pages import investigation
-from answerable.web.routes import Asked, File
-from answerable.web.visit import Role
+from answerable.web.routing import Asked, File
+from answerable.web.template_rendering import render
+from answerable.web.visitor import Role
 from tests.web.conftest import answer, shown, visitor
 
 HOSTILE = ("<script>alert(1)</script>", '"onmouseover="x', "\u202eevil", "x" * 1_900)

@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from answerable.store.store import Store
-from answerable.web.desk import Desk
-from answerable.web.pages import shapes
-from answerable.web.routes import Page
-from answerable.web.table import ROUTES
-from answerable.web.visit import Role, Visit
+from answerable.web.pages import inventory_listings
+from answerable.web.route_table import ROUTES
+from answerable.web.routing import Page
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role, Visit
 from tests.web.conftest import answer, shown, visitor
-from tests.web.harmless import faults
+from tests.web.markup_checks import faults
 
 
 def links(page: str) -> list[str]:
@@ -63,7 +63,7 @@ def test_what_needs_a_person_stands_in_front(desk: Desk, viewer: Visit) -> None:
     said = shown(desk, viewer, "/")
     unowned = [
         key
-        for key, item in shapes.agents(desk).by_key.items()
+        for key, item in inventory_listings.agents(desk).by_key.items()
         if item["owner"]["state"] == "none"
     ]
     assert unowned

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.flows import reach as flow
-from answerable.flows.permitted import Listed
-from answerable.model.document import CanItem, Document, ReachItem
-from answerable.web.desk import Desk
-from answerable.web.draw.paths import Spot, Step, paths
-from answerable.web.http.refusals import Refused
-from answerable.web.pages.reach import picture, rows
+from answerable.model.documents.core import CanItem, Document, ReachItem
+from answerable.services.reach.permission_lists import Listed
+from answerable.usecases.reach import permissions as flow
+from answerable.web.http.errors import Refused
+from answerable.web.pages.reach import answer_rows, path_graph
 from answerable.web.pages.reach.question import Question
-from answerable.web.routes import Page, Told
-from answerable.web.visit import Role, Visit
+from answerable.web.routing import Page, Told
+from answerable.web.store_cache import Desk
+from answerable.web.svg.path_diagram import Spot, Step, paths
+from answerable.web.visitor import Role, Visit
 from tests.web.conftest import answer, shown, visitor
-from tests.web.harmless import HOSTILE, faults
+from tests.web.markup_checks import HOSTILE, faults
 
 REPORTER = "agent:claude-code/ana/reporter"
 SECRET = "s3://example-customer-data/a"
@@ -69,9 +69,9 @@ def test_by_itself_alone_leaves_paths_aside(desk: Desk, viewer: Visit) -> None:
 def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr("answerable.flows.asked.MOST_FOLLOWED", 3)
-    monkeypatch.setattr("answerable.reach.questions.whole_of", pytest.fail)
-    monkeypatch.setattr("answerable.reach.paths.paths.whole_of", pytest.fail)
+    monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
+    monkeypatch.setattr("answerable.reach.queries.whole_of", pytest.fail)
+    monkeypatch.setattr("answerable.reach.aws.paths.search.whole_of", pytest.fail)
     said = {} if path == "/reach" else dict(CALL)
     said |= {} if path == "/who-can" else {"subject": REPORTER}
     html = shown(desk, viewer, path, **said)
@@ -85,11 +85,11 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
 def test_of_very_many_identities_an_edit_is_refused_in_one_line(
     desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.flows.asked.MOST_FOLLOWED", 3)
+    monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
     for name in (
-        "answerable.flows.what_if.whole_of",
-        "answerable.flows.cuts.whole_of",
-        "answerable.flows.breakage.whole_of",
+        "answerable.usecases.reach.what_if.whole_of",
+        "answerable.usecases.reach.find_cuts.whole_of",
+        "answerable.services.reach.broken_calls.whole_of",
         "answerable.reach.exposure.whole_of",
     ):
         monkeypatch.setattr(name, pytest.fail)
@@ -154,12 +154,12 @@ def test_without_a_question_a_page_says_whom_to_begin_with(
 def test_a_long_answer_comes_by_pages(
     desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.web.pages.reach.pages._ROWS", 3)
+    monkeypatch.setattr("answerable.web.pages.reach.question_pages._ROWS", 3)
     user = "arn:aws:iam::111122223333:user/report-bot"
     first = shown(desk, viewer, "/reach", subject=user)
     assert "after=0.0.3" in first
     assert "data-reader" not in first.split("<tbody>")[-1].split("</tbody>")[0]
-    monkeypatch.setattr("answerable.web.pages.reach.pages._PAIRS", 2)
+    monkeypatch.setattr("answerable.web.pages.reach.question_pages._PAIRS", 2)
     assert "after=0.0.2" in shown(desk, viewer, "/who-can", **CALL)
 
 
@@ -320,15 +320,15 @@ def replace_item(item: ReachItem, **other: object) -> ReachItem:
 
 
 def test_a_picture_never_has_more_than_two_hundred_nodes() -> None:
-    drawn = picture.of_reach(many(300, 2), Question("agent:a/b"))
-    assert len(drawn.spots) <= picture.MOST_NODES
+    drawn = path_graph.of_reach(many(300, 2), Question("agent:a/b"))
+    assert len(drawn.spots) <= path_graph.MOST_NODES
     assert drawn.left > 0
     keys = set(drawn.spots)
     assert all({s.origin, s.target} <= keys for s in drawn.steps.values())
 
 
 def test_many_rows_at_the_end_of_a_path_are_told_by_service() -> None:
-    drawn = picture.of_reach(many(1, 40), Question("agent:a/b"))
+    drawn = path_graph.of_reach(many(1, 40), Question("agent:a/b"))
     (group,) = (spot for spot in drawn.spots.values() if spot.kind == "group")
     assert group.text == "s3: 40 actions on 40 resources"
     assert group.to == "/reach?subject=agent%3Aa%2Fb&action=s3%3A%2A"
@@ -337,7 +337,7 @@ def test_many_rows_at_the_end_of_a_path_are_told_by_service() -> None:
 
 def test_rows_that_differ_in_their_action_alone_are_one() -> None:
     item = replace_item(hostile_item("x"), path=[])
-    found = rows.ways(
+    found = answer_rows.ways(
         [{**item, "action": f"s3:A{n}"} for n in range(9)], Question("agent:a/b")
     )
     (way,) = found

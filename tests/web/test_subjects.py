@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from answerable.web.desk import Desk
-from answerable.web.pages import shapes
-from answerable.web.routes import Page
-from answerable.web.visit import Role, Visit
+from answerable.web.pages import inventory_listings
+from answerable.web.routing import Page
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role, Visit
 from tests.web.conftest import answer, shown, visitor
-from tests.web.harmless import HOSTILE, faults
+from tests.web.markup_checks import HOSTILE, faults
 
 PAGES = (
     ("/agent", "agents"),
@@ -30,7 +30,7 @@ def text_of(page: str) -> str:
 def test_everything_that_is_listed_has_a_page(
     desk: Desk, admin: Visit, path: str, kind: str
 ) -> None:
-    for key in getattr(shapes, kind)(desk).by_key:
+    for key in getattr(inventory_listings, kind)(desk).by_key:
         page = shown(desk, admin, path, id=key)
         assert faults(page) == []
         assert html.escape(key) in page
@@ -89,7 +89,7 @@ def test_an_identity_shows_what_is_granted_reachable_used_and_blocked(
 def test_a_credential_says_how_it_ends_and_never_its_value(
     desk: Desk, viewer: Visit
 ) -> None:
-    for key, item in shapes.credentials(desk).by_key.items():
+    for key, item in inventory_listings.credentials(desk).by_key.items():
         said = text_of(shown(desk, viewer, "/credential", id=key))
         assert "Time to dead" in said
         assert len(item["hint"]) <= 4
@@ -98,7 +98,7 @@ def test_a_credential_says_how_it_ends_and_never_its_value(
 def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
     desk: Desk, viewer: Visit
 ) -> None:
-    listing = shapes.agents(desk)
+    listing = inventory_listings.agents(desk)
     assert {item["known"] for item in listing.items} <= {
         "observed",
         "declared",
@@ -107,8 +107,9 @@ def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
     # Names of the trail alone: the identity was deleted before any scan.
     gone = [
         key
-        for key in shapes.judged(desk).owners
-        if key.startswith("arn:") and key not in shapes.identities(desk).by_key
+        for key in inventory_listings.judged(desk).owners
+        if key.startswith("arn:")
+        and key not in inventory_listings.identities(desk).by_key
     ]
     for key in gone:
         assert "not scanned" in shown(desk, viewer, "/identity", id=key)

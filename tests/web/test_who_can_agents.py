@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
-from answerable.web.desk import Desk
-from answerable.web.visit import Visit
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Visit
 from tests.web.api.conftest import told
 from tests.web.conftest import shown
 

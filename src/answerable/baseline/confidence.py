@@ -7,8 +7,8 @@ behaviour; a Wilson interval bounds its error.
 from collections.abc import Iterable
 from math import sqrt
 
-from answerable.baseline.bounds import Sets
-from answerable.baseline.tally import Seen, Tallies
+from answerable.baseline.counts import Seen, Tallies
+from answerable.baseline.run_bounds import Sets
 from answerable.model.baseline import (
     BaselineLayer,
     Confidence,

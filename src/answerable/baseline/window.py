@@ -9,11 +9,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from answerable.baseline.arguments import as_bytes, digest, fits, leaves, records
-from answerable.baseline.entities import MOST, Named, amounts, canonical, kind_of, named
-from answerable.baseline.kept import LIMIT, Field, Hit, Kept, folded
-from answerable.baseline.requested import SHORTEST
-from answerable.baseline.results import MOST_FIELDS, fields, read
+from answerable.baseline.entity_extraction import (
+    MOST,
+    Named,
+    amounts,
+    canonical,
+    kind_of,
+    named,
+)
+from answerable.baseline.json_leaves import as_bytes, digest, fits, leaves, records
+from answerable.baseline.request_values import SHORTEST
+from answerable.baseline.result_buffer import LIMIT, Field, Hit, Kept, folded
+from answerable.baseline.tool_results import MOST_FIELDS, fields, read
 from answerable.model.behaviour import (
     NOTHING_SAID,
     Asked,
@@ -27,7 +34,7 @@ from answerable.model.behaviour import (
     Table,
     Value,
 )
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 SPAN = 3_600 * 10**9
 _MINUTE = 60 * 10**9

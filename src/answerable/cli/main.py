@@ -12,12 +12,12 @@ from dataclasses import replace
 import click
 
 from answerable.cli.app import app
-from answerable.cli.refusals import FINE, Refusal, refusal_of, trail_of
+from answerable.cli.errors import FINE, Refusal, refusal_of, trail_of
 from answerable.cli.settings import Settings
 from answerable.cli.streams import discard
-from answerable.flows.hints import text_in_store
-from answerable.flows.words.text import safe
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.presentation.command_hints import text_in_store
+from answerable.presentation.text import safe
 
 _COMPLETE = "_ANSWERABLE_COMPLETE"
 

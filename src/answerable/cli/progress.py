@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from shutil import get_terminal_size
 
 from answerable.cli.settings import Settings
-from answerable.flows.words.text import clip, safe
+from answerable.presentation.text import clip, safe
 
 # Redrawing more often is not visible and costs time.
 _PAUSE = 0.1

@@ -39,7 +39,7 @@ class Session:
         Args:
             progress: Receives the stages of what is derived from it.
         """
-        from answerable.flows import snapshots
+        from answerable.services.inventory import snapshots
 
         if progress is None:
             return snapshots.load(self.store, self.snapshot)

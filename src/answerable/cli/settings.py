@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable import __version__
-from answerable.connectors.expanded import expanded
+from answerable.connectors.user_path import expanded
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:

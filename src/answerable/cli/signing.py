@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from answerable.cli.key_files import SHORTEST, read_private, read_private_file
+from answerable.cli.owner_key_files import SHORTEST, read_private, read_private_file
 from answerable.cli.settings import Settings, store_place
-from answerable.connectors.expanded import expanded
+from answerable.connectors.user_path import expanded
 from answerable.model.errors import EnvironmentRefused, UsageError
 
 if TYPE_CHECKING:
-    from answerable.flows.owner_keys import Signer
     from answerable.model.inventory import Inventory
+    from answerable.services.statements.owner_keys import Signer
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -44,7 +44,7 @@ def only_a_person(settings: Settings, *more: Path) -> None:
     Raises:
         AgentAbove: An agent started this command, or its starter is not known.
     """
-    from answerable.serving.processes.ancestors import refuse_agents, registered
+    from answerable.server.processes.ancestors import refuse_agents, registered
 
     root, _ = store_place(settings)
     if root in _made_up:
@@ -66,7 +66,7 @@ def same_user(inventory: "Inventory", subject: str) -> str:
     Returns:
         A line to show, empty if they are not known to share a user.
     """
-    from answerable.serving.advisory import shared_uid
+    from answerable.server.advisory import shared_uid
 
     uid = shared_uid(inventory, subject)
     if uid is None:

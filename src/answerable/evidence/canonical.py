@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import EventId
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 SAFE = 1 << 53
 _INT64 = 1 << 63

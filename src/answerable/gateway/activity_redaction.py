@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import msgspec
 
-from answerable.connectors.formats.credential_value import holds_credential
+from answerable.connectors.formats.secret_shapes import holds_credential
 from answerable.model.behaviour import Value
-from answerable.model.record import Acted
-from answerable.serving.mcp.call import digest
+from answerable.model.spool_record import Acted
+from answerable.server.mcp.call import digest
 
 
 def redact_secrets(acted: Acted) -> Acted:

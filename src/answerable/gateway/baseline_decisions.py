@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from answerable.model.baseline_assessment import Judgement
 from answerable.model.decision import Decision, Effect, Layer, Mode, Reason
-from answerable.model.judgement import Judgement
-from answerable.model.record import Acted
+from answerable.model.spool_record import Acted
 
 
 def combine_decisions(

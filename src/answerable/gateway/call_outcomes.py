@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from answerable.gateway.passage import Denied, Heard, Passage
+from answerable.gateway.in_flight_call import Denied, Heard, Passage
 from answerable.model.decision import Decision, Effect, Layer, Reason, Target
-from answerable.serving.mcp.call import Call
+from answerable.server.mcp.call import Call
 
 
 def without_credential(decision: Decision) -> Decision:

@@ -4,7 +4,7 @@
 is pure: time is an argument.
 """
 
-from answerable.inventory.joining import aged, join
 from answerable.inventory.resolve import resolve
+from answerable.inventory.sync_join import aged, join
 
 __all__ = ["aged", "join", "resolve"]

@@ -11,14 +11,14 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TypeVar
 
-from answerable.inventory.canonical import Spellings
+from answerable.inventory.canonical_ids import Spellings
 from answerable.model.agent import Agent
-from answerable.model.assignment import RoleAssignment
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.policy import Attachment, Layer, Policy
 from answerable.model.resource import PublicAccessBlock, Resource
+from answerable.model.role_assignment import RoleAssignment
 from answerable.model.sighting import Facts, Sync
 from answerable.model.tool import Tool
 from answerable.model.user_group import UserGroup

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from difflib import get_close_matches
 from typing import Literal
 
-from answerable.inventory.canonical import Spellings, principal_key
+from answerable.inventory.canonical_ids import Spellings, principal_key
 from answerable.inventory.people import handle
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory, NameEntry, NameTable

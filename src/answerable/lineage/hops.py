@@ -6,11 +6,11 @@ Session names, user agents and source identities are never read: the caller writ
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.lineage.joints import Joint, SignIn, is_service, lasting
-from answerable.lineage.path import Path, Step
+from answerable.lineage.issuance_path import Path, Step
+from answerable.lineage.stitch_inputs import Joint, SignIn, is_service, lasting
 from answerable.model.ids import is_role
 from answerable.model.lineage import DeclaredUse, Hop, HopStatus, Issuance
-from answerable.model.record import WEB
+from answerable.model.spool_record import WEB
 
 _FEDERATED = ("oidc:", "saml:")  # they sign in elsewhere, never at the console
 _TOKEN = "cred:token/"  # noqa: S105 - the beginning of an id

@@ -15,8 +15,8 @@ from answerable.lineage.hops import (
     person_hop,
     seen_hops,
 )
-from answerable.lineage.joints import ALWAYS, Joint, JointChains, SignIn
-from answerable.lineage.path import Path, index, trace_back
+from answerable.lineage.issuance_path import Path, index, trace_back
+from answerable.lineage.stitch_inputs import ALWAYS, Joint, JointChains, SignIn
 from answerable.model.lineage import Chain, DeclaredUse, Issuance
 
 

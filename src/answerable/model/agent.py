@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import AgentId, IdentityId
-from answerable.model.written import Seen
+from answerable.model.provenance import Seen
 
 
 class Known(StrEnum):

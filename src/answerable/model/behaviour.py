@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 

@@ -7,7 +7,7 @@ into `SignedClaims`. Times are NumericDate (RFC 7519 2): whole seconds since 197
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 # Type of a claim's leaf; null is excluded.
 Scalar = str | int | bool

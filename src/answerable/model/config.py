@@ -7,18 +7,18 @@ contains no secrets; a server's command takes one from the environment by name.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from answerable.model.ask import Asks
+from answerable.model.approval_request import Asks
 from answerable.model.behaviour import Table, ToolFacts
 from answerable.model.claims import Issuer
 from answerable.model.decision import Mode, Target
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.ids import AgentId
 from answerable.model.learning import Learning
-from answerable.model.limits import Limits
 from answerable.model.pin import Pinning
-from answerable.model.rule import TrustRule
+from answerable.model.trust_rule import TrustRule
 from answerable.model.upstream_credential import UpstreamCredential
-from answerable.model.web import Web
+from answerable.model.web_config import Web
+from answerable.model.worker_limits import Limits
 
 
 class Input(StrEnum):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Probe, Problem, Sync
-from answerable.model.written import WrittenBy
 
 
 @dataclass(frozen=True, slots=True)

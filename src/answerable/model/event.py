@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import EventId
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 EVENT_SCHEMA = 1
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from answerable.model.ids import IdentityId
-from answerable.model.written import Seen
+from answerable.model.provenance import Seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NewType
 
 from answerable.model.ids import PersonId
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 OwnerKeyId = NewType("OwnerKeyId", str)
 

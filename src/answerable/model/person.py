@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import PersonId
-from answerable.model.written import Seen
+from answerable.model.provenance import Seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from answerable.model.agent import Agent
-from answerable.model.assignment import RoleAssignment
 from answerable.model.coverage import Held
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.policy import Attachment, Policy
 from answerable.model.resource import PublicAccessBlock, Resource
+from answerable.model.role_assignment import RoleAssignment
 from answerable.model.tool import Tool
 from answerable.model.user_group import UserGroup
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from answerable.model.ids import AgentId, CredentialId, ToolId
-from answerable.model.written import Seen
+from answerable.model.provenance import Seen
 
 REMOTE = ("http", "sse")
 # A server that runs in a container: no file of the host is in it that is not mounted.

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from answerable.model.ids import IdentityId
-from answerable.reach.bits.planes import gathered, positions
-from answerable.reach.bits.rights import Verdicts
-from answerable.reach.bits.whole import Whole, whole_of
-from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.paths import Hop, Towards, towards
-from answerable.reach.questions import entry_hop
-from answerable.reach.verdict.formula import FALSE, TRUE, Verdict
-from answerable.reach.verdict.trust import Entry
+from answerable.reach.aws.bulk.bitset import gathered, positions
+from answerable.reach.aws.bulk.caller_side import Verdicts
+from answerable.reach.aws.bulk.closure import Whole, whole_of
+from answerable.reach.aws.evaluation.trust import Entry
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.paths.search import Hop, Towards, towards
+from answerable.reach.formula import FALSE, TRUE, Verdict
+from answerable.reach.queries import entry_hop
 
 _ANYONE = "*"
 

@@ -7,17 +7,18 @@ from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory, ToolUse
 from answerable.model.sighting import Facts
 from answerable.model.tool import Tool
-from answerable.reach.estate.outside import caller_of
-from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.paths import Hop
-from answerable.reach.people import (
+from answerable.reach.aws.compiled.external_callers import caller_of
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.paths.search import Hop
+from answerable.reach.formula import FALSE, TRUE, Formula, atom, chained, either
+from answerable.reach.person_identities import (
     AWS_ORG,
     Uses,
     uses_of_assigned,
     uses_of_person,
 )
-from answerable.reach.questions import Reply, entry_hop
-from answerable.reach.unknown import (
+from answerable.reach.queries import Reply, entry_hop
+from answerable.reach.unknown_subjects import (
     UnknownSubject,
     rests_on_missing,
     unknown_agent,
@@ -25,7 +26,6 @@ from answerable.reach.unknown import (
     unknown_identity,
     unknown_platform,
 )
-from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, chained, either
 
 
 @dataclass(frozen=True, slots=True)

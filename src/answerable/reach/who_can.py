@@ -10,20 +10,26 @@ from functools import partial
 from typing import Protocol
 
 from answerable.model.ids import IdentityId
-from answerable.reach.able import candidates
-from answerable.reach.bits.planes import positions
-from answerable.reach.bits.whole import whole_of
-from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.outside import caller_of
-from answerable.reach.estate.services import TRUST_CALLS
-from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.made import is_made
-from answerable.reach.paths.paths import Reached, towards
-from answerable.reach.paths.steps import Node
-from answerable.reach.pattern_answers import PatternQuestion, is_pattern
-from answerable.reach.patterns.resources import text_parts
-from answerable.reach.patterns.terms import RESOURCES, Term, disjoint
-from answerable.reach.questions import (
+from answerable.reach.aws.bulk.bitset import positions
+from answerable.reach.aws.bulk.closure import whole_of
+from answerable.reach.aws.candidate_callers import candidates
+from answerable.reach.aws.compiled.accounts import Estate
+from answerable.reach.aws.compiled.external_callers import caller_of
+from answerable.reach.aws.compiled.service_facts import TRUST_CALLS
+from answerable.reach.aws.evaluation.request import Request
+from answerable.reach.aws.evaluation.single_request import ask, ask_as
+from answerable.reach.aws.evaluation.trust import Entry
+from answerable.reach.aws.external_queries import callers_of
+from answerable.reach.aws.paths.created_identities import is_made
+from answerable.reach.aws.paths.edges import Node
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.paths.search import Reached, towards
+from answerable.reach.aws.pattern_answers import PatternQuestion, is_pattern
+from answerable.reach.aws.patterns.arns import text_parts
+from answerable.reach.aws.patterns.terms import RESOURCES, Term, disjoint
+from answerable.reach.aws.permission_rows.row_types import Row
+from answerable.reach.formula import FALSE, TRUE, chained
+from answerable.reach.queries import (
     MISSING,
     Reply,
     can,
@@ -33,13 +39,7 @@ from answerable.reach.questions import (
     rank,
     replied,
 )
-from answerable.reach.rows.rows import Row
-from answerable.reach.unknown import rests_on_missing
-from answerable.reach.verdict.formula import FALSE, TRUE, chained
-from answerable.reach.verdict.request import Request
-from answerable.reach.verdict.single import ask, ask_as
-from answerable.reach.verdict.trust import Entry
-from answerable.reach.visiting import callers_of
+from answerable.reach.unknown_subjects import rests_on_missing
 
 PUBLIC, FOREIGN, UNATTENDED, ACTING, OTHER, SERVICE = range(6)
 _ANYONE = "*"

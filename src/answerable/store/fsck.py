@@ -10,15 +10,15 @@ from pathlib import Path
 
 from answerable.evidence.canonical import decode_brief
 from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
-from answerable.evidence.merkle import leaf_hash, root
-from answerable.evidence.note import PublicKey, public_key
-from answerable.evidence.records import (
+from answerable.evidence.log_entries import (
     Entry,
     JournalOpened,
     JournalSealed,
     decode_entry,
 )
-from answerable.evidence.restores import KIND as RESTORE
+from answerable.evidence.merkle import leaf_hash, root
+from answerable.evidence.note import PublicKey, public_key
+from answerable.evidence.restore_events import KIND as RESTORE
 from answerable.evidence.tiles import (
     WIDTH,
     entries_path,
@@ -28,14 +28,14 @@ from answerable.evidence.tiles import (
     widths,
 )
 from answerable.model.errors import AnswerableError, VerificationError
-from answerable.store import journals
-from answerable.store.disk import read_file
+from answerable.store import journal_files
+from answerable.store.durable_files import read_file
 from answerable.store.fsck_history import check_history, described, restores
 from answerable.store.fsck_objects import check_objects
 from answerable.store.fsck_segments import check_segments, counted
-from answerable.store.layout import Layout
-from answerable.store.log import emptied, other_fingerprint_key
 from answerable.store.store import Store
+from answerable.store.store_layout import Layout
+from answerable.store.transparency_log import emptied, other_fingerprint_key
 
 _RESTORED = (
     "compare with a copy of the store; if you put back an older copy, record that and "
@@ -252,15 +252,15 @@ def _journals(store: Store, entries: list[Entry]) -> str:
     events: set[tuple[str, str]] = set()  # once each, for any number of processes
     sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
     opened = {e.journal for e in entries if isinstance(e, JournalOpened)} - sealed
-    for name in journals.names(layout):
+    for name in journal_files.names(layout):
         if name in sealed:
             continue
-        head = journals.head_bytes(layout, name)
+        head = journal_files.head_bytes(layout, name)
         try:
-            journal = journals.load(layout, store.keys, name)
+            journal = journal_files.load(layout, store.keys, name)
         except FileNotFoundError:
             continue
-        fault = journals.fault(store.keys, name, journal, head)
+        fault = journal_files.fault(store.keys, name, journal, head)
         if fault and not (name not in opened and not journal.records):
             raise VerificationError(f"journal/{name}.log: {fault}", _RESTORED)
         if journal.behind and name in opened:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from answerable.evidence import journal as frames
+from answerable.evidence import journal_format as frames
 from answerable.evidence.checkpoint import Checkpoint, JournalHead, read_checkpoint
+from answerable.evidence.log_entries import Entry, JournalSealed
 from answerable.evidence.merkle import consistency_path, consistent
 from answerable.evidence.note import PublicKey
-from answerable.evidence.records import Entry, JournalSealed
-from answerable.evidence.restores import KIND, Restore, decode_restore
+from answerable.evidence.restore_events import KIND, Restore, decode_restore
 from answerable.model.errors import VerificationError
-from answerable.store import journals
+from answerable.store import journal_files
 from answerable.store.store import Store
 
 _RECORD = (
@@ -126,7 +126,7 @@ def lost_records(store: Store, head: JournalHead, entries: Sequence[Entry]) -> s
     sealed = _sealed(head.name, entries)
     if sealed is None:
         try:
-            journal = journals.load(store.layout, store.keys, head.name)
+            journal = journal_files.load(store.layout, store.keys, head.name)
         except FileNotFoundError:
             # It may have been sealed since the entries were read.
             sealed = _sealed(head.name, store.log.entries())

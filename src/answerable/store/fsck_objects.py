@@ -5,10 +5,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from answerable.evidence.records import Entry, ObjectEntry
+from answerable.evidence.log_entries import Entry, ObjectEntry
 from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store.fsck_segments import counted
-from answerable.store.objects import read_blob, unfinished
+from answerable.store.object_store import read_blob, unfinished
 from answerable.store.store import Store
 
 # Names of files that a process which was ended left half written.

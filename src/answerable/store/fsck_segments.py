@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
 from answerable.evidence.canonical import encode
+from answerable.evidence.log_entries import Entry, Manifest
 from answerable.evidence.merkle import leaf_hash, root
-from answerable.evidence.records import Entry, Manifest
 from answerable.model.errors import EnvironmentRefused, VerificationError
-from answerable.store.columns import NAMES, to_event
-from answerable.store.disk import read_file
-from answerable.store.engine import Engine, quoted
-from answerable.store.layout import Layout
+from answerable.store.duckdb_engine import Engine, quoted
+from answerable.store.durable_files import read_file
+from answerable.store.event_columns import NAMES, to_event
+from answerable.store.store_layout import Layout
 
 _LEAF = 32
 _BATCH = 5_000

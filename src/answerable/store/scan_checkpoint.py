@@ -11,14 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.store.disk import (
+from answerable.store.durable_files import (
     FILE_MODE,
     make_folder,
     read_regular,
     refused,
     write_all,
 )
-from answerable.store.layout import Layout
+from answerable.store.store_layout import Layout
 
 
 class _Head(msgspec.Struct):

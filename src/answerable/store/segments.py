@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from answerable.evidence.canonical import Brief, decode_brief
-from answerable.evidence.journal import Journal
-from answerable.evidence.merkle import root
-from answerable.evidence.records import (
+from answerable.evidence.journal_format import Journal
+from answerable.evidence.log_entries import (
     MANIFEST_SCHEMA,
     Entry,
     JournalOpened,
@@ -17,8 +16,9 @@ from answerable.evidence.records import (
     Manifest,
     encode_entry,
 )
-from answerable.store.columns import NAMES, from_canonical
-from answerable.store.disk import (
+from answerable.evidence.merkle import root
+from answerable.store.duckdb_engine import Engine, quoted
+from answerable.store.durable_files import (
     FILE_MODE,
     make_folder,
     reached,
@@ -27,9 +27,9 @@ from answerable.store.disk import (
     sync_folder,
     write_file,
 )
-from answerable.store.engine import Engine, quoted
-from answerable.store.layout import Layout
-from answerable.store.tables import ColumnType, NamedTable, register
+from answerable.store.event_columns import NAMES, from_canonical
+from answerable.store.query_tables import ColumnType, NamedTable, register
+from answerable.store.store_layout import Layout
 
 ROWS = 50_000
 DAY_NS = 86_400_000_000_000

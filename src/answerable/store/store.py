@@ -10,8 +10,8 @@ from typing import TypeVar, cast
 import msgspec
 
 from answerable.evidence.canonical import encode_stored
-from answerable.evidence.journal import LONGEST
-from answerable.evidence.records import (
+from answerable.evidence.journal_format import LONGEST
+from answerable.evidence.log_entries import (
     Entry,
     JournalOpened,
     JournalSealed,
@@ -19,18 +19,18 @@ from answerable.evidence.records import (
 )
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent, Quarantined
-from answerable.store import journals
-from answerable.store.disk import reached, refused, sync_folder
-from answerable.store.keys import Keys
-from answerable.store.known import Known
-from answerable.store.layout import Layout, open_layout
-from answerable.store.log import Log
-from answerable.store.objects import LoggedObject, Objects
-from answerable.store.query import UNBOUND, Bounds, Query
-from answerable.store.sealer import Sealer
+from answerable.store import journal_files
+from answerable.store.deduplication import Known
+from answerable.store.durable_files import reached, refused, sync_folder
+from answerable.store.log_keys import Keys
+from answerable.store.object_store import LoggedObject, Objects
+from answerable.store.query_engine import UNBOUND, Bounds, Query
+from answerable.store.query_tables import NamedTable
+from answerable.store.sealing_process import Sealer
+from answerable.store.search_index import Place, Skim
 from answerable.store.segments import sealed_since, write_segments
-from answerable.store.skim import Place, Skim
-from answerable.store.tables import NamedTable
+from answerable.store.store_layout import Layout, open_layout
+from answerable.store.transparency_log import Log
 
 Beside = TypeVar("Beside")
 
@@ -66,7 +66,7 @@ class Store:
         self.log = Log(layout, self.keys)
         self._query = Query(layout, self.log, skim)
         self._known = Known(layout, self.log)
-        self._writer: journals.Writer | None = None
+        self._writer: journal_files.Writer | None = None
         self._objects = Objects(layout, self.log)
         self._sealer = Sealer(layout.root)
         self._mine: set[str] = set()
@@ -174,7 +174,7 @@ class Store:
             self._writer.close()
             self._writer = None
         others, damage = 0, None
-        for name in journals.names(self.layout):
+        for name in journal_files.names(self.layout):
             try:
                 written = self.seal_journal(name, now)
             except VerificationError as error:
@@ -194,7 +194,7 @@ class Store:
             for entry in self.log.entries()
         )
 
-    def _hand_over(self, writer: journals.Writer, now: int) -> None:
+    def _hand_over(self, writer: journal_files.Writer, now: int) -> None:
         """Seal a full journal in a separate process while more events arrive."""
         writer.close()
         self._writer = None
@@ -203,7 +203,7 @@ class Store:
             self._open_writer(now)
             if self._sealer.start(writer.name, now):
                 return
-        for name in journals.names(self.layout):
+        for name in journal_files.names(self.layout):
             self.seal_journal(name, now)
 
     def seal_journal(self, name: str, now: int, *, whole: bool = True) -> int:
@@ -221,7 +221,7 @@ class Store:
             VerificationError: The journal or the log was changed on disk.
             EnvironmentRefused: The disk failed; sealing may be retried.
         """
-        with journals.held(self.layout, name) as mine:
+        with journal_files.held(self.layout, name) as mine:
             if not mine:
                 return 0
             with self.log.lock():
@@ -230,7 +230,7 @@ class Store:
                 done = name in sealed
                 written: list[Manifest | JournalSealed] = []
                 if not done and not self._never_used(name, entries):
-                    load = journals.load_whole if whole else journals.load
+                    load = journal_files.load_whole if whole else journal_files.load
                     journal = load(self.layout, self.keys, name)
                     reached("seal-begin")
                     previous = [e.segment for e in entries if isinstance(e, Manifest)]
@@ -259,7 +259,7 @@ class Store:
         opened = {e.journal for e in entries if isinstance(e, JournalOpened)}
         if name in opened:  # the usual case: it is not read twice
             return False
-        return not journals.load(self.layout, self.keys, name).records
+        return not journal_files.load(self.layout, self.keys, name).records
 
     def rows(
         self,
@@ -343,9 +343,9 @@ class Store:
         """
         return self._objects.quarantine(records, now)
 
-    def _open_writer(self, now: int) -> journals.Writer:
+    def _open_writer(self, now: int) -> journal_files.Writer:
         if self._writer is None:
-            writer = journals.Writer(self.layout, self.keys)
+            writer = journal_files.Writer(self.layout, self.keys)
             try:
                 self.log.append([JournalOpened(journal=writer.name, at=str(now))])
             except BaseException:

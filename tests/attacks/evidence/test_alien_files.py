@@ -13,7 +13,7 @@ from answerable.evidence.checkpoint import read_checkpoint
 from answerable.model.connector import no_progress
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
-from answerable.store import disk, fsck
+from answerable.store import durable_files, fsck
 from answerable.store.store import Store
 from tests.store.conftest import only, wrong
 
@@ -70,10 +70,10 @@ def test_an_object_whose_process_ended_on_the_way_is_whole_or_was_never_there(
 
     digest = hashlib.sha256(b"later").hexdigest()
     with Store.open(copied, now=now) as store:
-        disk.hook = end
+        durable_files.hook = end
         with pytest.raises(EndedError):
             store.put_object("sync", b"later", now)
-        disk.hook = None
+        durable_files.hook = None
     assert wrong(copied) == []
     with Store.open(copied, now=now) as store:
         if step == "object-logged":

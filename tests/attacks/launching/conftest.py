@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.serving.processes.world import World, opened_world
+from tests.server.processes.launch_environment import World, opened_world
 
 
 @pytest.fixture

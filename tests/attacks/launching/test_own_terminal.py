@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.launching.agents import words
-from tests.serving.processes.test_terminal import Terminal
-from tests.serving.processes.world import PYTHON, ROOT, World
+from tests.attacks.launching.agent_command import words
+from tests.server.processes.launch_environment import PYTHON, ROOT, World
+from tests.server.processes.test_signals_and_terminal import Terminal
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="asks Linux"),

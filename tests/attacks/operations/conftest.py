@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.serve.stage import Backend, backend
+from tests.gateway.serve.running_gateway import Backend, backend
 
 
 @pytest.fixture(scope="module")

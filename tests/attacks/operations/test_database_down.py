@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from answerable.serving.log import Log
-from answerable.store.control.contract import ControlUnavailable
+from answerable.server.operator_log import Log
 from answerable.store.store import Store
-from answerable.sts.serve import upkeep
-from answerable.sts.serve.house import House
-from answerable.sts.serve.plan import read_plan
-from tests.attacks.operations.manager import manager
-from tests.store.control.servers import postgres
-from tests.sts.replicas.pair import DATABASE, Replica
-from tests.sts.wires import Wire
-from tests.sts.world import ANA, ROOT, World, own_store
+from answerable.store.token_state.interface import ControlUnavailable
+from answerable.sts.runtime import maintenance
+from answerable.sts.runtime.app import House
+from answerable.sts.runtime.settings import read_plan
+from tests.attacks.operations.service_manager import manager
+from tests.store.token_state.postgres_server import postgres
+from tests.sts.raw_http_client import Wire
+from tests.sts.replicas.replica_pair import DATABASE, Replica
+from tests.sts.running_service import ANA, ROOT, World, own_store
 
 
 def test_it_is_not_ready_while_the_database_refuses_or_hangs(
@@ -28,7 +28,7 @@ def test_it_is_not_ready_while_the_database_refuses_or_hangs(
     world = World(tmp_path)
     world.write()
     Store.open(world.store, now=0).close()
-    monkeypatch.setattr(upkeep, "SILENT", 0.5)
+    monkeypatch.setattr(maintenance, "SILENT", 0.5)
     hangs = threading.Event()
 
     def refuse(*_: object) -> int:

@@ -13,7 +13,7 @@ import pytest
 from answerable.cli.main import main
 from answerable.gateway.serve.health import LAG, Health
 from answerable.store.store import Store
-from tests.gateway.serve.stage import SECONDS, Backend, configuration, serving
+from tests.gateway.serve.running_gateway import SECONDS, Backend, configuration, serving
 
 FOLDERS = ("journal", "segments", "log", "objects", "quarantine", "keys")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from answerable.model.errors import EnvironmentRefused
-from answerable.serving.claim import claim
-from answerable.serving.kills import KillFile
-from answerable.serving.recording.segments import Segments
-from answerable.store.disk import as_owner_of
+from answerable.server.recording.segments import Segments
+from answerable.server.revocation_list import KillFile
+from answerable.server.state_lock import claim
+from answerable.store.durable_files import as_owner_of
 from answerable.store.store import Store
 
 OTHER = 4242
@@ -108,7 +108,7 @@ def test_a_file_system_that_gives_roots_files_to_another_is_used(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NFS with root_squash: the folder that root made is `nobody`'s, as its files are."""
-    from answerable.store import disk
+    from answerable.store import durable_files
 
-    monkeypatch.setattr(disk, "_owner_of_new", lambda _: OTHER)
+    monkeypatch.setattr(durable_files, "_owner_of_new", lambda _: OTHER)
     Store.open(store, now=3).close()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.serving.systemd_notify import Notifier
-from tests.attacks.operations.manager import manager
-from tests.gateway.serve.stage import Backend, configuration, serving
+from answerable.server.systemd_notify import Notifier
+from tests.attacks.operations.service_manager import manager
+from tests.gateway.serve.running_gateway import Backend, configuration, serving
 
 SECONDS = 60
 

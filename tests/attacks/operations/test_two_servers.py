@@ -15,9 +15,9 @@ import pytest
 
 from answerable.model.config import Address, Listener
 from answerable.model.errors import EnvironmentRefused
-from answerable.serving import sockets
-from answerable.serving.sockets import Bound, bind
-from tests.gateway.serve.stage import SECONDS, Backend, configuration, serving
+from answerable.server import listening_sockets
+from answerable.server.listening_sockets import Bound, bind
+from tests.gateway.serve.running_gateway import SECONDS, Backend, configuration, serving
 
 EVERY = "0.0.0.0"  # noqa: S104 - on purpose
 HOSTS = ("127.0.0.1", EVERY, "::1", "::")
@@ -65,7 +65,7 @@ def test_a_second_server_at_the_port_refuses_to_start(
 def test_every_pair_of_overlapping_addresses_is_refused(
     counted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "PATIENCE", 0.0)
+    monkeypatch.setattr(listening_sockets, "PATIENCE", 0.0)
     for first, second in itertools.product(HOSTS, HOSTS):
         both_fours = "." in first and "." in second
         overlap = first == second or (both_fours and EVERY in (first, second))
@@ -86,7 +86,7 @@ def test_every_pair_of_overlapping_addresses_is_refused(
 def test_of_many_starts_at_one_moment_one_has_the_address(
     tmp_path: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "PATIENCE", 0.3)
+    monkeypatch.setattr(listening_sockets, "PATIENCE", 0.3)
     for number in range(4):
         port, path = free_port(), str(tmp_path / f"{number}.sock")
         abandoned = socket.socket(socket.AF_UNIX)
@@ -147,9 +147,9 @@ def test_a_socket_whose_queue_is_full_is_not_abandoned(tmp_path: Path) -> None:
 def test_who_holds_the_name_of_the_lock_only_delays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sockets, "PATIENCE", 0.2)
+    monkeypatch.setattr(listening_sockets, "PATIENCE", 0.2)
     port = free_port()
-    with sockets._one_start(f"tcp:{port}"):
+    with listening_sockets._one_start(f"tcp:{port}"):
         bound = bind(at("127.0.0.1", port), 2)
         with pytest.raises(EnvironmentRefused):
             bind(at("127.0.0.1", port), 2)

@@ -16,12 +16,18 @@ from typing import Any
 import pytest
 import yaml
 
-from answerable.gateway.shown.leaks import NONE, Watch
-from answerable.serving.wire.refusals import Refused
-from tests.gateway.serve.stage import SECONDS, Serving, call, configuration, serving
-from tests.gateway.stdio.stage import call as call_line
-from tests.gateway.stdio.stage import wrapper
-from tests.gateway.stdio.test_given import keep, kept
+from answerable.gateway.upstream_credentials.leak_filter import NONE, Watch
+from answerable.server.wire.refusals import Refused
+from tests.gateway.serve.running_gateway import (
+    SECONDS,
+    Serving,
+    call,
+    configuration,
+    serving,
+)
+from tests.gateway.stdio.test_environment_credentials import keep, kept
+from tests.gateway.stdio.wrapper_fixture import call as call_line
+from tests.gateway.stdio.wrapper_fixture import wrapper
 
 TABLE = yaml.load(
     Path(__file__).with_name("encoders.yaml").read_text("utf-8"), yaml.CSafeLoader

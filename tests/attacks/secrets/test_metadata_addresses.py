@@ -3,8 +3,8 @@
 import ipaddress
 from collections.abc import Iterator
 
-from answerable.serving.issuers.addresses import is_fit
-from answerable.serving.networks import network_of
+from answerable.server.issuers.allowed_addresses import is_fit
+from answerable.server.networks import network_of
 
 SERVICES = (
     "169.254.169.254",

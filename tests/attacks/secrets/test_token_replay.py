@@ -12,9 +12,18 @@ from collections.abc import Iterator
 import pytest
 
 from answerable.cli.main import main
-from answerable.federate.strict import base64url, unbase64url
-from tests.sts.wires import Wire
-from tests.sts.world import FILES, MAIL, ROOT, SUB, Client, World, ci_token, serving
+from answerable.federation.strict_json import base64url, unbase64url
+from tests.sts.raw_http_client import Wire
+from tests.sts.running_service import (
+    FILES,
+    MAIL,
+    ROOT,
+    SUB,
+    Client,
+    World,
+    ci_token,
+    serving,
+)
 
 CLOUD = "https://cloud.example"
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256

@@ -13,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.api.envoy import ext_authz_proto as auth
-from tests.api.envoy.test_checking import request
-from tests.api.envoy.test_ext_authz import check
+from answerable.pdp.envoy import ext_authz_proto as auth
 from tests.authority import Authority
-from tests.gateway.serve.stage import (
+from tests.gateway.serve.running_gateway import (
     Backend,
     UnixConnection,
     backend,
@@ -27,9 +25,11 @@ from tests.gateway.serve.stage import (
     token_of,
 )
 from tests.gateway.serve.test_tls import calling, settings
-from tests.sts.wires import Wire
-from tests.sts.world import Client, ci_token, free_port
-from tests.sts.world import serving as token_service
+from tests.pdp.envoy.test_check_request import request
+from tests.pdp.envoy.test_ext_authz import check
+from tests.sts.raw_http_client import Wire
+from tests.sts.running_service import Client, ci_token, free_port
+from tests.sts.running_service import serving as token_service
 
 FLOOD = 1_300  # connections: more than a server has places
 SOON = 3.0  # seconds within which an honest client is served during the flood

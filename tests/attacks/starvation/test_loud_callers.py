@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.build import META, VERSION
-from tests.gateway.serve.stage import (
+from tests.gateway.request_builders import META, VERSION
+from tests.gateway.serve.running_gateway import (
     Backend,
     backend,
     call,

@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.starvation import hostile
-from tests.gateway.serve.stage import backend, configuration, serving, token_of
-from tests.sts.world import serving as token_service
+from tests.attacks.starvation import hostile_requests
+from tests.gateway.serve.running_gateway import (
+    backend,
+    configuration,
+    serving,
+    token_of,
+)
+from tests.sts.running_service import serving as token_service
 
 ROUNDS = 6
 MEBIBYTE = 1 << 20
@@ -24,10 +29,10 @@ def levels_off(taken: list[float]) -> None:
 
 def test_memory_of_a_gateway_levels_off(tmp_path: Path, counted: list[str]) -> None:
     with backend() as server, serving(tmp_path, configuration(server.server_port)) as s:
-        makes = hostile.of_gateway(s.gateway, token_of("ana"))
+        makes = hostile_requests.of_gateway(s.gateway, token_of("ana"))
         taken = [s.metric("answerable_memory_bytes")]
         for _ in range(ROUNDS):
-            sent = hostile.send(s.gateway, makes, 8_000)
+            sent = hostile_requests.send(s.gateway, makes, 8_000)
             counted += sent.elements()
             taken.append(s.metric("answerable_memory_bytes"))
         assert "result" in s.call(who="ben")
@@ -39,19 +44,21 @@ def test_memory_of_a_token_service_levels_off(
     tmp_path: Path, counted: list[str]
 ) -> None:
     with token_service(tmp_path) as world:
-        makes, where = hostile.of_service(world), f"127.0.0.1:{world.port}"
+        makes, where = hostile_requests.of_service(world), f"127.0.0.1:{world.port}"
         taken = [memory(world)]
         # What is issued fills the pages that SQLite keeps, which takes longest.
-        counted += hostile.send(where, {"honest": makes["honest"]}, 10_000).elements()
+        counted += hostile_requests.send(
+            where, {"honest": makes["honest"]}, 10_000
+        ).elements()
         for _ in range(ROUNDS):
-            sent = hostile.send(where, makes, 4_000)
+            sent = hostile_requests.send(where, makes, 4_000)
             counted += sent.elements()
             taken.append(memory(world))
     print(f"MiB: {[round(each / MEBIBYTE) for each in taken]}")
     levels_off(taken)
 
 
-def memory(world: hostile.World) -> float:
+def memory(world: hostile_requests.World) -> float:
     with world.wire() as wire:
         numbers = wire.ask("GET", "/metrics").body.decode()
     (line,) = (

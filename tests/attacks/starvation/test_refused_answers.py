@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.gateway.serve.stage import call, configuration, serving
+from tests.gateway.serve.running_gateway import call, configuration, serving
 
 SOON = 5.0
 SIZE = 400_000

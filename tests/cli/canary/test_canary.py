@@ -188,8 +188,8 @@ def test_every_command_is_among_those_asked() -> None:
     # sign-in passes on by tests/sts/login/test_command.py; `run` has no secret to show,
     # and an agent that it starts has its own output; the token service's own are looked
     # for by tests/sts/test_security.py. What `baseline` shows is what a gateway recorded,
-    # less whatever looks like a credential (tests/gateway/http/test_behaviour.py), and
-    # what `requests` does is what a person filed, likewise (tests/flows/test_requests.py).
+    # less whatever looks like a credential (tests/gateway/http/test_baseline_enforcement.py), and
+    # what `requests` does is what a person filed, likewise (tests/usecases/test_filed_requests.py).
     silent = {"demo", "completion", "gateway", "run", "serve", "sts", "login", "logout"}
     silent |= {"sign-ins"}
     silent |= {"decision", "asks", "break-glass", "hook", "baseline"}

@@ -10,8 +10,8 @@ import pytest
 from answerable.connectors.aws import fetch
 from answerable.model.connector import SyncContext
 from answerable.model.policy import Layer
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import ProblemKind, Sync
-from answerable.model.written import WrittenBy
 
 ACCOUNT = "123456789012"
 IAM = f"arn:aws:iam::{ACCOUNT}:"

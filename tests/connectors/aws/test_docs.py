@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from answerable.connectors.aws.declaration import SPEC
 from answerable.connectors.aws.parse import LISTS
-from answerable.connectors.aws.spec import SPEC
-from answerable.connectors.aws_keys.spec import SPEC as KEYS
-from answerable.connectors.aws_org.parse.answers import FIELDS
-from answerable.connectors.aws_org.spec import SPEC as ORG
-from answerable.connectors.aws_resources.parse.answers import FIELDS as RESOURCE_FIELDS
-from answerable.connectors.aws_resources.spec import PERMISSIONS
+from answerable.connectors.aws_keys.declaration import SPEC as KEYS
+from answerable.connectors.aws_org.declaration import SPEC as ORG
+from answerable.connectors.aws_org.parse.organization_tree import FIELDS
+from answerable.connectors.aws_resources.declaration import PERMISSIONS
+from answerable.connectors.aws_resources.parse.answer_fields import (
+    FIELDS as RESOURCE_FIELDS,
+)
 from tests.connectors.policy import read_policy
 
 

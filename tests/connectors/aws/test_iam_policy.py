@@ -12,7 +12,7 @@ from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
 from answerable.model.errors import ParseError
 from answerable.model.ids import PolicyId
 from answerable.model.policy import ConditionClause, Effect, Layer, Policy, Statement
-from answerable.model.written import Seen, WrittenBy
+from answerable.model.provenance import Seen, WrittenBy
 
 SEEN = Seen("aws:x", "x", WrittenBy.PLATFORM, 1)
 ALLOW = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}

@@ -201,8 +201,8 @@ def test_without_boto3_the_scan_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     for name in (
-        "answerable.connectors.aws.live",
-        "answerable.connectors.aws_api",
+        "answerable.connectors.aws.live_scan",
+        "answerable.connectors.aws_errors",
         "answerable.connectors.aws_session",
     ):
         monkeypatch.delitem(sys.modules, name, raising=False)

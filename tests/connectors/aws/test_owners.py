@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.aws.parse.owners import owners
+from answerable.connectors.aws.parse.owner_tags import owners
 from answerable.model.person import EvidenceKind
+from answerable.model.provenance import Seen, WrittenBy
 from answerable.model.sighting import Sync
-from answerable.model.written import Seen, WrittenBy
 
 SEEN = Seen("aws:x", "x", WrittenBy.PLATFORM, 1)
 

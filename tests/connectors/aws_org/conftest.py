@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from answerable.cli.main import main
-from answerable.connectors.aws_resources.services import SERVICES
+from answerable.connectors.aws_resources.service_scans import SERVICES
 from tests.connectors.aws_org.proxy import Proxy, serve
 
 REGION = "us-east-1"
@@ -115,7 +115,7 @@ def fill(endpoint: str, account: str) -> None:
 def few_services(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask for queues alone: the other services have tests of their own."""
     kept = tuple(ask for ask in SERVICES if ask.__name__ == "_queues")
-    monkeypatch.setattr("answerable.connectors.aws_resources.live.SERVICES", kept)
+    monkeypatch.setattr("answerable.connectors.aws_resources.live_scan.SERVICES", kept)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors import aws_session
-from answerable.flows.access_policy import account_actions
 from answerable.store.scan_checkpoint import ScanCheckpoint
+from answerable.usecases.inventory.aws_access_policy import account_actions
 from tests.connectors.aws_org.conftest import MANAGEMENT, REGION, Answer, client
 from tests.connectors.aws_org.proxy import Proxy
 
@@ -103,7 +103,7 @@ def test_a_role_of_another_name_is_assumed(
 def test_a_broken_run_goes_on_where_it_was(
     run: Run, proxy: Proxy, organization: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.flows.organization.WORKERS", 1)
+    monkeypatch.setattr("answerable.services.inventory.organization_scan.WORKERS", 1)
     last = max(organization)
     ended = False
 
@@ -278,7 +278,7 @@ def test_the_shipped_role_is_deployed_and_assumed(
 def test_accounts_that_were_read_survive_a_kill(
     run: Run, proxy: Proxy, organization: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.flows.organization.WORKERS", 1)
+    monkeypatch.setattr("answerable.services.inventory.organization_scan.WORKERS", 1)
     kept = ScanCheckpoint.add
     added: list[bytes] = []
 
@@ -302,8 +302,10 @@ def test_accounts_that_were_read_survive_a_kill(
 def test_what_an_old_run_has_read_is_read_again(
     run: Run, proxy: Proxy, organization: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.flows.organization.WORKERS", 1)
-    monkeypatch.setattr("answerable.flows.organization.RESUME_WITHIN", 0)
+    monkeypatch.setattr("answerable.services.inventory.organization_scan.WORKERS", 1)
+    monkeypatch.setattr(
+        "answerable.services.inventory.organization_scan.RESUME_WITHIN", 0
+    )
     last = max(organization)
     proxy.refuse = lambda body: (
         "ExpiredToken" if "AssumeRole" in body and last in body else ""

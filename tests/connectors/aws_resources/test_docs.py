@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.aws_resources import fetch
-from answerable.connectors.aws_resources.spec import PERMISSIONS, SPEC
+from answerable.connectors.aws_resources.declaration import PERMISSIONS, SPEC
 from answerable.model.connector import SyncContext
 
 ACCOUNT = "123456789012"

@@ -311,7 +311,7 @@ def test_without_boto3_the_scan_says_what_to_install(
     context: SyncContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    live_module = "answerable.connectors.aws_resources.live"
+    live_module = "answerable.connectors.aws_resources.live_scan"
     monkeypatch.delitem(sys.modules, live_module, raising=False)
     with pytest.raises(EnvironmentRefused, match="boto3") as caught:
         fetch.sync("", context)

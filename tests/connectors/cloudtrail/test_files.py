@@ -14,9 +14,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.cloudtrail import apart, fetch
-from answerable.connectors.cloudtrail.parse.redact import redacted
-from answerable.connectors.cloudtrail.parse.split import MOST_REFUSED, Splitter
+from answerable.connectors.cloudtrail import fetch, parser_process
+from answerable.connectors.cloudtrail.parse.record_splitter import (
+    MOST_REFUSED,
+    Splitter,
+)
+from answerable.connectors.cloudtrail.parse.redaction import redacted
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.event import AuditEvent
@@ -330,9 +333,9 @@ def test_a_process_of_its_own_reads_the_same(
 
 
 def test_a_parsing_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "__name__", "json.tool")
+    monkeypatch.setattr(parser_process, "__name__", "json.tool")
     with pytest.raises(EnvironmentRefused, match="ended early"):
-        list(apart.read_apart(str(DATA), EventContext()))
+        list(parser_process.read_apart(str(DATA), EventContext()))
 
 
 def test_a_reader_that_stops_leaves_no_process(

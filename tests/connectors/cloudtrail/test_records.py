@@ -8,7 +8,7 @@ import pytest
 
 from answerable.connectors.cloudtrail.parse.records import Refused, read_record
 from answerable.model.event import AuditEvent, Outcome
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 ACCOUNT = "111122223333"
 USER = f"arn:aws:iam::{ACCOUNT}:user/ana"

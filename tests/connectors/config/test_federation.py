@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.config.parse.document import Reading, read_config
-from answerable.federate.rules.digest import digest
-from answerable.federate.rules.faults import Wrong
+from answerable.connectors.config.parse.config_file import Reading, read_config
+from answerable.federation.trust_rules.faults import Wrong
+from answerable.federation.trust_rules.rule_digest import digest
 from answerable.model.claims import TokenType
 from answerable.model.config import Address, Review, Terminator
-from answerable.model.rule import (
+from answerable.model.trust_rule import (
     Bind,
     Granted,
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
 )
-from tests.connectors.config.whole import FEDERATION
+from tests.connectors.config.full_config import FEDERATION
 
 
 def read(text: str) -> Reading:

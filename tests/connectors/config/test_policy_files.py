@@ -6,8 +6,8 @@ import pytest
 
 from answerable.connectors.config import fetch
 from answerable.connectors.config.fetch import read_file, read_policies
-from answerable.connectors.config.parse.document import Reading
-from answerable.connectors.config.parse.faults import fault_lines
+from answerable.connectors.config.parse.config_faults import fault_lines
+from answerable.connectors.config.parse.config_file import Reading
 
 FILE = """\
 servers:

@@ -5,9 +5,9 @@ import pytest
 from answerable.connectors.config.fetch import sync, where
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import ProblemKind
-from answerable.model.written import WrittenBy
-from tests.connectors.config.test_document import FULL
+from tests.connectors.config.test_config_file import FULL
 
 CONTEXT = SyncContext(now=1, fingerprint=lambda value: "f" * 16)
 

@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 
+from answerable.connectors.formats.agent_clients import ConfigFile, Role
 from answerable.connectors.formats.agent_config import (
     ClientSightings,
     ConfigDocument,
@@ -13,16 +14,15 @@ from answerable.connectors.formats.agent_config import (
     sight_client,
 )
 from answerable.connectors.formats.agent_definition import read_definition
-from answerable.connectors.formats.clients import ConfigFile, Role
-from answerable.connectors.formats.document import Format, parse_document
+from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.document_parser import Format, parse_document
 from answerable.connectors.formats.dotenv import Variable
 from answerable.connectors.formats.env_file import EnvFile
-from answerable.connectors.formats.node import Node
-from answerable.connectors.formats.server_map import FOUND_LIMIT, read_servers
-from answerable.connectors.formats.sighting_frame import Frame
+from answerable.connectors.formats.mcp_server_map import FOUND_LIMIT, read_servers
+from answerable.connectors.formats.sighting_context import Frame
 from answerable.model.errors import ParseError
+from answerable.model.provenance import WrittenBy
 from answerable.model.tool import BUILT_IN
-from answerable.model.written import WrittenBy
 
 
 def sighted(

@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.formats.document import Format, parse_document
-from answerable.connectors.formats.jsonc import parse_jsonc
-from answerable.connectors.formats.node import DEPTH_LIMIT, Node, doubled_keys, walk
+from answerable.connectors.formats.document_node import (
+    DEPTH_LIMIT,
+    Node,
+    doubled_keys,
+    walk,
+)
+from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.jsonc_parser import parse_jsonc
 from answerable.model.errors import ParseError
 
 JSON = st.recursive(

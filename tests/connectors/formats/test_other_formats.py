@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.formats.document import Format, parse_document
+from answerable.connectors.formats.document_node import doubled_keys
+from answerable.connectors.formats.document_parser import Format, parse_document
 from answerable.connectors.formats.dotenv import parse_dotenv
 from answerable.connectors.formats.front_matter import parse_front_matter
-from answerable.connectors.formats.ini import parse_ini, sections
-from answerable.connectors.formats.netrc import parse_netrc
-from answerable.connectors.formats.node import doubled_keys
-from answerable.connectors.formats.toml import parse_toml
-from answerable.connectors.formats.yaml import parse_yaml
+from answerable.connectors.formats.ini_parser import parse_ini, sections
+from answerable.connectors.formats.netrc_file import parse_netrc
+from answerable.connectors.formats.toml_parser import parse_toml
+from answerable.connectors.formats.yaml_parser import parse_yaml
 from answerable.model.errors import ParseError
 
 HOSTILE = {

@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
+from answerable.connectors.formats.agent_clients import (
+    HOME_FILES,
+    MANAGED_FILES,
+    PROJECT_FILES,
+)
 from answerable.connectors.formats.agent_config import (
     ClientSightings,
     ConfigDocument,
     sight_client,
 )
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
-from answerable.connectors.formats.clients import (
-    HOME_FILES,
-    MANAGED_FILES,
-    PROJECT_FILES,
-)
-from answerable.connectors.formats.document import parse_document
-from answerable.connectors.formats.sighting_frame import Frame
+from answerable.connectors.formats.document_parser import parse_document
+from answerable.connectors.formats.sighting_context import Frame
+from answerable.model.provenance import WrittenBy
 from answerable.model.tool import Tool
-from answerable.model.written import WrittenBy
 
 USER = ".claude/settings.json"
 LOCAL = ".claude/settings.local.json"

@@ -2,13 +2,13 @@
 
 import pytest
 
-from answerable.connectors.gateway.parse.events import Told, event_of, refusals_of
-from answerable.evidence.spool import encode
+from answerable.connectors.gateway.parse.call_events import Told, event_of, refusals_of
+from answerable.evidence.spool_format import encode
 from answerable.model.decision import Target
 from answerable.model.event import AuditEvent, Outcome
-from answerable.model.record import Act, Ending
-from answerable.model.written import WrittenBy
-from tests.connectors.gateway.spools import (
+from answerable.model.provenance import WrittenBy
+from answerable.model.spool_record import Act, Ending
+from tests.connectors.gateway.spool_files import (
     ALLOW,
     DENY,
     ERROR,

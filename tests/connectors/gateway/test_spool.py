@@ -12,13 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.gateway.fetch import Spool, read
-from answerable.connectors.gateway.tail import Tail
-from answerable.evidence.spool import read_line
+from answerable.connectors.gateway.spool_tail import Tail
+from answerable.evidence.spool_format import read_line
 from answerable.model.connector import EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.event import AuditEvent, Outcome
-from answerable.model.record import Record
-from tests.connectors.gateway.spools import (
+from answerable.model.spool_record import Record
+from tests.connectors.gateway.spool_files import (
     DENY,
     NAME,
     closed,

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.gateway.fetch import Spool
-from answerable.connectors.gateway.tail import Tail
-from answerable.evidence.spool import encode, lines
+from answerable.connectors.gateway.spool_tail import Tail
+from answerable.evidence.spool_format import encode, lines
 from answerable.model.connector import EventLimits
-from answerable.serving.recording import segments
-from answerable.serving.recording.segments import Segments, succeed
-from tests.connectors.gateway.spools import DENY, NAME, decided, opened
+from answerable.server.recording import segments
+from answerable.server.recording.segments import Segments, succeed
+from tests.connectors.gateway.spool_files import DENY, NAME, decided, opened
 
 BLOCK = 4096  # bytes that one read gives
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.home.fetch import sync
-from answerable.connectors.home.parse.table import AMBIENT_FILES
+from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
 from answerable.model.connector import SyncContext
 from answerable.model.credential import CredentialClass
 from answerable.model.person import EvidenceKind
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
-from answerable.model.written import WrittenBy
 
 
 @pytest.mark.parametrize(

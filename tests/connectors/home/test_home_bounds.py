@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors import files
+from answerable.connectors import bounded_folder
 from answerable.connectors.home.fetch import sync
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentRefused, UsageError
@@ -153,7 +153,7 @@ def test_a_folder_with_too_many_entries_stops_and_says_so(
     plugins.mkdir(parents=True)
     for number in range(50):
         (plugins / f"p{number}").mkdir()
-    monkeypatch.setattr(files, "WALK_LIMIT", 20)
+    monkeypatch.setattr(bounded_folder, "WALK_LIMIT", 20)
     assert ("too-large", str(plugins)) in problems(sync(str(home), context))
 
 
@@ -209,11 +209,11 @@ def test_files_of_the_machine_bind_only_the_home_of_whoever_asks(
 ) -> None:
     managed = tmp_path / "managed-mcp.json"
     managed.write_text('{"mcpServers": {"managed": {"command": "m"}}}')
-    from answerable.connectors import user_settings
-    from answerable.connectors.formats.clients import ConfigFile
+    from answerable.connectors import inherited_settings
+    from answerable.connectors.formats.agent_clients import ConfigFile
 
     entry = ConfigFile("claude-code", str(managed))
-    monkeypatch.setattr(user_settings, "MANAGED_FILES", (entry,))
+    monkeypatch.setattr(inherited_settings, "MANAGED_FILES", (entry,))
     assert servers_of(sync(str(home), context)) == {"a"}
     monkeypatch.setenv("HOME", str(home))
     assert servers_of(sync(str(home), context)) == {"a", "managed"}

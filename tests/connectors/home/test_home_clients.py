@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from answerable.connectors.formats.clients import HOME_FILES, Role
+from answerable.connectors.formats.agent_clients import HOME_FILES, Role
 from answerable.connectors.home.fetch import sync, where
 from answerable.model.connector import SyncContext
 from answerable.model.credential import Credential
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
 from answerable.model.tool import BUILT_IN
-from answerable.model.written import WrittenBy
 
 CASES = [
     (case["client"], case["server"], [tuple(item) for item in case["credentials"]])

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from answerable.connectors.formats.agent_clients import ConfigFile
 from answerable.connectors.formats.agent_config import ConfigDocument, sight_client
-from answerable.connectors.formats.clients import ConfigFile
-from answerable.connectors.formats.credential_value import is_random
-from answerable.connectors.formats.document import Format, parse_document
-from answerable.connectors.formats.sighting_frame import Frame
+from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.secret_shapes import is_random
+from answerable.connectors.formats.sighting_context import Frame
 from answerable.connectors.home.fetch import sync
 from answerable.model.connector import SyncContext
 from answerable.model.errors import ParseError
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
 from answerable.model.tool import BUILT_IN
-from answerable.model.written import WrittenBy
 
 # Every secret of the fixtures holds this word, so that a new one is covered by itself.
 CANARY = re.compile(r"CNRY[A-Za-z0-9]{12,}")

@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
-from answerable.connectors.formats.clients import (
+from answerable.connectors.formats.agent_clients import (
     HOME_FILES,
     MANAGED_FILES,
     PROJECT_FILES,
     SETTINGS,
 )
-from answerable.connectors.formats.layouts import LAYOUTS
-from answerable.connectors.home.parse.table import AMBIENT_FILES
-from answerable.connectors.repo.parse.workflow import AGENT_ACTIONS, OUTSIDER_EVENTS
+from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
+from answerable.connectors.formats.os_paths import LAYOUTS
+from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
+from answerable.connectors.repo.parse.github_workflow import (
+    AGENT_ACTIONS,
+    OUTSIDER_EVENTS,
+)
 from answerable.model.credential import CredentialClass
 
 

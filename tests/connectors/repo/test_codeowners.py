@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.connectors.repo.parse.codeowners import fits, parse_codeowners
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
-from answerable.model.written import WrittenBy
 
 
 @pytest.mark.parametrize(

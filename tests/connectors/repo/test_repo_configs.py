@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from answerable.connectors.formats.clients import PROJECT_FILES, project_file
+from answerable.connectors.formats.agent_clients import PROJECT_FILES, project_file
 from answerable.connectors.home.fetch import sync as sync_home
 from answerable.connectors.repo.fetch import sync, where
 from answerable.model.connector import SyncContext
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
 from answerable.model.tool import BUILT_IN
-from answerable.model.written import WrittenBy
 
 CANARY = re.compile(r"CNRY[A-Za-z0-9]{12,}")
 
@@ -187,7 +187,7 @@ def test_any_other_file_is_left_alone(path: str) -> None:
 
 
 def test_the_index_of_names_agrees_with_reading_the_table_in_order() -> None:
-    from answerable.connectors.formats.clients import fits_end
+    from answerable.connectors.formats.agent_clients import fits_end
 
     for entry in PROJECT_FILES:
         path = "a/" + entry.path.replace("**/", "x/y/").replace("*", "star")

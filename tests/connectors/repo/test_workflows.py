@@ -2,8 +2,8 @@
 
 import pytest
 
-from answerable.connectors.formats.document import Format, parse_document
-from answerable.connectors.repo.parse.workflow import AgentJob, parse_workflow
+from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.repo.parse.github_workflow import AgentJob, parse_workflow
 from answerable.model.credential import Lifetime
 from answerable.model.errors import ParseError
 from answerable.model.sighting import Sync

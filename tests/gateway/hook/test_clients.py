@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.hook.clients import Act, Verdict, answer, read
+from answerable.gateway.hook.client_protocols import Act, Verdict, answer, read
 from answerable.model.decision import Effect
 from answerable.model.errors import ParseError
 

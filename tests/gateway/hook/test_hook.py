@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from answerable.cli.main import main
-from answerable.model.written import WrittenBy
-from answerable.serving.kills import KillFile
-from answerable.serving.stored import ship_spool
-from answerable.store.decisions import find_decisions
+from answerable.model.provenance import WrittenBy
+from answerable.server.revocation_list import KillFile
+from answerable.server.store_access import ship_spool
+from answerable.store.decision_queries import find_decisions
 from answerable.store.store import Store
 from tests.gateway.hook.test_clients import claude
 from tests.gateway.serve.owners import Owners
@@ -73,7 +73,7 @@ def client(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Client:
     monkeypatch.setattr(
-        "answerable.serving.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("ANSWERABLE_STORE", raising=False)
@@ -159,7 +159,7 @@ def test_what_cannot_be_decided_is_held_back_where_the_mode_enforces(
     got, answer, err = client(b"no json")
     assert (got, answer) == (code, None)
     assert err.startswith("answerable: no decision: ")
-    monkeypatch.setattr("answerable.gateway.hook.record.MOST", 0)
+    monkeypatch.setattr("answerable.gateway.hook.hook_recorder.MOST", 0)
     got, answer, err = client(claude(command="ls"))
     assert (got, answer, "decisions of hooks wait" in err) == (code, None, True)
 

@@ -12,7 +12,7 @@ import pytest
 
 from answerable import __main__
 from answerable.cli.commands.hook import CLIENTS
-from answerable.serving.kills import KillFile
+from answerable.server.revocation_list import KillFile
 from tests.gateway.hook.test_clients import claude
 from tests.gateway.hook.test_hook import CONFIG, DEV, POLICY
 

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.record import Decided
-from tests.gateway.http.spelling import ask, call, events, old, reply, request, result
-from tests.gateway.http.stage import Peer, Script, always, stage
+from answerable.model.spool_record import Decided
+from tests.gateway.http.gateway_fixture import Peer, Script, always, stage
+from tests.gateway.http.message_builders import (
+    ask,
+    call,
+    events,
+    old,
+    reply,
+    request,
+    result,
+)
 
 OK = result(content=[{"type": "text", "text": "hello"}])
 DENIED = -31403

@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federate.reading import SKEW
-from tests.federate.tokens import claims, header, sign
-from tests.gateway.http.spelling import ask, call, events, reply, request, result
-from tests.gateway.http.spelling import token as lasting
-from tests.gateway.http.stage import Gateway, Peer, stage
+from answerable.federation.claim_parsing import SKEW
+from tests.federation.sample_tokens import claims, header, sign
+from tests.gateway.http.gateway_fixture import Gateway, Peer, stage
+from tests.gateway.http.message_builders import (
+    ask,
+    call,
+    events,
+    reply,
+    request,
+    result,
+)
+from tests.gateway.http.message_builders import token as lasting
 
 OK = result(content=[])
 NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'  # fmt: skip

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.gateway.build import META, body, sliced
-from tests.gateway.http.spelling import (
+from tests.gateway.http.in_memory_worker import worker
+from tests.gateway.http.message_builders import (
     ask,
     call,
     events,
@@ -20,7 +20,7 @@ from tests.gateway.http.spelling import (
     request,
     result,
 )
-from tests.gateway.http.wires import worker
+from tests.gateway.request_builders import META, body, sliced
 
 CUTS = st.lists(st.integers(0, 2**16), max_size=8)
 OK = result(content=[{"type": "text", "text": "x"}])

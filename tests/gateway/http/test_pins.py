@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from answerable.enforce.pins.holding import approved, choice
-from answerable.gateway import definitions
+from answerable.authorization.pins.observation import approved, choice
+from answerable.gateway import definition_watcher
 from answerable.model.pin import Approval, Why
-from answerable.serving.pins.files import PinFiles
-from tests.gateway.http.defining import (
+from answerable.server.pins.pin_files import PinFiles
+from tests.gateway.http.changing_server import (
     BY_ID,
     GREET,
     HOSTILE,
@@ -24,8 +24,8 @@ from tests.gateway.http.defining import (
     passes,
     said,
 )
-from tests.gateway.http.spelling import ask, call, old
-from tests.gateway.http.stage import Backend, Quarantines, gateway, stage
+from tests.gateway.http.gateway_fixture import Backend, Quarantines, gateway, stage
+from tests.gateway.http.message_builders import ask, call, old
 
 WORD = Approval("person:ana", "s" * 64, 9)
 
@@ -148,7 +148,7 @@ def test_a_server_that_pages_for_ever_is_left(
     told: Quarantines,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(definitions, "MOST_PAGES", 4)
+    monkeypatch.setattr(definition_watcher, "MOST_PAGES", 4)
     server.pages = [[READ | {"name": f"t{n}"}] for n in range(50)]
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
         assert passes(client)

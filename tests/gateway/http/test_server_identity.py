@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.http.pool import pools
-from answerable.gateway.identity import command_identity
-from answerable.gateway.stdio.command import Command
+from answerable.gateway.http.upstream_pool import pools
+from answerable.gateway.server_identity import command_identity
+from answerable.gateway.stdio.command_upstream import Command
 from answerable.gateway.stdio.process import Program
-from answerable.gateway.upstreams import Sent
-from answerable.gateway.wire.heads import Returned
+from answerable.gateway.upstream import Sent
+from answerable.gateway.wire.http_heads import Returned
 from answerable.model.config import Server
 from answerable.model.decision import Target
-from answerable.model.limits import Limits
-from answerable.serving.mcp.call import Call
-from answerable.serving.mcp.messages import Kind
-from answerable.serving.mcp.methods import Era
-from answerable.serving.ticker import Ticker
-from answerable.serving.wire.refusals import Why
+from answerable.model.worker_limits import Limits
+from answerable.server.deadline_timer import Ticker
+from answerable.server.mcp.call import Call
+from answerable.server.mcp.messages import Kind
+from answerable.server.mcp.methods import Era
+from answerable.server.wire.refusals import Why
 from tests.authority import Authority, Issued
 
 RUNS = """print(input()[:-1] + ',"result":{}}', flush=True); input()"""

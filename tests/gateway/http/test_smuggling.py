@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.build import body
-from tests.gateway.http.spelling import (
+from tests.gateway.http.gateway_fixture import always, gateway, stage
+from tests.gateway.http.message_builders import (
     HOST,
     call,
     modern,
@@ -15,7 +15,7 @@ from tests.gateway.http.spelling import (
     result,
     token,
 )
-from tests.gateway.http.stage import always, gateway, stage
+from tests.gateway.request_builders import body
 
 OK = result(content=[])
 HEAD = (

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.http.spelling import call, events, old, reply, request, result
-from tests.gateway.http.stage import Client, Peer, stage
+from tests.gateway.http.gateway_fixture import Client, Peer, stage
+from tests.gateway.http.message_builders import (
+    call,
+    events,
+    old,
+    reply,
+    request,
+    result,
+)
 
 OK = result(content=[])
 NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'  # fmt: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.http.spelling import ask, call, events, reply, result
-from tests.gateway.http.stage import Peer, always, gateway, stage
+from tests.gateway.http.gateway_fixture import Peer, always, gateway, stage
+from tests.gateway.http.message_builders import ask, call, events, reply, result
 
 OK = result(content=[])
 LENGTH = b"Content-Length: %d" % len(OK)

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from tests.gateway.http.spelling import ask, call, events, reply, result
-from tests.gateway.http.stage import Backend, Peer, gateway, stage
+from tests.gateway.http.gateway_fixture import Backend, Peer, gateway, stage
+from tests.gateway.http.message_builders import ask, call, events, reply, result
 
 OK = result(content=[])
 NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'  # fmt: skip

@@ -15,9 +15,9 @@ from answerable.connectors.gateway.fetch import Spool
 from answerable.gateway.recording.recorder import Recorder
 from answerable.model.connector import EventLimits
 from answerable.model.errors import EnvironmentRefused
-from answerable.model.record import Decided, Ended, Ending
-from answerable.serving.recording.ticket import NotRecorded
-from tests.gateway.recording.stage import (
+from answerable.model.spool_record import Decided, Ended, Ending
+from answerable.server.recording.record_ticket import NotRecorded
+from tests.gateway.recording.recorder_fixture import (
     BODY,
     BUFFERED,
     CALL,
@@ -49,7 +49,7 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     switched = Disk()
     monkeypatch.setattr("os.fdatasync", switched)
-    monkeypatch.setattr("answerable.serving.recording.writer.RETRY", 0.02)
+    monkeypatch.setattr("answerable.server.recording.group_commit.RETRY", 0.02)
     yield switched
     switched.errno = 0
 
@@ -120,7 +120,7 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
         await _denied(recorder)
         disk.errno = 0
         with monkeypatch.context() as patched:
-            patched.setattr("answerable.serving.recording.segments.sync_folder", refuse)
+            patched.setattr("answerable.server.recording.segments.sync_folder", refuse)
             await until(lambda: len(tried) > 2)
             assert recorder.alarm
         await until(lambda: not recorder.alarm)
@@ -177,8 +177,8 @@ def _numbers(spool: Path) -> list[int]:
 def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
 ) -> None:
-    monkeypatch.setattr("answerable.serving.recording.writer.STALL", seconds)
-    monkeypatch.setattr("answerable.serving.recording.writer.MOST_WAITING", size)
+    monkeypatch.setattr("answerable.server.recording.group_commit.STALL", seconds)
+    monkeypatch.setattr("answerable.server.recording.group_commit.MOST_WAITING", size)
     answers, real = threading.Event(), os.fdatasync
 
     def hang(handle: int) -> None:
@@ -236,7 +236,7 @@ def test_a_writer_that_fails_itself_lets_nobody_wait(
 
     async def story(recorder: Recorder) -> None:
         await until(lambda: len(lines(tmp_path)) == 1)
-        monkeypatch.setattr("answerable.serving.recording.writer.lines", broken)
+        monkeypatch.setattr("answerable.server.recording.group_commit.lines", broken)
         ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         with pytest.raises(NotRecorded):
@@ -252,9 +252,9 @@ LIMITED = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from answerable.gateway.recording.recorder import Recorder
-from answerable.model.limits import Limits
-from answerable.serving.recording.ticket import NotRecorded
-from tests.gateway.recording.stage import BODY, CALL, CALLER, DURABLE
+from answerable.model.worker_limits import Limits
+from answerable.server.recording.record_ticket import NotRecorded
+from tests.gateway.recording.recorder_fixture import BODY, CALL, CALLER, DURABLE
 
 async def main():
     spool = Path(sys.argv[1])

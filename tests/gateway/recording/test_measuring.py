@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from answerable.gateway.recording.recorder import Recorder
-from answerable.model.limits import Limits
-from answerable.serving.recording.segments import succeed, waiting
-from tests.gateway.recording.stage import (
+from answerable.model.worker_limits import Limits
+from answerable.server.recording.segments import succeed, waiting
+from tests.gateway.recording.recorder_fixture import (
     BODY,
     CALL,
     CALLER,
@@ -68,7 +68,7 @@ class Spool:
 def looks(monkeypatch: pytest.MonkeyPatch) -> Spool:
     seen = Spool()
     monkeypatch.setattr("os.scandir", seen)
-    monkeypatch.setattr("answerable.serving.recording.writer.MEASURE", 0.01)
+    monkeypatch.setattr("answerable.server.recording.group_commit.MEASURE", 0.01)
     return seen
 
 
@@ -112,7 +112,7 @@ def test_a_recorder_that_is_shipped_while_the_next_one_starts_is_named(
 ) -> None:
     (tmp_path / "worker-0").write_text("gone")
     monkeypatch.setattr(
-        "answerable.serving.recording.segments.files_of",
+        "answerable.server.recording.segments.files_of",
         lambda folder: [folder / "000001.jsonl"],
     )
     assert succeed(tmp_path, 0, "next") == ("gone", 0)

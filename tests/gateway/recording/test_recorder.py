@@ -10,8 +10,7 @@ import pytest
 from answerable.gateway.recording.recorder import Recorder
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.ids import AgentId, event_id
-from answerable.model.limits import Limits
-from answerable.model.record import (
+from answerable.model.spool_record import (
     Closed,
     Decided,
     Ended,
@@ -19,9 +18,10 @@ from answerable.model.record import (
     Opened,
     Refusals,
 )
-from answerable.serving.recording.ticket import NotRecorded
-from answerable.serving.recording.turned_away import MOST, MOST_OF_AGENT
-from tests.gateway.recording.stage import (
+from answerable.model.worker_limits import Limits
+from answerable.server.recording.record_ticket import NotRecorded
+from answerable.server.recording.refusal_counts import MOST, MOST_OF_AGENT
+from tests.gateway.recording.recorder_fixture import (
     BODY,
     BUFFERED,
     CALL,
@@ -63,7 +63,7 @@ def test_a_call_leaves_its_decision_and_its_end_between_start_and_close(
 def test_records_are_numbered_without_a_gap_across_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.serving.recording.segments.SEGMENT", 4000)
+    monkeypatch.setattr("answerable.server.recording.segments.SEGMENT", 4000)
 
     async def story(recorder: Recorder) -> None:
         for _ in range(20):
@@ -304,7 +304,7 @@ def test_a_recorder_that_does_not_come_up_leaves_the_one_before_it_in_place(
 
     first = recording(tmp_path, story)
     with monkeypatch.context() as patched:
-        patched.setattr("answerable.serving.recording.journal.Segments", fail)
+        patched.setattr("answerable.server.recording.journal.Segments", fail)
         with pytest.raises(EnvironmentRefused):
             recording(tmp_path, story)
     assert (tmp_path / "worker-0").read_text() == f"{first}\n"
@@ -338,8 +338,8 @@ def test_an_agent_over_its_quota_is_refused_while_others_go_on(tmp_path: Path) -
 def test_a_quota_is_given_back_once_its_records_are_shipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.serving.recording.segments.SEGMENT", 1)
-    monkeypatch.setattr("answerable.serving.recording.writer.MEASURE", 0.01)
+    monkeypatch.setattr("answerable.server.recording.segments.SEGMENT", 1)
+    monkeypatch.setattr("answerable.server.recording.group_commit.MEASURE", 0.01)
 
     async def story(recorder: Recorder) -> None:
         with pytest.raises(NotRecorded):
@@ -355,7 +355,7 @@ def test_a_quota_is_given_back_once_its_records_are_shipped(
 def test_a_full_spool_refuses_decisions_and_takes_the_ends_of_what_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.serving.recording.writer.MEASURE", 0.01)
+    monkeypatch.setattr("answerable.server.recording.group_commit.MEASURE", 0.01)
 
     async def story(recorder: Recorder) -> None:
         running = recorder.decided(CALLER, CALL, BUFFERED, BODY)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.serve.otlp_collector import Collector
 from tests.gateway.serve.owners import Owners
-from tests.gateway.serve.stage import Backend, backend
-from tests.gateway.serve.telemetry import Collector
+from tests.gateway.serve.running_gateway import Backend, backend
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def owners(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Owners:
     monkeypatch.setattr(
-        "answerable.serving.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     return Owners(tmp_path, capsys)

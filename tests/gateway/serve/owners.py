@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from answerable.cli import key_files
+from answerable.cli import owner_key_files
 from answerable.cli.main import main
-from tests.gateway.serve.stage import Serving
+from tests.gateway.serve.running_gateway import Serving
 
 ANA, BEN = "ana@corp.example", "ben@corp.example"
 PHRASE = "correct horse battery staple"
@@ -34,7 +34,7 @@ class Owners:
     def key(self, person: str) -> tuple[str, ...]:
         place = self.folder / f"{person}.pem"
         if not place.exists():
-            key_files.write_pair(place, PHRASE)
+            owner_key_files.write_pair(place, PHRASE)
             public = f"{place}.pub"
             assert self("owner-keys", "enroll", public, "--person", person)[0] == 0
         return ("--key", str(place), "--passphrase-file", str(self._phrase))

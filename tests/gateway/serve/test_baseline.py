@@ -14,7 +14,7 @@ from tests.gateway.serve.owners import (
     refused,
     within,
 )
-from tests.gateway.serve.stage import (
+from tests.gateway.serve.running_gateway import (
     Backend,
     Serving,
     configuration,

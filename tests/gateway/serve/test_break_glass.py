@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from answerable.evidence import dsse
-from answerable.flows.amendments import AMENDMENT
+from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import Store
 from tests.gateway.serve.owners import AGENT, ANA, BEN, Owners, passes, refused, within
-from tests.gateway.serve.stage import Backend, configuration, serving
+from tests.gateway.serve.running_gateway import Backend, configuration, serving
 
 FORBID = """\
 @id("never")

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from answerable.cli.main import main
-from tests.gateway.serve.stage import (
+from tests.gateway.serve.otlp_collector import Collector
+from tests.gateway.serve.running_gateway import (
     Backend,
     Serving,
     configuration,
     serving,
     token_of,
 )
-from tests.gateway.serve.telemetry import Collector
 from tests.mcp.running import ROOT
 
 ARGUMENT = "canary-argument-3b1f9c"
@@ -120,7 +120,7 @@ def _showing(folder: Path, port: int, otlp: str) -> dict[str, Any]:
         "env": {"url": url, "credential": {"env": "KEPT", "header": "X-Api-Key"}},
         "command": {"url": url, "credential": {"command": ["cat", places["command"]]}},
         "stdio": {
-            "command": [sys.executable, "-m", "tests.gateway.stdio.scripted"],
+            "command": [sys.executable, "-m", "tests.gateway.stdio.scripted_server"],
             "env": {"PYTHONPATH": str(ROOT)},
             "credential": {"file": places["stdio"], "as_env": "API_TOKEN"},
         },

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from answerable.gateway.serve.control import Series
-from answerable.gateway.serve.counts import BUCKET, DECISIONS, DURATION, SUM
+from answerable.gateway.serve.call_metrics import BUCKET, DECISIONS, DURATION, SUM
+from answerable.gateway.serve.control_channel import Series
 from answerable.gateway.serve.metrics import (
     COUNTERS,
     GAUGES,

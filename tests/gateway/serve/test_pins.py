@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from answerable.authorization.pins.definitions import define
+from answerable.authorization.pins.observation import Listed, observe
 from answerable.cli.main import main
-from answerable.enforce.pins.defining import define
-from answerable.enforce.pins.holding import Listed, observe
 from answerable.model.pin import Kind, Pinning
-from answerable.serving.pins.files import PinFiles
-from tests.gateway.serve.stage import configuration, serving
+from answerable.server.pins.pin_files import PinFiles
+from tests.gateway.serve.running_gateway import configuration, serving
 
 READ = {"name": "read", "description": "reads"}
 
@@ -62,7 +62,7 @@ def operate(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "answerable.serving.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
     )
 
     def said(*words: str) -> str:

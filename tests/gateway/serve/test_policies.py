@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.serve.stage import Backend, Serving, call, configuration, serving
+from tests.gateway.serve.running_gateway import (
+    Backend,
+    Serving,
+    call,
+    configuration,
+    serving,
+)
 from tests.gateway.serve.test_serve import DENIED, code, text
 
 SLOW = 'action == Action::"tools/call", resource == Tool::"tool:mcp/files/slow"'

@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
+from answerable.authorization.decision_table import compile_table
 from answerable.cli.main import main
-from answerable.enforce.table import compile_table
-from answerable.flows.authorize import Authority
-from answerable.gateway.recent import Recent
-from answerable.gateway.serve import operator, replaying
-from answerable.gateway.serve.control import Policy, Tried
-from answerable.gateway.serve.operator import Operator, ask
-from answerable.gateway.serve.replaying import decide_anew
+from answerable.gateway.replay_buffer import Recent
+from answerable.gateway.serve import background_replay, operator_socket
+from answerable.gateway.serve.background_replay import decide_anew
+from answerable.gateway.serve.control_channel import Policy, Tried
+from answerable.gateway.serve.operator_socket import Operator, ask
 from answerable.model.decision import Decision, Request
 from answerable.model.errors import EnvironmentRefused
-from answerable.model.replay import Replayed
-from tests.enforce.configs import request
-from tests.enforce.test_replay import ALLOWS, DENIES
-from tests.gateway.serve.stage import Backend, Serving, configuration, serving
+from answerable.model.policy_replay import Replayed
+from answerable.usecases.authorization.authorize import Authority
+from tests.authorization.config_strategies import request
+from tests.authorization.test_policy_replay import ALLOWS, DENIES
+from tests.gateway.serve.running_gateway import Backend, Serving, configuration, serving
 from tests.gateway.serve.test_serve import text
 
 
@@ -137,7 +137,7 @@ class Slow(Authority):
 def test_calls_go_on_while_others_are_decided_anew(
     monkeypatch: pytest.MonkeyPatch, longest: float
 ) -> None:
-    monkeypatch.setattr(replaying, "LONGEST", longest)
+    monkeypatch.setattr(background_replay, "LONGEST", longest)
     recent, turns = Recent(), 0
     for _ in range(160):
         recent.keep(request())
@@ -158,7 +158,7 @@ def test_calls_go_on_while_others_are_decided_anew(
     replayed = asyncio.run(both())
     assert replayed.calls + replayed.left_out == 160
     assert replayed.held_back == replayed.calls
-    assert turns >= replayed.calls / replaying.AT_ONCE - 1
+    assert turns >= replayed.calls / background_replay.AT_ONCE - 1
     assert (replayed.left_out > 0) is (longest < 1)
 
 
@@ -185,7 +185,7 @@ def asked(state: Path, said: bytes = b"") -> Tried | bytes:
         with closing(await Operator.at(state, _answer)):
             if not said:
                 return await asyncio.to_thread(ask, state, POLICY)
-            where = str(operator.socket_at(state))
+            where = str(operator_socket.socket_at(state))
             reader, writer = await asyncio.open_unix_connection(where)
             writer.write(said)
             heard = await reader.read()
@@ -198,13 +198,13 @@ def asked(state: Path, said: bytes = b"") -> Tried | bytes:
 
 def test_the_operators_socket_answers_its_own_user(tmp_path: Path) -> None:
     assert asked(tmp_path) == Tried("d", Replayed(calls=15))
-    assert not operator.socket_at(tmp_path).exists()
+    assert not operator_socket.socket_at(tmp_path).exists()
 
 
 def test_the_operators_socket_answers_no_other_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operator, "_uid_of", lambda _: os.getuid() + 1)
+    monkeypatch.setattr(operator_socket, "_uid_of", lambda _: os.getuid() + 1)
     with pytest.raises(EnvironmentRefused, match="does not answer"):
         asked(tmp_path)
 

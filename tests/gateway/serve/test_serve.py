@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.serve.stage import (
+from tests.gateway.serve.running_gateway import (
     SECONDS,
     Backend,
     Serving,

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from answerable.gateway.serve import supervisor
-from answerable.model.limits import Limits
-from answerable.serving.log import Log
-from answerable.serving.shipping import Told
+from answerable.model.worker_limits import Limits
+from answerable.server.evidence_shipping import Told
+from answerable.server.operator_log import Log
 
 Ships = Callable[..., Awaitable[Told]]
 

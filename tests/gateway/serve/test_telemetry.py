@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.serve.spans import trace_of
-from tests.gateway.serve.stage import Backend, Serving, configuration, serving
-from tests.gateway.serve.telemetry import Collector
+from answerable.gateway.serve.span_exporter import trace_of
+from tests.gateway.serve.otlp_collector import Collector
+from tests.gateway.serve.running_gateway import Backend, Serving, configuration, serving
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.authority import Authority, Issued
-from tests.gateway.serve.stage import (
+from tests.gateway.serve.running_gateway import (
     SECONDS,
     Backend,
     bound_token,

@@ -12,18 +12,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
 
-from answerable.connectors.config.parse.document import read_config
-from answerable.enforce.table import compile_table
-from answerable.flows.authorize import Authority
-from answerable.gateway.exchange import Exchange
+from answerable.authorization.decision_table import compile_table
+from answerable.connectors.config.parse.config_file import read_config
+from answerable.gateway.call_pipeline import Exchange
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.stdio.front import Front
-from answerable.gateway.stdio.ids import ID, TOKEN, id_at, with_ids
-from answerable.gateway.stdio.under_way import UnderWay
-from answerable.gateway.upstreams import Sent, Sink
+from answerable.gateway.stdio.client import Front
+from answerable.gateway.stdio.message_ids import ID, TOKEN, id_at, with_ids
+from answerable.gateway.stdio.pending_message import UnderWay
+from answerable.gateway.upstream import Sent, Sink
 from answerable.model.caller import Caller, Shown
 from answerable.model.ids import AgentId
-from tests.gateway.stdio.stage import META, call, line, settings
+from answerable.usecases.authorization.authorize import Authority
+from tests.gateway.stdio.wrapper_fixture import META, call, line, settings
 
 ME = Caller(
     AgentId("agent:declared/desktop"),

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.gateway.stdio.stage import call, line, settings, wrapper
+from tests.gateway.stdio.wrapper_fixture import call, line, settings, wrapper
 
 SERVER = """
 import json, sys

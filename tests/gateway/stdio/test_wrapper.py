@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.stdio.stage import (
+from tests.gateway.stdio.wrapper_fixture import (
     META,
     SCRIPTED,
     SECONDS,

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from answerable.baseline.ladder import beginning, exact, parent, template
-from answerable.baseline.tally import (
+from answerable.baseline.counts import (
     DAY,
     CapabilityKey,
     EdgeKey,
@@ -15,6 +14,7 @@ from answerable.baseline.tally import (
     is_entity,
     is_of,
 )
+from answerable.baseline.generalisation import beginning, exact, parent, template
 from answerable.model.baseline import Measure, Pattern, Subject, Terms
 from answerable.model.behaviour import EntityKind, Observation, Run
 

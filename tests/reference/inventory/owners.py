@@ -1,6 +1,6 @@
 """Reference ownership score: try every choice of records and keep the best.
 
-`answerable.inventory.owners` must give the same numbers; the tests hold the two equal.
+`answerable.inventory.ownership_score` must give the same numbers; the tests hold the two equal.
 """
 
 from collections.abc import Sequence

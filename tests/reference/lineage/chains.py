@@ -7,7 +7,7 @@ fast version but the nouns.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from answerable.lineage.joints import LONGEST, Joint, SignIn
+from answerable.lineage.stitch_inputs import LONGEST, Joint, SignIn
 from answerable.model.lineage import Chain, ChainKey, DeclaredUse, HopStatus, Issuance
 
 Told = tuple[str, HopStatus]  # a hop's value and status

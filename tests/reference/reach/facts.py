@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from answerable.model.catalogue import Catalogue
+from answerable.model.action_catalogue import Catalogue
 from answerable.model.identity import Account, Identity
 from answerable.model.policy import Attachment, Layer, Policy, Statement
 from answerable.model.resource import Resource

@@ -5,7 +5,7 @@ Source: AWS Organizations User Guide, "SCP evaluation" and "RCP evaluation".
 
 from answerable.model.identity import Identity
 from answerable.model.policy import Layer
-from answerable.reach.estate.services import RCP_SERVICES
+from answerable.reach.aws.compiled.service_facts import RCP_SERVICES
 from tests.reference.reach.facts import (
     UNCOLLECTED,
     World,

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 
 from answerable.model.identity import Identity
 from answerable.model.policy import Effect, Layer, Statement
-from answerable.reach.rules.rules import EDITS, Edit, Gives, On
+from answerable.reach.aws.escalation_rules.registry import EDITS, Edit, Gives, On
+from tests.reference.reach.escalation_rules import (
+    launching,
+    making,
+    new_identity,
+    signing_in,
+    taking_over,
+)
 from tests.reference.reach.facts import (
     Who,
     World,
@@ -20,7 +27,7 @@ from tests.reference.reach.facts import (
     is_root,
     is_service_linked,
 )
-from tests.reference.reach.paths_calls import (
+from tests.reference.reach.path_calls import (
     ask,
     assuming,
     best,
@@ -28,13 +35,6 @@ from tests.reference.reach.paths_calls import (
     stating,
     trusting,
     weaker,
-)
-from tests.reference.reach.paths_rules import (
-    launching,
-    making,
-    new_identity,
-    signing_in,
-    taking_over,
 )
 
 ANYTHING = Statement("any", Effect.ALLOW, ("*",), (), ("*",), (), (), (), ())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from answerable.model.identity import Identity
 from answerable.model.policy import ConditionClause, Effect, Layer, Statement
 from answerable.model.resource import Resource
-from answerable.reach.estate.services import TRUST_CALLS
+from answerable.reach.aws.compiled.service_facts import TRUST_CALLS
 from tests.reference.reach.conditions import Keys
 from tests.reference.reach.facts import (
     UNCOLLECTED,
@@ -43,8 +43,8 @@ from tests.reference.reach.principals import (
     grants,
     refuses,
 )
-from tests.reference.reach.public import shut_out
-from tests.reference.reach.refused import is_refused
+from tests.reference.reach.protected_calls import is_refused
+from tests.reference.reach.public_access import shut_out
 from tests.reference.reach.situation import Situation, outcomes, verdict
 from tests.reference.reach.statements import (
     Call,

@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.sts.foreign.client_journeys import JOURNEYS, Journey, go
+from tests.sts.foreign.environment import Stage, staged
 from tests.sts.foreign.issuer import ROOT
-from tests.sts.foreign.journeys import JOURNEYS, Journey, go
 from tests.sts.foreign.page import page
-from tests.sts.foreign.stage import Stage, staged
 
 PAGE = ROOT / "docs" / "foreign-clients.md"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.sts.foreign.journeys import Journey, version_of
+from tests.sts.foreign.client_journeys import Journey, version_of
 
 _HEAD = """\
 # Foreign clients

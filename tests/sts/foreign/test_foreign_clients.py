@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.sts.foreign.journeys import JOURNEYS, Journey, WrongError, go
-from tests.sts.foreign.stage import Stage, staged
-from tests.sts.world import MAIL, SUB
+from tests.sts.foreign.client_journeys import JOURNEYS, Journey, WrongError, go
+from tests.sts.foreign.environment import Stage, staged
+from tests.sts.running_service import MAIL, SUB
 
 pytestmark = pytest.mark.world
 

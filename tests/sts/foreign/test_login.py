@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federate.login.errors import LoginRefused
-from answerable.flows.login import LoggedIn
-from answerable.flows.sign_in import sign_in
+from answerable.federation.oidc_login.errors import LoginRefused
 from answerable.model.claims import Issuer, TokenType
 from answerable.model.config import PinnedIssuer
 from answerable.model.errors import EnvironmentRefused
-from answerable.serving.login.ways import ways_of
-from tests.serving.callers.https import certificate, trusting
+from answerable.server.login.sign_in_environment import ways_of
+from answerable.services.federation.sign_in import sign_in
+from answerable.services.federation.stored_login import LoggedIn
+from tests.server.authentication.https_issuer import certificate, trusting
+from tests.sts.foreign.browser_sign_in import by_browser, pinned
 from tests.sts.foreign.issuer import CLIENT, CLIENT_RS256, ForeignIssuer, issuer
-from tests.sts.foreign.signing_in import by_browser, pinned
 from tests.sts.foreign.user_agent import UserAgent
 
 pytestmark = pytest.mark.world
@@ -93,15 +93,15 @@ def test_an_algorithm_that_is_not_pinned_is_refused(foreign):
 
 
 def test_a_client_that_is_not_registered_gets_no_answer(foreign, monkeypatch):
-    monkeypatch.setattr("answerable.flows.sign_in.WAIT", 1)
+    monkeypatch.setattr("answerable.services.federation.sign_in.WAIT", 1)
     with pytest.raises(LoginRefused, match="nobody signed in"):
         by_browser(pinned(foreign, "somebody-else", "ES256"))
 
 
 def test_a_workload_of_it_gets_an_access_token_for_one_audience(foreign):
-    from answerable.federate.key_set import read_key_set
-    from answerable.federate.verify import Issuers, KnownIssuer, verify
-    from answerable.serving.login.provider import AskProvider
+    from answerable.federation.jwk_set import read_key_set
+    from answerable.federation.token_verification import Issuers, KnownIssuer, verify
+    from answerable.server.login.provider_client import AskProvider
 
     _, document = AskProvider("")(f"{foreign.url}/jwks", None)
     pin = Issuer(

@@ -1,7 +1,7 @@
 """The page of the foreign clients is that of the present ones."""
 
 from tests.sts.foreign.__main__ import PAGE
-from tests.sts.foreign.journeys import JOURNEYS
+from tests.sts.foreign.client_journeys import JOURNEYS
 
 
 def test_the_page_has_a_row_for_each_client_and_each_works() -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from answerable.flows.login import LoggedIn
-from answerable.flows.sign_in import Ways, sign_in
 from answerable.model.claims import Issuer, TokenType
 from answerable.model.config import PinnedIssuer
-from answerable.serving.login.ways import ways_of
-from tests.sts.login import provider as fake
-from tests.sts.login.provider import Provider, visit
+from answerable.server.login.sign_in_environment import ways_of
+from answerable.services.federation.sign_in import Ways, sign_in
+from answerable.services.federation.stored_login import LoggedIn
+from tests.sts.login import fake_provider as fake
+from tests.sts.login.fake_provider import Provider, visit
 
 
 @dataclass

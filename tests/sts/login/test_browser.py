@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from answerable.federate.login.errors import LoginRefused
-from answerable.flows import sign_in
+from answerable.federation.oidc_login.errors import LoginRefused
 from answerable.model.claims import Issuer, TokenType
 from answerable.model.errors import EnvironmentRefused, UsageError
-from tests.federate.tokens import OTHER_EC, sign
+from answerable.services.federation import sign_in
+from tests.federation.sample_tokens import OTHER_EC, sign
 from tests.sts.login.conftest import Stage
-from tests.sts.login.provider import CODE, UNVERIFIED, left_out, unsigned, visit
+from tests.sts.login.fake_provider import CODE, UNVERIFIED, left_out, unsigned, visit
 
 
 def refused(stage: Stage, **changes: object) -> str:

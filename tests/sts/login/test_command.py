@@ -11,11 +11,11 @@ import pytest
 
 from answerable.cli import signing
 from answerable.cli.main import main
-from tests.cli.person import A_PERSON
-from tests.federate.tokens import EC, document, public
-from tests.sts.login import provider as fake
+from tests.cli.human_user import A_PERSON
+from tests.federation.sample_tokens import EC, document, public
+from tests.sts.login import fake_provider as fake
 from tests.sts.login.conftest import Stage
-from tests.sts.login.provider import ACCESS, CODE, DEVICE_CODE, REFRESH, visit
+from tests.sts.login.fake_provider import ACCESS, CODE, DEVICE_CODE, REFRESH, visit
 
 ANYBODY = "import sys; from answerable.cli.main import main; sys.exit(main())"
 

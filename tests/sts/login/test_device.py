@@ -2,11 +2,11 @@
 
 import pytest
 
-from answerable.federate.login.errors import LoginRefused
-from answerable.federate.login.polling import LONGEST, Polling
+from answerable.federation.oidc_login.device_polling import LONGEST, Polling
+from answerable.federation.oidc_login.errors import LoginRefused
 from answerable.model.errors import EnvironmentRefused
 from tests.sts.login.conftest import Stage
-from tests.sts.login.provider import DEVICE_CODE
+from tests.sts.login.fake_provider import DEVICE_CODE
 
 PENDING = (400, {"error": "authorization_pending"})
 SLOW_DOWN = (400, {"error": "slow_down"})
@@ -134,7 +134,7 @@ def test_an_outage_is_waited_out_at_a_slower_pace(
             raise EnvironmentRefused("no answer")
         return asked(self, url, form)
 
-    from answerable.serving.login.provider import AskProvider
+    from answerable.server.login.provider_client import AskProvider
 
     asked = AskProvider.__call__
     monkeypatch.setattr(AskProvider, "__call__", ask)

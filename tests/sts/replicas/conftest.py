@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.store.control.servers import postgres
+from tests.store.token_state.postgres_server import postgres
 
 
 @pytest.fixture(scope="session")

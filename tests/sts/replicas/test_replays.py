@@ -2,8 +2,8 @@
 
 It buys one token, whichever of them is asked, also while one of them is killed: never
 two, and one unless the killed one had used it up. (Of the record alone:
-tests/store/control/test_races.py. That an issuer's known keys serve for an hour of its
-outage, and no longer: tests/serving/issuers/test_discovery.py.)
+tests/store/token_state/test_races.py. That an issuer's known keys serve for an hour of its
+outage, and no longer: tests/server/issuers/test_discovery.py.)
 """
 
 import os
@@ -16,9 +16,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.sts.replicas.pair import Replica, asking, pair
-from tests.sts.wires import Wire
-from tests.sts.world import Client, ci_token
+from tests.sts.raw_http_client import Wire
+from tests.sts.replicas.replica_pair import Replica, asking, pair
+from tests.sts.running_service import Client, ci_token
 
 pytestmark = pytest.mark.world
 

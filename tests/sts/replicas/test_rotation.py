@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federate.admission import admit
-from answerable.federate.errors import TokenRefused
-from answerable.federate.key_set import KeySet, read_key_set
-from answerable.federate.keyring import LEAD
-from answerable.federate.verify import Issuers, KnownIssuer, verify
+from answerable.federation.errors import TokenRefused
+from answerable.federation.jwk_set import KeySet, read_key_set
+from answerable.federation.jws_parsing import admit
+from answerable.federation.key_rotation import LEAD
+from answerable.federation.token_verification import Issuers, KnownIssuer, verify
 from answerable.model.claims import Issuer, TokenType
-from tests.sts.replicas.pair import Replica, pair
-from tests.sts.world import FILES, Client, ci_token
+from tests.sts.replicas.replica_pair import Replica, pair
+from tests.sts.running_service import FILES, Client, ci_token
 
 pytestmark = pytest.mark.world
 

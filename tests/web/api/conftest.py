@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 import pytest
 
 from answerable.model.ids import PersonId
+from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.api.operations import PREFIX, Operation
-from answerable.web.api.table import OPERATIONS
-from answerable.web.desk import Desk
-from answerable.web.routes import Answer, Asked, Told
-from answerable.web.visit import Visit
-from tests.flows.owned import owned_store
-from tests.web.acts.stage import Stopped, held_back
-from tests.web.stage import Answered, Stage
+from answerable.web.routing import Answer, Asked, Told
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Visit
+from tests.usecases.owned_store import owned_store
+from tests.web.dispatcher_harness import Answered, Stage
+from tests.web.signing.owner_store import Stopped, held_back
 
 ASK = Callable[..., Told]
 

@@ -10,16 +10,16 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.connectors.config.fetch import read_file
-from answerable.flows import lists
-from answerable.serving.kills import KillFile
+from answerable.presentation import inventory_lists
+from answerable.server.revocation_list import KillFile
 from answerable.web.api.openapi import openapi
+from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.api.operations import Operation
-from answerable.web.api.table import OPERATIONS
-from answerable.web.desk import Desk
-from answerable.web.visit import Role, Visit
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role, Visit
 from tests.web.api.conftest import told
 from tests.web.conftest import visitor
-from tests.web.stage import Stage
+from tests.web.dispatcher_harness import Stage
 
 RULES = """\
 sts: {url: "https://sts.example"}
@@ -97,7 +97,7 @@ def _schema(each: Operation) -> dict[str, Any]:
 )
 def test_a_list_is_the_command_lines(desk: Desk, name: str) -> None:
     standing = desk.standing()
-    listed = lists.BY_KIND[name](standing.inventory, now=standing.at)
+    listed = inventory_lists.BY_KIND[name](standing.inventory, now=standing.at)
     answer = told(desk, EVERYBODY, f"/{name}", limit="1000").document
     by = json.dumps
     assert sorted(map(by, answer.items)) == sorted(map(by, listed.items))
@@ -136,7 +136,7 @@ def test_fields_beside_the_box_narrow_it(desk: Desk) -> None:
 
 
 def test_sql_has_no_way_out_and_an_end(desk: Desk) -> None:
-    from answerable.web.http.refusals import Refused
+    from answerable.web.http.errors import Refused
 
     for query, why in {
         "DELETE FROM lineage": "exactly one SELECT",
@@ -153,9 +153,9 @@ def test_sql_has_no_way_out_and_an_end(desk: Desk) -> None:
 def test_sql_that_takes_too_long_is_stopped(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from answerable.store.query import Bounds
+    from answerable.store.query_engine import Bounds
     from answerable.web.api import evidence
-    from answerable.web.http.refusals import Refused
+    from answerable.web.http.errors import Refused
 
     monkeypatch.setattr(evidence, "_BOUNDS", Bounds(rows=10, seconds=0.05))
     with pytest.raises(Refused) as caught:
@@ -169,7 +169,7 @@ def test_sql_that_takes_too_long_is_stopped(
 
 
 def test_sql_is_for_who_investigates_and_administers(desk: Desk) -> None:
-    from answerable.web.routes import Forbidden
+    from answerable.web.routing import Forbidden
 
     alone = Visit(None, frozenset({Role.INVESTIGATOR}))
     with pytest.raises(Forbidden):
@@ -210,7 +210,7 @@ def test_kills_are_told_with_who_killed(desk: Desk) -> None:
 def test_rules_are_those_of_the_file_as_the_command_line_has_them(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from answerable.web.http.refusals import Refused
+    from answerable.web.http.errors import Refused
 
     with pytest.raises(Refused) as caught:
         told(desk, EVERYBODY, "/sts/rules")

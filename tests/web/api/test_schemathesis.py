@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.federate.tokens import EC, document, public, sign
-from tests.gateway.serve.stage import SECONDS
-from tests.web.serve.test_serve import started
+from tests.federation.sample_tokens import EC, document, public, sign
+from tests.gateway.serve.running_gateway import SECONDS
+from tests.web.runtime.test_process import started
 
 pytestmark = pytest.mark.world
 

@@ -8,18 +8,18 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from answerable.flows.web_sign_in import Place, Ways
 from answerable.model.claims import Issuer, TokenType
 from answerable.model.config import PinnedIssuer
-from answerable.model.web import Login, Role
-from answerable.serving.login.provider import AskProvider, keys_of
-from answerable.serving.login.ways import fresh
-from answerable.web.desk import Desk
-from answerable.web.http.by_provider import CALLBACK
+from answerable.model.web_config import Login, Role
+from answerable.server.login.provider_client import AskProvider, keys_of
+from answerable.server.login.sign_in_environment import fresh
+from answerable.usecases.federation.web_sign_in import Place, Ways
 from answerable.web.http.cookies import pending_name
-from tests.sts.login import provider as fake
-from tests.sts.login.provider import Provider
-from tests.web.stage import COOKIE, URL, Answered, Stage
+from answerable.web.http.provider_sign_in import CALLBACK
+from answerable.web.store_cache import Desk
+from tests.sts.login import fake_provider as fake
+from tests.sts.login.fake_provider import Provider
+from tests.web.dispatcher_harness import COOKIE, URL, Answered, Stage
 
 PENDING = pending_name(COOKIE)
 LOGIN = Login(

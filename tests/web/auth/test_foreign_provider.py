@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving.callers.https import certificate, trusting
+from tests.server.authentication.https_issuer import certificate, trusting
 from tests.sts.foreign.issuer import CLIENT, ForeignIssuer, issuer
 from tests.sts.foreign.user_agent import UserAgent
 

@@ -3,10 +3,10 @@
 import pytest
 
 from answerable.model.ids import PersonId
-from answerable.web.auth.local import LIVES, TRIES
-from answerable.web.desk import Desk
-from answerable.web.visit import Role
-from tests.web.stage import Stage
+from answerable.web.auth.local_token import LIVES, TRIES
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role
+from tests.web.dispatcher_harness import Stage
 
 ANA = PersonId("person:ana@corp.example")
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federate.login.asking import Sealed
-from answerable.flows.web_sign_in import Begun
+from answerable.federation.oidc_login.requests import Sealed
 from answerable.model.ids import PersonId
-from answerable.serving.sign_ins import SignIns
-from answerable.web.auth.pending import LIVES, PendingSignIns
-from answerable.web.visit import Role
-from tests.sts.login.provider import UNVERIFIED, unsigned
+from answerable.server.sign_in_accounts import SignIns
+from answerable.usecases.federation.web_sign_in import Begun
+from answerable.web.auth.pending_sign_ins import LIVES, PendingSignIns
+from answerable.web.visitor import Role
+from tests.sts.login.fake_provider import UNVERIFIED, unsigned
 from tests.web.auth.conftest import LOGIN, PENDING, Journey
-from tests.web.stage import COOKIE
+from tests.web.dispatcher_harness import COOKIE
 
 
 def refused(journey: Journey, answer: object = None) -> None:
@@ -208,7 +208,7 @@ def test_tokens_of_the_provider_are_never_shown(journey: Journey) -> None:
 def test_a_confidential_client_shows_its_secret_as_the_provider_takes_it(
     journey: Journey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from answerable.serving.login import provider as world
+    from answerable.server.login import provider_client as world
 
     heard: list[str] = []
     real = world.AskProvider._ask
@@ -289,5 +289,5 @@ def test_a_cookie_of_a_sign_in_can_be_neither_changed_nor_used_twice() -> None:
 def test_one_address_leaves_room_for_others(
     journey: Journey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.web.http.by_provider.MOST_OF_ONE", 0)
+    monkeypatch.setattr("answerable.web.http.provider_sign_in.MOST_OF_ONE", 0)
     assert journey.stage.get("/sign-in/start?next=/").status == 403

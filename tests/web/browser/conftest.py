@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from answerable.cli.demo.office import can_attest
+from answerable.cli.demo.environment import can_attest
 from tests.web.chromium import CHROMIUM
 
 SECONDS = 180

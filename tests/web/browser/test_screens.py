@@ -8,7 +8,7 @@ import pytest
 
 from answerable.cli.sample.account import CUSTOMER_BUCKET, DATA_READER, REPORT_KEY
 from answerable.web.pages.reach.question import REMOVED
-from answerable.web.table import ROUTES
+from answerable.web.route_table import ROUTES
 from tests.web.browser.conftest import (
     HEIGHT,
     WIDTHS,

@@ -3,10 +3,10 @@
 import pytest
 
 from answerable.web.auth.sessions import Session
-from answerable.web.desk import Desk
-from answerable.web.visit import Role
-from tests.web.routes import Acts, routes
-from tests.web.stage import Stage
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role
+from tests.web.dispatcher_harness import Stage
+from tests.web.echo_routes import Acts, routes
 
 
 @pytest.fixture

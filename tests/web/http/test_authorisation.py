@@ -9,11 +9,11 @@ from itertools import combinations
 
 import pytest
 
-from answerable.web.desk import Desk
-from answerable.web.routes import Answer, Asked, Moved, Route
-from answerable.web.table import ROUTES, STREAMS
-from answerable.web.visit import May, Role, Visit, may_of
-from tests.web.stage import FORM, URL, Answered, Stage
+from answerable.web.route_table import ROUTES, STREAMS
+from answerable.web.routing import Answer, Asked, Moved, Route
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import May, Role, Visit, may_of
+from tests.web.dispatcher_harness import FORM, URL, Answered, Stage
 
 LOOK = frozenset({May.LOOK})
 DEEDS = frozenset({May.INVESTIGATE, May.OWN})

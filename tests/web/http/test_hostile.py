@@ -5,12 +5,12 @@ from urllib.parse import quote
 import pytest
 
 from answerable.model.ids import PersonId
-from answerable.web.desk import Desk
-from answerable.web.routes import Route
-from answerable.web.table import ROUTES
-from answerable.web.visit import Role
-from tests.web.harmless import faults
-from tests.web.stage import Answered, Stage
+from answerable.web.route_table import ROUTES
+from answerable.web.routing import Route
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role
+from tests.web.dispatcher_harness import Answered, Stage
+from tests.web.markup_checks import faults
 
 ANA = PersonId("person:ana@corp.example")
 HOSTILE = (

@@ -5,9 +5,9 @@ from urllib.parse import quote
 import pytest
 
 from answerable.web.auth.sessions import Session
-from answerable.web.visit import Role
-from tests.web.routes import Acts
-from tests.web.stage import FORM, HOST, URL, Stage
+from answerable.web.visitor import Role
+from tests.web.dispatcher_harness import FORM, HOST, URL, Stage
+from tests.web.echo_routes import Acts
 
 
 @pytest.mark.parametrize(

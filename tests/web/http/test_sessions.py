@@ -3,8 +3,8 @@
 import pytest
 
 from answerable.web.auth.sessions import IDLE, LONGEST, MOST_OF_ONE
-from answerable.web.visit import Role
-from tests.web.stage import URL, Stage
+from answerable.web.visitor import Role
+from tests.web.dispatcher_harness import URL, Stage
 
 
 def test_a_cookie_that_was_planted_is_none_and_sign_in_makes_another(

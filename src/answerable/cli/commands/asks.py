@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.decisions import gateway_of
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.session import Session, opened
 from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
 from answerable.cli.signing import key_options, only_a_person, same_user, signer_of
-from answerable.flows.words.acts import ANY_ARGUMENTS, act_words, these_arguments
-from answerable.flows.words.text import quoted, safe
-from answerable.flows.words.times import moment, span
 from answerable.model.errors import UsageError
+from answerable.presentation.act_text import ANY_ARGUMENTS, act_words, these_arguments
+from answerable.presentation.text import quoted, safe
+from answerable.presentation.time_input import moment, span
 
 if TYPE_CHECKING:
-    from answerable.flows.asks import Ask
-    from answerable.flows.decided import Spooled
-    from answerable.model.amendment import Amendment
-    from answerable.model.ask import Wanted
-    from answerable.model.document import Document
+    from answerable.model.approval_request import Wanted
+    from answerable.model.documents.core import Document
+    from answerable.model.policy_exception import Amendment
+    from answerable.services.authorization.approval_requests import Ask
+    from answerable.services.authorization.decision_records import Spooled
 
 _LONGEST = 366 * 86_400 * 10**9
 _STATES = ("open", "allowed", "refused", "expired")
@@ -67,7 +67,7 @@ def asks(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from answerable.flows import asks as flow
+    from answerable.services.authorization import approval_requests as flow
 
     spool, _ = gateway_of(settings, config)
     with opened(settings) as session:
@@ -88,9 +88,9 @@ def asks(
 @pass_settings
 def show(settings: Settings, ask: str, config: str) -> None:
     """Show one ask. ID is that of any decision on it, or the first letters of it."""
-    from answerable.flows import asks as flow
-    from answerable.flows.decided import spooled
-    from answerable.flows.provenance import provenance
+    from answerable.services.authorization import approval_requests as flow
+    from answerable.services.authorization.decision_records import spooled
+    from answerable.services.authorization.value_provenance import provenance
 
     spool, _ = gateway_of(settings, config)
     with opened(settings) as session:
@@ -124,9 +124,9 @@ def allow(
     allows the same call within a second; with other arguments only if --any-arguments
     was given.
     """
-    from answerable.flows import answering
-    from answerable.flows import asks as flow
-    from answerable.flows.answering import Term
+    from answerable.services.authorization import approval_requests as flow
+    from answerable.usecases.authorization import answer_approvals
+    from answerable.usecases.authorization.answer_approvals import Term
 
     if always and life:
         raise UsageError("--always and --for are two answers", "give one of them")
@@ -140,7 +140,7 @@ def allow(
         say(settings, f"you let {act_line(wanted)}, {how}, {until}")
         say_provenance(settings, session, waiting, found)
         signer = signer_of(key, passphrase_file)
-        document = answering.allow(
+        document = answer_approvals.allow(
             session.store, waiting, ask, signer, term, now=time.time_ns()
         )
         note = advice(session, document)
@@ -159,8 +159,8 @@ def refuse(
 
     Only the attested owner of the agent may sign, and no agent.
     """
-    from answerable.flows import answering
-    from answerable.flows import asks as flow
+    from answerable.services.authorization import approval_requests as flow
+    from answerable.usecases.authorization import answer_approvals
 
     with signing(settings, config) as (session, waiting):
         found = flow.find(session.store, waiting, ask)
@@ -169,7 +169,7 @@ def refuse(
         say(settings, f"you do not let {act_line(wanted)}, {how}")
         say_provenance(settings, session, waiting, found)
         signer = signer_of(key, passphrase_file)
-        document = answering.refuse(
+        document = answer_approvals.refuse(
             session.store, waiting, ask, signer, now=time.time_ns()
         )
     answer(document, settings)
@@ -184,11 +184,11 @@ def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -
 
     Its signer and the attested owner of the agent may. No agent may.
     """
-    from answerable.flows import answering
+    from answerable.usecases.authorization import answer_approvals
 
     with signing(settings, "") as (session, _):
         signer = signer_of(key, passphrase_file)
-        document = answering.revoke(
+        document = answer_approvals.revoke(
             session.store, amendment, signer, now=time.time_ns()
         )
     answer(document, settings)
@@ -198,7 +198,7 @@ def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -
 @pass_settings
 def amendments(settings: Settings) -> None:
     """List every amendment, break-glass included, and why one does not stand."""
-    from answerable.flows import asks as flow
+    from answerable.services.authorization import approval_requests as flow
 
     with opened(settings) as session:
         document = flow.amendments(session.store, now=session.now)
@@ -212,7 +212,7 @@ def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled
     Raises:
         AgentAbove: An agent started this command, or its starter is not known.
     """
-    from answerable.flows.decided import spooled
+    from answerable.services.authorization.decision_records import spooled
 
     only_a_person(settings)
     spool, _ = gateway_of(settings, config)
@@ -230,9 +230,9 @@ def say_provenance(
     settings: Settings, session: Session, waiting: "Spooled", ask: "Ask"
 ) -> None:
     """Print the values of a requested call, their authors, and earlier answers."""
-    from answerable.flows.amendments import held
-    from answerable.flows.asks import item
-    from answerable.flows.provenance import provenance
+    from answerable.services.authorization.approval_requests import item
+    from answerable.services.authorization.value_provenance import provenance
+    from answerable.services.statements.policy_exceptions import held
 
     for line in provenance(session.store, waiting, ask).lines:
         say(settings, line)

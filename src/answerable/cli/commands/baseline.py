@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.serve import state_of
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
 from answerable.cli.signing import key_options, only_a_person, signer_of
-from answerable.flows.words.times import moment, span
+from answerable.presentation.time_input import moment, span
 
 if TYPE_CHECKING:
     from answerable.model.ids import AgentId
@@ -52,7 +52,7 @@ def learn(
 
     Runs with refused calls, or with calls that wait for the owner, are not used.
     """
-    from answerable.flows import baseline as flow
+    from answerable.services.baseline import profiles as flow
 
     with opened(settings, writes=True) as session:
         document = flow.learn(
@@ -74,7 +74,7 @@ def show(settings: Settings, name: str) -> None:
 
     For an AGENT: its signed profiles, else the newest ones.
     """
-    from answerable.flows import baseline as flow
+    from answerable.services.baseline import profiles as flow
 
     if not _DIGEST.fullmatch(name):
         name = _agent(name)
@@ -89,7 +89,7 @@ def show(settings: Settings, name: str) -> None:
 @pass_settings
 def diff(settings: Settings, new: str, old: str) -> None:
     """Compare a profile with the one that stands, by consequence, gravest first."""
-    from answerable.flows import baseline as flow
+    from answerable.services.baseline import profiles as flow
 
     with opened(settings) as session:
         document = flow.diff(session.store, old, new, now=session.now)
@@ -112,9 +112,9 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     The draft contains the map of names, which takes effect once the owner signs it with
     `baseline sign`. A new name has to be approved if the old one was.
     """
-    from answerable.flows import baseline_rename as flow
     from answerable.model.pin import Kind, item_key
-    from answerable.serving.pins.files import PinFiles
+    from answerable.server.pins.pin_files import PinFiles
+    from answerable.usecases.baseline import rename_tools as flow
 
     files = PinFiles(state_of(settings, config))
 
@@ -158,9 +158,9 @@ def sign(
     A profile is signed into shadow first. A stage that ends enforcement has to be
     signed with --ends-enforcement. A running gateway applies it within a second.
     """
-    from answerable.flows import baseline as flow
-    from answerable.flows.learning import kept
     from answerable.model.baseline import Stage
+    from answerable.services.baseline import profiles as flow
+    from answerable.services.baseline.profile_learning import kept
 
     only_a_person(settings)
     lasting = span(life, "--for", _LONGEST)
@@ -188,7 +188,7 @@ def sign(
 @pass_settings
 def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
     """Judge recorded calls of AGENT anew, as shadow would have when they came."""
-    from answerable.flows import baseline_replay as flow
+    from answerable.usecases.baseline import replay_calls as flow
 
     with opened(settings) as session:
         document = flow.replay(
@@ -210,7 +210,7 @@ def check(settings: Settings, identity: str, since: str) -> None:
 
     It reads events of platforms (`ingest cloudtrail:PATH`).
     """
-    from answerable.flows import baseline_check as flow
+    from answerable.usecases.baseline import check_events as flow
 
     with opened(settings) as session:
         document = flow.check(

@@ -10,12 +10,12 @@ from answerable.cli.commands.asks import (
     say,
     signing,
 )
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.cli.signing import key_options, signer_of
-from answerable.flows.words.acts import ANY_ARGUMENTS, these_arguments
-from answerable.flows.words.times import span
 from answerable.model.errors import UsageError
+from answerable.presentation.act_text import ANY_ARGUMENTS, these_arguments
+from answerable.presentation.time_input import span
 
 _LONGEST = 4 * 3600 * 10**9
 
@@ -70,11 +70,11 @@ def start(
     Both persons have to be attested owners here, one of them of this agent. The time
     starts with this signature.
     """
-    from answerable.flows import answering
-    from answerable.flows.answering import Term
-    from answerable.model.ask import Wanted
+    from answerable.model.approval_request import Wanted
     from answerable.model.decision import Target
     from answerable.model.ids import AgentId
+    from answerable.usecases.authorization import answer_approvals
+    from answerable.usecases.authorization.answer_approvals import Term
 
     named = {Target.TOOL: tool, Target.RESOURCE: resource, Target.PROMPT: prompt}
     given = [(target, name) for target, name in named.items() if name]
@@ -84,7 +84,7 @@ def start(
             "and --prompt)",
             "name one tool, one resource or one prompt",
         )
-    answering.code_of(reason_code, "--reason-code")
+    answer_approvals.code_of(reason_code, "--reason-code")
     (target, name), term = (
         given[0],
         Term(span(life, "--for", _LONGEST), True, reason_code),
@@ -97,7 +97,7 @@ def start(
             "confirms",
         )
         signer = signer_of(key, passphrase_file)
-        document = answering.start(
+        document = answer_approvals.start(
             session.store, wanted, signer, term, now=time.time_ns()
         )
     answer(document, settings)
@@ -113,19 +113,20 @@ def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) 
     It then takes effect within a second at a running gateway. `answerable asks revoke`
     ends it early.
     """
-    from answerable.flows import answering, asks
-    from answerable.flows.amendments import held
-    from answerable.flows.lists import spelled_time
+    from answerable.presentation.inventory_lists import spelled_time
+    from answerable.services.authorization import approval_requests
+    from answerable.services.statements.policy_exceptions import held
+    from answerable.usecases.authorization import answer_approvals
 
     with signing(settings, "") as (session, _):
         judged = held(session.store, session.now).judged
-        begun = asks.find_amendment(judged, amendment).amendment
+        begun = approval_requests.find_amendment(judged, amendment).amendment
         persons, until = " and ".join(begun.persons), spelled_time(begun.until * 10**9)
         these = these_arguments(begun.arguments)
         how = these if begun.arguments else ANY_ARGUMENTS
         say(settings, f"with {persons} you let {act_line(begun)}, {how}, until {until}")
         signer = signer_of(key, passphrase_file)
-        document = answering.confirm(
+        document = answer_approvals.confirm(
             session.store, amendment, signer, now=time.time_ns()
         )
         note = advice(session, document)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.serve import plan_of
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings, store_place
 
 if TYPE_CHECKING:
-    from answerable.flows.decided import Where
-    from answerable.flows.decision import PolicyText
-    from answerable.gateway.serve.plan import Plan
+    from answerable.gateway.serve.serve_plan import Plan
+    from answerable.services.authorization.decision_items import PolicyText
+    from answerable.services.authorization.decision_records import Where
 
 
 @click.command(cls=Verb, short_help="Explain one decision of the gateway.")
@@ -30,7 +30,7 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     ID is the `decision_id` in the error of a refused call, or a prefix of it. The
     exception shown is the smallest that would have allowed the call.
     """
-    from answerable.flows import decision as flow
+    from answerable.services.authorization import decision_items as flow
 
     spool, policy = gateway_of(settings, config, quotes=True)
     with opened(settings) as session:
@@ -56,7 +56,7 @@ def gateway_of(
     if not config:
         root, _ = store_place(settings)
         return tuple(root / each / "spool" for each in ("gateway", "decisions")), None
-    from answerable.serving.state import decisions_state
+    from answerable.server.state_folders import decisions_state
 
     plan = plan_of(settings, config)
     settings.store = str(plan.store)
@@ -67,9 +67,9 @@ def gateway_of(
 
 
 def _text(plan: "Plan") -> "PolicyText":
+    from answerable.authorization.decision_table import policy_digest
     from answerable.connectors.config.fetch import read_policies
-    from answerable.enforce.table import policy_digest
-    from answerable.flows.decision import PolicyText
+    from answerable.services.authorization.decision_items import PolicyText
 
     policies = read_policies(plan.reading).policies
     digest = policy_digest(plan.config, policies)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import click
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
-from answerable.connectors.expanded import expanded
+from answerable.connectors.user_path import expanded
 from answerable.model.errors import UsageError
 
 # limit for a bundle, which holds whole records
@@ -44,7 +44,7 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
     With --checkpoint, also check that the log still contains what that checkpoint
     signed: only this detects a history rewritten by the holder of the store's key.
     """
-    from answerable.flows import prove as flow
+    from answerable.usecases.evidence import prove as flow
 
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
     text = _key_text(key)
@@ -74,7 +74,7 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
 @pass_settings
 def prove(settings: Settings, event_id: str) -> None:
     """Show the record ID and the proof that it is in the log."""
-    from answerable.flows import prove as flow
+    from answerable.usecases.evidence import prove as flow
 
     with opened(settings) as session:
         document = flow.prove(session.store, event_id, now=session.now)
@@ -90,7 +90,7 @@ def checkpoint(settings: Settings, export: str) -> None:
     A checkpoint proves little while it stays on the same machine: export it to a
     place this machine cannot write again.
     """
-    from answerable.flows import prove as flow
+    from answerable.usecases.evidence import prove as flow
 
     with opened(settings) as session:
         document = flow.checkpoint(session.store, now=session.now)
@@ -116,7 +116,7 @@ def restored(settings: Settings, checkpoint: str, reason: str) -> None:
     back, and the record cannot be revoked. An agent may not do this.
     """
     from answerable.cli.signing import only_a_person
-    from answerable.flows.restored import restored as flow
+    from answerable.usecases.evidence.record_restore import restored as flow
 
     only_a_person(settings)
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
@@ -136,8 +136,8 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
     `answerable evidence verify FILE --key PUB` checks it anywhere, without a store.
     Without --out the bundle itself is the answer.
     """
-    from answerable.flows import prove as flow
-    from answerable.flows.hints import command
+    from answerable.presentation.command_hints import command
+    from answerable.usecases.evidence import prove as flow
 
     with opened(settings) as session:
         document = flow.bundle(session.store, event_ids, now=session.now)

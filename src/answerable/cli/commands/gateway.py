@@ -37,10 +37,10 @@ def attempt(settings: Settings, config: str) -> None:
     does the same, and logs the result. The gateway is found by the store and the state
     of FILE.
     """
-    from answerable.cli.emit import answer
-    from answerable.connectors.config.parse.faults import ConfigError
-    from answerable.flows.tried import told
-    from answerable.gateway.serve.operator import ask
+    from answerable.cli.output import answer
+    from answerable.connectors.config.parse.config_faults import ConfigError
+    from answerable.gateway.serve.operator_socket import ask
+    from answerable.usecases.authorization.replay_report import told
 
     plan = plan_of(settings, config, policies=True)
     if not plan.policy.whole:

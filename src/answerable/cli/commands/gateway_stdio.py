@@ -24,7 +24,7 @@ def stdio(
     the server, else the configuration does; a server with a URL is reached there. Ends
     with the server's exit code.
     """
-    from answerable.gateway.stdio.start import keep, read_wrapped
+    from answerable.gateway.stdio.startup import keep, read_wrapped
     from answerable.gateway.stdio.wrapper import wrap
 
     def tell(sentence: str) -> None:

@@ -43,16 +43,18 @@ def hook(
     for number in _ENDING:
         signal.signal(number, signal.default_int_handler)
     try:
-        from answerable.gateway.hook import clients
-        from answerable.gateway.hook.asking import decide, prepare
+        from answerable.gateway.hook import client_protocols
+        from answerable.gateway.hook.decision import decide, prepare
         from answerable.model.decision import Mode
 
         asked = prepare(config, client, *config_places(settings))
         blocks = asked.mode is Mode.ENFORCE
-        act = clients.read(client, sys.stdin.buffer.read(clients.LARGEST + 1))
+        act = client_protocols.read(
+            client, sys.stdin.buffer.read(client_protocols.LARGEST + 1)
+        )
         verdict = decide(asked, act)
         blocks = blocks or not verdict.passes  # revoked: in every mode
-        said = clients.answer(client, act, verdict, ask_here=ask_here)
+        said = client_protocols.answer(client, act, verdict, ask_here=ask_here)
         sys.stdout.buffer.write(said)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - whatever went wrong, the answer is no

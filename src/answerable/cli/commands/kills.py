@@ -20,8 +20,8 @@ from answerable.cli.settings import (
 if TYPE_CHECKING:
     from answerable.model.config import Config
     from answerable.model.inventory import Inventory
-    from answerable.serving.kill_effects import Act
-    from answerable.serving.killing import Done
+    from answerable.server.revocation_effects import Act
+    from answerable.server.revocation_service import Done
     from answerable.store.store import Store
 
 _config = click.option(
@@ -48,9 +48,9 @@ def kill(
     refused in every mode, open streams are cut, no tokens are issued, and issued ones
     are revoked. Lists what ends, and what remains until when. An agent may kill.
     """
-    from answerable.enforce.kill import is_misspelled
-    from answerable.serving.kill_effects import DRY_RUN, KILL, Act
-    from answerable.serving.killing import operator
+    from answerable.authorization.revocations import is_misspelled
+    from answerable.server.revocation_effects import DRY_RUN, KILL, Act
+    from answerable.server.revocation_service import operator
 
     target = _Target(settings, config)
     kills = target.kills
@@ -84,8 +84,8 @@ def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
     An agent may not do this, as it gives access back.
     """
     from answerable.cli.signing import only_a_person
-    from answerable.serving.kill_effects import REVIVE, Act
-    from answerable.serving.state import token_state
+    from answerable.server.revocation_effects import REVIVE, Act
+    from answerable.server.state_folders import token_state
 
     target = _Target(settings, config)
     service = None if target.config is None else target.config.sts
@@ -136,7 +136,7 @@ class _Target:
     """
 
     def __init__(self, settings: Settings, config: str) -> None:
-        from answerable.serving.killing import Kills
+        from answerable.server.revocation_service import Kills
 
         self.config: Config | None = None
         self.store: Path
@@ -151,8 +151,8 @@ class _Target:
     ) -> None:
         """Record a kill; it stays in force if recording fails."""
         from answerable.model.errors import AnswerableError
-        from answerable.serving.kill_records import KillRecord, put_record
-        from answerable.serving.killing import operator
+        from answerable.server.revocation_records import KillRecord, put_record
+        from answerable.server.revocation_service import operator
 
         ended = None if done.ended is None else len(done.ended)
         record = KillRecord(subject, operator(), "command", revived, at, reason, ended)
@@ -164,14 +164,14 @@ class _Target:
 
     def show(self, act: "Act", settings: Settings) -> None:
         """Show what a kill ends and what remains."""
-        from answerable.cli.emit import show
-        from answerable.serving.kill_effects import effects
+        from answerable.cli.output import show
+        from answerable.server.revocation_effects import effects
 
         show(effects(act, self.config, self._inventory(act.now)), settings)
 
     def _inventory(self, now: int) -> "Inventory | None":
-        from answerable.flows import snapshots
         from answerable.model.errors import AnswerableError
+        from answerable.services.inventory import snapshots
 
         if not self.store.is_dir():
             return None
@@ -185,8 +185,8 @@ class _Target:
     def _opened(self, now: int) -> "Iterator[Store]":
         """Open the store, as its owner if this process is root."""
         from answerable.model.errors import EnvironmentRefused
-        from answerable.store.disk import as_owner_of
-        from answerable.store.engine import load_library
+        from answerable.store.duckdb_engine import load_library
+        from answerable.store.durable_files import as_owner_of
         from answerable.store.store import Store
 
         load_library()  # the store's owner may not be able to read our installation
@@ -202,7 +202,7 @@ class _Target:
 def _configured(settings: Settings, place: str) -> "tuple[Config, Path]":
     """Read a configuration; a faulty policy does not delay a kill."""
     from answerable.connectors.config.fetch import read_file
-    from answerable.serving.plan import config_of, store_of
+    from answerable.server.reloadable_plan import config_of, store_of
 
     config = config_of(place, read_file(place))
     return config, store_of(config, *config_places(settings))

@@ -2,7 +2,7 @@
 
 import click
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Word, pass_settings
@@ -21,9 +21,9 @@ OWNER_STATES = (
 
 def _listing(name: str, short: str, long: str) -> click.Command:
     def run(settings: Settings, owner_state: str, kind: str) -> None:
-        from answerable.flows import lists
+        from answerable.presentation import inventory_lists
 
-        flow = lists.BY_KIND[name]
+        flow = inventory_lists.BY_KIND[name]
         with opened(settings) as session, bar(settings) as progress:
             document = flow(
                 session.inventory(progress),

@@ -12,8 +12,8 @@ from answerable.cli.signing import only_a_person
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.flows.login import LoggedIn
     from answerable.model.config import PinnedIssuer
+    from answerable.services.federation.stored_login import LoggedIn
 
 # Issuers from the command line, which no configuration pins.
 _ALGS = ("ES256", "RS256")
@@ -50,8 +50,8 @@ def login(
     The token service accepts it for the person that an agent acts for. It is kept until
     it expires, never renewed and never shown. An agent cannot sign anyone in.
     """
-    from answerable.cli.emit import answer
-    from answerable.flows import login as kept
+    from answerable.cli.output import answer
+    from answerable.services.federation import stored_login as kept
 
     only_a_person(settings)
     folder = kept.login_folder(os.environ, home())
@@ -63,7 +63,7 @@ def login(
 @click.command(cls=Verb, short_help="Sign out: remove the ID token.")
 def logout() -> None:
     """Remove the ID token that login kept. Tokens made with it live on until they end."""
-    from answerable.flows import login as kept
+    from answerable.services.federation import stored_login as kept
 
     was_there = kept.forget(kept.login_folder(os.environ, home()))
     click.echo("signed out" if was_there else "nobody was signed in", err=True)
@@ -71,9 +71,9 @@ def logout() -> None:
 
 def _signed_in(pinned: "PinnedIssuer", device: bool) -> "LoggedIn":
     """Sign in; print instructions for the person on standard error."""
-    from answerable.flows.sign_in import sign_in
-    from answerable.flows.words.text import safe
-    from answerable.serving.login.ways import ways_of
+    from answerable.presentation.text import safe
+    from answerable.server.login.sign_in_environment import ways_of
+    from answerable.services.federation.sign_in import sign_in
 
     def tell(line: str) -> None:
         click.echo(safe(line), err=True)
@@ -91,8 +91,8 @@ def _pinned(config: str, issuer: str, client_id: str) -> "PinnedIssuer":
     if not config:
         return _named(issuer, client_id)
     from answerable.connectors.config.fetch import read_file
-    from answerable.connectors.config.parse.faults import ConfigError
-    from answerable.flows.sign_in import is_for_people
+    from answerable.connectors.config.parse.config_faults import ConfigError
+    from answerable.services.federation.sign_in import is_for_people
 
     reading = read_file(config)
     if reading.config is None or reading.faults:
@@ -118,7 +118,7 @@ def _pinned(config: str, issuer: str, client_id: str) -> "PinnedIssuer":
 
 def _named(issuer: str, client_id: str) -> "PinnedIssuer":
     """Build the issuer from the command line; the token service pins its own."""
-    from answerable.federate.verify import check_issuer
+    from answerable.federation.token_verification import check_issuer
     from answerable.model.claims import Issuer, TokenType
     from answerable.model.config import PinnedIssuer
 

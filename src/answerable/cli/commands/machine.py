@@ -2,9 +2,9 @@
 
 import click
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
-from answerable.connectors.expanded import expanded
+from answerable.connectors.user_path import expanded
 
 
 @click.command(cls=Verb, short_help="Check installation, store and machine.")
@@ -13,7 +13,7 @@ def doctor(settings: Settings) -> None:
     """Check what this machine offers and say what to do about the rest."""
     import time
 
-    from answerable.flows import doctor as flow
+    from answerable.usecases.operations import doctor as flow
 
     root, _ = store_place(settings)
     answer(flow.doctor(root, now=time.time_ns()), settings)
@@ -33,13 +33,13 @@ def demo(ctx: click.Context, keep: str, serve: bool) -> None:
 
     No outside service is used and none of your files is read.
     """
-    from answerable.cli.demo import live, story
-    from answerable.cli.demo.guard import INTERRUPTED, guarded
-    from answerable.cli.demo.places import folder
+    from answerable.cli.demo import live_demo, run_demo
+    from answerable.cli.demo.folders import folder
+    from answerable.cli.demo.process_guard import INTERRUPTED, guarded
     from answerable.cli.main import main
 
     def shown() -> int:
-        return live.serve(main) if serve else story.tell_all(main, place)
+        return live_demo.serve(main) if serve else run_demo.tell_all(main, place)
 
     place = expanded(keep).absolute() if keep else None
     code = guarded(shown, folder(place))

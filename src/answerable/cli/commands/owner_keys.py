@@ -4,12 +4,12 @@ import os
 
 import click
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.cli.signing import asked_passphrase, only_a_person
-from answerable.connectors.expanded import expanded
-from answerable.flows.words.times import moment
+from answerable.connectors.user_path import expanded
+from answerable.presentation.time_input import moment
 
 SAME_USER = (
     "note: an agent that runs as your own user can do what you do here; "
@@ -53,9 +53,9 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     names another FILE, the public half in FILE.pub. Neither goes into a store: the
     public half is enrolled there.
     """
-    from answerable.cli.key_files import check_place, usual_place, write_pair
-    from answerable.flows.owner_keys import made
+    from answerable.cli.owner_key_files import check_place, usual_place, write_pair
     from answerable.model.ids import person_id
+    from answerable.services.statements.owner_keys import made
 
     only_a_person(settings)
     whose = person_id(person)
@@ -79,10 +79,10 @@ def enroll(
     Any user who may write the store may do this. Make sure that PERSON gave you this
     very key. A key belongs to one person; enrolling it again extends its time.
     """
-    from answerable.cli.key_files import read_public
-    from answerable.flows import owner_keys as flow
+    from answerable.cli.owner_key_files import read_public
     from answerable.model.ids import person_id
     from answerable.model.owner_key import KEY_LIFE
+    from answerable.services.statements import owner_keys as flow
 
     only_a_person(settings)
     raw = read_public(expanded(public))
@@ -106,7 +106,7 @@ def enroll(
 @pass_settings
 def listed(settings: Settings) -> None:
     """List every key that was enrolled, whose it is, and what it is worth now."""
-    from answerable.flows import owner_keys as flow
+    from answerable.services.statements import owner_keys as flow
 
     with opened(settings) as session:
         document = flow.listed(session.store, now=session.now)
@@ -124,7 +124,7 @@ def revoke(settings: Settings, key: str, at: str) -> None:
     after that time are invalid, too: use the time when the key may have been stolen.
     KEYID is the id, or a prefix of it.
     """
-    from answerable.flows import owner_keys as flow
+    from answerable.services.statements import owner_keys as flow
 
     only_a_person(settings)
     with opened(settings, writes=True) as session:

@@ -2,7 +2,7 @@
 
 import click
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
@@ -19,7 +19,7 @@ def who_owns(settings: Settings, subject: str) -> None:
     ID is an id, an ARN, or an unambiguous name. The score is the weight of all
     evidence; margin is the distance to the next candidate.
     """
-    from answerable.flows import ownership
+    from answerable.usecases.inventory import ownership
 
     note = ""
     with opened(settings) as session, bar(settings) as progress:
@@ -57,7 +57,7 @@ def attest(
     signed with an enrolled key of PERSON it makes them `attested` for 180 days, which
     is required before an agent receives tokens. No agent may sign.
     """
-    from answerable.flows import ownership
+    from answerable.usecases.inventory import ownership
 
     if passphrase_file and not key:
         raise UsageError(
@@ -79,7 +79,7 @@ def _attest_signed(
     """Sign and record an attestation; ends the command."""
     import time
 
-    from answerable.flows import ownership
+    from answerable.usecases.inventory import ownership
 
     only_a_person(settings)
     with opened(settings, writes=True) as session:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.core import ParameterSource
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Word, pass_settings
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.model.document import Document
+    from answerable.model.documents.core import Document
 
 VERDICTS = ("always", "only-if", "never")
 
@@ -182,15 +182,15 @@ def reach(
     if not subject and not compare_aws:
         raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
     _agreed(used, compare_aws)
-    from answerable.flows.given import read_context
+    from answerable.services.reach.request_context import read_context
 
     keys = read_context(context, without_context)
     with opened(settings) as session, bar(settings) as progress:
         inventory = session.inventory(progress)
         if compare_aws:
-            from answerable.flows import compare
+            from answerable.usecases.reach import compare_with_aws
 
-            document = compare.compare(
+            document = compare_with_aws.compare(
                 inventory,
                 subject,
                 now=session.now,
@@ -203,7 +203,7 @@ def reach(
                 progress=progress,
             )
         elif used:
-            from answerable.flows import used as uses
+            from answerable.usecases.reach import list_used_actions as uses
 
             document = uses.used(
                 session.store,
@@ -218,7 +218,7 @@ def reach(
                 progress=progress,
             )
         else:
-            from answerable.flows import reach as flow
+            from answerable.usecases.reach import permissions as flow
 
             document = flow.reach(
                 inventory,
@@ -237,7 +237,7 @@ def reach(
 
 
 def _reach_all(settings: Settings, limit: int) -> None:
-    from answerable.flows import reach_all as flow
+    from answerable.usecases.reach import list_exposures as flow
 
     with opened(settings) as session, bar(settings) as progress:
         document = flow.reach_all(
@@ -298,8 +298,8 @@ def can(
         raise UsageError(
             "--assume would have no say: it goes with --expect", "answerable can --help"
         )
-    from answerable.flows import reach as flow
-    from answerable.flows.given import read_context
+    from answerable.services.reach.request_context import read_context
+    from answerable.usecases.reach import permissions as flow
 
     with opened(settings) as session, bar(settings) as progress:
         document = flow.can(
@@ -345,8 +345,8 @@ def who_can(
     endpoint_policy: str,
 ) -> None:
     """List every identity that can do ACTION on RESOURCE, and how."""
-    from answerable.flows import reach as flow
-    from answerable.flows.given import read_context
+    from answerable.services.reach.request_context import read_context
+    from answerable.usecases.reach import permissions as flow
 
     with opened(settings) as session, bar(settings) as progress:
         document = flow.who_can(

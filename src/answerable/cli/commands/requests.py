@@ -6,17 +6,17 @@ import time
 import click
 
 from answerable.cli.commands.asks import say
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.cli.signing import key_options, only_a_person, signer_of
-from answerable.connectors.expanded import expanded
 from answerable.connectors.named_file import open_named
-from answerable.flows.words.text import quoted
-from answerable.flows.words.times import span
+from answerable.connectors.user_path import expanded
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.model.requested import LONGEST
+from answerable.model.person_request import LONGEST
+from answerable.presentation.text import quoted
+from answerable.presentation.time_input import span
 
 _MOST = 1 << 20  # bytes of a request
 
@@ -42,7 +42,7 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from answerable.flows import requests as flow
+    from answerable.usecases.evidence import filed_requests as flow
 
     with opened(settings) as session:
         document = flow.listed(session.store, now=session.now, agent=_named(agent))
@@ -103,7 +103,7 @@ def filed(
         key: Files of the key and of its passphrase.
         shows: Whether the filed request is the output of the command.
     """
-    from answerable.flows import requests as flow
+    from answerable.usecases.evidence import filed_requests as flow
 
     only_a_person(settings)
     run, life = term

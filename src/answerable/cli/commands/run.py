@@ -91,7 +91,7 @@ def run(
     and COMMAND starts once a running gateway knows it.
     """
     from answerable.model.ids import AgentId, agent_id
-    from answerable.serving.launcher.launch import Start, launch
+    from answerable.server.launcher.launch import Start, launch
 
     named = (
         AgentId(agent) if agent.startswith("agent:") else agent_id("declared", agent)

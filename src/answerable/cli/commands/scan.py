@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, home, pass_settings
@@ -55,7 +55,7 @@ def scan(
     Nothing is executed, no credential is used, and no value of one is stored or shown.
     Only aws:, aws-org: and aws-resources: without a file open a connection.
     """  # noqa: D301 - click reads the \b
-    from answerable.flows import scan as flow
+    from answerable.usecases.inventory import scan as flow
 
     cwd = Path.cwd()
     if config:
@@ -83,7 +83,7 @@ def _configured(config: str, named: tuple[str, ...]) -> tuple[Path, tuple[str, .
         UsageError: Sources are named as well, or the file has none or a fault.
     """
     from answerable.connectors.config.fetch import read_file
-    from answerable.connectors.config.parse.faults import ConfigError
+    from answerable.connectors.config.parse.config_faults import ConfigError
 
     if named:
         raise UsageError(
@@ -118,11 +118,11 @@ def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> N
     terraform, the read-only role that aws-org: assumes in each account.
     """
     if policy is not None:
-        from answerable.flows.access_policy import access_policy
+        from answerable.usecases.inventory.aws_access_policy import access_policy
 
         names = [source.partition(":")[0] for source in sources]
         click.echo(access_policy(policy, names), nl=False)
         return
-    from answerable.flows import where as flow
+    from answerable.usecases.inventory import list_scan_locations as flow
 
     answer(flow.where(sources, home=home(), cwd=Path.cwd()), settings)

@@ -20,11 +20,11 @@ from answerable.model.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from answerable.api.serve.plan import Plan as PointPlan
-    from answerable.gateway.serve.plan import Plan
-    from answerable.model.cedar import CedarRules
-    from answerable.sts.serve.plan import Plan as TokenPlan
-    from answerable.web.serve.plan import Plan as WebPlan
+    from answerable.gateway.serve.serve_plan import Plan
+    from answerable.model.cedar_policy import CedarRules
+    from answerable.pdp.runtime.settings import Plan as PointPlan
+    from answerable.sts.runtime.settings import Plan as TokenPlan
+    from answerable.web.runtime.settings import Plan as WebPlan
 
 ROLES = ("gateway", "sts", "decisions", "web")
 
@@ -54,7 +54,7 @@ def serve(
     `--only web` needs no configuration: it serves the store on this machine to the
     holder of the printed link.
     """
-    from answerable.connectors.config.parse.faults import ConfigError
+    from answerable.connectors.config.parse.config_faults import ConfigError
 
     if not config and only != "web":
         raise UsageError(
@@ -79,7 +79,7 @@ def serve(
 def _serve_calls(
     settings: Settings, config: str, listen: str, *, together: bool
 ) -> None:
-    from answerable.gateway.serve.plan import read_plan
+    from answerable.gateway.serve.serve_plan import read_plan
     from answerable.gateway.serve.supervisor import serve as supervise
 
     named, usual = config_places(settings)
@@ -105,15 +105,15 @@ def _serve_calls(
 
 
 def _serve_tokens(settings: Settings, config: str, *, alone: bool) -> None:
-    from answerable.sts.serve.process import serve as serve_tokens
+    from answerable.sts.runtime.process import serve as serve_tokens
 
     serve_tokens(lambda: token_plan_of(settings, config), _teller(alone), alone=alone)
 
 
 def _serve_decisions(settings: Settings, config: str, *, alone: bool) -> None:
-    from answerable.api.serve.plan import read_plan
-    from answerable.api.serve.process import serve as serve_decisions
-    from answerable.model.cedar import NO_RULES
+    from answerable.model.cedar_policy import NO_RULES
+    from answerable.pdp.runtime.process import serve as serve_decisions
+    from answerable.pdp.runtime.settings import read_plan
 
     named, usual = config_places(settings)
     last = NO_RULES
@@ -128,8 +128,8 @@ def _serve_decisions(settings: Settings, config: str, *, alone: bool) -> None:
 
 
 def _serve_pages(settings: Settings, config: str, listen: str, *, alone: bool) -> None:
-    from answerable.web.serve.plan import read_plan
-    from answerable.web.serve.process import serve as serve_pages
+    from answerable.web.runtime.process import serve as serve_pages
+    from answerable.web.runtime.settings import read_plan
 
     named, usual = config_places(settings)
 
@@ -164,8 +164,8 @@ def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan
     Raises:
         ConfigError: The configuration is invalid.
     """
-    from answerable.gateway.serve.plan import read_plan
-    from answerable.model.cedar import NO_RULES
+    from answerable.gateway.serve.serve_plan import read_plan
+    from answerable.model.cedar_policy import NO_RULES
 
     named, usual = config_places(settings)
     return read_plan(config, named, usual, "", NO_RULES if policies else None)
@@ -194,6 +194,6 @@ def token_plan_of(settings: Settings, config: str) -> "TokenPlan":
         ConfigError: The configuration is invalid.
         UsageError: It has no token service.
     """
-    from answerable.sts.serve.plan import read_plan
+    from answerable.sts.runtime.settings import read_plan
 
     return read_plan(config, *config_places(settings))

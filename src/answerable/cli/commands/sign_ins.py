@@ -4,7 +4,7 @@ import click
 
 from answerable.cli.settings import Settings, Verb, config_places, pass_settings
 from answerable.cli.signing import only_a_person
-from answerable.flows.words.text import safe
+from answerable.presentation.text import safe
 
 
 @click.command("sign-ins", cls=Verb, short_help="Accounts that people signed in with.")
@@ -24,8 +24,8 @@ def sign_ins(settings: Settings, config: str, release: str) -> None:
     has checked why the address moved and releases it.
     """
     from answerable.model.ids import person_id
-    from answerable.serving.sign_ins import SignIns, release_all
-    from answerable.web.serve.plan import read_plan
+    from answerable.server.sign_in_accounts import SignIns, release_all
+    from answerable.web.runtime.settings import read_plan
 
     plan = read_plan(config, *config_places(settings))
     states = plan.sign_in_states

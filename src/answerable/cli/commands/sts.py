@@ -10,7 +10,7 @@ from answerable.cli.commands.sts_rules import explain, rules, test
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 
 if TYPE_CHECKING:
-    from answerable.sts.serve.plan import Plan
+    from answerable.sts.runtime.settings import Plan
 
 
 class _Sts(Verbs):
@@ -49,7 +49,7 @@ def restored(settings: Settings, config: str) -> None:
     service is stopped. A service that finds an older copy at its start does the same by
     itself.
     """
-    from answerable.sts.serve.asking import end_after_restore
+    from answerable.sts.runtime.record_commands import end_after_restore
 
     ended, has_gateway = end_after_restore(token_plan_of(settings, config))
     click.echo(f"epoch {ended.epoch}: what could have been shown before is refused")
@@ -81,7 +81,7 @@ def restored(settings: Settings, config: str) -> None:
 @pass_settings
 def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:
     """List the signing keys of every replica, and where each is in its life."""
-    from answerable.sts.serve.asking import key_lines
+    from answerable.sts.runtime.record_commands import key_lines
 
     plan = token_plan_of(settings, config)
     lines = key_lines(plan, rotate=rotate, kill=kid)
@@ -93,7 +93,7 @@ def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:
 
 def _kill_at_gateways(plan: "Plan", kid: str) -> None:
     """Make gateways refuse a key at once; they may cache the key set for two hours."""
-    from answerable.serving.killing import Kills, operator
+    from answerable.server.revocation_service import Kills, operator
 
     subject, kills = f"key:{kid}", Kills(plan.store, plan.config)
     if kills.has_gateway:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.settings import Settings, Verb, config_places, pass_settings
 from answerable.connectors.named_file import open_named, read_named
 from answerable.model.errors import EnvironmentRefused, UsageError
 
 if TYPE_CHECKING:
-    from answerable.connectors.config.parse.document import Reading
-    from answerable.federate.key_set import KeySet
-    from answerable.flows.rules import Known
+    from answerable.connectors.config.parse.config_file import Reading
+    from answerable.federation.jwk_set import KeySet
     from answerable.model.config import PinnedIssuer
+    from answerable.services.federation.trust_rules import Known
 
 _STDIN = "-"
 _MOST = 1 << 20  # bytes of input
@@ -34,7 +34,7 @@ def rules(settings: Settings, config: str) -> None:
     If there is a store, agents that it does not know and agents without an attested
     owner are faults, too. Exit code 1 if there is any.
     """
-    from answerable.flows.rules import show_rules
+    from answerable.services.federation.trust_rules import show_rules
 
     reading = _read(config)
     answer(show_rules(reading, _known(settings, reading)), settings)
@@ -61,7 +61,7 @@ def test(settings: Settings, config: str, claims: str, expect: str) -> None:
     Claims are those of a token of an issuer, with `iss`; with `attestor`, they are what
     the kernel or a launcher states about a local process.
     """
-    from answerable.flows.rules import try_rules
+    from answerable.services.federation.trust_rules import try_rules
 
     answer(try_rules(_read(config), _input(claims, "claims"), expect), settings)
 
@@ -79,7 +79,7 @@ def explain(settings: Settings, token: str, config: str) -> None:
     """
     import time
 
-    from answerable.flows.explain_token import explain_token
+    from answerable.usecases.federation.explain_token import explain_token
 
     given = _input(token, "token") if token == _STDIN else token.encode()
     text = given.decode("utf-8", "replace").strip()
@@ -94,7 +94,7 @@ def _read(config: str) -> "Reading":
         ConfigError: More than the policy and the rules has faults.
     """
     from answerable.connectors.config.fetch import read_file
-    from answerable.connectors.config.parse.faults import ConfigError
+    from answerable.connectors.config.parse.config_faults import ConfigError
 
     reading = read_file(config)
     if not reading.lacks_policy_alone:
@@ -106,10 +106,10 @@ def _known(settings: Settings, reading: "Reading") -> "Known":
     """Read the known agents and owners from the store, if there is one."""
     import time
 
-    from answerable.flows import snapshots
-    from answerable.flows.attested import AttestedOwners
-    from answerable.flows.rules import Known
     from answerable.model.ids import AgentId
+    from answerable.services.federation.trust_rules import Known
+    from answerable.services.inventory import snapshots
+    from answerable.services.statements.attested_owners import AttestedOwners
     from answerable.store.store import Store
 
     named, usual = config_places(settings)
@@ -126,8 +126,8 @@ def _known(settings: Settings, reading: "Reading") -> "Known":
 
 def _keys(issuer: "PinnedIssuer") -> "KeySet | None":
     """Read the keys of an issuer from a file; no connection is opened."""
-    from answerable.federate.errors import KeySetRefused
-    from answerable.federate.key_set import read_key_set
+    from answerable.federation.errors import KeySetRefused
+    from answerable.federation.jwk_set import read_key_set
 
     if not issuer.keys.startswith("/"):
         return None

@@ -7,7 +7,7 @@ import click
 
 from answerable.cli.commands.lists import OWNER_STATES
 from answerable.cli.commands.serve import plan_of, state_of
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import (
     Settings,
@@ -20,10 +20,10 @@ from answerable.cli.signing import key_options, only_a_person, signer_of
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.enforce.pins.holding import Choice
-    from answerable.gateway.serve.plan import Plan
+    from answerable.authorization.pins.observation import Choice
+    from answerable.gateway.serve.serve_plan import Plan
     from answerable.model.pin import Pins
-    from answerable.serving.pins.files import PinFiles
+    from answerable.server.pins.pin_files import PinFiles
 
 
 class _Tools(Verbs):
@@ -55,10 +55,10 @@ def tools(
     """
     if context.invoked_subcommand is not None:
         return
-    from answerable.flows import lists
+    from answerable.presentation import inventory_lists
 
     with opened(settings) as session:
-        document = lists.tools(
+        document = inventory_lists.tools(
             session.inventory(), now=session.now, owner_state=owner_state, kind=kind
         )
     answer(document, settings)
@@ -81,17 +81,17 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
     each field as pinned and as seen; servers whose identity changed; and names that are
     easily confused. SERVER shows one alone.
     """
-    from answerable.flows import pins
-    from answerable.serving.pins.files import PinFiles
+    from answerable.server.pins.pin_files import PinFiles
+    from answerable.usecases.authorization import tool_pins
 
     files = PinFiles(state_of(settings, config))
     known = {name: files.read(name) for name in files.servers()}
     if server and server not in known:
         raise _unknown(server, known)
     with opened(settings) as session:
-        words = pins.signed(session.store)
+        words = tool_pins.signed(session.store)
     shown = [server] if server else known
-    answer(pins.diff(known, shown, words, every=every), settings)
+    answer(tool_pins.diff(known, shown, words, every=every), settings)
 
 
 @tools.command(cls=Verb, short_help="Approve definitions of a server.")
@@ -123,10 +123,10 @@ def approve(
     """
     import time
 
-    from answerable.enforce.pins.holding import approved, still_holds
-    from answerable.flows import pins
+    from answerable.authorization.pins.observation import approved, still_holds
     from answerable.model.pin import Approval, Pins
-    from answerable.serving.pins.files import PinFiles
+    from answerable.server.pins.pin_files import PinFiles
+    from answerable.usecases.authorization import tool_pins
 
     only_a_person(settings)
     plan = plan_of(settings, config)
@@ -143,9 +143,9 @@ def approve(
             """Record first, and pin what is recorded; nobody else writes meanwhile."""
             if not still_holds(known, chosen):
                 return None
-            word = pins.approve(
+            word = tool_pins.approve(
                 *(session.store, session.inventory(), server, chosen, signer),
-                allowed=pins.approvers(plan.config, server),
+                allowed=tool_pins.approvers(plan.config, server),
                 now=time.time_ns(),
             )
             said.append(word)
@@ -156,7 +156,7 @@ def approve(
                 f"{server} says something else by now than what was shown",
                 "look again: answerable tools diff",
             )
-    answer(pins.told(server, chosen, said[0]), settings)
+    answer(tool_pins.told(server, chosen, said[0]), settings)
 
 
 def _chosen(
@@ -167,7 +167,7 @@ def _chosen(
     Raises:
         UsageError: The server or item does not exist, or nothing of it waits.
     """
-    from answerable.enforce.pins.holding import choice
+    from answerable.authorization.pins.observation import choice
 
     if server not in files.servers():
         raise _unknown(server, files.servers())
@@ -185,8 +185,8 @@ def _chosen(
 
 def _show(known: "Pins", server: str, chosen: "Choice", settings: Settings) -> None:
     """Show what would be signed, before the signature."""
-    from answerable.flows.pins import claims_of, differences
-    from answerable.flows.words.text import safe
+    from answerable.presentation.text import safe
+    from answerable.usecases.authorization.tool_pins import claims_of, differences
 
     if settings.quiet:
         return
@@ -204,9 +204,9 @@ def _show(known: "Pins", server: str, chosen: "Choice", settings: Settings) -> N
 
 def _warn(plan: "Plan", server: str, chosen: "Choice", settings: Settings) -> None:
     """Warn about policies that the approval would make faulty, before the signature."""
-    from answerable.connectors.config.parse.faults import fault_lines
-    from answerable.flows.words.text import safe
-    from answerable.serving.policies import faults_of_approval
+    from answerable.connectors.config.parse.config_faults import fault_lines
+    from answerable.presentation.text import safe
+    from answerable.server.policy_reading import faults_of_approval
 
     if settings.quiet:
         return

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import click
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
-from answerable.flows.words.times import SECOND, moment, span
 from answerable.model.errors import UsageError
 from answerable.model.event import Outcome
+from answerable.presentation.time_input import SECOND, moment, span
 
 _LONGEST_QUERY = 24 * 3600 * SECOND
 
@@ -25,7 +25,7 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     too, or - for standard input) or gateway (PATH is its spool). Reading the same log
     again stores nothing twice. An unreadable record is quarantined and counted.
     """
-    from answerable.flows import ingest as flow
+    from answerable.services.evidence import ingest as flow
 
     with opened(settings, create=True) as session, bar(settings) as progress:
         document = flow.ingest(
@@ -96,9 +96,9 @@ def trace(
     Each hop has a status: observed, declared, inferred, or missing with the source that
     would supply it.
     """
-    from answerable.flows import trace as flow
-    from answerable.flows import trace_counts as counts
-    from answerable.flows import unmediated as past
+    from answerable.services.lineage import trace_rows as flow
+    from answerable.usecases.lineage import count_events as counts
+    from answerable.usecases.lineage import find_unmediated as past
 
     _check_one_view(by, score=score, unmediated=unmediated, tree=tree)
     with opened(settings) as session:
@@ -149,8 +149,8 @@ def sql(settings: Settings, query: str, timeout: str) -> None:
     Read-only: anything but a single SELECT is refused, and no file outside the store
     can be read. It is stopped after a minute, or after --timeout.
     """
-    from answerable.flows import sql as flow
-    from answerable.store.query import Bounds
+    from answerable.store.query_engine import Bounds
+    from answerable.usecases.lineage import run_sql as flow
 
     seconds = span(timeout, "--timeout", _LONGEST_QUERY) / SECOND
     with opened(settings) as session:

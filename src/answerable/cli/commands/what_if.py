@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from answerable.cli.emit import answer
+from answerable.cli.output import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.model.document import Document
+    from answerable.model.documents.core import Document
 
 _HELP = "answerable what-if --help"
 
@@ -90,7 +90,7 @@ def what_if(
     with opened(settings) as session, bar(settings) as progress:
         if cuts:
             _without_edit(every)
-            from answerable.flows import cuts as cutting
+            from answerable.usecases.reach import find_cuts as cutting
 
             document = cutting.cuts(
                 session.store,
@@ -101,13 +101,13 @@ def what_if(
                 action=action,
             )
         else:
-            from answerable.flows import policy_edit
-            from answerable.flows import what_if as flow
+            from answerable.services.reach import policy_edits
+            from answerable.usecases.reach import what_if as flow
 
             document = flow.what_if(
                 session.inventory(progress),
                 subject,
-                policy_edit.Edit(
+                policy_edits.Edit(
                     statements=without,
                     policies=without_policy,
                     file=file,

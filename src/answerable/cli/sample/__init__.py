@@ -4,6 +4,6 @@ All of it is fictional and labelled as a sample. `write_estate` writes it, the d
 it, and a test runs the documented commands on it.
 """
 
-from answerable.cli.sample.write import Estate, write_estate
+from answerable.cli.sample.write_sample import Estate, write_estate
 
 __all__ = ["Estate", "write_estate"]

@@ -1,9 +1,9 @@
 """Fetch of an AWS account: a file of authorization details, or the live API."""
 
-from answerable.connectors.answer_file import probe_file, read_whole
-from answerable.connectors.aws import spec
+from answerable.connectors.api_answer_file import probe_file, read_whole
+from answerable.connectors.aws import declaration
 from answerable.connectors.aws.parse import EXPECTED, parse
-from answerable.connectors.aws_extra import boto3_for
+from answerable.connectors.boto3_import import boto3_for
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Facts, Probe, Sync
 
@@ -29,18 +29,18 @@ def sync(location: str, context: SyncContext) -> Sync:
         place=location,
         now=context.now,
     )
-    used = (spec.LAST_USED,) if parsed.last_used else ()
-    unused = () if parsed.last_used else (spec.LAST_USED,)
+    used = (declaration.LAST_USED,) if parsed.last_used else ()
+    unused = () if parsed.last_used else (declaration.LAST_USED,)
     return Sync(
         source=f"aws:{location}",
-        connector=spec.SPEC.name,
+        connector=declaration.SPEC.name,
         started_at=context.now,
         facts=parsed.facts,
         probes=(Probe(location, EXPECTED, True),),
         problems=parsed.problems,
-        collected=spec.COLLECTS + used,
-        not_collected=(spec.KEYS, *unused, *spec.ELSEWHERE),
-        held=spec.held(_accounts(parsed.facts)),
+        collected=declaration.COLLECTS + used,
+        not_collected=(declaration.KEYS, *unused, *declaration.ELSEWHERE),
+        held=declaration.held(_accounts(parsed.facts)),
     )
 
 
@@ -54,15 +54,15 @@ def where(location: str) -> tuple[Probe, ...]:
     if location:
         return (probe_file(location, EXPECTED),)
     return (
-        Probe(spec.WHO_AM_I, "the account", None),
-        Probe(spec.DETAILS, "users, groups, roles and policies", None),
-        Probe(spec.LIST_KEYS, "access keys of each user", None),
-        Probe(spec.KEY_USED, "last use of each access key", None),
-        Probe(spec.ALIASES, "the account's name", None),
+        Probe(declaration.WHO_AM_I, "the account", None),
+        Probe(declaration.DETAILS, "users, groups, roles and policies", None),
+        Probe(declaration.LIST_KEYS, "access keys of each user", None),
+        Probe(declaration.KEY_USED, "last use of each access key", None),
+        Probe(declaration.ALIASES, "the account's name", None),
     )
 
 
 def _live(context: SyncContext) -> Sync:
     with boto3_for("a live AWS scan"):
-        from answerable.connectors.aws.live import collect
+        from answerable.connectors.aws.live_scan import collect
     return collect(context)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from answerable.connectors.answer_file import LIMIT, probe_file, read_whole
+from answerable.connectors.api_answer_file import LIMIT, probe_file, read_whole
+from answerable.connectors.aws_keys.declaration import SPEC
 from answerable.connectors.aws_keys.parse import parse
-from answerable.connectors.aws_keys.spec import SPEC
-from answerable.connectors.expanded import expanded
 from answerable.connectors.formats.access_keys import EXPECTED
+from answerable.connectors.user_path import expanded
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.sighting import Probe, Sync

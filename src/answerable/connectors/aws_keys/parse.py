@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from answerable.connectors.formats.access_keys import access_keys
-from answerable.connectors.formats.aws_answers import (
+from answerable.connectors.formats.aws_api_answers import (
     Answer,
     answers,
     looks_like_credential_report,

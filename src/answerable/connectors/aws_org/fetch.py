@@ -1,9 +1,9 @@
 """Fetch of an AWS organisation: a file of answers, or the live API."""
 
-from answerable.connectors.answer_file import probe_file, read_whole
-from answerable.connectors.aws_extra import boto3_for
-from answerable.connectors.aws_org import spec
+from answerable.connectors.api_answer_file import probe_file, read_whole
+from answerable.connectors.aws_org import declaration
 from answerable.connectors.aws_org.parse import EXPECTED, parse
+from answerable.connectors.boto3_import import boto3_for
 from answerable.model.connector import Organization, SyncContext
 from answerable.model.errors import UsageError
 from answerable.model.sighting import Probe, Sync
@@ -24,19 +24,21 @@ def sync(location: str, context: SyncContext) -> Sync:
     """
     if is_live(location):
         return open_organization(location, context).sync
-    source = f"{spec.SPEC.name}:{location}"
+    source = f"{declaration.SPEC.name}:{location}"
     parsed = parse(
         read_whole(location, EXPECTED), source=source, place=location, now=context.now
     )
     return Sync(
         source=source,
-        connector=spec.SPEC.name,
+        connector=declaration.SPEC.name,
         started_at=context.now,
         facts=parsed.facts,
         probes=(Probe(location, EXPECTED, True),),
         problems=parsed.problems,
         collected=parsed.collected,
-        not_collected=tuple(w for w in spec.SPEC.collects if w not in parsed.collected),
+        not_collected=tuple(
+            w for w in declaration.SPEC.collects if w not in parsed.collected
+        ),
         held=parsed.held,
     )
 
@@ -47,11 +49,11 @@ def is_live(location: str) -> bool:
     Raises:
         UsageError: It is `role/` without a name.
     """
-    role = spec.role_name(location)
+    role = declaration.role_name(location)
     if role == "":
         raise UsageError(
-            f"{spec.SPEC.name}:{location} names no role (expected role/NAME)",
-            f"{spec.SPEC.name}: alone takes the role {spec.DEFAULT_ROLE}",
+            f"{declaration.SPEC.name}:{location} names no role (expected role/NAME)",
+            f"{declaration.SPEC.name}: alone takes the role {declaration.DEFAULT_ROLE}",
         )
     return role is not None
 
@@ -64,7 +66,7 @@ def open_organization(location: str, context: SyncContext) -> Organization:
             boto3 is not installed.
     """
     with boto3_for("a live AWS scan"):
-        from answerable.connectors.aws_org.live import collect
+        from answerable.connectors.aws_org.live_scan import collect
     return collect(location, context)
 
 
@@ -74,11 +76,11 @@ def regions(context: SyncContext) -> tuple[str, ...] | None:
     Raises:
         EnvironmentRefused: The account's role cannot be assumed.
     """
-    from answerable.connectors.aws_org import live
+    from answerable.connectors.aws_org import live_scan
 
     try:
-        return live.regions(context)
-    except live.RegionsDenied:
+        return live_scan.regions(context)
+    except live_scan.RegionsDenied:
         return None
 
 
@@ -95,11 +97,11 @@ def where(location: str) -> tuple[Probe, ...]:
         return (probe_file(location, EXPECTED),)
     organization = tuple(
         Probe(call, "accounts, units and control policies", None)
-        for call in (spec.WHO_AM_I, *spec.PERMISSIONS)
+        for call in (declaration.WHO_AM_I, *declaration.PERMISSIONS)
     )
-    role = spec.role_name(location)
+    role = declaration.role_name(location)
     return (
         *organization,
-        Probe(spec.ASSUME, f"role {role} in each account", None),
-        Probe(spec.REGIONS, "regions of each account", None),
+        Probe(declaration.ASSUME, f"role {role} in each account", None),
+        Probe(declaration.REGIONS, "regions of each account", None),
     )

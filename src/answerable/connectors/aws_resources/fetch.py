@@ -1,9 +1,9 @@
 """Fetch of AWS resources: a file of answers, or the live API."""
 
-from answerable.connectors.answer_file import probe_file, read_whole
-from answerable.connectors.aws_extra import boto3_for
-from answerable.connectors.aws_resources import spec
+from answerable.connectors.api_answer_file import probe_file, read_whole
+from answerable.connectors.aws_resources import declaration
 from answerable.connectors.aws_resources.parse import EXPECTED, parse
+from answerable.connectors.boto3_import import boto3_for
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Probe, Sync
 
@@ -23,19 +23,21 @@ def sync(location: str, context: SyncContext) -> Sync:
     """
     if not location:
         return _live(context)
-    source = f"{spec.SPEC.name}:{location}"
+    source = f"{declaration.SPEC.name}:{location}"
     parsed = parse(
         read_whole(location, EXPECTED), source=source, place=location, now=context.now
     )
     return Sync(
         source=source,
-        connector=spec.SPEC.name,
+        connector=declaration.SPEC.name,
         started_at=context.now,
         facts=parsed.facts,
         probes=(Probe(location, EXPECTED, True),),
         problems=parsed.problems,
         collected=parsed.collected,
-        not_collected=tuple(w for w in spec.SPEC.collects if w not in parsed.collected),
+        not_collected=tuple(
+            w for w in declaration.SPEC.collects if w not in parsed.collected
+        ),
         held=parsed.held,
     )
 
@@ -44,7 +46,7 @@ def where(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
     if location:
         return (probe_file(location, EXPECTED),)
-    calls = (spec.WHO_AM_I, *spec.PERMISSIONS)
+    calls = (declaration.WHO_AM_I, *declaration.PERMISSIONS)
     return tuple(
         Probe(call, "what resources say of themselves", None) for call in calls
     )
@@ -52,5 +54,5 @@ def where(location: str) -> tuple[Probe, ...]:
 
 def _live(context: SyncContext) -> Sync:
     with boto3_for("a live AWS scan"):
-        from answerable.connectors.aws_resources.live import collect
+        from answerable.connectors.aws_resources.live_scan import collect
     return collect(context)

@@ -2,12 +2,21 @@
 
 from collections.abc import Iterator
 
-from answerable.connectors.cloudtrail.apart import read_apart
-from answerable.connectors.cloudtrail.open import Found, Source, UnreadableError, find
+from answerable.connectors.cloudtrail.declaration import SPEC
+from answerable.connectors.cloudtrail.log_files import (
+    Found,
+    Source,
+    UnreadableError,
+    find,
+)
+from answerable.connectors.cloudtrail.parse.record_splitter import (
+    MOST_REFUSED,
+    Piece,
+    Splitter,
+)
 from answerable.connectors.cloudtrail.parse.records import Make, Refused, read_record
-from answerable.connectors.cloudtrail.parse.redact import redacted
-from answerable.connectors.cloudtrail.parse.split import MOST_REFUSED, Piece, Splitter
-from answerable.connectors.cloudtrail.spec import SPEC
+from answerable.connectors.cloudtrail.parse.redaction import redacted
+from answerable.connectors.cloudtrail.parser_process import read_apart
 from answerable.model.connector import EventBatch, EventContext
 from answerable.model.event import AuditEvent, Quarantined
 from answerable.model.sighting import Problem, ProblemKind

@@ -4,20 +4,20 @@ from dataclasses import replace
 from glob import glob, has_magic
 from pathlib import Path, PurePath
 
-from answerable.connectors.answer_file import probe_file, read_whole
-from answerable.connectors.config.parse.document import Reading, read_config
-from answerable.connectors.config.parse.facts import sight_config
-from answerable.connectors.config.parse.faults import Fault
-from answerable.connectors.config.parse.nodes import MAX_BYTES
-from answerable.connectors.config.parse.policies import fault_of, named_by
-from answerable.connectors.config.spec import SPEC
-from answerable.connectors.expanded import expanded
-from answerable.connectors.files import show_path
-from answerable.connectors.formats.sighting_frame import Frame
-from answerable.enforce.cedar.approved import NOTHING_APPROVED, Approved
-from answerable.enforce.cedar.judging import judge
-from answerable.enforce.cedar.read import Judge, read_rules
-from answerable.model.cedar import NO_RULES, CedarFile, CedarRules
+from answerable.authorization.cedar.approved_schemas import NOTHING_APPROVED, Approved
+from answerable.authorization.cedar.loader import Judge, read_rules
+from answerable.authorization.cedar.validation import judge
+from answerable.connectors.api_answer_file import probe_file, read_whole
+from answerable.connectors.bounded_folder import show_path
+from answerable.connectors.config.declaration import SPEC
+from answerable.connectors.config.parse.config_faults import Fault
+from answerable.connectors.config.parse.config_file import Reading, read_config
+from answerable.connectors.config.parse.declared_facts import sight_config
+from answerable.connectors.config.parse.policy_files import fault_of, named_by
+from answerable.connectors.config.parse.yaml_nodes import MAX_BYTES
+from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.user_path import expanded
+from answerable.model.cedar_policy import NO_RULES, CedarFile, CedarRules
 from answerable.model.connector import SyncContext
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from answerable.connectors.formats.aws_answers import (
+from answerable.connectors.formats.aws_api_answers import (
     UNREADABLE,
     Answer,
     Fields,
@@ -32,8 +32,8 @@ from answerable.model.ids import (
     aws_credential_id,
     is_access_key_id,
 )
+from answerable.model.provenance import Seen, WrittenBy
 from answerable.model.sighting import Facts, Problem, ProblemKind
-from answerable.model.written import Seen, WrittenBy
 
 EXPECTED = "list-access-keys answers"
 HOW = "list-access-keys"

@@ -3,6 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from answerable.connectors.formats.agent_clients import (
+    MANAGED_FILES,
+    ConfigFile,
+    Role,
+    precedence,
+)
 from answerable.connectors.formats.agent_definition import (
     AgentDefinition,
     ToolPatterns,
@@ -16,20 +22,14 @@ from answerable.connectors.formats.agent_settings import (
     read_settings,
     with_profile,
 )
-from answerable.connectors.formats.clients import (
-    MANAGED_FILES,
-    ConfigFile,
-    Role,
-    precedence,
-)
-from answerable.connectors.formats.document import Document
+from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.document_parser import Document
 from answerable.connectors.formats.env_file import ReadEnvFile
-from answerable.connectors.formats.mcp_server import McpServer
-from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.mcp_server_entry import McpServer
+from answerable.connectors.formats.mcp_server_map import read_servers
 from answerable.connectors.formats.redaction import show_name
-from answerable.connectors.formats.server_map import read_servers
-from answerable.connectors.formats.sighting_frame import Frame, place_of
-from answerable.connectors.formats.stated_choice import ReadNamedFile
+from answerable.connectors.formats.selected_logins import ReadNamedFile
+from answerable.connectors.formats.sighting_context import Frame, place_of
 from answerable.connectors.formats.stated_credentials import CredentialReader, Origin
 from answerable.connectors.formats.tool_rules import (
     BuiltInTool,
@@ -48,9 +48,9 @@ from answerable.model.ids import (
     agent_id,
     tool_id,
 )
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Problem, ProblemKind
 from answerable.model.tool import Tool
-from answerable.model.written import WrittenBy
 
 TOOLS_LIMIT = 20_000
 

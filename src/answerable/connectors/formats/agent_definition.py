@@ -5,8 +5,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from answerable.connectors.formats.mcp_server import McpServer, read_server
-from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.mcp_server_entry import McpServer, read_server
 
 _STARTS = re.compile(r"(?:Agent|Task)\(([^()]{1,500})\)")
 _TOOLS_LIMIT = 500

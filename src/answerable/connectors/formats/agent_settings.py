@@ -3,20 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from answerable.connectors.formats.agent_clients import SETTINGS, Keys
 from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
 from answerable.connectors.formats.built_in_tools import TOOLS_OF
-from answerable.connectors.formats.clients import SETTINGS, Keys
-from answerable.connectors.formats.credential_name import Says, kind_by_name, says
-from answerable.connectors.formats.credential_position import (
+from answerable.connectors.formats.credential_detection import (
     Found,
     Position,
     in_environment,
     in_text,
     in_variable,
 )
-from answerable.connectors.formats.credential_value import shape_of
-from answerable.connectors.formats.node import Node, pointer_token, walk
+from answerable.connectors.formats.credential_name import Says, kind_by_name, says
+from answerable.connectors.formats.document_node import Node, pointer_token, walk
 from answerable.connectors.formats.redaction import clean, show_name
+from answerable.connectors.formats.secret_shapes import shape_of
 from answerable.model.credential import CredentialClass
 
 _FACT_LIMIT = 80

@@ -15,10 +15,14 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
-from answerable.connectors.formats.ambient import Ambient, AwsProfile, Source
-from answerable.connectors.formats.aws_answers import stamp_ns
-from answerable.connectors.formats.document import Format, parse_document
-from answerable.connectors.formats.ini import parse_ini, sections
+from answerable.connectors.formats.ambient_credentials import (
+    Ambient,
+    AwsProfile,
+    Source,
+)
+from answerable.connectors.formats.aws_api_answers import stamp_ns
+from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.ini_parser import parse_ini, sections
 from answerable.connectors.formats.platform_identity import (
     PlatformIdentity,
     aws_permission_set,
@@ -26,7 +30,7 @@ from answerable.connectors.formats.platform_identity import (
     aws_role,
     aws_sso_session,
 )
-from answerable.connectors.formats.sighting_frame import profile_id
+from answerable.connectors.formats.sighting_context import profile_id
 from answerable.model.credential import Credential, Lifetime
 from answerable.model.ids import is_access_key_id
 

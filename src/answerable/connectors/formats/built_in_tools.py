@@ -12,7 +12,7 @@ never removes a tool: it is shown with the tool.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.connectors.formats.clients import Keys
+from answerable.connectors.formats.agent_clients import Keys
 
 _DENY, _ONLY, _ALLOW = "deny", "only", "allow"
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answerable.connectors.formats.credential_position import Position, in_environment
+from answerable.connectors.formats.credential_detection import Position, in_environment
 from answerable.connectors.formats.dotenv import Variable
-from answerable.connectors.formats.sighting_frame import Frame, sight_credential
+from answerable.connectors.formats.sighting_context import Frame, sight_credential
 from answerable.model.credential import Credential
 
 

@@ -1,7 +1,7 @@
 """Parser of Markdown front matter, the YAML between two `---` lines."""
 
-from answerable.connectors.formats.node import Raw
-from answerable.connectors.formats.yaml import parse_yaml
+from answerable.connectors.formats.document_node import Raw
+from answerable.connectors.formats.yaml_parser import parse_yaml
 from answerable.model.errors import ParseError
 
 

@@ -1,7 +1,7 @@
 """Paths in a home that clients read, in the layout of any operating system."""
 
-from answerable.connectors.formats.clients import HOME_FILES, fits_end, fits_name
-from answerable.connectors.formats.layouts import every_layout
+from answerable.connectors.formats.agent_clients import HOME_FILES, fits_end, fits_name
+from answerable.connectors.formats.os_paths import every_layout
 
 _Pattern = tuple[str, ...]
 

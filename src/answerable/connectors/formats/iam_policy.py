@@ -24,7 +24,7 @@ from answerable.connectors.formats.iam_statement import (
 from answerable.model.errors import ParseError
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Layer, Policy, Statement, UnreadStatement
-from answerable.model.written import Seen
+from answerable.model.provenance import Seen
 
 # The largest document AWS takes is about 100 KiB; ten times that is no policy.
 MAX_BYTES = 1 << 20

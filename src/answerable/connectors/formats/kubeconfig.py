@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from answerable.connectors.formats.ambient import Ambient, Source
-from answerable.connectors.formats.document import Format, parse_document
-from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.ambient_credentials import Ambient, Source
+from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.document_parser import Format, parse_document
 from answerable.connectors.formats.platform_identity import kubernetes_user
-from answerable.connectors.formats.sighting_frame import jwt_subject
+from answerable.connectors.formats.sighting_context import jwt_subject
 from answerable.model.credential import Credential, Lifetime
 
 CONTEXTS_LIMIT = 500

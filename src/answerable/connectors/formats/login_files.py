@@ -10,15 +10,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.connectors.formats.ambient import Ambient, Source
+from answerable.connectors.formats.ambient_credentials import Ambient, Source
 from answerable.connectors.formats.aws_profiles import (
     parse_aws_profiles,
     sight_aws_profiles,
 )
-from answerable.connectors.formats.document import decode_text
+from answerable.connectors.formats.document_parser import decode_text
 from answerable.connectors.formats.kubeconfig import parse_kubeconfig
-from answerable.connectors.formats.sighting_frame import Frame
-from answerable.connectors.formats.stated_choice import NamedFile, ReadNamedFile
+from answerable.connectors.formats.selected_logins import NamedFile, ReadNamedFile
+from answerable.connectors.formats.sighting_context import Frame
 from answerable.model.credential import platform_of
 from answerable.model.errors import ParseError
 from answerable.model.ids import CredentialId

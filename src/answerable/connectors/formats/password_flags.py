@@ -5,8 +5,8 @@ Sources: the manual pages of the programs (sshpass(1), mysql(1), redis-cli(1), .
 
 import re
 
-from answerable.connectors.formats.container_run import ENGINES
-from answerable.connectors.formats.named_values import looks_generated
+from answerable.connectors.formats.docker_run import ENGINES
+from answerable.connectors.formats.secrets_in_text import looks_generated
 
 # Program: its options, each also joined to its value (`-pV`) where that is allowed.
 _OPTIONS: dict[str, tuple[str, ...]] = {

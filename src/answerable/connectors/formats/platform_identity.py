@@ -15,7 +15,7 @@ from answerable.connectors.formats.redaction import show_name
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import Arn, IdentityId
-from answerable.model.written import Seen
+from answerable.model.provenance import Seen
 
 _GITHUB = "github.com"
 _GOOGLE_SERVICE = ".gserviceaccount.com"

@@ -7,10 +7,14 @@ Control and invisible characters never reach a screen.
 import re
 import unicodedata
 
-from answerable.connectors.formats.credential_value import is_random, shape_of
-from answerable.connectors.formats.dsn import has_dsn_password, is_url, split_url
-from answerable.connectors.formats.named_values import HIDDEN, mask_values
-from answerable.connectors.formats.reference import take_apart
+from answerable.connectors.formats.secret_shapes import is_random, shape_of
+from answerable.connectors.formats.secrets_in_text import HIDDEN, mask_values
+from answerable.connectors.formats.url_secrets import (
+    has_dsn_password,
+    is_url,
+    split_url,
+)
+from answerable.connectors.formats.value_reference import take_apart
 
 NAME_LIMIT = 200
 _WORD_LIMIT = 160

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from answerable.connectors.formats.credential_position import Found, Position
+from answerable.connectors.formats.credential_detection import Found, Position
 from answerable.connectors.formats.env_file import ReadEnvFile, sight_variables
 from answerable.connectors.formats.login_files import (
     CONFIG,
@@ -12,13 +12,13 @@ from answerable.connectors.formats.login_files import (
     NamedLogins,
     read_login_files,
 )
-from answerable.connectors.formats.mcp_server import McpServer
-from answerable.connectors.formats.sighting_frame import Frame, sight_credential
-from answerable.connectors.formats.stated_choice import (
+from answerable.connectors.formats.mcp_server_entry import McpServer
+from answerable.connectors.formats.selected_logins import (
     ReadNamedFile,
     behind_reference,
     chosen_logins,
 )
+from answerable.connectors.formats.sighting_context import Frame, sight_credential
 from answerable.model.credential import (
     Credential,
     CredentialClass,
@@ -27,8 +27,8 @@ from answerable.model.credential import (
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
+from answerable.model.provenance import WrittenBy
 from answerable.model.tool import REMOTE
-from answerable.model.written import WrittenBy
 
 _LOGIN_FILES = (KUBECONFIG, CONFIG, SHARED)
 

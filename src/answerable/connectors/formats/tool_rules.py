@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from answerable.connectors.formats.agent_clients import Keys
 from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
 from answerable.connectors.formats.built_in_tools import (
     ACTING_COMMANDS,
@@ -17,13 +18,12 @@ from answerable.connectors.formats.built_in_tools import (
     Limit,
     RuleList,
 )
-from answerable.connectors.formats.clients import Keys
-from answerable.connectors.formats.named_values import mask_values
-from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.document_node import Node
 from answerable.connectors.formats.redaction import clean, show_word
+from answerable.connectors.formats.secrets_in_text import mask_values
 from answerable.model.ids import AgentId, CredentialId, built_in_tool_id
+from answerable.model.provenance import Seen
 from answerable.model.tool import SHELL, Tool
-from answerable.model.written import Seen
 
 PATTERNS_LIMIT = 2_000
 _SHOWN = 3

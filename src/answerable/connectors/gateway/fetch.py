@@ -7,8 +7,13 @@ from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 
-from answerable.connectors.expanded import expanded
-from answerable.connectors.gateway.folder import Folder, files_of, opened, try_lock
+from answerable.connectors.gateway.recorder_folder import (
+    Folder,
+    files_of,
+    opened,
+    try_lock,
+)
+from answerable.connectors.user_path import expanded
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.event import AuditEvent, Quarantined

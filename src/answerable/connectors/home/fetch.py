@@ -3,28 +3,25 @@
 import os
 from dataclasses import replace
 
-from answerable.connectors.files import Folder, invalid, show_path
+from answerable.connectors.bounded_folder import Folder, invalid, show_path
+from answerable.connectors.formats.agent_clients import HOME_FILES, MANAGED_FILES
 from answerable.connectors.formats.agent_config import (
     ConfigDocument,
     sight_client,
 )
-from answerable.connectors.formats.ambient import Ambient, Source
+from answerable.connectors.formats.ambient_credentials import Ambient, Source
 from answerable.connectors.formats.aws_profiles import sight_aws_profiles
-from answerable.connectors.formats.clients import (
-    HOME_FILES,
-    MANAGED_FILES,
-)
-from answerable.connectors.formats.home_evidence import home_evidence, login_evidence
-from answerable.connectors.formats.layouts import every_layout
-from answerable.connectors.formats.sighting_frame import Frame
+from answerable.connectors.formats.home_ownership import home_evidence, login_evidence
+from answerable.connectors.formats.os_paths import every_layout
+from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.home.declaration import SPEC
+from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
 from answerable.connectors.home.parse.person import (
     client_accounts,
     git_person,
     sight_person,
 )
-from answerable.connectors.home.parse.table import AMBIENT_FILES
-from answerable.connectors.home.spec import SPEC
-from answerable.connectors.user_settings import (
+from answerable.connectors.inherited_settings import (
     is_own_home,
     read_document,
     read_managed,

@@ -6,7 +6,7 @@ from importlib import util
 from pathlib import Path
 
 from answerable.connectors.iam_catalogue.parse import parse_services, parse_version
-from answerable.model.catalogue import Catalogue
+from answerable.model.action_catalogue import Catalogue
 from answerable.model.errors import EnvironmentRefused
 
 

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.model.catalogue import ActionEntry, ResourceTypeEntry, ServiceEntry
+from answerable.model.action_catalogue import (
+    ActionEntry,
+    ResourceTypeEntry,
+    ServiceEntry,
+)
 from answerable.model.errors import ParseError
 
 

@@ -5,43 +5,43 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from answerable.connectors.files import Folder, invalid, show_path
-from answerable.connectors.formats.agent_config import (
-    ClientSightings,
-    ConfigDocument,
-    sight_client,
-)
-from answerable.connectors.formats.clients import (
+from answerable.connectors.bounded_folder import Folder, invalid, show_path
+from answerable.connectors.formats.agent_clients import (
     PROJECT_FILES,
     ConfigFile,
     fits_end,
     project_file,
 )
-from answerable.connectors.formats.document import (
+from answerable.connectors.formats.agent_config import (
+    ClientSightings,
+    ConfigDocument,
+    sight_client,
+)
+from answerable.connectors.formats.document_parser import (
     Format,
     decode_text,
     parse_document,
 )
 from answerable.connectors.formats.dotenv import is_env_file
 from answerable.connectors.formats.env_file import sight_variables
-from answerable.connectors.formats.home_evidence import home_evidence
+from answerable.connectors.formats.home_ownership import home_evidence
 from answerable.connectors.formats.home_paths import is_home_file
-from answerable.connectors.formats.sighting_frame import Frame, sight_credential
-from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
-from answerable.connectors.repo.parse.jobs import JobSightings, sight_job
-from answerable.connectors.repo.parse.owners import sight_owners
-from answerable.connectors.repo.parse.project import (
-    home_of,
-    project_slug,
-    remote_credentials,
-)
-from answerable.connectors.repo.parse.workflow import parse_workflow
-from answerable.connectors.repo.spec import SPEC, WORKFLOWS
-from answerable.connectors.user_settings import (
+from answerable.connectors.formats.sighting_context import Frame, sight_credential
+from answerable.connectors.inherited_settings import (
     home_around,
     read_document,
     read_user_settings,
     user_home,
+)
+from answerable.connectors.repo.declaration import SPEC, WORKFLOWS
+from answerable.connectors.repo.parse.agent_jobs import JobSightings, sight_job
+from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
+from answerable.connectors.repo.parse.github_workflow import parse_workflow
+from answerable.connectors.repo.parse.path_owners import sight_owners
+from answerable.connectors.repo.parse.project_name import (
+    home_of,
+    project_slug,
+    remote_credentials,
 )
 from answerable.model.agent import Agent
 from answerable.model.connector import SyncContext
@@ -49,8 +49,8 @@ from answerable.model.credential import Credential
 from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
 from answerable.model.ids import person_id
 from answerable.model.person import OwnerEvidence, Person
+from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
-from answerable.model.written import WrittenBy
 
 _PROGRESS_EVERY = 1_000
 

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.evidence.spool import encode, encode_decided
-from answerable.gateway.shown.credential import Credential
+from answerable.evidence.spool_format import encode, encode_decided
+from answerable.gateway.upstream_credentials.credential import Credential
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Durability
 from answerable.model.ids import event_id
-from answerable.model.limits import Limits
-from answerable.model.record import SOURCE, Act, Acted, End, Ended, Ending
-from answerable.serving.mcp.call import Call, Watched
-from answerable.serving.recording.recorder import DoorRecorder
-from answerable.serving.recording.ticket import NotRecorded, Ticket
+from answerable.model.spool_record import SOURCE, Act, Acted, End, Ended, Ending
+from answerable.model.worker_limits import Limits
+from answerable.server.mcp.call import Call, Watched
+from answerable.server.recording.record_ticket import NotRecorded, Ticket
+from answerable.server.recording.server_recorder import DoorRecorder
 
 MOST_SPELLED = 1024
 

@@ -4,11 +4,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from answerable.gateway.serve.amended import OwnersWord
-from answerable.gateway.serve.api import TEXT, Page, Pages, json_page
-from answerable.gateway.serve.beside import Beside
-from answerable.gateway.serve.child import Child
-from answerable.gateway.serve.control import Measured, Series
+from answerable.gateway.serve.companion_process import Beside
+from answerable.gateway.serve.control_channel import Measured, Series
 from answerable.gateway.serve.metrics import (
     EVICTED,
     PRESSED,
@@ -17,8 +14,11 @@ from answerable.gateway.serve.metrics import (
     render,
     summed,
 )
-from answerable.model.replay import Replayed
-from answerable.serving.admission import AdmissionControl, full_warning
+from answerable.gateway.serve.signed_statements import OwnersWord
+from answerable.gateway.serve.status_listener import TEXT, Page, Pages, json_page
+from answerable.gateway.serve.worker_process import Child
+from answerable.model.policy_replay import Replayed
+from answerable.server.admission import AdmissionControl, full_warning
 
 # Display names of the companion servers.
 _CALLED = {"sts": "token service", "decisions": "decision point"}

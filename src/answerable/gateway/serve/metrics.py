@@ -13,8 +13,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from answerable.gateway.serve.control import Series
-from answerable.gateway.serve.counts import (
+from answerable.gateway.serve.call_metrics import (
     BUCKET,
     DECISIONS,
     DURATION,
@@ -23,7 +22,8 @@ from answerable.gateway.serve.counts import (
     SUM,
     WOULD_DENY,
 )
-from answerable.serving.admission import CONNECTIONS
+from answerable.gateway.serve.control_channel import Series
+from answerable.server.admission import CONNECTIONS
 
 EVICTED = "answerable_connections_evicted"
 TURNED_OFF = "answerable_connections_refused"

@@ -13,38 +13,50 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from answerable.connectors.config.parse.faults import ConfigError, fault_lines
-from answerable.gateway.serve.amended import OwnersWord
-from answerable.gateway.serve.api import Api
-from answerable.gateway.serve.beside import Beside
-from answerable.gateway.serve.child import Child
-from answerable.gateway.serve.control import Policy, Refused, Start, Taken, Tried
+from answerable.connectors.config.parse.config_faults import ConfigError, fault_lines
+from answerable.gateway.serve.companion_process import Beside
+from answerable.gateway.serve.control_channel import (
+    Policy,
+    Refused,
+    Start,
+    Taken,
+    Tried,
+)
 from answerable.gateway.serve.health import Health
-from answerable.gateway.serve.operator import Operator
-from answerable.gateway.serve.plan import Plan
-from answerable.gateway.serve.trials import (
+from answerable.gateway.serve.operator_socket import Operator
+from answerable.gateway.serve.policy_trials import (
     attempt,
     first_refusal,
     lines,
     sentence,
     sum_of,
 )
-from answerable.model.ask import Asked
-from answerable.model.cedar import NO_RULES, CedarRules, prefix_warnings
+from answerable.gateway.serve.serve_plan import Plan
+from answerable.gateway.serve.signed_statements import OwnersWord
+from answerable.gateway.serve.status_listener import Api
+from answerable.gateway.serve.worker_process import Child
+from answerable.model.approval_request import Asked
+from answerable.model.cedar_policy import NO_RULES, CedarRules, prefix_warnings
 from answerable.model.config import Address
 from answerable.model.errors import AnswerableError, EnvironmentRefused
-from answerable.serving.admission import AdmissionControl
-from answerable.serving.claim import claim
-from answerable.serving.kills import KillList
-from answerable.serving.log import Log
-from answerable.serving.plan import needs_restart
-from answerable.serving.process import ENDING, LINK, serving_at
-from answerable.serving.shipping import ship_apart
-from answerable.serving.sockets import BACKLOG, Bound, bind, bind_address, hosts_of
-from answerable.serving.stored import make_store
-from answerable.serving.systemd_notify import Notifier
-from answerable.serving.tasks import Tasks, ended
-from answerable.serving.wire.place import Served
+from answerable.server.admission import AdmissionControl
+from answerable.server.background_tasks import Tasks, ended
+from answerable.server.evidence_shipping import ship_apart
+from answerable.server.listening_sockets import (
+    BACKLOG,
+    Bound,
+    bind,
+    bind_address,
+    hosts_of,
+)
+from answerable.server.operator_log import Log
+from answerable.server.reloadable_plan import needs_restart
+from answerable.server.revocation_list import KillList
+from answerable.server.runtime import ENDING, LINK, serving_at
+from answerable.server.state_lock import claim
+from answerable.server.store_access import make_store
+from answerable.server.systemd_notify import Notifier
+from answerable.server.wire.host_check import Served
 
 SHIP = 30.0  # seconds between two shippings
 CONNECTIONS = 64  # of the pages of health and metrics

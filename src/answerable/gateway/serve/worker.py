@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 
-from answerable.gateway.serve.control import (
+from answerable.gateway.serve.control_channel import (
     Amended,
     Asking,
     Baselined,
@@ -29,9 +29,9 @@ from answerable.gateway.serve.control import (
     Tried,
     Try,
 )
-from answerable.gateway.serve.house import House
+from answerable.gateway.serve.worker_app import House
 from answerable.model.errors import AnswerableError
-from answerable.serving.log import Log
+from answerable.server.operator_log import Log
 
 LOOK = 0.1  # seconds between two looks at what is still under way
 

@@ -3,17 +3,17 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from answerable.connectors.config.parse.document import read_config
-from answerable.enforce.table import Table
-from answerable.flows.policy import table_of
-from answerable.gateway.http.pool import Pool, pools
-from answerable.gateway.identity import MetAt
-from answerable.gateway.serve.control import Policy
-from answerable.gateway.stdio.command import Command, commands
+from answerable.authorization.decision_table import Table
+from answerable.connectors.config.parse.config_file import read_config
+from answerable.gateway.http.upstream_pool import Pool, pools
+from answerable.gateway.serve.control_channel import Policy
+from answerable.gateway.server_identity import MetAt
+from answerable.gateway.stdio.command_upstream import Command, commands
 from answerable.model.config import Config
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
-from answerable.serving.ticker import Ticker
+from answerable.server.deadline_timer import Ticker
+from answerable.usecases.authorization.compile_policy import table_of
 
 
 def parse_worker_config(policy: Policy) -> Config:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from answerable.gateway.identity import command_identity
-from answerable.gateway.shown.credential import Credential
+from answerable.gateway.server_identity import command_identity
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
+from answerable.gateway.upstream_credentials.credential import Credential
 
 GRACE = 1.2  # seconds from each step to the next; clients wait 2 s for all of them
 LEFTOVERS = 0.5  # seconds that output may take to arrive after the end

@@ -15,41 +15,45 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from answerable.enforce.kill import Kills
-from answerable.flows.authorize import Authority
-from answerable.flows.policy import table_of
-from answerable.gateway.behaviour import Behaviour, standards
-from answerable.gateway.credentials import Credentials
-from answerable.gateway.definitions import Definitions
-from answerable.gateway.exchange import Exchange
-from answerable.gateway.held_back import HeldBack
-from answerable.gateway.http.endpoint import endpoint
-from answerable.gateway.http.pool import Pool
-from answerable.gateway.requests import Requests
-from answerable.gateway.shown.credential import Credential
-from answerable.gateway.stdio.child import Child
-from answerable.gateway.stdio.command import program
-from answerable.gateway.stdio.front import Front
-from answerable.gateway.stdio.given import credentials_of, environment_of, given_to
-from answerable.gateway.stdio.pin_says import PinSays
+from answerable.authorization.revocations import Kills
+from answerable.gateway.approval_requests import HeldBack
+from answerable.gateway.baseline_enforcement import Behaviour, standards
+from answerable.gateway.call_pipeline import Exchange
+from answerable.gateway.definition_watcher import Definitions
+from answerable.gateway.http.upstream_endpoint import endpoint
+from answerable.gateway.http.upstream_pool import Pool
+from answerable.gateway.person_requests import Requests
+from answerable.gateway.stdio.client import Front
+from answerable.gateway.stdio.command_upstream import program
+from answerable.gateway.stdio.notifying_recorder import Telling, teller_of
+from answerable.gateway.stdio.pin_notices import PinSays
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 from answerable.gateway.stdio.process import GRACE, Program, program_identity
-from answerable.gateway.stdio.telling import Telling, teller_of
-from answerable.gateway.stdio.wrapped import Wrapped
-from answerable.gateway.upstreams import Upstream
+from answerable.gateway.stdio.server import Child
+from answerable.gateway.stdio.server_credential import (
+    credentials_of,
+    environment_of,
+    given_to,
+)
+from answerable.gateway.stdio.wrapped_server import Wrapped
+from answerable.gateway.upstream import Upstream
+from answerable.gateway.upstream_credentials.credential import Credential
+from answerable.gateway.upstream_credentials.provider import Credentials
 from answerable.model.errors import EnvironmentRefused
-from answerable.serving.amendments import AmendmentWatch
-from answerable.serving.baselines import BaselineWatch
-from answerable.serving.callers.callers import Callers
-from answerable.serving.in_force import InForce
-from answerable.serving.issuers.keys import IssuerKeys
-from answerable.serving.kills import KillList, KillWatch
-from answerable.serving.pins.files import PinFiles
-from answerable.serving.pins.keeper import PinKeeper
-from answerable.serving.processes.parent import read_parent
-from answerable.serving.requests import RequestWatch
-from answerable.serving.ticker import Ticker
-from answerable.serving.wire.refusals import Why
+from answerable.server.active_policy_exceptions import InForce
+from answerable.server.authentication.authenticator import Callers
+from answerable.server.baseline_watch import BaselineWatch
+from answerable.server.deadline_timer import Ticker
+from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.server.person_request_watch import RequestWatch
+from answerable.server.pins.pin_enforcer import PinKeeper
+from answerable.server.pins.pin_files import PinFiles
+from answerable.server.policy_exception_watch import AmendmentWatch
+from answerable.server.processes.parent_process import read_parent
+from answerable.server.revocation_list import KillList, KillWatch
+from answerable.server.wire.refusals import Why
+from answerable.usecases.authorization.authorize import Authority
+from answerable.usecases.authorization.compile_policy import table_of
 
 WORKER = 1_000_000  # worker number in the spool, above every worker of `serve`
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

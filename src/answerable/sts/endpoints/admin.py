@@ -8,14 +8,19 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import msgspec
 
-from answerable.enforce.kill import kill_subject
-from answerable.federate.strict import Unread, strict_object
+from answerable.authorization.revocations import kill_subject
+from answerable.federation.strict_json import Unread, strict_object
 from answerable.model.errors import AnswerableError, IdError
 from answerable.model.exchange import OAuthError
-from answerable.serving.kills import KillList
-from answerable.sts.http.answers import Answer, error_answer, json_answer, plain_answer
-from answerable.sts.http.asked import Asked
-from answerable.sts.http.door import Handler
+from answerable.server.revocation_list import KillList
+from answerable.sts.http.request import Asked
+from answerable.sts.http.responses import (
+    Answer,
+    error_answer,
+    json_answer,
+    plain_answer,
+)
+from answerable.sts.http.server import Handler
 
 _INVALID = OAuthError.INVALID_REQUEST
 

@@ -1,9 +1,9 @@
 """Form bodies (RFC 6749 3.2), parsed strictly."""
 
-from answerable.federate import form as federate
-from answerable.federate.refusing import Refused as NotRead
-from answerable.serving.wire.refusals import Refused, Why
-from answerable.sts.http.asked import Asked
+from answerable.federation import form_parsing as federate
+from answerable.federation.denials import Refused as NotRead
+from answerable.server.wire.refusals import Refused, Why
+from answerable.sts.http.request import Asked
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -4,30 +4,35 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
-from answerable.federate.asking import read_request
-from answerable.federate.errors import KeyUnknown, NonceRequired, ProofRefused
-from answerable.flows.attempts import Shown
-from answerable.flows.exchange import Exchanges, Outcomes
-from answerable.flows.verifying import ReviewNeeded
+from answerable.federation.errors import KeyUnknown, NonceRequired, ProofRefused
+from answerable.federation.token_request import read_request
 from answerable.model.attestation import Attestation
 from answerable.model.claims import TokenType
 from answerable.model.exchange import PEER, OAuthError, Refusal, TokenRequest
-from answerable.model.record import Exchanged
-from answerable.model.rule import Granted
-from answerable.serving.issuers.keys import IssuerKeys
-from answerable.serving.processes.attest import attest_peer
-from answerable.serving.processes.held import NotAttested
-from answerable.serving.processes.runs import Runs
-from answerable.serving.recording.ticket import NotRecorded
+from answerable.model.spool_record import Exchanged
+from answerable.model.trust_rule import Granted
+from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.server.processes.held_process import NotAttested
+from answerable.server.processes.peer_attestation import attest_peer
+from answerable.server.processes.run_registry import Runs
+from answerable.server.recording.record_ticket import NotRecorded
+from answerable.services.federation.exchange_records import Shown
+from answerable.services.federation.exchange_verification import ReviewNeeded
 from answerable.sts.endpoints.admin import is_admin
 from answerable.sts.endpoints.forms import check_form
-from answerable.sts.endpoints.proving import Proving
-from answerable.sts.http.answers import Answer, error_answer, json_answer, plain_answer
-from answerable.sts.http.asked import Asked
-from answerable.sts.http.door import Handler
-from answerable.sts.recording.recorder import Recorder
-from answerable.sts.serve.blocking import Blocking
-from answerable.sts.serve.gathering import Gathering
+from answerable.sts.endpoints.proof_of_possession import Proving
+from answerable.sts.http.request import Asked
+from answerable.sts.http.responses import (
+    Answer,
+    error_answer,
+    json_answer,
+    plain_answer,
+)
+from answerable.sts.http.server import Handler
+from answerable.sts.recording.exchange_recorder import Recorder
+from answerable.sts.runtime.executor import Blocking
+from answerable.sts.runtime.group_commit import Gathering
+from answerable.usecases.federation.token_exchange import Exchanges, Outcomes
 
 PATH = "/token"
 CALLS = "/gateway/token"  # for the server that a call goes to

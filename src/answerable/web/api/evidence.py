@@ -1,20 +1,22 @@
 """Operations on evidence: checkpoint, proofs, verification, SQL."""
 
-from answerable.flows import event as events
-from answerable.flows import prove, sql
-from answerable.flows.lists import no_coverage, spelled_time
-from answerable.flows.touched import number_of
-from answerable.model.document import Document
-from answerable.model.document_evidence import (
+from answerable.model.documents.core import Document
+from answerable.model.documents.evidence import (
     BundleItem,
     CheckItem,
     CheckpointItem,
     ProveItem,
 )
-from answerable.model.document_web import DoneItem, VerificationItem
-from answerable.store import finding
-from answerable.store.query import Bounds
+from answerable.model.documents.web import DoneItem, VerificationItem
+from answerable.presentation.inventory_lists import no_coverage, spelled_time
+from answerable.services.lineage.resource_filter import number_of
+from answerable.store import investigation_queries
+from answerable.store.query_engine import Bounds
 from answerable.store.store import Store
+from answerable.usecases.evidence import prove
+from answerable.usecases.lineage import run_sql
+from answerable.usecases.lineage import show_event as events
+from answerable.web.activity_scope import scene
 from answerable.web.api.operations import (
     DEEDS,
     Operation,
@@ -22,12 +24,11 @@ from answerable.web.api.operations import (
     Params,
     minute_of,
 )
-from answerable.web.deeds import scene
-from answerable.web.desk import Desk
-from answerable.web.http.asking import LARGEST_FORM
+from answerable.web.http.request_parsing import LARGEST_FORM
 from answerable.web.pages.evidence import verifying
-from answerable.web.routes import Forbidden
-from answerable.web.visit import May, Visit
+from answerable.web.routing import Forbidden
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import May, Visit
 
 _CHECKS = frozenset({May.INVESTIGATE, May.ADMINISTER})
 _ID = Parameter("id", "32 hex digits, as `trace` gives them.", required=True)
@@ -44,7 +45,7 @@ def _told(desk: Desk, visit: Visit, store: Store, text: str) -> str:
     """Return the id if the visitor may see all of its records, which the proof covers."""
     number = number_of(text)
     rows = events.found(store, scene(desk, visit), number) if number else ()
-    every = finding.by_id(store, number) if rows and number else ()
+    every = investigation_queries.by_id(store, number) if rows and number else ()
     if not rows or len(rows) != len(every):
         raise Forbidden
     return rows[0].event.event_id.hex()
@@ -95,7 +96,7 @@ def _sql(desk: Desk, visit: Visit, params: Params) -> Document:
         raise Forbidden
     standing = desk.standing()
     with desk.store() as store:
-        return sql.sql(
+        return run_sql.sql(
             store,
             standing.inventory,
             params["query"],

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from answerable.flows import lists, ownership, pins, snapshots
-from answerable.flows.items import spelled_time
-from answerable.model.document import (
+from answerable.model.documents.core import (
     AgentItem,
     CredentialItem,
     Document,
@@ -16,11 +14,16 @@ from answerable.model.document import (
     SourceItem,
     ToolItem,
 )
-from answerable.model.document_owners import WhoOwnsItem
-from answerable.model.document_pins import ToolsDiffItem
+from answerable.model.documents.owners import WhoOwnsItem
+from answerable.model.documents.pins import ToolsDiffItem
 from answerable.model.person import OwnerState
-from answerable.serving.pins.files import PinFiles
-from answerable.serving.state import gateway_state
+from answerable.presentation import inventory_lists
+from answerable.presentation.inventory_items import spelled_time
+from answerable.server.pins.pin_files import PinFiles
+from answerable.server.state_folders import gateway_state
+from answerable.services.inventory import snapshots
+from answerable.usecases.authorization import tool_pins
+from answerable.usecases.inventory import ownership
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
@@ -32,10 +35,10 @@ from answerable.web.api.operations import (
     is_on,
     limit_of,
 )
-from answerable.web.desk import Desk
-from answerable.web.listing import Listing, Shape, Wanted
-from answerable.web.pages import shapes
-from answerable.web.visit import Visit
+from answerable.web.paged_list import Listing, Shape, Wanted
+from answerable.web.pages import inventory_listings
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Visit
 
 
 def _listed(
@@ -44,13 +47,17 @@ def _listed(
     def tell(desk: Desk, visit: Visit, params: Params) -> Part:
         del visit
         standing, listing = desk.standing(), made(desk)
-        covered = lists.coverage_of_list(kind, standing.inventory, standing.at)
+        covered = inventory_lists.coverage_of_list(
+            kind, standing.inventory, standing.at
+        )
         if params.get("id"):
             item = listing.by_key.get(params["id"])
             return Part(Document(kind, [] if item is None else [item], covered))
         for name in facets:
             if name in params and params[name] not in listing.counts[name]:
-                lists.refuse_misspelled(name, params[name], listing.counts[name])
+                inventory_lists.refuse_misspelled(
+                    name, params[name], listing.counts[name]
+                )
         wanted = Wanted(
             search=params.get("q", ""),
             only={name: params[name] for name in facets if name in params},
@@ -72,7 +79,7 @@ def _list(
     shape: Shape[Any] | None,
     facets: tuple[Parameter, ...],
 ) -> Operation:
-    sorts = shapes.TOOL_ORDERS if shape is None else tuple(shape.orders)
+    sorts = inventory_listings.TOOL_ORDERS if shape is None else tuple(shape.orders)
     turned = tuple(f"-{name}" for name in sorts)
     takes = (
         Parameter("q", "Words; each is somewhere in an item."),
@@ -115,8 +122,8 @@ def _tools_diff(desk: Desk, visit: Visit, params: Params) -> Document:
     wanted = params.get("server", "")
     shown = [each for each in known if wanted in ("", each)]
     with desk.store() as store:
-        words = pins.signed(store)
-    return pins.diff(known, shown, words, every=is_on(params, "all"))
+        words = tool_pins.signed(store)
+    return tool_pins.diff(known, shown, words, every=is_on(params, "all"))
 
 
 def _snapshots(desk: Desk, visit: Visit, params: Params) -> Document:
@@ -128,14 +135,14 @@ def _snapshots(desk: Desk, visit: Visit, params: Params) -> Document:
         {"name": each.name, "at": spelled_time(at.at), "digest": each.digest}
         for each, at in zip(named, logged, strict=True)
     ]
-    covered = lists.coverage(standing.inventory, standing.at)
+    covered = inventory_lists.coverage(standing.inventory, standing.at)
     return Document("snapshots", items[::-1], covered)
 
 
 def _coverage(desk: Desk, visit: Visit, params: Params) -> Document:
     del visit, params
     standing = desk.standing()
-    covered = lists.coverage(standing.inventory, standing.at)
+    covered = inventory_lists.coverage(standing.inventory, standing.at)
     return Document("coverage", covered["sources"], covered)
 
 
@@ -144,16 +151,16 @@ OPERATIONS: tuple[Operation, ...] = (
         "agents",
         AgentItem,
         "Agents with their tools, credentials and identities.",
-        shapes.agents,
-        shapes.AGENTS,
+        inventory_listings.agents,
+        inventory_listings.AGENTS,
         (_STATE, _KIND, Parameter("runs", "Whether a person approves calls.", _RUNS)),
     ),
     _list(
         "identities",
         IdentityItem,
         "Identities, with the agents and credentials that reach each.",
-        shapes.identities,
-        shapes.IDENTITIES,
+        inventory_listings.identities,
+        inventory_listings.IDENTITIES,
         (
             _STATE,
             _KIND,
@@ -164,15 +171,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "credentials",
         CredentialItem,
         "Credentials with every place they lie; never a value.",
-        shapes.credentials,
-        shapes.credentials_at(datetime.now(tz=UTC)),
+        inventory_listings.credentials,
+        inventory_listings.credentials_at(datetime.now(tz=UTC)),
         (_STATE, _KIND, Parameter("lifetime", "How long it lives.")),
     ),
     _list(
         "tools",
         ToolItem,
         "Tools of every agent; `kind` is the transport.",
-        shapes.tools,
+        inventory_listings.tools,
         None,
         (_STATE, _KIND, Parameter("runs", "How calls run.", (*_RUNS, "disabled"))),
     ),
@@ -180,8 +187,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "people",
         PersonItem,
         "People and teams, with what they answer for.",
-        shapes.people,
-        shapes.PEOPLE,
+        inventory_listings.people,
+        inventory_listings.PEOPLE,
         (
             Parameter("kind", "Only these.", ("person", "team")),
             Parameter("here", "Whether they are still here.", ("here", "left")),

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from answerable.model.document import Coverage
+from answerable.model.documents.core import Coverage
 from answerable.web.api.operations import PREFIX, Operation, Parameter
-from answerable.web.desk import Desk
-from answerable.web.routes import Answer, Asked, Json, Route, Same
-from answerable.web.visit import Visit
+from answerable.web.routing import Answer, Asked, Json, Route, Same
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Visit
 
 PATH = f"{PREFIX}/openapi.json"
 _PROBLEM = "application/problem+json"

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
 
-from answerable.model.document import Document
+from answerable.model.documents.core import Document
 from answerable.model.errors import AmbiguousError, UsageError
-from answerable.web.desk import Desk
-from answerable.web.http.refusals import Refused
-from answerable.web.routes import Answer, Asked, Forbidden, Route, Same, Told
-from answerable.web.visit import May, Visit
+from answerable.web.http.errors import Refused
+from answerable.web.routing import Answer, Asked, Forbidden, Route, Same, Told
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import May, Visit
 
 PREFIX = "/api/v1"
 LOOK = frozenset({May.LOOK})

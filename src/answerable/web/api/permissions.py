@@ -1,10 +1,10 @@
 """Operations on permissions: reach, can, who-can, what-if."""
 
-from answerable.flows import cuts, reach, reach_all, what_if
-from answerable.flows.given import read_context
-from answerable.flows.policy_edit import Edit
-from answerable.model.document import CanItem, Document, ReachItem
-from answerable.model.document_what_if import CutItem, ExposureItem, WhatIfItem
+from answerable.model.documents.core import CanItem, Document, ReachItem
+from answerable.model.documents.what_if import CutItem, ExposureItem, WhatIfItem
+from answerable.services.reach.policy_edits import Edit
+from answerable.services.reach.request_context import read_context
+from answerable.usecases.reach import find_cuts, list_exposures, permissions, what_if
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
@@ -16,8 +16,8 @@ from answerable.web.api.operations import (
     is_on,
     limit_of,
 )
-from answerable.web.desk import Desk
-from answerable.web.visit import May, Visit
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import May, Visit
 
 _SUBJECT = Parameter(
     "subject",
@@ -44,7 +44,7 @@ def _context(params: Params) -> _Context | None:
 def _reach(desk: Desk, visit: Visit, params: Params) -> Part:
     del visit
     standing = desk.standing()
-    listed = reach.reach_part(
+    listed = permissions.reach_part(
         standing.inventory,
         params["subject"],
         now=standing.at,
@@ -61,7 +61,7 @@ def _reach(desk: Desk, visit: Visit, params: Params) -> Part:
 def _who_can(desk: Desk, visit: Visit, params: Params) -> Part:
     del visit
     standing = desk.standing()
-    listed = reach.who_can_part(
+    listed = permissions.who_can_part(
         standing.inventory,
         params["action"],
         params["resource"],
@@ -77,7 +77,7 @@ def _who_can(desk: Desk, visit: Visit, params: Params) -> Part:
 def _can(desk: Desk, visit: Visit, params: Params) -> Document:
     del visit
     standing = desk.standing()
-    return reach.can(
+    return permissions.can(
         standing.inventory,
         params["subject"],
         params["action"],
@@ -115,7 +115,7 @@ def _cuts(desk: Desk, visit: Visit, params: Params) -> Document:
     del visit
     standing = desk.standing()
     with desk.store() as store:
-        return cuts.cuts(
+        return find_cuts.cuts(
             store,
             standing.inventory,
             params["subject"],
@@ -129,7 +129,7 @@ def _cuts(desk: Desk, visit: Visit, params: Params) -> Document:
 def _reach_all(desk: Desk, visit: Visit, params: Params) -> Document:
     del visit
     standing = desk.standing()
-    return reach_all.reach_all(
+    return list_exposures.reach_all(
         standing.inventory, now=standing.at, limit=limit_of(params)
     )
 

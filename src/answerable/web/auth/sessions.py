@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from answerable.model.ids import PersonId
-from answerable.web.visit import Role
+from answerable.web.visitor import Role
 
 IDLE = 30 * 60  # seconds
 LONGEST = 8 * 3600

@@ -2,15 +2,15 @@
 
 from collections import defaultdict
 
-from answerable.flows.attested import Attesting
 from answerable.inventory.people import People
 from answerable.model.ids import PersonId
 from answerable.model.person import OwnerState
-from answerable.web.auth.bearers import Bearer
+from answerable.services.statements.attested_owners import Attesting
+from answerable.web.auth.bearer_tokens import Bearer
 from answerable.web.auth.sessions import Session
-from answerable.web.desk import Desk
-from answerable.web.standing import Standing
-from answerable.web.visit import May, Role, Visit, may_of
+from answerable.web.store_cache import Desk
+from answerable.web.store_view import Standing
+from answerable.web.visitor import May, Role, Visit, may_of
 
 NOBODY = Visit(None, frozenset())
 

@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from answerable.flows import baselines
-from answerable.flows.lists import spelled_time
 from answerable.model.baseline import Subject
 from answerable.model.ids import AgentId
-from answerable.store.runs import runs_of
-from answerable.web.desk import Desk
-from answerable.web.pages import kills, shapes, subjects
-from answerable.web.routes import Answer, Asked, Page, Route
-from answerable.web.visit import Visit
+from answerable.presentation.inventory_lists import spelled_time
+from answerable.services.statements import signed_baselines
+from answerable.store.run_queries import runs_of
+from answerable.web.pages import inventory_listings, revocations, subject_sections
+from answerable.web.routing import Answer, Asked, Page, Route
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Visit
 
 _RUNS = 8
 
@@ -19,25 +19,27 @@ _RUNS = 8
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show one agent."""
     key = asked.query.get("id", "")
-    item = shapes.agents(desk).by_key.get(key)
+    item = inventory_listings.agents(desk).by_key.get(key)
     if item is None:
-        return subjects.missing(desk, "agents", key)
+        return subject_sections.missing(desk, "agents", key)
     entity = desk.standing().inventory.agents.get(AgentId(key))
     told = visit.sees_deeds_of(key)
-    owners = shapes.judged(desk).owners
+    owners = inventory_listings.judged(desk).owners
     values = {
         "item": item,
         "facts": entity.agent.facts if entity else (),
-        "owned": subjects.owned(desk, key),
+        "owned": subject_sections.owned(desk, key),
         "children": _children(desk).get(key, ()),
-        "owner_of": {each: shapes.owner(owners, each) for each in item["identities"]},
-        "reached": subjects.reached(desk, key),
-        "deeds": subjects.deeds(desk, visit, "agent", key, key),
+        "owner_of": {
+            each: inventory_listings.owner(owners, each) for each in item["identities"]
+        },
+        "reached": subject_sections.reached(desk, key),
+        "deeds": subject_sections.deeds(desk, visit, "agent", key, key),
         "runs": _runs(desk, key) if told else (),
         "baselines": _baselines(desk, key) if told else None,
-        "slot": kills.slot(desk, visit, key),
-        "declared": shapes.declared(desk).get(key),
-        "coverage": shapes.coverage(desk).coverage,
+        "slot": revocations.slot(desk, visit, key),
+        "declared": inventory_listings.declared(desk).get(key),
+        "coverage": inventory_listings.coverage(desk).coverage,
     }
     return Page("agent.html", item["name"] or key, values)
 
@@ -45,7 +47,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 def _children(desk: Desk) -> Mapping[str, Sequence[str]]:
     def made(_: object) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        for item in shapes.agents(desk).items:
+        for item in inventory_listings.agents(desk).items:
             if item["parent"]:
                 found[item["parent"]].append(item["id"])
         return found
@@ -70,9 +72,9 @@ def _runs(desk: Desk, key: str) -> list[dict[str, object]]:
 
 
 def _baselines(desk: Desk, key: str) -> list[dict[str, object]]:
-    def made(_: object) -> Mapping[Subject, baselines.Standing]:
+    def made(_: object) -> Mapping[Subject, signed_baselines.Standing]:
         with desk.store() as store:
-            return baselines.held(store, desk.now).standing
+            return signed_baselines.held(store, desk.now).standing
 
     return [
         {

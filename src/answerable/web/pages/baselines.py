@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from answerable.flows import baseline as flow
-from answerable.flows import baseline_replay
-from answerable.flows.baseline_list import listed
-from answerable.flows.hints import command
-from answerable.model.document_baseline import BaselineItem, BaselineReplayItem
+from answerable.model.documents.baseline import BaselineItem, BaselineReplayItem
 from answerable.model.ids import AgentId
-from answerable.serving.advisory import shared_uid
-from answerable.store.watched import watched_since
-from answerable.web.desk import Desk
-from answerable.web.filters import url
-from answerable.web.routes import Answer, Asked, Forbidden, Moved, Page, Route
-from answerable.web.visit import May, Visit
+from answerable.presentation.command_hints import command
+from answerable.server.advisory import shared_uid
+from answerable.services.baseline import profiles as flow
+from answerable.store.behaviour_queries import watched_since
+from answerable.usecases.baseline import replay_calls
+from answerable.usecases.baseline.list_profiles import listed
+from answerable.web.routing import Answer, Asked, Forbidden, Moved, Page, Route
+from answerable.web.store_cache import Desk
+from answerable.web.template_filters import url
+from answerable.web.visitor import May, Visit
 
 LAYERS: Mapping[str, str] = {
     "L1": "Tools that it calls",
@@ -104,7 +104,7 @@ def replayed(desk: Desk, agent: AgentId, digest: str) -> BaselineReplayItem:
         key = (agent, digest, store.log.checkpoint())
         if key not in kept:
             since, now = desk.now - _MONTH, desk.now
-            document = baseline_replay.replay(
+            document = replay_calls.replay(
                 store, agent, digest, since=since, now=now, most=_MOST
             )
             kept[key] = cast("BaselineReplayItem", document.items[0])

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from answerable.flows.decisions import decisions, read_place
 from answerable.model.decision import Effect, Reason
-from answerable.store.decisions import Asked as Wanted
-from answerable.web.desk import Desk
-from answerable.web.filters import url
-from answerable.web.routes import Answer, Asked, Page, Route
-from answerable.web.visit import May, Visit
+from answerable.store.decision_queries import Asked as Wanted
+from answerable.usecases.authorization.list_decisions import decisions, read_place
+from answerable.web.routing import Answer, Asked, Page, Route
+from answerable.web.store_cache import Desk
+from answerable.web.template_filters import url
+from answerable.web.visitor import May, Visit
 
 ROWS = 50
 FILTERS = ("agent", "effect", "reason")

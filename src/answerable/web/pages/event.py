@@ -3,30 +3,31 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from answerable.flows import decided, decision, prove
-from answerable.flows import event as flow
-from answerable.flows.investigate import Scene, may_tell, rows_of
-from answerable.flows.lists import owner
-from answerable.flows.query import Query
-from answerable.flows.touched import number_of
-from answerable.flows.trace import coverage_of, item_of
-from answerable.flows.words.chains import grouped
-from answerable.flows.words.decisions import REASONS
-from answerable.model.document_decisions import DecisionItem
-from answerable.model.document_evidence import ProveItem
+from answerable.lineage.search_query import Query
+from answerable.model.documents.decisions import DecisionItem
+from answerable.model.documents.evidence import ProveItem
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import LineageRow
+from answerable.presentation.chain_groups import grouped
+from answerable.presentation.decision_reasons import REASONS
+from answerable.presentation.inventory_lists import owner
+from answerable.services.authorization import decision_items, decision_records
+from answerable.services.lineage.resource_filter import number_of
+from answerable.services.lineage.row_search import Scene, may_tell, rows_of
+from answerable.services.lineage.trace_rows import coverage_of, item_of
 from answerable.store.store import Store
-from answerable.web.breaking import SPANS
-from answerable.web.deeds import DEEDS, scene
-from answerable.web.desk import Desk
-from answerable.web.draw.chains import picture
-from answerable.web.draw.places import Ways
-from answerable.web.filters import page_of
-from answerable.web.pages.kills import slot
-from answerable.web.routes import Answer, Asked, Forbidden, Page, Route
-from answerable.web.visit import Visit
+from answerable.usecases.evidence import prove
+from answerable.usecases.lineage import show_event as flow
+from answerable.web.activity_scope import DEEDS, scene
+from answerable.web.break_glass import SPANS
+from answerable.web.pages.revocations import slot
+from answerable.web.routing import Answer, Asked, Forbidden, Page, Route
+from answerable.web.store_cache import Desk
+from answerable.web.svg.chain_diagram import picture
+from answerable.web.svg.chain_layout import Ways
+from answerable.web.template_filters import page_of
+from answerable.web.visitor import Visit
 
 _SELF = "self:"
 
@@ -94,11 +95,13 @@ def one_decision(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     text = asked.query.get("id", "")
     if around.only is not None and number_of(text) is None:
         raise Forbidden  # prefixes could be enumerated
-    waiting = decided.spooled(desk.spools)  # before the store, so that none is missed
+    waiting = decision_records.spooled(
+        desk.spools
+    )  # before the store, so that none is missed
     with desk.store() as store:
         try:
-            document = decision.decision(store, waiting, text, now=desk.now)
-            event = decided.find(store, waiting, text)[0].event
+            document = decision_items.decision(store, waiting, text, now=desk.now)
+            event = decision_records.find(store, waiting, text)[0].event
         except UsageError:
             if around.only is not None:
                 raise Forbidden from None

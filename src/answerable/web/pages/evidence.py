@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from answerable.flows import event as events
-from answerable.flows import prove as flow
-from answerable.flows.sealed import sealed
-from answerable.flows.touched import number_of
-from answerable.model.document_evidence import BundleItem, CheckpointItem
+from answerable.model.documents.evidence import BundleItem, CheckpointItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import LineageRow
-from answerable.store import finding
+from answerable.services.lineage.resource_filter import number_of
+from answerable.store import investigation_queries
 from answerable.store.store import Store
-from answerable.web.deeds import DEEDS, scene
-from answerable.web.desk import Desk
+from answerable.usecases.evidence import prove as flow
+from answerable.usecases.evidence.show_log import sealed
+from answerable.usecases.lineage import show_event as events
+from answerable.web.activity_scope import DEEDS, scene
+from answerable.web.log_verification import Verifying
 from answerable.web.pages.event import record
-from answerable.web.routes import Answer, Asked, File, Forbidden, Moved, Page, Route
-from answerable.web.verifying import Verifying
-from answerable.web.visit import May, Visit
+from answerable.web.routing import Answer, Asked, File, Forbidden, Moved, Page, Route
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import May, Visit
 
 _SEGMENTS = 50
 _CHECKS = frozenset({May.INVESTIGATE, May.ADMINISTER})
@@ -149,7 +149,7 @@ def _shown(
     """Return the records of an id, if all of them are visible: the proof covers all."""
     number = number_of(asked.query.get("id", ""))
     rows = events.found(store, scene(desk, visit), number) if number else ()
-    every = finding.by_id(store, number) if rows and number else ()
+    every = investigation_queries.by_id(store, number) if rows and number else ()
     if not rows or len(rows) != len(every):
         raise Forbidden
     return rows

@@ -4,17 +4,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from answerable.flows.exercised import counted
-from answerable.flows.owner_keys import listed
-from answerable.flows.words.residual import residual
 from answerable.inventory.people import People
-from answerable.model.document import IdentityItem, PersonItem, ToolItem
+from answerable.model.documents.core import IdentityItem, PersonItem, ToolItem
 from answerable.model.ids import PersonId
-from answerable.web.desk import Desk
-from answerable.web.pages import shapes, subjects
-from answerable.web.routes import Answer, Asked, Page, Route
-from answerable.web.standing import Standing
-from answerable.web.visit import May, Visit
+from answerable.presentation.credential_revocation import residual
+from answerable.services.statements.owner_keys import listed
+from answerable.usecases.reach.permission_usage import counted
+from answerable.web.pages import inventory_listings, subject_sections
+from answerable.web.routing import Answer, Asked, Page, Route
+from answerable.web.store_cache import Desk
+from answerable.web.store_view import Standing
+from answerable.web.visitor import May, Visit
 
 _SHOWN = 60
 _OWNED = 100
@@ -23,18 +23,18 @@ _OWNED = 100
 def identity(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show one identity: grants, reach, use, and who acts as it."""
     key = asked.query.get("id", "")
-    item = shapes.identities(desk).by_key.get(key) or _gone(desk, key)
+    item = inventory_listings.identities(desk).by_key.get(key) or _gone(desk, key)
     if item is None:
-        return subjects.missing(desk, "identities", key)
-    reached = subjects.reached(desk, key)
+        return subject_sections.missing(desk, "identities", key)
+    reached = subject_sections.reached(desk, key)
     told = visit.sees_deeds_of(key)
     accounts = {item["account"]} - {""}
-    rows = subjects.exercise(desk, key, reached, accounts, told=told)
+    rows = subject_sections.exercise(desk, key, reached, accounts, told=told)
     rows.sort(key=lambda row: (not row["admin"], not row["blocked"]))
-    credentials = shapes.credentials(desk).by_key
+    credentials = inventory_listings.credentials(desk).by_key
     values = {
         "item": item,
-        "owned": subjects.owned(desk, key),
+        "owned": subject_sections.owned(desk, key),
         "tools": _tools(desk).get(key, ())[:_SHOWN],
         "tools_of": len(_tools(desk).get(key, ())),
         "credentials": [
@@ -45,15 +45,15 @@ def identity(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "patterns": len(rows),
         "counted": dict(counted(rows)),
         "told": told,
-        "deeds": subjects.deeds(desk, visit, "identity", key, key),
-        "coverage": reached.coverage or shapes.coverage(desk).coverage,
+        "deeds": subject_sections.deeds(desk, visit, "identity", key, key),
+        "coverage": reached.coverage or inventory_listings.coverage(desk).coverage,
     }
     return Page("identity.html", item["name"] or key, values)
 
 
 def _gone(desk: Desk, key: str) -> IdentityItem | None:
     """Build the item of an identity known only from logs."""
-    owners = shapes.judged(desk).owners
+    owners = inventory_listings.judged(desk).owners
     if key not in owners or key.startswith(("agent:", "cred:")):
         return None
     return {
@@ -61,7 +61,7 @@ def _gone(desk: Desk, key: str) -> IdentityItem | None:
         "kind": "not scanned",
         "name": key.rpartition("/")[2],
         "account": "",
-        "owner": shapes.owner(owners, key),
+        "owner": inventory_listings.owner(owners, key),
         "agents": [],
         "credentials": [],
         "created_at": None,
@@ -78,7 +78,7 @@ def _tools(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
 
     def made(_: object) -> Mapping[str, Sequence[ToolItem]]:
         found: dict[str, list[ToolItem]] = defaultdict(list)
-        for tool in shapes.tools(desk).items:
+        for tool in inventory_listings.tools(desk).items:
             for each in tool["identities"]:
                 found[each].append(tool)
         return found
@@ -89,18 +89,18 @@ def _tools(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
 def credential(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show one credential: places, identity, and how to revoke it."""
     key = asked.query.get("id", "")
-    item = shapes.credentials(desk).by_key.get(key)
+    item = inventory_listings.credentials(desk).by_key.get(key)
     if item is None:
-        return subjects.missing(desk, "credentials", key)
+        return subject_sections.missing(desk, "credentials", key)
     proves = [item["identity"]] if item["identity"] else []
     values = {
         "item": item,
-        "owned": subjects.owned(desk, key),
+        "owned": subject_sections.owned(desk, key),
         "residual": residual(item["kind"]),
         "tools": _carriers(desk).get(key, ())[:_SHOWN],
         "tools_of": len(_carriers(desk).get(key, ())),
-        "deeds": subjects.deeds(desk, visit, "credential", key, *proves),
-        "coverage": shapes.coverage(desk).coverage,
+        "deeds": subject_sections.deeds(desk, visit, "credential", key, *proves),
+        "coverage": inventory_listings.coverage(desk).coverage,
     }
     return Page("credential.html", key, values)
 
@@ -111,7 +111,7 @@ def _carriers(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
     def made(_: object) -> Mapping[str, Sequence[ToolItem]]:
         shown = {
             (tool["id"], tool["agent"], tool["target"]): tool
-            for tool in shapes.tools(desk).items
+            for tool in inventory_listings.tools(desk).items
         }
         found: dict[str, list[ToolItem]] = defaultdict(list)
         for key, entity in desk.standing().inventory.agents.items():
@@ -127,13 +127,13 @@ def _carriers(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
 def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show one person: owned subjects and owner keys."""
     key = asked.query.get("id", "")
-    item = shapes.people(desk).by_key.get(key) or _unlisted(desk, key)
+    item = inventory_listings.people(desk).by_key.get(key) or _unlisted(desk, key)
     if item is None:
-        return subjects.missing(desk, "people", key)
-    owners = shapes.judged(desk).owners
+        return subject_sections.missing(desk, "people", key)
+    owners = inventory_listings.judged(desk).owners
     kinds: dict[str, list[tuple[str, object]]] = defaultdict(list)
-    for kind, subject in shapes.subjects_of(item):
-        kinds[kind].append((subject, shapes.owner(owners, subject)))
+    for kind, subject in inventory_listings.subjects_of(item):
+        kinds[kind].append((subject, inventory_listings.owner(owners, subject)))
     apart = _apart(desk).get(key, frozenset())
     names = {f"person:{alias}" for alias in item["aliases"]} - apart
     with desk.store() as store:
@@ -144,7 +144,7 @@ def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         ]
     deeds = None
     if May.INVESTIGATE in visit.may:
-        deeds = subjects.deeds(desk, visit, "person", key)
+        deeds = subject_sections.deeds(desk, visit, "person", key)
         # A search finds by any name; what stands here is this person's.
         own = [r for r in deeds.rows if r["hops"]["person"]["value"] not in apart]
         deeds = replace(deeds, rows=own, left_out=len(deeds.rows) - len(own))
@@ -156,7 +156,7 @@ def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "counts": {kind: len(found) for kind, found in kinds.items()},
         "keys": keys,
         "deeds": deeds,
-        "coverage": shapes.coverage(desk).coverage,
+        "coverage": inventory_listings.coverage(desk).coverage,
     }
     return Page("person.html", item["name"] or key, values)
 
@@ -167,7 +167,7 @@ def _apart(desk: Desk) -> Mapping[str, frozenset[str]]:
     def made(standing: Standing) -> Mapping[str, frozenset[str]]:
         joined = People(standing.inventory.facts.persons)
         found: dict[str, set[str]] = defaultdict(set)
-        for item in shapes.people(desk).items:
+        for item in inventory_listings.people(desk).items:
             for alias in item["aliases"]:
                 other = PersonId(f"person:{alias}")
                 if joined(other) != joined(item["id"]):
@@ -180,7 +180,7 @@ def _apart(desk: Desk) -> Mapping[str, frozenset[str]]:
 
 def _unlisted(desk: Desk, key: str) -> PersonItem | None:
     """Build the item of a person known only from evidence or a key."""
-    owners = shapes.judged(desk).owners
+    owners = inventory_listings.judged(desk).owners
     owns = sorted(each for each, known in owners.items() if known.person == key)
     with desk.store() as store:
         known = owns or any(

@@ -5,28 +5,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, cast
 
-from answerable.flows import investigate as flow
-from answerable.flows.completing import alike, completed
-from answerable.flows.investigate import Bar, Scene, Times
-from answerable.flows.lists import spelled_time
-from answerable.flows.query import HOPS, Query, parse
-from answerable.flows.trace import coverage_of
-from answerable.flows.trace_counts import hop_counts
-from answerable.flows.words.chains import Grouped, grouped, hops_of
-from answerable.flows.words.forms import to_csv, to_json, to_ndjson
-from answerable.model.document import Document
-from answerable.model.document_trace import TraceItem
+from answerable.lineage.search_query import HOPS, Query, parse
+from answerable.model.documents.core import Document
+from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus
-from answerable.store.finding import count
-from answerable.web.deeds import DEEDS, scene
-from answerable.web.desk import Desk
-from answerable.web.draw.chains import picture
-from answerable.web.draw.places import Ways
-from answerable.web.draw.timeline import Span, timeline
-from answerable.web.filters import page_of, url
-from answerable.web.routes import Answer, Asked, File, Page, Route
-from answerable.web.visit import Visit
+from answerable.presentation.chain_groups import Grouped, grouped, hops_of
+from answerable.presentation.inventory_lists import spelled_time
+from answerable.presentation.serialization import to_csv, to_json, to_ndjson
+from answerable.services.lineage import row_search as flow
+from answerable.services.lineage.row_search import Bar, Scene, Times
+from answerable.services.lineage.trace_rows import coverage_of
+from answerable.store.investigation_queries import count
+from answerable.usecases.lineage.complete_query import alike, completed
+from answerable.usecases.lineage.count_events import hop_counts
+from answerable.web.activity_scope import DEEDS, scene
+from answerable.web.routing import Answer, Asked, File, Page, Route
+from answerable.web.store_cache import Desk
+from answerable.web.svg.chain_diagram import picture
+from answerable.web.svg.chain_layout import Ways
+from answerable.web.svg.timeline import Span, timeline
+from answerable.web.template_filters import page_of, url
+from answerable.web.visitor import Visit
 
 _EXPORTED = 10_000
 _TICKS = 7

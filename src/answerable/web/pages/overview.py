@@ -5,26 +5,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from answerable.flows import asks, pins
-from answerable.flows.baseline_list import listed
-from answerable.flows.decisions import decisions, effects
-from answerable.flows.words.decisions import REASONS
-from answerable.model.document_asks import AskItem
-from answerable.model.document_baseline import BaselineItem
-from answerable.model.document_decisions import DecisionItem
-from answerable.model.document_pins import ToolsDiffItem
+from answerable.model.documents.approval_requests import AskItem
+from answerable.model.documents.baseline import BaselineItem
+from answerable.model.documents.decisions import DecisionItem
+from answerable.model.documents.pins import ToolsDiffItem
 from answerable.model.errors import AnswerableError
 from answerable.model.person import OwnerState
-from answerable.serving.pins.files import PinFiles
-from answerable.serving.state import gateway_state
-from answerable.store.decisions import Asked as Wanted
-from answerable.web.deeds import only
-from answerable.web.desk import Desk
-from answerable.web.filters import url
-from answerable.web.pages import first, shapes
-from answerable.web.pages.first import Look
-from answerable.web.routes import Answer, Asked, Page, Route
-from answerable.web.visit import May, Visit
+from answerable.presentation.decision_reasons import REASONS
+from answerable.server.pins.pin_files import PinFiles
+from answerable.server.state_folders import gateway_state
+from answerable.services.authorization import approval_requests
+from answerable.store.decision_queries import Asked as Wanted
+from answerable.usecases.authorization import tool_pins
+from answerable.usecases.authorization.list_decisions import decisions, effects
+from answerable.usecases.baseline.list_profiles import listed
+from answerable.web.activity_scope import only
+from answerable.web.pages import attention_list, inventory_listings
+from answerable.web.pages.attention_list import Look
+from answerable.web.routing import Answer, Asked, Page, Route
+from answerable.web.store_cache import Desk
+from answerable.web.template_filters import url
+from answerable.web.visitor import May, Visit
 
 _DAY = 86_400 * 10**9
 _DENIED = 6
@@ -35,7 +36,7 @@ _EFFECTS = ("allow", "ask", "deny", "error")
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show the key numbers with links."""
     del asked
-    looks, working = first.of_inventory(desk)
+    looks, working = attention_list.of_inventory(desk)
     quarantine, pinned = _pins(desk)
     looks += quarantine
     deeds: Mapping[str, object] | None = None
@@ -43,7 +44,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         deeds, more = _deeds(desk, visit)
         looks += more
     looks.sort(key=lambda look: look.rank)
-    document = shapes.coverage(desk)
+    document = inventory_listings.coverage(desk)
     sources = document.coverage["sources"]
     values = {
         "agents": _agents(desk),
@@ -51,63 +52,67 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "credentials": _credentials(desk),
         "tools": {**_tools(desk), "pins": pinned},
         "deeds": deeds,
-        "looks": looks[: first.MOST],
+        "looks": looks[: attention_list.MOST],
         "working": working,
-        "more": max(0, len(looks) - first.MOST),
+        "more": max(0, len(looks) - attention_list.MOST),
         "oldest": min((each["at"] for each in sources), default=""),
         "sources": len(sources),
-        "empty": not sources and not shapes.agents(desk).items,
+        "empty": not sources and not inventory_listings.agents(desk).items,
         "coverage": document.coverage,
     }
     return Page("overview.html", "Overview", values)
 
 
 def _agents(desk: Desk) -> dict[str, object]:
-    listing = shapes.agents(desk)
+    listing = inventory_listings.agents(desk)
     states = listing.counts["owner-state"]
     return {
-        "total": shapes.count(desk, "agents", len(listing.items)),
+        "total": inventory_listings.count(desk, "agents", len(listing.items)),
         "states": [(s.value, states[s.value]) for s in OwnerState if states[s.value]],
         "unattended": listing.counts["runs"]["unattended"],
     }
 
 
 def _identities(desk: Desk) -> dict[str, object]:
-    listing = shapes.identities(desk)
+    listing = inventory_listings.identities(desk)
     reached = listing.counts["agents"]["some"]
     return {
-        "total": shapes.count(desk, "identities", len(listing.items)),
-        "reached": shapes.count(desk, "identities", reached),
+        "total": inventory_listings.count(desk, "identities", len(listing.items)),
+        "reached": inventory_listings.count(desk, "identities", reached),
         "unowned": listing.joint({"agents": "some", "owner-state": "none"})
         if reached
-        else shapes.count(desk, "identities", 0),
+        else inventory_listings.count(desk, "identities", 0),
     }
 
 
 def _credentials(desk: Desk) -> dict[str, object]:
-    listing = shapes.credentials(desk)
+    listing = inventory_listings.credentials(desk)
     static = listing.counts["lifetime"]["static"]
     old = listing.joint({"lifetime": "static", "age": "old"})
     undated = listing.joint({"lifetime": "static", "age": "not-collected"})
     return {
-        "total": shapes.count(desk, "credentials", len(listing.items)),
-        "static": shapes.count(desk, "credentials", static),
+        "total": inventory_listings.count(desk, "credentials", len(listing.items)),
+        "static": inventory_listings.count(desk, "credentials", static),
         "old": old if old or (static and not undated) else _none(desk, undated),
         "undated": undated if old else 0,
-        "literal": shapes.count(desk, "credentials", listing.counts["held"]["literal"]),
+        "literal": inventory_listings.count(
+            desk, "credentials", listing.counts["held"]["literal"]
+        ),
     }
 
 
 def _none(desk: Desk, undated: int) -> int | None:
     """Return 0 old credentials, or None if an age is unknown."""
-    return None if undated else shapes.count(desk, "credentials", 0)
+    return None if undated else inventory_listings.count(desk, "credentials", 0)
 
 
 def _tools(desk: Desk) -> dict[str, object]:
-    listing = shapes.tools(desk)
+    listing = inventory_listings.tools(desk)
     return {
-        "total": shapes.count(desk, "tools", len(listing.items)),
-        "unattended": shapes.count(desk, "tools", listing.counts["runs"]["unattended"]),
+        "total": inventory_listings.count(desk, "tools", len(listing.items)),
+        "unattended": inventory_listings.count(
+            desk, "tools", listing.counts["runs"]["unattended"]
+        ),
     }
 
 
@@ -120,12 +125,12 @@ def _pins(desk: Desk) -> tuple[list[Look], dict[str, object]]:
     try:
         known = {name: files.read(name) for name in files.servers()}
         with desk.store() as store:
-            words = pins.signed(store)
+            words = tool_pins.signed(store)
     except (AnswerableError, OSError):
         return [], {"unread": True}
     if not known and desk.config is None:
         return [], {}
-    document = pins.diff(known, known, words, every=False)
+    document = tool_pins.diff(known, known, words, every=False)
     items = cast("Sequence[ToolsDiffItem]", document.items)
     held = [item for item in items if item["quarantined"]]
     unpinned = [
@@ -157,7 +162,7 @@ def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
         denied, _ = decisions(
             store, desk.spools, Wanted(of=own, effect="deny"), limit=_DENIED, now=now
         )
-        wanted = asks.asks(
+        wanted = approval_requests.asks(
             store, desk.spools, now=now, since=now - 30 * _DAY, state="open"
         )
         found = cast("Sequence[BaselineItem]", listed(store, now=now).items)

@@ -3,20 +3,21 @@
 from base64 import b64encode
 from dataclasses import dataclass
 
-from answerable.evidence import statements
-from answerable.flows import owner_keys, presented
-from answerable.flows.attested import AttestedOwners
-from answerable.flows.lists import spelled_time
-from answerable.model.amendment import ANY, FOREVER, NO_ARGUMENTS
+from answerable.evidence import signed_statements
 from answerable.model.errors import VerificationError
 from answerable.model.owner_key import OwnerKey, Statement
-from answerable.serving.advisory import shared_uid
+from answerable.model.policy_exception import ANY, FOREVER, NO_ARGUMENTS
+from answerable.presentation.inventory_lists import spelled_time
+from answerable.server.advisory import shared_uid
+from answerable.services.statements import owner_keys
+from answerable.services.statements.attested_owners import AttestedOwners
 from answerable.store.store import Store
-from answerable.web.act import Act
-from answerable.web.acts import FIELDS, act_of
-from answerable.web.desk import Desk
-from answerable.web.routes import Answer, Asked, Moved, Page, Route
-from answerable.web.visit import May, Visit
+from answerable.usecases.evidence import remote_signing
+from answerable.web.routing import Answer, Asked, Moved, Page, Route
+from answerable.web.signing_action import Act
+from answerable.web.signing_actions import FIELDS, act_of
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import May, Visit
 
 _MOST = 4  # keys of one person that a statement is put together for
 _TIMES = ("until", "expires", "signed_at")
@@ -51,8 +52,8 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "act": act,
         "drafts": [] if act.second_step else drafts_of(desk, visit, act),
         "fields": {name: asked.query[name] for name in FIELDS if name in asked.query},
-        "type": statements.PAYLOAD_TYPE,
-        "minutes": presented.WITHIN // (60 * 10**9),
+        "type": signed_statements.PAYLOAD_TYPE,
+        "minutes": remote_signing.WITHIN // (60 * 10**9),
         "advisory": shared_uid(desk.standing().inventory, act.subject, desk.config),
     }
     return Page("sign.html", "Sign", values)
@@ -63,7 +64,9 @@ def drafts_of(desk: Desk, visit: Visit, act: Act) -> list[Draft]:
     now = desk.now
     with desk.store() as store:
         return [
-            _draft(presented.prepare(lambda who: act.tell(store, who, now), key.id))
+            _draft(
+                remote_signing.prepare(lambda who: act.tell(store, who, now), key.id)
+            )
             for key in usable_keys(store, visit, now)[:_MOST]
         ]
 
@@ -85,13 +88,15 @@ def record(desk: Desk, visit: Visit, act: Act, envelope: bytes) -> None:
     now = desk.now
     with desk.store() as store:
         own = {key.id for key in usable_keys(store, visit, now)}
-        key = statements.read(envelope)[1].key
+        key = signed_statements.read(envelope)[1].key
         if key not in own:
             raise VerificationError(
                 "this was not signed with a key of yours that counts now",
                 "see your keys: /keys",
             )
-        presented.submit(store, lambda who: act.tell(store, who, now), envelope, now)
+        remote_signing.submit(
+            store, lambda who: act.tell(store, who, now), envelope, now
+        )
 
 
 def usable_keys(store: Store, visit: Visit, now: int) -> list[OwnerKey]:
@@ -110,7 +115,7 @@ def usable_keys(store: Store, visit: Visit, now: int) -> list[OwnerKey]:
 
 
 def _draft(said: Statement) -> Draft:
-    data = statements.payload(said)
+    data = signed_statements.payload(said)
     lines = [
         ("type", said.type.value),
         ("subject", said.subject),

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from answerable.connectors.aws.parse.details import LISTS, read_details
-from answerable.connectors.aws.parse.facts import account_facts
-from answerable.connectors.formats.aws_answers import (
+from answerable.connectors.aws.parse.account_facts import account_facts
+from answerable.connectors.aws.parse.authorization_details import LISTS, read_details
+from answerable.connectors.formats.aws_api_answers import (
     Answer,
     answers,
     looks_like_credential_report,

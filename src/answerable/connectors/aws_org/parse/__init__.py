@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from answerable.connectors.aws_org.parse.answers import FIELDS as TREE_FIELDS
-from answerable.connectors.aws_org.parse.answers import Control, Tree, read_tree
+from answerable.connectors.aws_org.declaration import IDENTITY_CENTER
 from answerable.connectors.aws_org.parse.identity_center import FIELDS as CENTER_FIELDS
 from answerable.connectors.aws_org.parse.identity_center import identity_center
-from answerable.connectors.aws_org.spec import IDENTITY_CENTER
-from answerable.connectors.formats.aws_answers import Answer, answers, wrong_kind
+from answerable.connectors.aws_org.parse.organization_tree import FIELDS as TREE_FIELDS
+from answerable.connectors.aws_org.parse.organization_tree import (
+    Control,
+    Tree,
+    read_tree,
+)
+from answerable.connectors.formats.aws_api_answers import Answer, answers, wrong_kind
 from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
 from answerable.model.coverage import Held
 from answerable.model.errors import IdError, ParseError
 from answerable.model.identity import Account
 from answerable.model.ids import Arn, PolicyId
 from answerable.model.policy import Attachment, Layer, Policy
+from answerable.model.provenance import Seen, WrittenBy
 from answerable.model.sighting import Facts, Problem
-from answerable.model.written import Seen, WrittenBy
 
 FIELDS = (*TREE_FIELDS, *CENTER_FIELDS)
 EXPECTED = "AWS Organizations answers"

@@ -9,15 +9,19 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from answerable.connectors.aws_org.parse.answers import Tree, asked_answers, records
-from answerable.connectors.formats.aws_answers import Answer, Fields
-from answerable.model.assignment import RoleAssignment
+from answerable.connectors.aws_org.parse.organization_tree import (
+    Tree,
+    asked_answers,
+    records,
+)
+from answerable.connectors.formats.aws_api_answers import Answer, Fields
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PersonId, person_id
 from answerable.model.person import Person
+from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.role_assignment import RoleAssignment
 from answerable.model.sighting import Facts
-from answerable.model.written import Seen, WrittenBy
 
 FIELDS = (
     "PermissionSet",

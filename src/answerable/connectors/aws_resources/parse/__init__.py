@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from answerable.connectors.aws_resources import spec
-from answerable.connectors.aws_resources.parse.agents import AgentReader
-from answerable.connectors.aws_resources.parse.answers import (
+from answerable.connectors.aws_resources import declaration
+from answerable.connectors.aws_resources.parse.answer_fields import (
     ACCESS_POINT,
     ACCOUNT_BLOCK,
     BUCKET_BLOCK,
@@ -16,15 +15,16 @@ from answerable.connectors.aws_resources.parse.answers import (
     POLICIES,
     Reading,
 )
-from answerable.connectors.aws_resources.parse.facts import (
+from answerable.connectors.aws_resources.parse.bedrock_agents import AgentReader
+from answerable.connectors.aws_resources.parse.coverage import held
+from answerable.connectors.aws_resources.parse.resource_facts import (
     Building,
     facts,
     read_questions,
 )
-from answerable.connectors.aws_resources.parse.listings import Estate, read_lists
-from answerable.connectors.aws_resources.parse.names import Names
-from answerable.connectors.aws_resources.parse.whole import held
-from answerable.connectors.formats.aws_answers import (
+from answerable.connectors.aws_resources.parse.resource_lists import Estate, read_lists
+from answerable.connectors.aws_resources.parse.resource_names import Names
+from answerable.connectors.formats.aws_api_answers import (
     UNREADABLE,
     Answer,
     answers,
@@ -41,12 +41,15 @@ REGION = "Region"  # where the lists were asked for; no answer says it
 # Fields of files that belong to other sources; some have names of ours, too.
 _ELSEWHERE = ("UserDetailList", "RoleDetailList", "AccessKeyMetadata", "Organization")
 _WORDS = (
-    (spec.POLICIES, tuple(question.field for question in POLICIES)),
-    (spec.PUBLIC_ACCESS, (BUCKET_BLOCK.field, ACCOUNT_BLOCK.field, ACCESS_POINT.field)),
+    (declaration.POLICIES, tuple(question.field for question in POLICIES)),
+    (
+        declaration.PUBLIC_ACCESS,
+        (BUCKET_BLOCK.field, ACCOUNT_BLOCK.field, ACCESS_POINT.field),
+    ),
     # Tags of buckets alone say nothing of other kinds.
-    (spec.TAGS, ("ResourceTagMappingList",)),
-    (spec.ACCESS_POINTS, ("AccessPointList", ACCESS_POINT.field)),
-    (spec.GRANTS, (GRANTS.field,)),
+    (declaration.TAGS, ("ResourceTagMappingList",)),
+    (declaration.ACCESS_POINTS, ("AccessPointList", ACCESS_POINT.field)),
+    (declaration.GRANTS, (GRANTS.field,)),
 )
 _RUNNING = {"Functions", "Reservations"}
 _AGENTS = {"agentSummaries", "agentRuntimes"}
@@ -155,7 +158,7 @@ def _collected(estate: Estate, found: Sequence[Answer]) -> tuple[str, ...]:
     there = estate.seen | present
     words = [word for word, fields in _WORDS if there & set(fields)]
     if there >= _RUNNING:
-        words.append(spec.RUNNING)
+        words.append(declaration.RUNNING)
     if there >= _AGENTS:
-        words.append(spec.AGENTS)
+        words.append(declaration.AGENTS)
     return tuple(words)

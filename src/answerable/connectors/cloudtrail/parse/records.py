@@ -8,37 +8,37 @@ from itertools import compress
 
 import msgspec
 
-from answerable.connectors.cloudtrail.parse.actions import AUTHORISED_BY, action_of
-from answerable.connectors.cloudtrail.parse.callers import (
-    Who,
-    called,
-    is_plain,
-    who_of,
-    word,
-)
-from answerable.connectors.cloudtrail.parse.issued import (
+from answerable.connectors.cloudtrail.parse.action_names import AUTHORISED_BY, action_of
+from answerable.connectors.cloudtrail.parse.call_effects import (
     Outcomes,
     concerns,
     outcomes_of,
 )
-from answerable.connectors.cloudtrail.parse.principals import Caller
-from answerable.connectors.cloudtrail.parse.resources import (
-    LONGEST,
-    derived,
-    prefix_of,
-    stated,
-)
-from answerable.connectors.cloudtrail.parse.shapes import (
+from answerable.connectors.cloudtrail.parse.caller import Caller
+from answerable.connectors.cloudtrail.parse.record_types import (
     NULL,
     Identified,
     Record,
     Wrapped,
     members,
 )
-from answerable.connectors.cloudtrail.parse.times import instant
+from answerable.connectors.cloudtrail.parse.resources import (
+    LONGEST,
+    derived,
+    prefix_of,
+    stated,
+)
+from answerable.connectors.cloudtrail.parse.timestamps import instant
+from answerable.connectors.cloudtrail.parse.user_identity import (
+    Who,
+    called,
+    is_plain,
+    who_of,
+    word,
+)
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import event_id
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 SOURCE = "cloudtrail"
 _RECORD = msgspec.json.Decoder(Record)

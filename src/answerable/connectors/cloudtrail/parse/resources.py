@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from answerable.connectors.cloudtrail.parse.shapes import RawObject, Touched, text
+from answerable.connectors.cloudtrail.parse.record_types import RawObject, Touched, text
 
 # parameter -> resource part; {} is the value. A leading @ marks a global resource
 # (no region), @@ one without region and account.

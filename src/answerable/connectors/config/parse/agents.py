@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator
 
+from answerable.connectors.config.parse.addresses import is_name
 from answerable.connectors.config.parse.behaviour import read_baseline
-from answerable.connectors.config.parse.places import is_name
-from answerable.connectors.config.parse.section import Section
+from answerable.connectors.config.parse.config_section import Section
 from answerable.connectors.config.parse.servers import read_patterns
 from answerable.model.config import (
     Allow,

@@ -6,12 +6,12 @@ that no outsider can write, and reference tables of owners.
 
 from collections.abc import Collection, Iterator
 
-from answerable.connectors.config.parse.places import is_name
-from answerable.connectors.config.parse.section import Section
-from answerable.enforce.pattern import fits
+from answerable.authorization.name_patterns import fits
+from answerable.connectors.config.parse.addresses import is_name
+from answerable.connectors.config.parse.config_section import Section
 from answerable.model.behaviour import EntityKind, Table, ToolFacts
 from answerable.model.learning import Learning
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 _HOUR, _DAY = 3600, 86_400
 

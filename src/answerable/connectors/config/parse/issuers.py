@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import PurePath
 
-from answerable.connectors.config.parse.places import is_name, is_url, read_path
-from answerable.connectors.config.parse.section import Section
-from answerable.federate.algorithms import KINDS
-from answerable.federate.verify import check_issuer
+from answerable.connectors.config.parse.addresses import is_name, is_url, read_path
+from answerable.connectors.config.parse.config_section import Section
+from answerable.federation.algorithms import KINDS
+from answerable.federation.token_verification import check_issuer
 from answerable.model.claims import Issuer, TokenType
 from answerable.model.config import PinnedIssuer, Review
 from answerable.model.errors import UsageError

@@ -2,14 +2,14 @@
 
 import ipaddress
 
-from answerable.connectors.config.parse.places import (
+from answerable.connectors.config.parse.addresses import (
     is_loopback,
     is_url,
     parse_address,
     read_address,
     read_path,
 )
-from answerable.connectors.config.parse.section import Section
+from answerable.connectors.config.parse.config_section import Section
 from answerable.model.config import Listen, Listener, Tls
 
 API = "127.0.0.1:8470"

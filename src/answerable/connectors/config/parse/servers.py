@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from answerable.connectors.config.parse.behaviour import read_tools
-from answerable.connectors.config.parse.credential import read_credential
-from answerable.connectors.config.parse.places import (
+from answerable.authorization.name_patterns import ALL, is_plain
+from answerable.connectors.config.parse.addresses import (
     is_name,
     is_open,
     is_url,
     read_path,
 )
-from answerable.connectors.config.parse.section import Section
-from answerable.enforce.pattern import ALL, is_plain
+from answerable.connectors.config.parse.behaviour import read_tools
+from answerable.connectors.config.parse.config_section import Section
+from answerable.connectors.config.parse.upstream_credential import read_credential
 from answerable.model.config import Server
 from answerable.model.pin import Pinning
 

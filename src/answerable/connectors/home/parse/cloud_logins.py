@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
-from answerable.connectors.formats.ambient import Ambient, Source
-from answerable.connectors.formats.document import Format, decode_text, parse_document
-from answerable.connectors.formats.google_file import read_google_file
-from answerable.connectors.formats.ini import parse_ini
-from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.ambient_credentials import Ambient, Source
+from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.document_parser import (
+    Format,
+    decode_text,
+    parse_document,
+)
+from answerable.connectors.formats.google_credential_file import read_google_file
+from answerable.connectors.formats.ini_parser import parse_ini
 from answerable.connectors.formats.platform_identity import (
     entra_principal,
     google_account,

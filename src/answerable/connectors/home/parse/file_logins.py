@@ -2,9 +2,13 @@
 
 import re
 
-from answerable.connectors.formats.ambient import Ambient, Source
-from answerable.connectors.formats.document import Format, decode_text, parse_document
-from answerable.connectors.formats.ini import parse_ini, sections
+from answerable.connectors.formats.ambient_credentials import Ambient, Source
+from answerable.connectors.formats.document_parser import (
+    Format,
+    decode_text,
+    parse_document,
+)
+from answerable.connectors.formats.ini_parser import parse_ini, sections
 
 LINES_LIMIT = 5_000
 _BLOCK = re.compile(r'credentials\s+"([^"\n]{1,255})"\s*\{([^{}]{0,4096})\}')

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from answerable.connectors.formats.agent_config import ConfigDocument
-from answerable.connectors.formats.ini import parse_ini
+from answerable.connectors.formats.ini_parser import parse_ini
 from answerable.connectors.formats.redaction import clean
-from answerable.connectors.formats.sighting_frame import Frame, jwt_email
+from answerable.connectors.formats.sighting_context import Frame, jwt_email
 from answerable.model.ids import person_id
 from answerable.model.person import Person
-from answerable.model.written import WrittenBy
+from answerable.model.provenance import WrittenBy
 
 _EMAIL_LIMIT = 320
 # Where clients keep the account that they are signed in with.

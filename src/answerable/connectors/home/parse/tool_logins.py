@@ -3,14 +3,18 @@
 import re
 from dataclasses import replace
 
-from answerable.connectors.formats.ambient import Ambient, Source
-from answerable.connectors.formats.document import Format, decode_text, parse_document
-from answerable.connectors.formats.dsn import split_url
-from answerable.connectors.formats.netrc import parse_netrc
-from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.ambient_credentials import Ambient, Source
+from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.document_parser import (
+    Format,
+    decode_text,
+    parse_document,
+)
+from answerable.connectors.formats.netrc_file import parse_netrc
 from answerable.connectors.formats.platform_identity import github_user
 from answerable.connectors.formats.redaction import show_name
-from answerable.connectors.formats.reference import take_apart
+from answerable.connectors.formats.url_secrets import split_url
+from answerable.connectors.formats.value_reference import take_apart
 from answerable.model.credential import Lifetime
 
 LINES_LIMIT = 5_000

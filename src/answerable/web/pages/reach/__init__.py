@@ -1,10 +1,10 @@
 """Permission pages: reach, can, who-can, what-if; lists first, diagrams second."""
 
-from answerable.web.pages.reach.pages import can, graph, reach, who_can
-from answerable.web.pages.reach.proposing import complete
+from answerable.web.pages.reach.completion import complete
 from answerable.web.pages.reach.question import ASKED, REMOVED
+from answerable.web.pages.reach.question_pages import can, graph, reach, who_can
 from answerable.web.pages.reach.what_if import what_if
-from answerable.web.routes import Route
+from answerable.web.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     Route("/reach", reach, takes=ASKED),

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.flows.given import read_context
-from answerable.flows.hints import command
-from answerable.web.filters import url
+from answerable.presentation.command_hints import command
+from answerable.services.reach.request_context import read_context
+from answerable.web.template_filters import url
 
 # Statements that are taken away: a box of the form each.
 REMOVED = tuple(f"without{number}" for number in range(24))

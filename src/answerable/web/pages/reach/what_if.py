@@ -3,21 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from answerable.flows import what_if as flow
-from answerable.flows.hints import command
-from answerable.flows.policy_edit import Edit
-from answerable.flows.words.conditions import statement
-from answerable.flows.words.not_known import would_tell
-from answerable.model.document import ReachItem
-from answerable.model.document_what_if import WhatIfItem
+from answerable.model.documents.core import ReachItem
+from answerable.model.documents.what_if import WhatIfItem
 from answerable.model.errors import UsageError
-from answerable.reach.what_if.edits import StatementId
-from answerable.web.desk import Desk
-from answerable.web.filters import page_of, url
+from answerable.presentation.command_hints import command
+from answerable.presentation.conditions import statement
+from answerable.presentation.unknown_text import would_tell
+from answerable.reach.aws.what_if.policy_edits import StatementId
+from answerable.services.reach.policy_edits import Edit
+from answerable.usecases.reach import what_if as flow
+from answerable.web.pages.reach.answer_rows import steps
 from answerable.web.pages.reach.question import REMOVED, Question
-from answerable.web.pages.reach.rows import steps
-from answerable.web.routes import Answer, Asked, Page
-from answerable.web.visit import Visit
+from answerable.web.routing import Answer, Asked, Page
+from answerable.web.store_cache import Desk
+from answerable.web.template_filters import page_of, url
+from answerable.web.visitor import Visit
 
 _ROWS = 150
 _SAID = {

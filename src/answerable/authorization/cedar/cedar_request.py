@@ -1,0 +1,223 @@
+"""The Cedar authorization request: principal, action, resource and context.
+
+One view serves the Cedar engine and the compiled conditions. Arguments are parsed
+strictly: duplicate members or invalid JSON leave no arguments, and a policy that reads
+one errs. A number that Cedar cannot represent (fractions, beyond 64 bits) equals no
+number in a policy; a whole number equals itself in every notation (`1e2`, `100.0`). A
+null member counts as absent.
+"""
+
+import json
+from collections.abc import Collection
+from contextlib import suppress
+
+import msgspec
+
+from answerable.authorization.cedar.actions import KINDS, SERVER, WITH_ARGUMENTS
+from answerable.model.decision import Request
+from answerable.model.json_keys import JsonObject
+from answerable.model.json_values import MOST_VALUES, has_more_values
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+# Members that Cedar's JSON form takes for something else.
+_ESCAPES = frozenset({"__entity", "__extn", "__expr"})
+OTHER = "Other"
+
+
+class Uid:
+    """Cedar entity type and id; encoded in JSON as an `__entity` escape."""
+
+    __slots__ = ("id", "type")
+
+    def __init__(self, type: str, id: str) -> None:
+        self.type, self.id = type, id
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Uid) and self.id == other.id and self.type == other.type
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.id))
+
+    def __repr__(self) -> str:
+        return f"{self.type}::{self.id!r}"
+
+    def named(self) -> dict[str, str]:
+        """Return the JSON form of an entity reference."""
+        return {"type": self.type, "id": self.id}
+
+
+class Unreadable(ValueError):  # noqa: N818 - the arguments are
+    """The arguments are not JSON with a single reading."""
+
+
+def resource_of(request: Request) -> Uid:
+    """Return the entity of the resource that a request acts on."""
+    kind = KINDS.get(request.target)
+    if kind is None:
+        return Uid(SERVER, f"server:{request.server}")
+    return Uid(kind, f"{request.target}:mcp/{request.server}/{request.name}")
+
+
+class Facts:
+    """A request in Cedar's terms, built lazily."""
+
+    __slots__ = ("_context", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._context: dict[str, object] | None = None
+
+    @property
+    def principal(self) -> Uid:
+        """Return the agent."""
+        return Uid("Agent", self.request.agent)
+
+    @property
+    def action(self) -> Uid:
+        """Return the MCP method."""
+        return Uid("Action", self.request.action)
+
+    @property
+    def resource(self) -> Uid:
+        """Return the resource entity."""
+        return resource_of(self.request)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the resource, or of the server."""
+        request = self.request
+        return request.name if request.target in KINDS else request.server
+
+    @property
+    def context(self) -> dict[str, object]:
+        """Return the context: `identity`, `person` and `arguments`, each if present."""
+        if self._context is None:
+            self._context = _context(self.request)
+        return self._context
+
+    def about(self) -> dict[str, object]:
+        """Return principal, action and resource in Cedar's JSON form."""
+        return {
+            "principal": self.principal.named(),
+            "action": self.action.named(),
+            "resource": self.resource.named(),
+        }
+
+    def in_context(self, reads: Collection[str] | None = None) -> str:
+        """Return the context in Cedar's JSON form.
+
+        Args:
+            reads: Argument members that are read; None for all.
+        """
+        context = self.context
+        given = context.get("arguments")
+        if reads is not None and isinstance(given, dict):
+            read = {name: given[name] for name in reads if name in given}
+            context = context | {"arguments": read}
+        return _encoder.encode(context).decode()
+
+    def entities(self) -> str:
+        """Return the entities of the request as JSON."""
+        server, resource = Uid(SERVER, f"server:{self.request.server}"), self.resource
+        parents = [] if resource == server else [server.named()]
+        found: list[dict[str, object]] = [
+            {"uid": self.principal.named(), "attrs": {}, "parents": []},
+            {"uid": resource.named(), "attrs": {"name": self.name}, "parents": parents},
+        ]
+        if parents:
+            attrs = {"name": self.request.server}
+            found.append({"uid": server.named(), "attrs": attrs, "parents": []})
+        return json.dumps(found)
+
+
+def _context(request: Request) -> dict[str, object]:
+    found: dict[str, object] = {}
+    if request.identity:
+        found["identity"] = Uid("Identity", request.identity)
+    if request.person:
+        found["person"] = Uid("Person", request.person)
+    if request.action in WITH_ARGUMENTS:
+        with suppress(Unreadable):  # without them a policy that reads any errs
+            found["arguments"] = read_arguments(request.arguments)
+    return found
+
+
+def read_arguments(arguments: bytes | memoryview) -> dict[str, object]:
+    """Parse arguments as policies see them.
+
+    Raises:
+        Unreadable: They are no JSON object, ambiguous, or too many values.
+    """
+    if not arguments:
+        return {}
+    data = bytes(arguments)
+    if has_more_values(data, MOST_VALUES):
+        raise Unreadable(f"arguments of more than {MOST_VALUES} values")
+    try:
+        read = _decoder.decode(str(data, "utf-8"))
+    except (ValueError, RecursionError):
+        raise Unreadable("arguments that cannot be read in one way") from None
+    if not isinstance(read, dict):
+        raise Unreadable("arguments that are no object")
+    return read
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unreadable("a duplicate member")
+    read = {_key(name): _value(value) for name, value in pairs if value is not None}
+    if len(read) == len(pairs):
+        return read
+    return JsonObject(read, (name for name, value in pairs if value is None))
+
+
+def _key(name: str) -> str:
+    if name in _ESCAPES or not _is_text(name):
+        return "\0" + name.encode("ascii", "backslashreplace").decode("ascii")
+    return name
+
+
+def _value(value: object) -> object:
+    if isinstance(value, list):
+        return [Uid(OTHER, "null") if e is None else _value(e) for e in value]
+    if isinstance(value, float):
+        return _whole(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if _LEAST <= value <= _MOST else Uid(OTHER, str(value))
+    if isinstance(value, str) and not _is_text(value):
+        return Uid(OTHER, ascii(value))
+    return value
+
+
+def _whole(value: float) -> object:
+    if value.is_integer() and _LEAST <= value <= _MOST:
+        return int(value)
+    return Uid(OTHER, repr(value))
+
+
+def _is_text(value: str) -> bool:
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
+def _no_number(name: str) -> object:
+    raise Unreadable(f"{name} is no JSON")
+
+
+def entity_of(value: object) -> object:
+    """Encode entities, which JSON has no type for."""
+    if isinstance(value, Uid):
+        return {"__entity": value.named()}
+    raise TypeError(type(value).__name__)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=entity_of)
+_decoder = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_number)

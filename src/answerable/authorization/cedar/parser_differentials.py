@@ -1,0 +1,146 @@
+"""Argument names and texts that another parser could read differently.
+
+A policy on `amount` does not cover `Amount`, and a comparison with `/srv/*` does not
+cover `/srv/../etc`. A policy that reads such a name errs (evaluation error), on every
+tier.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from answerable.authorization.cedar.cedar_request import Facts
+from answerable.authorization.cedar.schema import (
+    ARGUMENTS,
+    RESOURCE_NAME,
+    Path,
+    path_of,
+)
+from answerable.authorization.name_patterns import is_plain
+from answerable.model.json_keys import key_tree
+
+ROUNDS = 8  # times that a text may be escaped
+_WILDCARD = "Wildcard"
+# A segment of two dots, whatever separates it, also with parameters (`..;a=b`).
+_UPWARDS = re.compile(r"(?:^|[/\\])\.\.(?:$|[/\\;?#])")
+_OVERLONG = re.compile(r"%(?:u00|c0%|e0%80%)(2e|2f|5c|ae|af)", re.IGNORECASE)
+_SPELLED = {"2e": ".", "ae": ".", "2f": "/", "af": "/", "5c": "\\"}
+_SUSPECT = re.compile(r"%|\.\.|[\0\t\n\r]")
+_DROPPED = re.compile(r"[\t\n\r]")  # by readers of URLs (https://url.spec.whatwg.org)
+
+
+def leads_upwards(text: str) -> bool:
+    """Tell whether a text could traverse upwards in a path or URL, or truncate it.
+
+    Matches `..` segments, plain or escaped (repeatedly, and in overlong UTF-8), and
+    NUL.
+    """
+    if text.isascii() and not any(_SUSPECT.finditer(text)):
+        return False
+    for _ in range(ROUNDS):
+        plain = unicodedata.normalize("NFKC", text)
+        if "\0" in text or any(_UPWARDS.finditer(_DROPPED.sub("", plain))):
+            return True
+        spelled = _OVERLONG.sub(lambda found: _SPELLED[found[1].lower()], text)
+        decoded = unquote(spelled, errors="replace")
+        if decoded == text:
+            return False
+        text = decoded
+    return True
+
+
+def prefix_paths(conditions: list[dict[str, Any]]) -> tuple[Path, ...]:
+    """Return the paths that a policy compares with a prefix pattern."""
+    found: dict[Path, None] = {}
+    stack: list[object] = [each["body"] for each in conditions]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, list):
+            stack += node
+        elif isinstance(node, dict):
+            given = node.get("like")
+            if isinstance(given, dict) and _is_prefix(given.get("pattern")):
+                found |= dict.fromkeys(_paths(given["left"]))
+            stack += node.values()
+    return tuple(found)
+
+
+def _is_prefix(pattern: object) -> bool:
+    """Tell whether a pattern is a literal prefix followed by a wildcard."""
+    return (
+        isinstance(pattern, list)
+        and len(pattern) > 1
+        and pattern[0] != _WILDCARD
+        and _WILDCARD in pattern
+    )
+
+
+def _paths(node: object) -> Iterator[Path]:
+    if isinstance(node, dict):
+        path = path_of(node) if "." in node else None
+        if path is not None:
+            yield path
+            return
+        for each in node.values():
+            yield from _paths(each)
+
+
+class Hazards:
+    """Detector of ambiguous names among those that a slice's policies read.
+
+    Args:
+        read: Policy position, the argument members it reads, and the paths it compares
+            with a prefix.
+        facts: A request of the slice.
+
+    Attributes:
+        fixed: Positions of policies that err for every request of the slice.
+    """
+
+    __slots__ = ("_compared", "_every", "_read", "fixed")
+
+    def __init__(
+        self,
+        read: Iterable[tuple[int, tuple[Path, ...], tuple[Path, ...]]],
+        facts: Facts,
+    ) -> None:
+        read = tuple(read)
+        name = facts.name
+        is_elsewhere = not is_plain(name) or leads_upwards(name)
+        self.fixed = tuple(
+            position
+            for position, _, prefixes in read
+            if is_elsewhere and RESOURCE_NAME in prefixes
+        )
+        self._read = tuple(
+            (position, key_tree(reads)) for position, reads, _ in read if reads
+        )
+        self._every = key_tree(tuple({path for _, reads, _ in read for path in reads}))
+        self._compared = tuple(
+            (position, path[len(ARGUMENTS) :])
+            for position, _, prefixes in read
+            for path in prefixes
+            if path[: len(ARGUMENTS)] == ARGUMENTS
+        )
+
+    def find(self, facts: Facts) -> tuple[int, ...]:
+        """Return the positions of the policies that err for a request."""
+        given = facts.context.get("arguments")
+        if not (self._read and isinstance(given, dict)):
+            return ()
+        found: tuple[int, ...] = ()
+        if self._every.find_lookalike(given):
+            found = tuple(p for p, tree in self._read if tree.find_lookalike(given))
+        return found + tuple(
+            position
+            for position, path in self._compared
+            if isinstance(text := _member(given, path), str) and leads_upwards(text)
+        )
+
+
+def _member(given: object, path: Path) -> object:
+    for name in path:
+        given = given.get(name) if isinstance(given, dict) else None
+    return given

@@ -1,0 +1,189 @@
+"""Cedar schema that policies are validated against.
+
+Entity types, actions and context are fixed. Argument types are inferred from use:
+`context.arguments.amount < 5` makes `amount` a number, `context.arguments has amount`
+makes it optional. Policies with conflicting types are validated apart. An approved JSON
+Schema of the tool overrides inference.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from answerable.authorization.cedar.actions import ACTIONS, WITH_ARGUMENTS
+
+Path = tuple[str, ...]
+# Path below `context.arguments` -> Cedar type and whether it may be missing.
+Uses = Mapping[Path, tuple[str, bool]]
+
+ARGUMENTS: Path = ("context", "arguments")
+RESOURCE_NAME: Path = ("resource", "name")
+RECORD = "record"
+ABSENT = "absent"  # there is no such member
+_UNKNOWN = "String"
+_NUMBERS = frozenset({"<", "<=", ">", ">=", "+", "-", "*", "neg"})
+_SETS = frozenset({"containsAll", "containsAny"})
+_FLAGS = frozenset({"&&", "||", "!"})
+
+_ENTITIES = """\
+entity Agent;
+entity Person;
+entity Identity;
+entity Server { name: String };
+entity Tool in [Server] { name: String };
+entity Resource in [Server] { name: String };
+entity Prompt in [Server] { name: String };
+"""
+_WHO = "identity?: Identity, person?: Person"
+
+
+class WholeArguments(ValueError):  # noqa: N818 - it is what it says
+    """A policy uses `context` or `context.arguments` as a whole value."""
+
+
+def schema_text(uses: Uses, only: str = "") -> str:
+    """Build the schema text for the given argument types.
+
+    Args:
+        only: The one method to include; empty for all.
+    """
+    arguments = _record(uses, ())
+    lines = [_ENTITIES]
+    for action in (only,) if only else ACTIONS:
+        kinds = ACTIONS[action]
+        context = _WHO
+        if action in WITH_ARGUMENTS:
+            context += f", arguments: {arguments}"
+        lines.append(
+            f"action {_quoted(action)} appliesTo {{ principal: [Agent], "
+            f"resource: [{', '.join(kinds)}], context: {{ {context} }} }};\n"
+        )
+    return "".join(lines)
+
+
+def uses_of(conditions: list[dict[str, Any]]) -> Uses:
+    """Infer the type of each argument that a policy reads.
+
+    Raises:
+        WholeArguments: The policy reads the arguments as one value.
+    """
+    found: dict[Path, tuple[str, bool]] = {}
+    for each in conditions:
+        _walk(each["body"], "Bool", found)
+    for path in list(found):
+        for end in range(1, len(path)):
+            may_miss = found.get(path[:end], ("", False))[1]
+            found[path[:end]] = (RECORD, may_miss)
+    return found
+
+
+def go_together(one: Uses, other: Uses) -> bool:
+    """Tell whether two policies agree on the type of every shared argument."""
+    few, many = sorted((one, other), key=len)
+    return all(many.get(path, use) == use for path, use in few.items())
+
+
+def _walk(node: Mapping[str, Any], wanted: str, found: dict[Path, Any]) -> None:
+    ((word, given),) = node.items()
+    path = path_of(node)
+    if path is not None:
+        _note(path, wanted, found)
+    elif word == "has":
+        held = path_of(given["left"])
+        if held is None:
+            _walk(given["left"], _UNKNOWN, found)
+        elif held[:2] == ARGUMENTS:
+            _note((*held, given["attr"]), "", found)
+    elif word == "if-then-else":
+        _walk(given["if"], "Bool", found)
+        _walk(given["then"], wanted, found)
+        _walk(given["else"], wanted, found)
+    else:
+        for each, kind in _operands(word, given):
+            _walk(each, kind, found)
+
+
+def _operands(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield the operands of an operator with the type it expects."""
+    if isinstance(given, list):  # members of a set, arguments of an extension
+        yield from ((each, _UNKNOWN) for each in given)
+    elif word == "Record":
+        yield from ((each, _UNKNOWN) for each in given.values())
+    elif word in ("Value", "Var", "Slot") or not isinstance(given, dict):
+        return
+    elif word in ("==", "!="):
+        left, right = given["left"], given["right"]
+        yield from ((left, _type(right)), (right, _type(left)))
+    elif word == "contains":
+        left, right = given["left"], given["right"]
+        yield left, f"Set<{_type(right)}>"
+        yield right, _item_type(left)
+    elif word in _SETS:
+        left, right = given["left"], given["right"]
+        yield left, f"Set<{_item_type(right)}>"
+        yield right, f"Set<{_item_type(left)}>"
+    else:
+        kind = "Long" if word in _NUMBERS else "Bool" if word in _FLAGS else _UNKNOWN
+        kind = f"Set<{_UNKNOWN}>" if word == "isEmpty" else kind
+        for side in ("left", "right", "arg"):
+            if isinstance(given.get(side), dict):
+                yield given[side], kind
+
+
+def path_of(node: Mapping[str, Any]) -> Path | None:
+    """Return the attribute path of a node, from a variable down; None if it is none."""
+    names: list[str] = []
+    while "." in node:
+        names.append(node["."]["attr"])
+        node = node["."]["left"]
+    return (node["Var"], *reversed(names)) if "Var" in node else None
+
+
+def _note(path: Path, wanted: str, found: dict[Path, Any]) -> None:
+    """Record a use of a path; `wanted` is empty for an existence test."""
+    if path[:1] != ARGUMENTS[:1]:
+        return
+    if path in (ARGUMENTS[:1], ARGUMENTS):
+        raise WholeArguments
+    if path[:2] != ARGUMENTS:
+        return
+    below = path[2:]
+    kind, may_miss = found.get(below, ("", False))
+    found[below] = (kind or wanted, may_miss or not wanted)
+
+
+def _type(node: Mapping[str, Any]) -> str:
+    ((word, given),) = node.items()
+    match word, given:
+        case "Value", bool():
+            return "Bool"
+        case "Value", int():
+            return "Long"
+        case "Value", {"__entity": {"type": str(kind)}}:
+            return kind
+        case "Set", _:
+            return f"Set<{_item_type(node)}>"
+        case _ if word in _NUMBERS and word in ("+", "-", "*", "neg"):
+            return "Long"
+    return _UNKNOWN
+
+
+def _item_type(node: Mapping[str, Any]) -> str:
+    items = node.get("Set")
+    return _type(items[0]) if items else _UNKNOWN
+
+
+def _record(uses: Uses, at: Path) -> str:
+    members = []
+    for path, (kind, may_miss) in sorted(uses.items()):
+        if len(path) == len(at) + 1 and path[: len(at)] == at and kind != ABSENT:
+            said = _record(uses, path) if kind == RECORD else kind or _UNKNOWN
+            members.append(f"{_quoted(path[-1])}{'?' if may_miss else ''}: {said}")
+    return "{ " + ", ".join(members) + " }"
+
+
+def _quoted(name: str) -> str:
+    escaped = "".join(
+        char if char.isprintable() and char not in '"\\' else f"\\u{{{ord(char):x}}}"
+        for char in name
+    )
+    return f'"{escaped}"'

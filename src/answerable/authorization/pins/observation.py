@@ -1,0 +1,327 @@
+"""Comparison of a server's lists with its pins: pass, pin on first use, or quarantine.
+
+| observed | `first-use` | `approved` |
+|---|---|---|
+| as pinned | passes | passes if a person approved it |
+| in the first list of its kind | pinned, unless it shadows another server's | quarantine |
+| new after that | quarantine | quarantine |
+| changed | quarantine | quarantine |
+| the server's identity, first | pinned | waits for a person |
+| another identity | the whole server in quarantine | the same |
+
+Quarantine lasts until a person approves, even if the server reverts the change, because
+an agent may have seen it. Pins change only by approval.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from answerable.authorization.cedar.approved_schemas import Declared, declared
+from answerable.authorization.pins.definitions import brief, mapping_of, schema_of, size
+from answerable.authorization.pins.lookalikes import NO_NAMES, Names
+from answerable.authorization.quarantine import Quarantined
+from answerable.model.pin import (
+    Approval,
+    Definition,
+    How,
+    Kind,
+    Pin,
+    PinnedServer,
+    Pinning,
+    Pins,
+    Seen,
+    Why,
+    item_id,
+    item_of,
+)
+
+MOST_ITEMS = 2000  # of one server, pinned or in quarantine
+MOST_NAME = 4096  # letters of a name; no call may name a longer one
+MOST_KEPT = 4 << 20  # characters of definitions of one server; of more, digests
+MOST_IDENTITIES = 8
+LEARNING = 600 * 10**9  # nanoseconds in which the pages of a first list may come
+_NAMED = (Kind.TOOL, Kind.PROMPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list response of a server, or one page of it.
+
+    Attributes:
+        is_asked: It answers a client's request; unsolicited lists pin nothing.
+    """
+
+    kind: Kind
+    definitions: tuple[Definition, ...]
+    is_last: bool = True
+    is_asked: bool = True
+
+
+def observe(
+    pins: Pins,
+    listed: Listed,
+    *,
+    server: str,
+    pinning: Pinning,
+    now: int,
+    names: Names = NO_NAMES,
+) -> Pins:
+    """Compare a list with the pins and return the updated pins.
+
+    Args:
+        now: UTC nanoseconds.
+        names: Pinned items of that kind of all servers.
+
+    Returns:
+        `pins` itself if nothing changes.
+    """
+    opened = pins.opened.get(listed.kind, now)
+    is_open = (
+        listed.is_asked
+        and listed.kind not in pins.closed
+        and now - opened <= LEARNING
+        and pinning is Pinning.FIRST_USE
+    )
+    taking = _Taking(pins, server, now, names, is_open=is_open)
+    for definition in listed.definitions:
+        taking.take(definition)
+    found = taking.found()
+    if not listed.is_asked or listed.kind in pins.closed:
+        return found
+    if listed.is_last or now - opened > LEARNING:
+        return replace(found, closed=(*pins.closed, listed.kind))
+    if listed.kind not in pins.opened:
+        return replace(found, opened=pins.opened | {listed.kind: now})
+    return found
+
+
+class _Taking:
+    """Comparison of one list, item by item."""
+
+    def __init__(
+        self, pins: Pins, server: str, now: int, names: Names, *, is_open: bool
+    ) -> None:
+        self._pins, self._server, self._now, self._names = pins, server, now, names
+        self._is_open = is_open
+        self._items = dict(pins.items)
+        self._seen = dict(pins.seen)
+        self._is_full = pins.is_full
+        self._room: int | None = None
+        self._changed = False
+
+    def take(self, definition: Definition) -> None:
+        """Compare one item."""
+        key = definition.key
+        pin, seen = self._items.get(key), self._seen.get(key)
+        if seen is not None:
+            if seen.definition.sha256 != definition.sha256:
+                self._hold(replace(seen, definition=definition))
+        elif pin is None:
+            self._new(definition)
+        elif pin.definition.sha256 != definition.sha256:
+            self._hold(Seen(definition, Why.CHANGED, self._now))
+
+    def found(self) -> Pins:
+        """Return the updated pins."""
+        if not self._changed:
+            return self._pins
+        return replace(
+            self._pins, items=self._items, seen=self._seen, is_full=self._is_full
+        )
+
+    def _new(self, definition: Definition) -> None:
+        is_too_many = len(self._items.keys() | self._seen.keys()) >= MOST_ITEMS
+        if is_too_many or len(definition.name) > MOST_NAME:
+            self._changed |= not self._is_full
+            self._is_full = True
+            return
+        kind, name = definition.kind, definition.name
+        other = None
+        if kind in _NAMED:
+            other = self._names.shadowed(self._server, name, definition.sha256)
+        if definition.is_ambiguous:
+            self._hold(Seen(definition, Why.AMBIGUOUS, self._now))
+        elif other is not None:
+            like = item_id(other[0], *item_of(other[1]))
+            self._hold(Seen(definition, Why.SHADOWS, self._now, like))
+        elif self._is_open:
+            self._items[definition.key] = Pin(self._fitted(definition), self._now)
+            self._changed = True
+        else:
+            self._hold(Seen(definition, Why.NEW, self._now))
+
+    def _hold(self, seen: Seen) -> None:
+        definition = self._fitted(seen.definition)
+        self._seen[definition.key] = replace(seen, definition=definition)
+        self._changed = True
+
+    def _fitted(self, definition: Definition) -> Definition:
+        """Keep the texts of a definition while there is room for them."""
+        if self._room is None:
+            kept = [pin.definition for pin in self._items.values()]
+            kept += [seen.definition for seen in self._seen.values()]
+            self._room = MOST_KEPT - sum(size(each) for each in kept)
+        self._room -= size(definition)
+        return definition if self._room >= 0 else brief(definition)
+
+
+def meet(pins: Pins, identity: str, *, pinning: Pinning, now: int) -> Pins:
+    """Compare the identity that answers for a server with the pinned one.
+
+    Returns:
+        `pins` itself if nothing changes.
+    """
+    if identity == pins.other or any(e.identity == identity for e in pins.servers):
+        return pins
+    if not pins.servers and pinning is Pinning.FIRST_USE and not pins.other:
+        return replace(pins, servers=(PinnedServer(identity, now),))
+    return replace(pins, other=identity, other_at=now)
+
+
+def held(pins: Pins, pinning: Pinning) -> Quarantined:
+    """Collect what is quarantined of a server."""
+    tools, prompts = (_in_quarantine(pins, kind) for kind in _NAMED)
+    return Quarantined(
+        server=pins.is_another,
+        tools=tools,
+        prompts=prompts,
+        approved_tools=_passing(pins, pinning, Kind.TOOL),
+        approved_prompts=_passing(pins, pinning, Kind.PROMPT),
+        closed=_closed(pins),
+    )
+
+
+def _closed(pins: Pins) -> dict[str, Declared]:
+    """Return the approved tools whose schema allows no additional members."""
+    return {
+        pin.definition.name: said
+        for key, pin in pins.items.items()
+        if pin.definition.kind is Kind.TOOL
+        and pin.how is How.APPROVED
+        and key not in pins.seen
+        and (said := declared(schema_of(pin.definition))).closed
+    }
+
+
+def withholds(pins: Pins, pinning: Pinning, kind: Kind, name: str) -> bool:
+    """Tell whether an item is in quarantine."""
+    if name in _in_quarantine(pins, kind):
+        return True
+    passing = _passing(pins, pinning, kind)
+    return passing is not None and name not in passing
+
+
+def _in_quarantine(pins: Pins, kind: Kind) -> frozenset[str]:
+    return frozenset(
+        seen.definition.name
+        for seen in pins.seen.values()
+        if seen.definition.kind is kind
+    )
+
+
+def _passing(pins: Pins, pinning: Pinning, kind: Kind) -> frozenset[str] | None:
+    """Return the names that pass; None if all outside quarantine pass."""
+    by_person = pinning is Pinning.APPROVED
+    if not by_person and kind not in pins.closed and not pins.is_full:
+        return None
+    return frozenset(
+        pin.definition.name
+        for key, pin in pins.items.items()
+        if pin.definition.kind is kind
+        and key not in pins.seen
+        and (not by_person or pin.how is How.APPROVED)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Items that a person reviewed and approves.
+
+    Attributes:
+        items: Definitions that become the pins.
+        identity: The identity that becomes the server's, empty for none.
+    """
+
+    items: tuple[Definition, ...]
+    identity: str
+
+
+def choice(
+    pins: Pins, names: Collection[str] = (), *, as_pinned: bool = False
+) -> Choice:
+    """Select what a person approves: quarantined and unapproved items.
+
+    Args:
+        names: Names or keys of items; none for all, and the server's identity.
+        as_pinned: Approve the pinned definitions, not those observed since.
+    """
+    found = {key: pin.definition for key, pin in pins.items.items()}
+    if not as_pinned:
+        found |= {key: seen.definition for key, seen in pins.seen.items()}
+    waiting = {
+        key: definition
+        for key, definition in found.items()
+        if key in pins.seen or pins.items[key].how is not How.APPROVED
+    }
+    if names:
+        chosen = {k: d for k, d in found.items() if k in names or d.name in names}
+        return Choice(tuple(chosen.values()), "")
+    known = pins.servers[-1].identity if pins.servers else ""
+    identity = known if as_pinned or not pins.other else pins.other
+    return Choice(tuple(waiting.values()), identity)
+
+
+def still_holds(pins: Pins, chosen: Choice) -> bool:
+    """Tell whether the reviewed items are still the latest known."""
+    for each in chosen.items:
+        pin, seen = pins.items.get(each.key), pins.seen.get(each.key)
+        known = [e.definition.sha256 for e in (pin, seen) if e is not None]
+        if each.sha256 not in known:
+            return False
+    known_servers = [each.identity for each in pins.servers]
+    return not chosen.identity or chosen.identity in (*known_servers, pins.other)
+
+
+def approved(pins: Pins, chosen: Choice, approval: Approval) -> Pins:
+    """Pin what a person approved.
+
+    Args:
+        pins: Pins of the server.
+    """
+    keys = {each.key for each in chosen.items}
+    pinned = {each.key: Pin(each, approval.at, approval) for each in chosen.items}
+    found = replace(
+        pins,
+        items=pins.items | pinned,
+        seen={key: seen for key, seen in pins.seen.items() if key not in keys},
+    )
+    if not chosen.identity:
+        return found
+    others = tuple(e for e in pins.servers if e.identity != chosen.identity)
+    server = PinnedServer(chosen.identity, approval.at, approval)
+    return replace(
+        found,
+        servers=(*others, server)[-MOST_IDENTITIES:],
+        other="",
+        other_at=0,
+    )
+
+
+def mappings(pins: Mapping[str, Pins]) -> dict[tuple[str, str], str]:
+    """Return the approved AuthZEN mappings: (server, tool) -> JSON.
+
+    A mapping comes from the governed server, so a mapping pinned at first use is
+    ignored, and so is one of a quarantined tool or server.
+    """
+    return {
+        (server, pin.definition.name): mapping
+        for server, known in pins.items()
+        if not known.is_another
+        for key, pin in known.items.items()
+        if pin.definition.kind is Kind.TOOL
+        and pin.how is How.APPROVED
+        and key not in known.seen
+        and (mapping := mapping_of(pin.definition))
+    }

@@ -1,0 +1,82 @@
+"""Quarantine: items that differ from what a person approved; calls to them are denied.
+
+| subject | written | stops |
+|---|---|---|
+| server | `server:NAME` | every call to it, because its identity changed |
+| tool | `tool:mcp/SERVER/TOOL` | calls of it |
+| prompt | `prompt:mcp/SERVER/PROMPT` | getting it |
+
+If a server's definitions need approval, unapproved items are quarantined unnamed.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from answerable.authorization.cedar.approved_schemas import Declared
+from answerable.authorization.cedar.cedar_request import Unreadable, read_arguments
+from answerable.model.decision import Request, Target
+
+_NONE_CLOSED: Mapping[str, Declared] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Quarantined items of one server.
+
+    Attributes:
+        server: Whether the whole server is quarantined.
+        approved_tools: Tools that pass; None if all others pass.
+        approved_prompts: Prompts that pass, likewise.
+        closed: Tools whose approved schema allows no additional arguments.
+    """
+
+    server: bool = False
+    tools: frozenset[str] = frozenset()
+    prompts: frozenset[str] = frozenset()
+    approved_tools: frozenset[str] | None = None
+    approved_prompts: frozenset[str] | None = None
+    closed: Mapping[str, Declared] = field(default_factory=lambda: _NONE_CLOSED)
+
+
+Quarantine = Mapping[str, Quarantined]  # by server
+
+NO_QUARANTINE: Quarantine = MappingProxyType({})
+
+
+def quarantined_by(quarantine: Quarantine, request: Request) -> str:
+    """Return the quarantined subject of a request; empty if none."""
+    found = quarantine.get(request.server)
+    if found is None:
+        return ""
+    if found.server:
+        return f"server:{request.server}"
+    target, name = request.target, request.name
+    if target is Target.TOOL:
+        named, approved = found.tools, found.approved_tools
+    elif target is Target.PROMPT:
+        named, approved = found.prompts, found.approved_prompts
+    else:
+        return ""
+    if name not in named and (approved is None or name in approved):
+        return ""
+    return f"{target}:mcp/{request.server}/{name}"
+
+
+def undeclared_in(quarantine: Quarantine, request: Request) -> str:
+    """Return the tool whose approved schema does not declare an argument of the call.
+
+    Returns:
+        Empty if all arguments are declared or the schema is not closed.
+    """
+    found = quarantine.get(request.server)
+    if found is None or request.target is not Target.TOOL:
+        return ""
+    declared = found.closed.get(request.name)
+    if declared is None:
+        return ""
+    with suppress(Unreadable):
+        if declared.takes(read_arguments(request.arguments)):
+            return ""
+    return f"{request.target}:mcp/{request.server}/{request.name}"

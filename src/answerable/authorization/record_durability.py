@@ -1,0 +1,65 @@
+"""Durability class of a decision record: whether the call waits for the disk.
+
+These wait: writes, and every tool that no operator declared a read (a server's own
+annotations do not count); reads of sensitive resources; and requests from a server to
+the client, because the answer leaves the client.
+"""
+
+from dataclasses import dataclass
+
+from answerable.authorization.name_patterns import fits, is_prefix, may_fit
+from answerable.model.config import Server
+from answerable.model.decision import Durability, Target
+
+_ASKED_BACK = frozenset({Target.PERSON, Target.MODEL, Target.ROOTS})
+# A task that goes on or ends by it; tasks/get and tasks/result only look.
+_TASK_WRITES = frozenset({"tasks/update", "tasks/cancel"})
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Reads and sensitive resources that one server's configuration declares.
+
+    Attributes:
+        reads: Names of read-only tools.
+        read_prefixes: Patterns of such names.
+        sensitive: URIs of sensitive resources.
+        sensitive_prefixes: Patterns of such URIs.
+    """
+
+    reads: frozenset[str]
+    read_prefixes: tuple[str, ...]
+    sensitive: frozenset[str]
+    sensitive_prefixes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, server: Server) -> "Classes":
+        """Compile a server's configuration."""
+        reads, read_prefixes = _apart(server.reads)
+        sensitive, sensitive_prefixes = _apart(server.sensitive)
+        return cls(reads, read_prefixes, sensitive, sensitive_prefixes)
+
+    def durability(self, target: Target, action: str, name: str) -> Durability:
+        """Return the durability class of a call that proceeds."""
+        if target is Target.TOOL:
+            durable = not self._is_read(name)
+        elif target is Target.RESOURCE:
+            durable = self._is_sensitive(name)
+        elif target is Target.TASK:
+            durable = action in _TASK_WRITES
+        else:
+            durable = target in _ASKED_BACK
+        return Durability.DURABLE if durable else Durability.BUFFERED
+
+    def _is_read(self, name: str) -> bool:
+        return name in self.reads or any(fits(p, name) for p in self.read_prefixes)
+
+    def _is_sensitive(self, name: str) -> bool:
+        return name in self.sensitive or any(
+            may_fit(p, name) for p in self.sensitive_prefixes
+        )
+
+
+def _apart(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    prefixes = tuple(p for p in patterns if is_prefix(p))
+    return frozenset(patterns) - frozenset(prefixes), prefixes

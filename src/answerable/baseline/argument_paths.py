@@ -1,0 +1,51 @@
+"""Paths of the arguments that a profile, its tool facts and its tables read."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from answerable.model.behaviour import Table, ToolFacts
+from answerable.model.json_keys import KeyPath
+
+_DATA = "{}"
+
+
+def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
+    """Convert leaf paths (`cc.x`, `to[]`, `may.{}`) into paths of member names.
+
+    Args:
+        paths: In the form of `arguments.leaves`; a final `*` matches any rest.
+    """
+    return tuple(dict.fromkeys(found for path in paths if (found := _named(path))))
+
+
+def names_read(
+    facts: Mapping[str, ToolFacts], tables: Iterable[Table]
+) -> dict[str, tuple[KeyPath, ...]]:
+    """Return the argument members that facts and tables use, by tool."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for tool, said in facts.items():
+        kinds = (path for path, _ in said.kinds)
+        paths[tool] += (*said.sensitive, *said.summed, *kinds)
+    for table in tables:
+        for tool, path in table.sinks:
+            paths[tool].append(path)
+    return {tool: key_paths(each) for tool, each in paths.items()}
+
+
+def _named(path: str) -> KeyPath:
+    *names, last = path.split(".")
+    if not last.endswith("*"):
+        names.append(last)
+    return tuple(_members(names))
+
+
+def _members(names: Iterable[str]) -> Iterator[str]:
+    """Yield member names up to the first that is data."""
+    for name in names:
+        plain = name.removesuffix(_DATA)
+        while plain.endswith("[]"):
+            plain = plain.removesuffix("[]").removesuffix(_DATA)
+        if plain:
+            yield plain
+        if _DATA in name:
+            return

@@ -1,0 +1,273 @@
+"""Counts of training runs: sets of keys per layer, with runs, days and persons."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from answerable.baseline.run_fold import Contribution, State
+from answerable.model.baseline import (
+    Accepted,
+    Subject,
+    Tally,
+    Terms,
+    Untrusted,
+)
+from answerable.model.behaviour import (
+    EntityKind,
+    Observation,
+    Origin,
+    OriginKind,
+    Run,
+    Value,
+)
+
+DAY = 86_400 * 10**9
+_SECOND = 10**9
+_Key = TypeVar("_Key")
+_WORD = 32  # characters of a name that can be one of a few
+_CHOICE = (OriginKind.REQUEST, OriginKind.TABLE)
+
+
+class CapabilityKey(NamedTuple):
+    """Key of layer L1."""
+
+    tool: str
+    definition: str
+    is_write: bool
+
+
+class EntityKey(NamedTuple):
+    """Key of layer L2."""
+
+    tool: str
+    path: str
+    kind: EntityKind
+    text: str
+    sensitive: bool
+
+
+class EdgeKey(NamedTuple):
+    """Key of layer L3."""
+
+    tool: str
+    path: str
+    kind: OriginKind
+    source: str
+    selector: tuple[tuple[str, str], ...]
+    field: str
+    whole: bool
+    trusted: bool
+    sensitive: bool
+
+
+@dataclass(slots=True)
+class Seen:
+    """Counts of one key; sets of days and persons can be merged.
+
+    Attributes:
+        days: Distinct days since 1970.
+        first: UTC nanoseconds.
+        last: UTC nanoseconds and evidence id of the last one.
+    """
+
+    count: int = 0
+    runs: int = 0
+    days: frozenset[int] = frozenset()
+    persons: frozenset[str] = frozenset()
+    first: int = 0
+    last: tuple[int, str] = (0, "")
+
+    def tally(self) -> Tally:
+        """Return the counts in the form of a profile."""
+        return Tally(
+            self.count, self.runs, len(self.days), len(self.persons),
+            self.first // _SECOND, self.last[0] // _SECOND, self.last[1],
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Counts of a set of runs, by layer."""
+
+    capabilities: Mapping[CapabilityKey, Seen] = field(default_factory=dict)
+    entities: Mapping[EntityKey, Seen] = field(default_factory=dict)
+    edges: Mapping[EdgeKey, Seen] = field(default_factory=dict)
+
+
+def together(each: Iterable[Seen]) -> Seen:
+    """Merge counts; runs are summed, days and persons united."""
+    parts = list(each)
+    return Seen(
+        count=sum(part.count for part in parts),
+        runs=sum(part.runs for part in parts),
+        days=frozenset().union(*(part.days for part in parts)),
+        persons=frozenset().union(*(part.persons for part in parts)),
+        first=min(part.first for part in parts),
+        last=max(part.last for part in parts),
+    )
+
+
+def teaching(
+    state: State,
+    subject: Subject,
+    terms: Terms,
+    now: int,
+    accepted: tuple[Accepted, ...] = (),
+) -> list[Run]:
+    """Select the training runs, oldest first.
+
+    A training run is in the window, belongs to the subject, has no contradictions, no
+    denied or pending call, and no untrusted value at a sensitive argument unless the
+    owner signed exactly that value.
+    """
+    begin = (now // DAY - terms.window_days) * DAY
+    signed = {(each.tool, each.path, each.value) for each in accepted}
+    runs = [
+        each.run
+        for each in state.values()
+        if (each.run.identity, each.run.agent) == (subject.identity, subject.agent)
+        and begin <= each.run.started <= now
+        and _is_sound(each)
+        and not (terms.untrusted is Untrusted.SIGNED and is_tainted(each.run, signed))
+    ]
+    return sorted(runs, key=lambda run: (run.started, run.id))
+
+
+def _is_sound(contribution: Contribution) -> bool:
+    run = contribution.run
+    return not (contribution.conflict or run.denied or run.asked)
+
+
+def is_tainted(run: Run, signed: set[tuple[str, str, str]]) -> bool:
+    """Tell whether untrusted text set a sensitive argument in a write of a run."""
+    return any(
+        call.is_write and is_strangers(value)
+        for call in run.calls
+        for value in call.values
+        if (call.tool, value.path, value.text) not in signed
+    )
+
+
+def is_strangers(value: Value) -> bool:
+    """Tell whether only untrusted text explains a sensitive value."""
+    return (
+        value.sensitive
+        and bool(value.origins)
+        and not any(origin.trusted for origin in value.origins)
+    )
+
+
+def taught(value: Value) -> list[Origin]:
+    """Select the origins to learn for a value: the best kind only.
+
+    A payee named in the request teaches nothing about the bill that also holds it.
+    """
+    for kind in _CHOICE:
+        found = [origin for origin in value.origins if origin.kind is kind]
+        if found:
+            return found
+    rank = [(not origin.trusted, not origin.whole) for origin in value.origins]
+    best = min(rank, default=None)
+    return [
+        origin for origin, at in zip(value.origins, rank, strict=True) if at == best
+    ]
+
+
+def edge_keys(call: Observation, value: Value) -> set[EdgeKey]:
+    """Return the edges that one value of one call shows."""
+    here = (call.tool, value.path)
+    origins = taught(value)
+    if not origins:
+        return {
+            EdgeKey(*here, OriginKind.NONE, "", (), "", False, True, value.sensitive)
+        }
+    return {
+        EdgeKey(
+            *here, origin.kind, origin.source, origin.selector, origin.field,
+            origin.whole, origin.trusted, value.sensitive,
+        )
+        for origin in origins
+    }  # fmt: skip
+
+
+def context_keys(call: Observation) -> set[EdgeKey]:
+    """Return the edges for the untrusted sources read before a call."""
+    return {
+        EdgeKey(
+            call.tool, "", OriginKind.BEFORE, source, (), "", False, False, False
+        )
+        for source in call.after
+    }  # fmt: skip
+
+
+def is_of(subject: Subject, tool: str) -> bool:
+    """Tell whether a tool belongs to the subject's server."""
+    return tool.partition("/")[0] == subject.server
+
+
+class _Counter:
+    """Growing counts of one key."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.runs: set[str] = set()
+        self.persons: set[str] = set()
+        self.days: set[int] = set()
+        self.first = 1 << 63
+        self.last = (-1, "")
+
+    def add(self, run: Run, call: Observation) -> None:
+        self.count += 1
+        self.runs.add(run.id)
+        self.days.add(call.at // DAY)
+        if run.person:
+            self.persons.add(run.person)
+        self.first = min(self.first, call.at)
+        self.last = max(self.last, (call.at, call.id))
+
+    def seen(self) -> Seen:
+        return Seen(
+            self.count, len(self.runs), frozenset(self.days), frozenset(self.persons),
+            self.first, self.last,
+        )  # fmt: skip
+
+
+def count(runs: Iterable[Run], subject: Subject) -> Tallies:
+    """Count the calls of runs to the tools of one server."""
+    tools: dict[CapabilityKey, _Counter] = defaultdict(_Counter)
+    entities: dict[EntityKey, _Counter] = defaultdict(_Counter)
+    edges: dict[EdgeKey, _Counter] = defaultdict(_Counter)
+    for run in runs:
+        for call in run.calls:
+            if not is_of(subject, call.tool):
+                continue
+            capability = CapabilityKey(call.tool, call.definition, call.is_write)
+            tools[capability].add(run, call)
+            for key in context_keys(call):
+                edges[key].add(run, call)
+            for value in call.values:
+                if is_entity(call, value):
+                    entities[_entity_key(call, value)].add(run, call)
+                for key in edge_keys(call, value):
+                    edges[key].add(run, call)
+    return Tallies(_seen(tools), _seen(entities), _seen(edges))
+
+
+def is_entity(call: Observation, value: Value) -> bool:
+    """Tell whether a value is kept as an entity.
+
+    Typed and sensitive values are, and short names given to a write: an argument may
+    take one of a few words.
+    """
+    if value.sensitive or value.kind is not EntityKind.NAME:
+        return True
+    return call.is_write and value.whole and len(value.text) <= _WORD
+
+
+def _entity_key(call: Observation, value: Value) -> EntityKey:
+    return EntityKey(call.tool, value.path, value.kind, value.text, value.sensitive)
+
+
+def _seen(counters: Mapping[_Key, _Counter]) -> dict[_Key, Seen]:
+    return {key: counter.seen() for key, counter in counters.items()}

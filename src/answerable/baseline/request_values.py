@@ -1,0 +1,99 @@
+"""Values named in a person's request: all that is kept of the request.
+
+They are typed entities, quoted texts, and words that stand out from prose (a capital, a
+digit or a sign), alone and in sequence. A person can name more. The text is never
+stored.
+"""
+
+from collections.abc import Iterator
+
+from answerable.baseline.entity_extraction import canonical, kind_of, recognised
+
+SHORTEST = 3  # bytes of a value that a request can explain
+LONGEST = 128  # characters of one
+MOST = 256  # values of one request
+_SPAN = 5  # words beside each other that can be one name
+_APOSTROPHE = "\u2019"
+_QUOTES = {
+    **{mark: mark for mark in ('"', "'", "`")},
+    "\u201c": "\u201d",
+    "\u201e": "\u201c",
+    "\u2018": _APOSTROPHE,
+    "\xab": "\xbb",
+}
+_EDGES = "".join(_QUOTES) + "".join(_QUOTES.values()) + ".,;:!?()[]{}<>"
+_SIGNS = frozenset("_-./@#:\\")
+
+
+def requested(text: str) -> tuple[str, ...]:
+    """Extract the values that a request names, each once, in canonical form.
+
+    A result longer than `MOST` says that the list was cut.
+    """
+    found: dict[str, None] = {}
+    for value in _named(text):
+        if len(value) <= LONGEST and len(value.encode()) >= SHORTEST:
+            found[value] = None
+        if len(found) > MOST:
+            break
+    return tuple(found)
+
+
+def spelled(value: str) -> str:
+    """Return the canonical form of a value that a person names explicitly."""
+    return canonical(kind_of(value), value)
+
+
+def _named(text: str) -> Iterator[str]:
+    text = text.encode("utf-8", "replace").decode()
+    rest, place = [], 0
+    for kind, said, start, end in recognised(text):
+        yield canonical(kind, said)
+        rest.append(text[place:start])
+        place = end
+    for said in _quoted(text):
+        yield spelled(said)
+    # Half an account number would be another account.
+    for line in "\n".join((*rest, text[place:])).splitlines():
+        yield from _words(line)
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """Yield quoted texts; an apostrophe in a word is no quote."""
+    for start, mark in enumerate(text):
+        closing = _QUOTES.get(mark)
+        if closing is None or (start and text[start - 1].isalnum()):
+            continue
+        end = text.find(closing, start + 1, start + LONGEST + 2)
+        while 0 <= end < len(text) - 1 and text[end + 1].isalnum():
+            end = text.find(closing, end + 1, start + LONGEST + 2)
+        if end > start + 1:
+            yield text[start + 1 : end].strip()
+
+
+def _words(line: str) -> Iterator[str]:
+    """Yield words that stand out, and names of several such words."""
+    beside: list[str] = []
+    for word in line.split():
+        bare = _bare(word)
+        if not bare or not _stands_out(bare):
+            beside = []
+            continue
+        if not word.startswith(bare):
+            beside = []
+        beside = [*beside[1 - _SPAN :], bare]
+        for count in range(1, len(beside) + 1):
+            yield spelled(" ".join(beside[-count:]))
+        if not word.endswith(bare):
+            beside = []
+
+
+def _bare(word: str) -> str:
+    bare = word.strip(_EDGES)
+    for ending in ("'s", f"{_APOSTROPHE}s"):
+        bare = bare.removesuffix(ending)
+    return bare
+
+
+def _stands_out(word: str) -> bool:
+    return any(each.isupper() or each.isdigit() or each in _SIGNS for each in word)

@@ -1,0 +1,160 @@
+"""Layers L4 and L5 learned from runs: reads before writes, amounts, times and networks."""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from answerable.baseline.counts import is_of
+from answerable.model.baseline import (
+    Bound,
+    Measure,
+    Order,
+    Subject,
+    Surroundings,
+    Terms,
+)
+from answerable.model.behaviour import NOWHERE, Observation, Run
+
+_ROBUST = 100  # runs from which one outlier does not set a bound
+_SETS = 32  # minimal sets of reads; with more, no reading is usual
+_MINUTE = 60 * 10**9
+_HOUR = 3_600 * 10**9
+_WEEK = 168
+_EPOCH = 72  # 1970-01-01 was a Thursday: hours after Monday 00:00
+
+Sets = dict[str, Counter[frozenset[str]]]  # by write: runs by what they had read
+Measured = dict[tuple[str, Measure, str], int]
+
+
+def in_order(run: Run) -> list[Observation]:
+    """Return the calls of a run in time order."""
+    return sorted(run.calls, key=lambda call: (call.at, call.id))
+
+
+def reads_before(runs: Iterable[Run], subject: Subject) -> Sets:
+    """Count runs by the set of reads before the first call of each write."""
+    found: Sets = defaultdict(Counter)
+    for run in runs:
+        reads: set[str] = set()
+        written: set[str] = set()
+        for call in in_order(run):
+            if not call.is_write:
+                reads.add(call.tool)
+            elif is_of(subject, call.tool) and call.tool not in written:
+                written.add(call.tool)
+                found[call.tool][frozenset(reads)] += 1
+    return found
+
+
+def orders(found: Sets) -> tuple[Order, ...]:
+    """Keep the minimal read sets of each write; none if there are too many."""
+    kept = {tool: minimal(sets) for tool, sets in sorted(found.items())}
+    return tuple(
+        Order(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
+        for tool, sets in kept.items()
+        if len(sets) <= _SETS
+    )
+
+
+def minimal(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    """Keep the sets that contain no other set."""
+    kept: list[frozenset[str]] = []
+    for each in sorted(sets, key=lambda one: (len(one), sorted(one))):
+        if not any(smaller <= each for smaller in kept):
+            kept.append(each)
+    return kept
+
+
+def bounds(runs: Sequence[Run], subject: Subject, terms: Terms) -> tuple[Bound, ...]:
+    """Bound the amounts of one run plus the runs begun shortly before it.
+
+    Args:
+        runs: Training runs, oldest first.
+    """
+    alone = [measured(run, subject) for run in runs]
+    starts = [run.started for run in runs]
+    samples: dict[tuple[str, Measure, str], list[int]] = defaultdict(list)
+    for here, run in enumerate(runs):
+        total: Counter[tuple[str, Measure, str]] = Counter()
+        first = bisect_left(starts, run.started - terms.span)
+        for each in alone[first : bisect_right(starts, run.started)]:
+            total.update(each)
+        for key in alone[here]:
+            samples[key].append(total[key])
+    return tuple(
+        Bound(*key, most(key[1], values), len(values))
+        for key, values in sorted(samples.items())
+    )
+
+
+def measured(run: Run, subject: Subject) -> Measured:
+    """Measure one run: calls and sums of writes, records and bytes of reads."""
+    found: Counter[tuple[str, Measure, str]] = Counter()
+    for call in run.calls:
+        if not is_of(subject, call.tool):
+            continue
+        if call.is_write:
+            found[call.tool, Measure.COUNT, ""] += 1
+            for path, amount in call.numbers:
+                found[call.tool, Measure.SUM, path] += amount
+        else:
+            found[call.tool, Measure.RECORDS, ""] += call.records
+            found[call.tool, Measure.BYTES, ""] += call.size
+    return dict(found)
+
+
+def most(measure: Measure, values: Sequence[int]) -> int:
+    """Bound samples: the largest, or the 99th percentile plus a quarter.
+
+    With few runs, measures other than counts also get a quarter more: the next honest
+    amount exceeds the largest of n in one of n + 1 runs.
+    """
+    ordered = sorted(values)
+    if len(ordered) < _ROBUST:
+        return _eased(ordered[-1]) if measure is not Measure.COUNT else ordered[-1]
+    percentile = ordered[-(-99 * len(ordered) // 100) - 1]
+    return min(max(percentile + 1, _eased(percentile)), ordered[-1])
+
+
+def _eased(amount: int) -> int:
+    return amount + amount // 4
+
+
+def surroundings(runs: Iterable[Run]) -> Surroundings:
+    """Collect start hours, call rates and sources of runs."""
+    seen = set()
+    hours: Counter[int] = Counter()
+    rates: Counter[int] = Counter()
+    for run in runs:
+        if run.envelope != NOWHERE:
+            seen.add(run.envelope)
+        hours[hour_of_week(run.started)] += 1
+        rates[busiest([call.at for call in in_order(run)])] += 1
+    return Surroundings(
+        tuple(sorted(seen, key=lambda e: (e.network, e.workload, e.region))),
+        tuple(sorted(hours.items())),
+        rated(rates.items()),
+    )
+
+
+def rated(busiest_minutes: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Count runs by the binary logarithm of the calls in their busiest minute."""
+    rates: Counter[int] = Counter()
+    for calls, runs in busiest_minutes:
+        rates[calls.bit_length()] += runs
+    return tuple(sorted(rates.items()))
+
+
+def hour_of_week(at: int) -> int:
+    """Return the hour of the week, 0 for Monday 00:00 UTC."""
+    return (at // _HOUR + _EPOCH) % _WEEK
+
+
+def busiest(times: Sequence[int]) -> int:
+    """Count the calls of the busiest minute; times ascend."""
+    best = first = 0
+    for last, at in enumerate(times):
+        while times[first] <= at - _MINUTE:
+            first += 1
+        best = max(best, last - first + 1)
+    return best

@@ -1,0 +1,47 @@
+"""Tool results as fields, read the same way for learning and enforcement."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from answerable.baseline.json_leaves import leaves
+from answerable.model.behaviour import Json
+
+MOST_FIELDS = 20_000  # of one result; what comes behind explains nothing
+
+
+def read(result: Json) -> Json:
+    """Return a result as JSON; a text that holds JSON is parsed."""
+    if isinstance(result, str) and result[:1] in ("{", "["):
+        try:
+            inner: Json = msgspec.json.decode(result)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return result
+        return inner
+    return result
+
+
+def fields(result: Json) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a result: path and text."""
+    for number, (path, text) in enumerate(leaves(result)):
+        if number == MOST_FIELDS:
+            return
+        if text:
+            yield path, text
+
+
+def of_mcp(result: dict[str, Json]) -> Json:
+    """Return the content of an MCP tool result: structured content, or its texts.
+
+    Several texts become a list.
+    """
+    structured = result.get("structuredContent")
+    if structured is not None:
+        return structured
+    content = result.get("content")
+    texts: list[Json] = [
+        read(each["text"])
+        for each in (content if isinstance(content, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("text"), str)
+    ]
+    return texts[0] if len(texts) == 1 else texts

@@ -1,0 +1,49 @@
+"""Folder and store of the demo, separate from any other store."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from answerable.cli.demo.environment import SOCKET
+from answerable.cli.demo.inventory_chapters import STORE
+from answerable.cli.signing import made_up
+from answerable.model.errors import EnvironmentRefused
+
+
+@contextlib.contextmanager
+def folder(keep: Path | None) -> Iterator[None]:
+    """Work in a temporary folder, or in one that is kept.
+
+    Raises:
+        EnvironmentRefused: It is not empty.
+    """
+    if keep is None:
+        made = tempfile.TemporaryDirectory(prefix="demo-")
+        with made as name, contextlib.chdir(name):
+            yield
+        return
+    if keep.exists() and any(keep.iterdir()):
+        raise EnvironmentRefused(
+            f"{keep} is not empty", "name a folder that does not exist yet"
+        )
+    keep.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(keep):
+        yield
+
+
+@contextlib.contextmanager
+def own_places() -> Iterator[None]:
+    """Make every command use the demo's store and token service only."""
+    own = {"ANSWERABLE_STORE": STORE, "ANSWERABLE_STS": str(Path(SOCKET).absolute())}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    made_up(Path(STORE).absolute())
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

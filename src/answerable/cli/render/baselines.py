@@ -1,0 +1,153 @@
+"""Renderers of baselines: layers, changes, replays."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.render.screen import Screen
+from answerable.cli.render.table import Column, table
+from answerable.model.documents.baseline import (
+    BaselineChangeItem,
+    BaselineCheckItem,
+    BaselineItem,
+    BaselineReplayItem,
+)
+from answerable.model.documents.core import Document
+from answerable.presentation.text import safe
+
+_ID = 16
+
+
+def listed(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render a paragraph per profile."""
+    for number, item in enumerate(cast("Sequence[BaselineItem]", document.items)):
+        if number:
+            yield ""
+        yield from _head(item, screen)
+
+
+def whole(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render a paragraph per profile, then its entries."""
+    for number, item in enumerate(cast("Sequence[BaselineItem]", document.items)):
+        if number:
+            yield ""
+        yield from _head(item, screen)
+        yield ""
+        columns = (
+            Column("layer", 0),
+            Column("tool", 1, floor=12),
+            Column("argument", 2),
+            Column("holds", 1, floor=20),
+            Column("times", 0, right=True),
+            Column("runs", 0, right=True),
+            Column("days", 3, right=True),
+            Column("last example", 4, floor=8),
+        )
+        rows = [
+            (
+                each["layer"],
+                each["tool"],
+                each["path"] + (" !" if each["sensitive"] else ""),
+                each["what"] + ("" if each["firm"] else " (provisional)"),
+                str(each["count"] or ""),
+                str(each["runs"] or ""),
+                str(each["days"] or ""),
+                (each["example"] or "")[:_ID],
+            )
+            for each in item["entries"]
+        ]
+        yield from table(columns, rows, screen)
+        if any(each["sensitive"] for each in item["entries"]):
+            yield "! names who gets what"
+
+
+def _head(item: BaselineItem, screen: Screen) -> Iterator[str]:
+    standing = item["state"]
+    if item["stage"]:
+        standing = f"{standing}, {item['stage']}, signed by {item['person']}"
+        standing += f" until {item['expires']}"
+    rows = [
+        ("baseline", item["digest"][:_ID]),
+        ("of", f"{item['agent']} at {item['server']}"),
+        ("as", item["identity"] or ""),
+        ("state", standing),
+        ("learned", f"{item['learned_at']} from {item['runs']} runs"),
+        ("after", (item["parent"] or "")[:_ID]),
+        ("ready", "yes" if item["ready"] else "no: " + "; ".join(item["not_ready"])),
+    ]
+    for name, value in rows:
+        if value:
+            yield from screen.wrap(f"{name:<10}{safe(value)}", " " * 10)
+    for each in item["layers"]:
+        if each["samples"]:
+            yield (
+                f"{'unseen':<10}{each['layer']} {each['unseen']:.1%} of what comes "
+                f"next, at most {each['at_most']:.1%}"
+            )
+
+
+def changes(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render a row per change, most severe first."""
+    columns = (
+        Column("consequence", 0),
+        Column("tool", 1, floor=12),
+        Column("argument", 2),
+        Column("what", 1, floor=20),
+        Column("times", 0, right=True),
+        Column("runs", 0, right=True),
+        Column("last example", 3, floor=8),
+    )
+    rows = [
+        (
+            item["consequence"],
+            item["tool"],
+            item["path"],
+            item["text"],
+            str(item["count"] or ""),
+            str(item["runs"] or ""),
+            (item["example"] or "")[:_ID],
+        )
+        for item in cast("Sequence[BaselineChangeItem]", document.items)
+    ]
+    yield from table(columns, rows, screen)
+
+
+def replayed(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render the calls that would have been blocked, then the counts."""
+    for number, item in enumerate(cast("Sequence[BaselineReplayItem]", document.items)):
+        if number:
+            yield ""
+        yield safe(
+            f"{item['digest'][:_ID]} of {item['agent']} at {item['server']}: of "
+            f"{item['calls']} calls it would have denied {item['denied']} and asked "
+            f"about {item['asked']}"
+        )
+        if item["compared"]:
+            yield (
+                f"of {item['compared']} calls it was asked about when they came, it "
+                f"says something else of {item['differing']}"
+            )
+        for each in item["held_back"]:
+            line = f"  {each['at']} {each['decision'][:_ID]} {each['effect']}: "
+            yield from screen.wrap(line + safe(each["sentence"]), "    ")
+
+
+def departures(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render a row per departing event."""
+    columns = (
+        Column("at", 0),
+        Column("action", 1, floor=12),
+        Column("resource", 1, floor=16),
+        Column("departs", 0),
+        Column("event", 3, floor=8),
+    )
+    rows = [
+        (
+            item["at"],
+            item["action"],
+            item["resource"],
+            ", ".join(item["codes"]),
+            item["event"][:_ID],
+        )
+        for item in cast("Sequence[BaselineCheckItem]", document.items)
+    ]
+    yield from table(columns, rows, screen)

@@ -1,0 +1,39 @@
+"""Renderer of the coverage below every answer."""
+
+from collections.abc import Iterator
+
+from answerable.cli.render.screen import Screen
+from answerable.model.documents.core import Coverage
+from answerable.presentation.coverage_text import every, parts
+
+
+def coverage_line(coverage: Coverage, screen: Screen) -> str:
+    """Format the coverage as one line."""
+    said = screen.marks.dot.join(parts(coverage))
+    return "coverage: " + (said or "nothing scanned yet")
+
+
+def coverage_list(coverage: Coverage) -> Iterator[str]:
+    """List the full coverage, an entry per line."""
+    yield "coverage:"
+    for line in every(coverage) or ["nothing scanned yet"]:
+        yield f"  {line}"
+
+
+def incomplete(coverage: Coverage, allowed: bool) -> Iterator[str]:
+    """List the sources that could not be read completely, for standard error.
+
+    Args:
+        allowed: True when `--allow-partial` was given.
+    """
+    if not coverage["partial"]:
+        return
+    lame = [source for source in coverage["sources"] if source["problems"]]
+    for source in lame[:3]:
+        first, *rest = source["problems"]
+        more = f" (and {len(rest)} more)" if rest else ""
+        yield f"warning: {source['source']}: {first}{more}"
+    if len(lame) > 3:
+        yield f"warning: and {len(lame) - 3} more sources; -o json lists them"
+    if not allowed:
+        yield "hint: this answer is partial; --allow-partial makes its exit code 0"

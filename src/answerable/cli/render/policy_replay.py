@@ -1,0 +1,56 @@
+"""Renderer of a policy replay: totals, then the calls whose decision changes."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.render.screen import Screen
+from answerable.cli.render.table import Column, table
+from answerable.model.documents.core import Document
+from answerable.model.documents.policy_replay import ReplayItem, TurnedItem
+
+
+def replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render the totals, and a row per group of changed calls."""
+    for item in cast("Sequence[ReplayItem]", document.items):
+        yield (
+            f"would have denied {item['would_have_denied']:,} of {item['calls']:,} "
+            f"calls, and let {item['would_have_passed']:,} pass that are held back"
+        )
+        if item["in_name"]:
+            yield f"{item['in_name']:,} more in name: their mode holds nothing back"
+        if item["left_out"]:
+            yield f"{item['left_out']:,} recent calls were not decided again"
+        if item["turned"]:
+            yield ""
+            yield from table(_COLUMNS, _rows(item["turned"]), screen)
+        if item["more"]:
+            yield f"and {item['more']:,} more calls"
+
+
+_COLUMNS = (
+    Column("calls", 0, right=True),
+    Column("agent", 0, floor=20),
+    Column("server", 1),
+    Column("now", 2),
+    Column("then", 0, floor=12),
+)
+
+
+def _rows(turned: Sequence[TurnedItem]) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{each['count']:,}",
+            each["agent"],
+            each["server"],
+            _said(each["before"], each["rules_before"], passes=each["passed"]),
+            _said(
+                each["after"], each["rules"] or [each["reason"]], passes=each["passes"]
+            ),
+        )
+        for each in turned
+    ]
+
+
+def _said(effect: str, by: Sequence[str], *, passes: bool) -> str:
+    let = ", goes on" if passes and effect != "allow" else ""
+    return f"{effect}{let}" + (f" ({', '.join(by)})" if by else "")

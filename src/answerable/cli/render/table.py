@@ -1,0 +1,110 @@
+"""Table layout: the least important columns are narrowed, then dropped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerable.cli.render.screen import Screen
+from answerable.presentation.text import pad, width
+
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Table column.
+
+    Attributes:
+        importance: 0 is kept longest; the highest number is dropped first.
+        floor: Minimum width in cells; 0 if the column is never cut.
+        right: Align numbers to the right.
+    """
+
+    head: str
+    importance: int
+    floor: int = 0
+    right: bool = False
+
+
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    screen: Screen,
+    together: bool = False,
+) -> list[str]:
+    """Lay out rows under their heads within the terminal width.
+
+    Args:
+        columns: One per cell of a row.
+        rows: Cells of untrusted text; sanitized here.
+        screen: Terminal.
+        together: Narrow all columns evenly before one is dropped.
+    """
+    cells = [[screen.short(cell, 1_000) for cell in row] for row in rows]
+    natural = [
+        max(width(column.head), *(width(row[at]) for row in cells), 0)
+        for at, column in enumerate(columns)
+    ]
+    # An empty column carries no information.
+    kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
+    if together:
+        natural = _evened(columns, natural, kept or [0], screen.width)
+    kept, widths = _fit(columns, natural, kept or [0], screen.width)
+    lines = [_line([columns[at].head for at in kept], kept, columns, widths)]
+    for row in cells:
+        shown = [screen.short(row[at], widths[at]) for at in kept]
+        lines.append(_line(shown, kept, columns, widths))
+    return lines
+
+
+def _fit(
+    columns: Sequence[Column], natural: list[int], kept: list[int], room: int
+) -> tuple[list[int], list[int]]:
+    """Choose columns and widths: the least important is narrowed, then dropped.
+
+    A column is narrowed only when no less important one can be narrowed further.
+    """
+    widths = [*natural]
+    kept = [*kept]
+    while (over := _total(widths, kept) - room) > 0:
+        if len(kept) == 1:
+            widths[kept[0]] = room
+            break
+        last = max(kept, key=lambda at: (columns[at].importance, at))
+        narrowed = max(_floor(columns[last], natural[last]), widths[last] - over)
+        if widths[last] - narrowed >= over:
+            widths[last] = narrowed
+        else:
+            kept.remove(last)
+    return kept, widths
+
+
+def _evened(
+    columns: Sequence[Column], natural: list[int], kept: list[int], room: int
+) -> list[int]:
+    """Narrow the widest columns first, down to their minimum."""
+    widths = [*natural]
+    while _total(widths, kept) > room:
+        loose = [at for at in kept if widths[at] > _floor(columns[at], natural[at])]
+        if not loose:
+            break
+        widths[max(loose, key=lambda at: widths[at])] -= 1
+    return widths
+
+
+def _floor(column: Column, natural: int) -> int:
+    """Return the minimum width of a column; a column without one is never cut."""
+    return max(column.floor, width(column.head)) if column.floor else natural
+
+
+def _total(widths: list[int], kept: list[int]) -> int:
+    return sum(widths[at] for at in kept) + _GAP * (len(kept) - 1)
+
+
+def _line(
+    cells: list[str], kept: list[int], columns: Sequence[Column], widths: list[int]
+) -> str:
+    padded = [
+        pad(cell, widths[at], columns[at].right)
+        for cell, at in zip(cells, kept, strict=True)
+    ]
+    return (" " * _GAP).join(padded).rstrip()

@@ -1,0 +1,86 @@
+"""Renderers of trust rules and of dry runs against them."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.render.screen import Screen
+from answerable.cli.render.table import Column, table
+from answerable.model.documents.core import Document
+from answerable.model.documents.trust_rules import RuleFitItem, RuleItem, TokenCheckItem
+from answerable.model.trust_rule import Reuse
+from answerable.presentation.text import safe
+
+
+def rules(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render a line per rule, then the faults."""
+    items = cast("Sequence[RuleItem]", document.items)
+    columns = (
+        Column("rule", 0),
+        Column("whom", 1, floor=12),
+        Column("agent", 0, floor=16),
+        Column("owner", 2, floor=10),
+        Column("gets", 1, floor=16),
+    )
+    rows = [
+        (
+            item["rule"],
+            " ".join(
+                (item["subject"], *(f"{k}={v}" for k, v in item["match"].items()))
+            ),
+            item["agent"],
+            item["owner"] or "",
+            ", ".join(_gets(item)),
+        )
+        for item in items
+    ]
+    yield from table(columns, rows, screen, together=True)
+    for item in items:
+        if item["reuse"] != Reuse.ONCE:
+            line = f"{item['rule']}: a copied token gives more (reuse: {item['reuse']})"
+            yield from screen.wrap(safe(line), " " * 4)
+        for fault in item["faults"]:
+            where = f"{fault['line']}:{fault['column']}: " if fault["line"] else ""
+            at = f"{fault['at']}: " if fault["at"] else ""
+            line = f"{screen.marks.no} {item['rule']}: {where}{at}{fault['what']}"
+            yield from screen.wrap(safe(line), " " * 4)
+
+
+def _gets(item: RuleItem) -> Iterator[str]:
+    for grant in item["grants"]:
+        scopes = f" ({' '.join(grant['scopes'])})" if grant["scopes"] else ""
+        yield f"{grant['audience']}{scopes}"
+
+
+def fits(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render the matching rule, and the first failed condition of each other rule."""
+    items = cast("Sequence[RuleFitItem]", document.items)
+    columns = (
+        Column("rule", 0),
+        Column("", 0),
+        Column("claim", 1),
+        Column("is", 1),
+        Column("expected", 2, floor=12),
+    )
+    marks = screen.marks
+    rows = [
+        (
+            item["rule"],
+            f"{marks.yes} fits" if item["fits"] else f"{marks.no} no",
+            item["claim"],
+            item["how"],
+            item["expected"],
+        )
+        for item in items
+    ]
+    yield from table(columns, rows, screen)
+
+
+def token(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render each check of a token; unknown ones have a question mark."""
+    marks = {True: f"{screen.marks.yes} ok  ", False: f"{screen.marks.no} no  "}
+    for item in cast("Sequence[TokenCheckItem]", document.items):
+        mark = "?     " if item["ok"] is None else marks[item["ok"]]
+        detail = f": {item['detail']}" if item["detail"] else ""
+        yield from screen.wrap(safe(f"{mark} {item['check']}{detail}"), " " * 6)
+        if item["hint"] and not item["ok"]:
+            yield from screen.wrap(safe(f"      {item['hint']}"), " " * 6)

@@ -1,0 +1,56 @@
+"""Renderer of unmediated use and of the judged events."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.render import lineage, tree
+from answerable.cli.render.screen import Screen
+from answerable.model.documents.core import Document
+from answerable.model.documents.mediation import MediationItem
+from answerable.model.documents.trace import UnmediatedItem
+from answerable.presentation.text import safe
+
+_WHY = {
+    "no-call": "no call of the agent was open",
+    "other-tool": "calls of the agent were open, none through the tool that carries it",
+}
+_UNTOLD = {
+    "agent-missing": "the agent is not known",
+    "agent-not-covered": "no gateway has records of the agent",
+    "no-gateway-records": "no gateway records of that time",
+    "records-missing": "records of a gateway are missing around that time",
+    "end-unknown": "a call was open whose end is not known",
+}
+
+
+def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render a row per event, then the summary."""
+    yield from lineage.rows(document, screen, now)
+    yield from _summary(document, screen)
+
+
+def chains_of(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render the chains, then the summary."""
+    yield from tree.tree(document, screen, now)
+    yield from _summary(document, screen)
+
+
+def _summary(document: Document, screen: Screen) -> Iterator[str]:
+    items = cast("Sequence[UnmediatedItem]", document.items)
+    yield ""
+    for why, count in sorted(Counter(item["why"] for item in items).items()):
+        yield from screen.wrap(
+            f"unmediated: {count:,} ({_WHY.get(why) or safe(why)})", "    "
+        )
+    told = document.coverage.get("mediation")
+    if told is not None:
+        yield from _told(told, screen)
+
+
+def _told(told: MediationItem, screen: Screen) -> Iterator[str]:
+    yield f"mediated: {told['mediated']:,}"
+    for reason, count in cast("dict[str, int]", told["untold"]).items():
+        if count:
+            said = f"not to be told: {count:,} ({_UNTOLD.get(reason) or safe(reason)})"
+            yield from screen.wrap(said, "    ")

@@ -1,0 +1,51 @@
+"""Writer of the sample data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.cli.sample import account, audit_log, home, repo
+
+_LABEL = (
+    "This folder is a sample written by `answerable demo`; nothing in it is real.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """Paths of the written sample data."""
+
+    home: Path
+    repo: Path
+    account: Path
+    keys: Path
+    trail: Path
+
+
+def write_estate(root: Path, now_ns: int) -> Estate:
+    """Write home, repository, account dump, key list and audit log below `root`.
+
+    Args:
+        root: Folder to fill; created if missing.
+        now_ns: UTC nanoseconds; the log ends shortly before.
+    """
+    estate = Estate(
+        home=root / "home" / "ana",
+        repo=root / "repo",
+        account=root / "aws" / "account.json",
+        keys=root / "aws" / "keys.json",
+        trail=root / "trail",
+    )
+    texts = {estate.home / name: text for name, text in home.files().items()}
+    texts |= {estate.repo / name: text for name, text in repo.files().items()}
+    texts[estate.account] = account.authorization_details()
+    texts[estate.keys] = account.access_keys()
+    # Outside the log folder, as every file there is read as a log.
+    for folder in (root, estate.home, estate.repo, estate.account.parent):
+        texts[folder / "SAMPLE.txt"] = _LABEL
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    estate.trail.mkdir(parents=True, exist_ok=True)
+    for name, content in audit_log.files(now_ns).items():
+        (estate.trail / name).write_bytes(content)
+    return estate

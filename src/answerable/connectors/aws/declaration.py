@@ -1,0 +1,49 @@
+"""Declaration of the AWS IAM connector."""
+
+from collections.abc import Iterable
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.coverage import Held
+from answerable.model.provenance import WrittenBy
+
+COLLECTS = ("identity-policies", "boundaries", "role-trust")
+LAST_USED = "last-used"
+KEYS = "access-keys"
+ELSEWHERE = (
+    "organization",
+    "scp",
+    "rcp",
+    "resource-policies",
+    "resource-tags",
+    "session-policies",
+    "endpoint-policies",
+)
+
+DETAILS = "iam:GetAccountAuthorizationDetails"
+LIST_KEYS = "iam:ListAccessKeys"
+KEY_USED = "iam:GetAccessKeyLastUsed"
+ALIASES = "iam:ListAccountAliases"
+WHO_AM_I = "sts:GetCallerIdentity"  # every caller may ask
+
+SPEC = ConnectorSpec(
+    name="aws",
+    gives="inventory",
+    location="FILE (live if empty)",
+    about="an AWS account's users, roles, policies, boundaries, trust and owner tags",
+    written_by=WrittenBy.PLATFORM,
+    reads=(
+        "FILE: answers of `aws iam get-account-authorization-details`",
+        WHO_AM_I,
+        DETAILS,
+        LIST_KEYS,
+        KEY_USED,
+        ALIASES,
+    ),
+    permissions=(DETAILS, LIST_KEYS, KEY_USED, ALIASES),
+    collects=(*COLLECTS, KEYS, LAST_USED),
+)
+
+
+def held(accounts: Iterable[str]) -> tuple[Held, ...]:
+    """Return the coverage of account details: whole accounts, since IAM is global."""
+    return tuple(Held(word, each) for each in sorted(accounts) for word in COLLECTS)

@@ -1,0 +1,72 @@
+"""Interface to the IAM policy simulator, without boto3."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from answerable.connectors.boto3_import import boto3_for
+from answerable.model.connector import SyncContext
+
+ALLOWED = "allowed"
+PERMISSION = "iam:SimulatePrincipalPolicy"
+
+
+class Refusal(StrEnum):
+    """Reason why a simulation failed."""
+
+    DENIED = "denied"
+    BUSY = "busy"
+    GONE = "gone"
+    EMPTY = "empty"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Result of a simulation.
+
+    Attributes:
+        decision: `allowed`, `explicitDeny` or `implicitDeny`.
+        missing: Condition keys in policies without a value in the request.
+        matched: Ids of the policies whose statements matched.
+        organizations: Whether the organisation's policies allow it, None where the
+            simulator did not evaluate them.
+    """
+
+    decision: str
+    missing: tuple[str, ...]
+    matched: tuple[str, ...]
+    organizations: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Failed simulation."""
+
+    kind: Refusal
+    why: str
+
+
+class Asker(Protocol):
+    """Policy simulator for one account."""
+
+    @property
+    def account(self) -> str:
+        """Account of the simulated principals."""
+        ...
+
+    def ask(self, principal: str, action: str, resource: str) -> Simulated | Declined:
+        """Simulate one call."""
+        ...
+
+
+def open_simulator(context: SyncContext) -> Asker:
+    """Open the simulator with the default AWS settings.
+
+    Raises:
+        UsageError: The profile is unknown, or the endpoint is not a URL.
+        EnvironmentRefused: No credentials, no network, or boto3 is not installed.
+    """
+    with boto3_for("asking AWS"):
+        from answerable.connectors.aws.policy_simulator import connect
+    return connect(context)

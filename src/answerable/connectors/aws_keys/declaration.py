@@ -1,0 +1,15 @@
+"""Declaration of the AWS access-key connector."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.provenance import WrittenBy
+
+SPEC = ConnectorSpec(
+    name="aws-keys",
+    gives="inventory",
+    location="FILE or DIR",
+    about="which AWS access key belongs to which user (list-access-keys answers)",
+    written_by=WrittenBy.PLATFORM,
+    reads=("FILE, or DIR/*.json: answers of `aws iam list-access-keys`",),
+    permissions=("iam:ListUsers", "iam:ListAccessKeys"),
+    collects=("access-keys",),
+)

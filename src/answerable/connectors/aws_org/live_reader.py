@@ -1,0 +1,124 @@
+"""Paged reader for AWS calls about a whole organisation.
+
+A refused call becomes a problem that names its permission, and marks its coverage kind
+as incomplete. This module needs boto3.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from answerable.connectors.aws_errors import code_of, stop_if_expired
+from answerable.connectors.aws_session import CONFIG
+from answerable.connectors.formats.aws_api_answers import DENIED
+from answerable.model.connector import SyncContext
+from answerable.model.sighting import ProblemKind
+
+Reply = Mapping[str, object]
+
+# These services let few calls a second through: botocore paces itself.
+PACED = CONFIG.merge(Config(retries={"mode": "adaptive", "max_attempts": 10}))
+# Services whose permissions have another prefix than boto3 has.
+_PREFIXES = {"sso-admin": "sso"}
+
+
+class Paginator(Protocol):
+    """Subset of a boto3 paginator."""
+
+    def paginate(self, **arguments: object) -> Iterator[Reply]:
+        """Yield replies; the same marker twice raises."""
+        ...
+
+
+class Client(Protocol):
+    """boto3 client; its operations are generated from the service model."""
+
+    def get_paginator(self, operation: str) -> Paginator:
+        """Return the paginator of an operation."""
+        ...
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reader state of one live scan.
+
+    Attributes:
+        clients: boto3 clients, by service.
+        context: Scan context.
+        whole: Answer document so far.
+        failures: Kind and text of each failed action.
+        incomplete: Coverage kinds with a failed call.
+        asked: Number of answers so far.
+    """
+
+    clients: Mapping[str, Client]
+    context: SyncContext
+    whole: dict[str, object] = field(default_factory=dict)
+    failures: dict[str, tuple[ProblemKind, str]] = field(default_factory=dict)
+    incomplete: set[str] = field(default_factory=set)
+    asked: int = 0
+
+    def pages(
+        self, service: str, operation: str, word: str, **arguments: object
+    ) -> Iterator[Reply]:
+        """Yield the pages of a list; a failure ends it and becomes a problem."""
+        try:
+            paginator = self.clients[service].get_paginator(operation)
+            for page in paginator.paginate(**arguments):
+                self._count()
+                yield page
+        except (BotoCoreError, ClientError) as error:
+            self.failed(permission_of(service, operation), word, error)
+
+    def ask(
+        self, service: str, operation: str, word: str, **arguments: object
+    ) -> Reply:
+        """Return the answer of one call, empty after a failure."""
+        try:
+            reply = getattr(self.clients[service], operation)(**arguments)
+        except (BotoCoreError, ClientError) as error:
+            self.failed(permission_of(service, operation), word, error)
+            return {}
+        self._count()
+        return {k: v for k, v in reply.items() if k != "ResponseMetadata"}
+
+    def records(
+        self, service: str, operation: str, name: str, word: str, **arguments: object
+    ) -> list[Reply]:
+        """Return the entries of a list from all of its pages."""
+        return [
+            record
+            for page in self.pages(service, operation, word, **arguments)
+            for record in cast(list[Reply], page.get(name) or [])
+        ]
+
+    def list(self, name: str, records: Sequence[Reply]) -> None:
+        """Add entries to a list of the document."""
+        cast("list[object]", self.whole.setdefault(name, [])).extend(records)
+
+    def under(self, name: str, asked: str, answer: Reply) -> None:
+        """Add an answer under its queried id."""
+        cast(dict[str, object], self.whole.setdefault(name, {}))[asked] = answer
+
+    def failed(self, action: str, word: str, error: Exception) -> None:
+        """Record a failed action, and its coverage kind as incomplete."""
+        stop_if_expired(error)
+        code = code_of(error)
+        denied = code in DENIED
+        kind = ProblemKind.PERMISSION if denied else ProblemKind.NETWORK
+        what = "is not allowed" if denied else f"failed: {code}"
+        self.failures.setdefault(action, (kind, f"{action} {what}"))
+        self.incomplete.add(word)
+
+    def _count(self) -> None:
+        self.asked += 1
+        self.context.progress(self.asked, 0, "answers about the organization")
+
+
+def permission_of(service: str, operation: str) -> str:
+    """Return the IAM permission of a boto3 operation."""
+    name = "".join(word.capitalize() for word in operation.split("_"))
+    return f"{_PREFIXES.get(service, service)}:{name}"

@@ -1,0 +1,127 @@
+"""Coverage of an answer file: accounts and regions with a complete kind.
+
+A list covers one account and region. If it is complete and every listed resource has an
+answer, nothing of that kind is unknown there.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from answerable.connectors.aws_resources import declaration
+from answerable.connectors.aws_resources.parse.answer_fields import (
+    CLUSTER_TASKS,
+    LISTS,
+    TEMPLATE_VERSIONS,
+    has_more,
+)
+from answerable.connectors.aws_resources.parse.resource_lists import Estate
+from answerable.connectors.formats.aws_api_answers import Answer
+from answerable.model.coverage import Held
+from answerable.model.ids import Arn
+
+# By the list that names all resources of a service that hold policies.
+_SERVICES = {
+    "Buckets": "s3",
+    "Keys": "kms",
+    "Topics": "sns",
+    "QueueUrls": "sqs",
+    "Functions": "lambda",
+    "SecretList": "secretsmanager",
+    "repositories": "ecr",
+}
+Place = tuple[str, str]
+
+
+def held(
+    estate: Estate,
+    found: Sequence[Answer],
+    answered: Collection[str],
+    regions: Collection[str],
+) -> tuple[Held, ...]:
+    """Return the places where policies and running code were collected completely.
+
+    Args:
+        estate: Listed resources.
+        found: The answers.
+        answered: ARNs of resources with an answered policy query.
+        regions: Regions that the file states.
+    """
+    ended = _ended(found) - estate.broken
+    places = {name: set(_places(estate, name, regions)) for name in ended}
+    policies = [
+        Held(declaration.POLICIES, account, region, service)
+        for name, service in _SERVICES.items()
+        for account, region in places.get(name, ())
+        if all(
+            str(arn) in answered
+            for arn in estate.listed.get(name, ())
+            if _place(estate, arn) == (account, region)
+        )
+    ]
+    both = places.get("Functions", set()) & places.get("Reservations", set())
+    instances = [p for arn, p in estate.launched.items() if ":instance/" in arn]
+    if not set(instances) <= estate.profiles.keys():
+        both = set()  # whom instances run as is not known
+    running = [Held(declaration.RUNNING, *place) for place in both]
+    running += _launching(estate, places)
+    return tuple(sorted([*policies, *running]))
+
+
+# By the list that names where code of a kind is launched: the kind, and the question.
+_LAUNCHING = {
+    "clusterArns": ("ecs:task", CLUSTER_TASKS.field),
+    "LaunchTemplates": ("ec2:launch-template", TEMPLATE_VERSIONS.field),
+}
+
+
+def _launching(estate: Estate, places: Mapping[str, set[Place]]) -> Iterator[Held]:
+    """Return the places where running tasks and launch templates are complete."""
+    for name, (kind, question) in _LAUNCHING.items():
+        answered = estate.answered.get(question, set())
+        for place in places.get(name, ()):
+            listed = estate.listed.get(name, ())
+            here = {arn for arn in listed if _place(estate, arn) == place}
+            known = all(
+                estate.launched.get(str(arn), "") in {"", *estate.profiles}
+                for arn in here
+            )
+            if here <= answered and known:
+                yield Held(declaration.RUNNING, *place, kind)
+
+
+def _ended(found: Sequence[Answer]) -> set[str]:
+    """List the fields whose lists are complete."""
+    there = {n for answer in found for n in LISTS if n in answer.fields}
+    broken = {
+        n
+        for answer in found
+        if has_more(answer.fields)
+        for n in LISTS
+        if n in answer.fields
+    }
+    return there - broken
+
+
+def _places(estate: Estate, name: str, regions: Collection[str]) -> Iterator[Place]:
+    """Return the places of a list: those of its resources, and the stated one.
+
+    An empty list has no place of its own. The stated region counts only if no resource
+    of the file is elsewhere: otherwise the file may cover several regions.
+    """
+    for arn in estate.listed.get(name, ()):
+        account, region = _place(estate, arn)
+        if account and (region or arn.service == "s3"):
+            yield account, region
+    if not estate.caller:
+        return
+    if name == "Buckets":
+        yield estate.caller, ""
+    elif len(regions) == 1 and regions == _regions(estate) | set(regions):
+        yield estate.caller, next(iter(regions))
+
+
+def _place(estate: Estate, arn: Arn) -> Place:
+    return (arn.account or estate.caller, arn.region)
+
+
+def _regions(estate: Estate) -> set[str]:
+    return {a.region for named in estate.listed.values() for a in named if a.region}

@@ -1,0 +1,75 @@
+"""Execution role of the code in a resource."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from answerable.connectors.formats.aws_api_answers import UNREADABLE, Fields
+from answerable.model.errors import IdError
+from answerable.model.ids import Arn
+
+# As the APIs of CodeBuild, Step Functions, SageMaker, AgentCore, Bedrock agents, App
+# Runner, CloudFormation and Glue spell it, the likeliest first.
+_ROLES = (
+    "roleArn",
+    "RoleArn",
+    "RoleARN",
+    "serviceRole",
+    "agentResourceRoleArn",
+    "InstanceRoleArn",
+    "executionRoleArn",
+    "ExecutionRoleArn",
+    "Role",
+)
+_DEPTH = 3
+
+
+def role_of(text: str) -> str:
+    """Return a role ARN unchanged, anything else as empty."""
+    try:
+        arn = Arn.parse(text)
+    except IdError:
+        return ""
+    role = arn.service == "iam" and arn.resource.startswith("role/")
+    return text if role and text.isprintable() else ""
+
+
+def described_role(raw: msgspec.Raw) -> str:
+    """Find the role in the answer of a describe or get command; empty for none.
+
+    The answer may be nested (`{"projects": [...]}`); the outermost role counts. Values
+    of other fields are not decoded.
+    """
+    level = list(_objects(raw))
+    for _ in range(_DEPTH):
+        for fields in level:
+            for name in _ROLES:
+                found = role_of(_text(fields[name])) if name in fields else ""
+                if found:
+                    return found
+        level = [
+            inner
+            for fields in level
+            for raw in fields.values()
+            for inner in _objects(raw)
+        ]
+    return ""
+
+
+def _objects(raw: msgspec.Raw) -> Iterator[Fields]:
+    """Yield this object, or the only object of a list."""
+    try:
+        given = msgspec.json.decode(raw, type=Fields | list[Fields])
+    except UNREADABLE:
+        return
+    if isinstance(given, dict):
+        yield given
+    elif len(given) == 1:
+        yield given[0]
+
+
+def _text(raw: msgspec.Raw) -> str:
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except UNREADABLE:
+        return ""

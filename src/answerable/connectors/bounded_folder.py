@@ -1,0 +1,308 @@
+"""Bounded folder reader: only regular files, inside the folder, up to a size.
+
+Devices, sockets and named pipes are never opened; a link is followed if it stays in the
+folder; everything unreadable is recorded as a problem.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from answerable.connectors.formats.document_parser import SIZE_LIMIT, decode_text
+from answerable.connectors.formats.dotenv import parse_dotenv
+from answerable.connectors.formats.env_file import EnvFile
+from answerable.connectors.formats.env_file_path import env_file_paths
+from answerable.connectors.formats.redaction import clean
+from answerable.connectors.formats.selected_logins import NamedFile
+from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
+from answerable.model.sighting import Problem, ProblemKind
+
+WALK_LIMIT = 500_000
+DEPTH_LIMIT = 60
+_PATH_LIMIT = 4_096
+_SPELLING = "check the spelling, or name another folder"
+
+
+@dataclass(slots=True)
+class Folder:
+    """Folder that is read within bounds.
+
+    Attributes:
+        root: Its absolute path.
+        problems: Existing things that could not be read.
+        entries: Number of folder entries checked so far.
+        full: True if there were too many.
+        left_out: Links to folders outside, which were not followed.
+    """
+
+    root: Path
+    problems: list[Problem] = field(default_factory=list)
+    entries: int = 0
+    full: bool = False
+    left_out: list[str] = field(default_factory=list)
+    _linked: set[str] = field(default_factory=set)
+    _env_files: dict[str, EnvFile | None] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, location: str) -> "Folder":
+        """Open a folder.
+
+        Raises:
+            UsageError: The folder is missing.
+            EnvironmentRefused: It is not readable.
+        """
+        root = Path(os.path.abspath(os.path.expanduser(location or ".")))
+        try:
+            mode = os.stat(root).st_mode
+        except PermissionError:
+            raise EnvironmentRefused(f"{show_path(root)}: no permission") from None
+        except (OSError, ValueError):
+            raise UsageError(f"{show_path(root)}: no such folder", _SPELLING) from None
+        if not stat.S_ISDIR(mode):
+            raise UsageError(f"{show_path(root)}: not a folder", _SPELLING)
+        if not os.access(root, os.R_OK | os.X_OK):
+            raise EnvironmentRefused(f"{show_path(root)}: no permission")
+        return cls(root)
+
+    def place(self, path: str) -> str:
+        """Return the printable absolute path of a path inside."""
+        return show_path(self.root / path)
+
+    def expand(self, pattern: str) -> list[str]:
+        """List the files that match a pattern (`*` in a name, `**` for folders)."""
+        found = [""]
+        parts = pattern.split("/")
+        for index, part in enumerate(parts):
+            last = index == len(parts) - 1
+            found = [
+                path for base in found for path in self._step(base, part, last=last)
+            ]
+        return sorted(dict.fromkeys(found))
+
+    def _step(self, base: str, part: str, *, last: bool) -> Iterator[str]:
+        if part == "**":
+            yield base
+            yield from self._folders_below(base)
+        elif "*" in part:
+            head, _, tail = part.partition("*")
+            for name, is_folder in self._list(base):
+                fits = name.startswith(head) and name.endswith(tail)
+                if fits and len(name) >= len(head) + len(tail):
+                    path = _join(base, name)
+                    if not last or not is_folder:
+                        yield path
+        elif self._exists(path := _join(base, part)):
+            yield path
+
+    def _folders_below(self, base: str) -> Iterator[str]:
+        stack = [base]
+        while stack:
+            folder = stack.pop()
+            for name, is_folder in self._list(folder):
+                if is_folder:
+                    path = _join(folder, name)
+                    yield path
+                    stack.append(path)
+
+    def walk(self, skip: Callable[[str], bool]) -> Iterator[str]:
+        """Yield every file below, sorted within its folder.
+
+        A link to a folder is followed only if its name starts with a dot (`.claude` is
+        often one) and it stays inside; each such folder once.
+
+        Args:
+            skip: Predicate on a folder's path to skip it.
+        """
+        stack = [""]
+        while stack and not self.full:
+            folder = stack.pop()
+            below: list[str] = []
+            for name, is_folder in self._list(folder):
+                path = _join(folder, name)
+                if not is_folder and not (name[0] == "." and self._is_new_link(path)):
+                    yield path
+                elif not skip(path):
+                    below.append(path)
+            stack += below[::-1]
+
+    def _is_new_link(self, path: str) -> bool:
+        """Tell whether a path is an unvisited link to a folder inside."""
+        try:
+            if not os.path.islink(self.root / path) or not (self.root / path).is_dir():
+                return False
+        except OSError:
+            return False
+        real, base = os.path.realpath(self.root / path), os.path.realpath(self.root)
+        if os.path.commonpath((real, base)) != base or base.startswith(real):
+            self.left_out.append(path)
+            return False
+        if real in self._linked:
+            return False
+        self._linked.add(real)
+        return True
+
+    def _exists(self, path: str) -> bool:
+        try:
+            os.stat(self.root / path)
+        except PermissionError:
+            self._problem(ProblemKind.PERMISSION, path, "no permission")
+            return False
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _list(self, folder: str) -> list[tuple[str, bool]]:
+        """List a folder: pairs of name and whether it is a folder itself."""
+        found: list[tuple[str, bool]] = []
+        if folder.count("/") >= DEPTH_LIMIT:
+            self._problem(
+                ProblemKind.TOO_LARGE, folder, f"deeper than {DEPTH_LIMIT} folders"
+            )
+            return found
+        try:
+            with os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    self.entries += 1
+                    if self.entries > WALK_LIMIT:
+                        self._stop(folder)
+                        break
+                    found.append((entry.name, entry.is_dir(follow_symlinks=False)))
+        except PermissionError:
+            self._problem(ProblemKind.PERMISSION, folder, "no permission")
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                what = os.strerror(error.errno or 0)
+                self._problem(ProblemKind.UNREADABLE, folder, what)
+        return sorted(found)
+
+    def _stop(self, folder: str) -> None:
+        if not self.full:
+            what = f"more than {WALK_LIMIT} entries; the rest was not looked at"
+            self._problem(ProblemKind.TOO_LARGE, folder, what)
+        self.full = True
+
+    def read(self, path: str, limit: int = SIZE_LIMIT) -> bytes | None:
+        """Read a file inside, or return None and add a problem."""
+        real = self._real(path)
+        if real is None:
+            return None
+        try:
+            return _read_regular(real, limit)
+        except PermissionError:
+            self._problem(ProblemKind.PERMISSION, path, "no permission")
+        except _TooLargeError:
+            self._problem(ProblemKind.TOO_LARGE, path, f"larger than {limit} bytes")
+        except FileNotFoundError:
+            self._problem(ProblemKind.UNREADABLE, path, "gone, or a link to nothing")
+        except _NotRegularError:
+            self._problem(ProblemKind.UNREADABLE, path, "not a regular file")
+        except OSError as error:
+            what = os.strerror(error.errno or 0)
+            self._problem(ProblemKind.UNREADABLE, path, what)
+        return None
+
+    def read_env_file(self, place: str, name: str) -> EnvFile | None:
+        """Read the environment file that a configuration names, if it is inside.
+
+        Args:
+            place: The configuration.
+            name: The file as written there.
+        """
+        for path in env_file_paths(place, name, show_path(self.root)):
+            if path not in self._env_files and self.expand(path):
+                self._env_files[path] = self._parse_env_file(path)
+            if path in self._env_files:
+                return self._env_files[path]
+        return None
+
+    def read_named_file(self, place: str, name: str) -> NamedFile | None:
+        """Read a file that a configuration names, if it is inside.
+
+        Args:
+            place: The configuration.
+            name: The file as written there.
+        """
+        for path in env_file_paths(place, name, show_path(self.root)):
+            if self.expand(path):
+                data = self.read(path)
+                return None if data is None else NamedFile(self.place(path), data)
+        return None
+
+    def _parse_env_file(self, path: str) -> EnvFile | None:
+        data = self.read(path)
+        if data is None:
+            return None
+        try:
+            text = decode_text(data, self.place(path))
+        except ParseError as error:
+            self.problems.append(invalid(self.place(path), error))
+            return None
+        return EnvFile(self.place(path), parse_dotenv(text))
+
+    def _real(self, path: str) -> str | None:
+        real = os.path.realpath(self.root / path)
+        base = os.path.realpath(self.root)
+        if os.path.commonpath((real, base)) == base:
+            return real
+        what = "a link that leads outside was not followed"
+        self._problem(ProblemKind.UNREADABLE, path, what)
+        return None
+
+    def _problem(self, kind: ProblemKind, path: str, what: str) -> None:
+        problem = Problem(kind, self.place(path), what)
+        if problem not in self.problems[-50:]:
+            self.problems.append(problem)
+
+
+class _TooLargeError(OSError):
+    """File above the size limit."""
+
+
+class _NotRegularError(OSError):
+    """Device, socket, pipe or folder instead of a regular file."""
+
+
+def _read_regular(path: str, limit: int) -> bytes:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise _NotRegularError
+    # Looked at again after opening: it could have been swapped for a pipe since. The
+    # path has no link in it any more, so a link there now was put there since.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _NotRegularError
+        if status.st_size > limit:
+            raise _TooLargeError
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise _TooLargeError
+    return data
+
+
+def read_file(path: str, limit: int = SIZE_LIMIT) -> bytes:
+    """Read a regular file by its absolute path.
+
+    Raises:
+        OSError: It is missing, not regular, too large or not readable.
+    """
+    return _read_regular(os.path.realpath(path), limit)
+
+
+def show_path(path: "Path | str") -> str:
+    """Make a path printable: replace undecodable bytes and control characters."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return clean(text, _PATH_LIMIT)
+
+
+def invalid(place: str, error: ParseError) -> Problem:
+    """Build the problem of a file with invalid content."""
+    offset = f" (offset {error.offset})" if error.offset >= 0 else ""
+    return Problem(ProblemKind.INVALID, place, error.reason + offset)
+
+
+def _join(base: str, name: str) -> str:
+    return f"{base}/{name}" if base else name

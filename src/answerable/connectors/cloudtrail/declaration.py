@@ -1,0 +1,18 @@
+"""Declaration of the CloudTrail connector."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.provenance import WrittenBy
+
+SPEC = ConnectorSpec(
+    name="cloudtrail",
+    gives="events",
+    location="FILE, DIR or -",
+    about="AWS CloudTrail records from files, folders or standard input",
+    written_by=WrittenBy.PLATFORM,
+    reads=(
+        "*.json *.jsonl *.ndjson, plain, .gz or .zst: log files, lookup-events "
+        "answers, CloudTrail Lake rows",
+    ),
+    permissions=(),
+    collects=("cloudtrail",),
+)

@@ -1,0 +1,168 @@
+"""Caller from `userIdentity`: identity, session and authenticated person.
+
+Authenticated facts are separate from the caller's choices: a role session's name and
+its source identity are chosen by the caller. Source: AWS CloudTrail User Guide,
+"CloudTrail userIdentity element".
+"""
+
+from dataclasses import dataclass
+
+import re2
+
+from answerable.connectors.cloudtrail.parse.record_types import Record, UserIdentity
+from answerable.model.errors import IdError
+from answerable.model.ids import person_id
+
+_SESSION_ARN = re2.compile(
+    r"arn:([^:]*):sts::(\d*):assumed-role/((?:[^/]+/)*)([^/]+)/([^/]*)"
+)
+# Roles under this path are made by Identity Center alone, and only Identity Center
+# starts sessions of them: the session's name is the name of the person it signed in.
+# Source: IAM Identity Center User Guide, "Referencing permission sets".
+_RESERVED = ":role/aws-reserved/sso.amazonaws.com/"
+# Web identity providers for people; any other may name workloads.
+_PEOPLE = frozenset(
+    {"accounts.google.com", "www.amazon.com", "graph.facebook.com", "appleid.apple.com"}
+)
+_WORKLOADS = (".iam.gserviceaccount.com", ".svc.id.goog")
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+
+@dataclass(slots=True)
+class Caller:
+    """Caller of a CloudTrail record.
+
+    Attributes:
+        identity: Acting identity, empty when the record names none.
+        session: Session ARN, empty outside sessions.
+        session_name: The session's name as the caller chose it.
+        credential: `cred:aws/...`, empty if absent.
+        person: `person:...` that the platform authenticated, empty otherwise.
+        account: Account of the caller.
+        by: Authentication of the person, empty without one.
+    """
+
+    identity: str = ""
+    session: str = ""
+    session_name: str = ""
+    credential: str = ""
+    person: str = ""
+    account: str = ""
+    by: str = ""
+
+
+def caller_of(record: Record, who: UserIdentity) -> Caller:
+    """Return the caller of a record."""
+    caller = Caller(account=who.account_id or record.recipient_account_id or "")
+    key = who.access_key_id
+    # Key ids of copies are often masked: any run of capitals and digits names a key.
+    if key and 16 <= len(key) <= 128 and key.isalnum() and key == key.upper():
+        caller.credential = "cred:aws/" + key
+    kind = who.type
+    if kind == "AssumedRole":
+        _role(caller, who)
+    elif kind == "IAMUser":
+        _user(caller, who)
+    else:
+        _other(caller, who, record)
+    if who.on_behalf_of and who.on_behalf_of.user_id:
+        _name(caller, who.on_behalf_of.user_id, "identity-center")
+    elif record.event_name == "ConsoleLogin" and kind == "IAMUser":
+        _signed_in(caller, who, record)
+    return caller
+
+
+def _role(caller: Caller, who: UserIdentity) -> None:
+    caller.session = who.arn or ""
+    issuer = who.session_context.session_issuer if who.session_context else None
+    if issuer and issuer.arn:
+        caller.identity = issuer.arn
+    else:
+        caller.identity = role_of_session(caller.session)
+    caller.session_name = caller.session.rpartition("/")[2]
+    if not caller.session and who.principal_id:
+        caller.session_name = who.principal_id.partition(":")[2]
+    if _RESERVED in caller.identity and caller.session_name:
+        _name(caller, caller.session_name, "identity-center")
+        caller.session_name = ""  # not the caller's words
+
+
+def role_of_session(session: str) -> str:
+    """Return the role ARN of an assumed-role ARN, without the role's path."""
+    parts = _SESSION_ARN.fullmatch(session)
+    if not parts:
+        return ""
+    partition, account, path, role, _ = parts.groups()
+    return f"arn:{partition}:iam::{account}:role/{path}{role}"
+
+
+def _user(caller: Caller, who: UserIdentity) -> None:
+    caller.identity = who.arn or ""
+    if (
+        not caller.identity
+        and who.account_id
+        and who.user_name not in (None, "", HIDDEN)
+    ):
+        caller.identity = f"arn:aws:iam::{who.account_id}:user/{who.user_name}"
+
+
+def _signed_in(caller: Caller, who: UserIdentity, record: Record) -> None:
+    if who.user_name and who.user_name != HIDDEN and _succeeded(record):
+        _name(caller, who.user_name, "console-sign-in")
+
+
+def _succeeded(record: Record) -> bool:
+    answer = bytes(record.response_elements)
+    return b'"Success"' in answer and not record.error_code
+
+
+def _other(caller: Caller, who: UserIdentity, record: Record) -> None:
+    match who.type:
+        case "Root":
+            caller.identity = who.arn or f"arn:aws:iam::{caller.account}:root"
+        case "FederatedUser":
+            # The federated name is the caller's choice; its power is the user's.
+            issuer = who.session_context.session_issuer if who.session_context else None
+            caller.identity = (issuer.arn if issuer else None) or who.arn or ""
+            caller.session = who.arn or ""
+            caller.session_name = caller.session.rpartition("/")[2]
+        case "SAMLUser":
+            subject = who.user_name or (who.principal_id or "").partition(":")[2]
+            caller.identity = _federated("saml", who.identity_provider, subject)
+            _name(caller, subject, "saml")
+        case "WebIdentityUser":
+            _web_identity(caller, who)
+        case "IdentityCenterUser":
+            known = who.on_behalf_of.user_id if who.on_behalf_of else None
+            caller.identity = _federated("identity-center", caller.account, known)
+        case "AWSAccount":
+            # Another account's principal: its unique id is all that is told.
+            named = (who.principal_id or "").partition(":")[0]
+            caller.identity = who.arn or _federated("aws", who.account_id, named)
+        case _:
+            service = who.invoked_by
+            if not service and record.event_type == "AwsServiceEvent":
+                service = record.event_source
+            caller.identity = service or who.arn or ""
+
+
+def _web_identity(caller: Caller, who: UserIdentity) -> None:
+    principal = who.principal_id or ""
+    issuer = (who.identity_provider or "").rpartition("oidc-provider/")[2]
+    subject = who.user_name or principal.rpartition(":")[2]
+    caller.identity = _federated("oidc", issuer, subject)
+    human = issuer in _PEOPLE or ("@" in subject and ":" not in subject)
+    if human and not subject.endswith(_WORKLOADS):
+        _name(caller, subject, "web-identity")
+
+
+def _federated(kind: str, where: str | None, subject: str | None) -> str:
+    return f"{kind}:{where or ''}/{subject}" if subject else ""
+
+
+def _name(caller: Caller, subject: str, by: str) -> None:
+    try:
+        caller.person = person_id(subject)
+    except IdError:
+        return
+    caller.by = by

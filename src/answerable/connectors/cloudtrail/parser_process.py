@@ -1,0 +1,219 @@
+"""Parsing in a child process, so that parsing and storing overlap.
+
+The child runs this module. It writes frames to its standard output: four bytes of
+length, then a batch or a closing word in MessagePack. The pipe blocks the child when
+the reader is more than a few frames behind, so memory stays flat.
+
+The events of a batch are sent by column: the child builds rows of fields instead of
+events, and the parent fills one field of all events at a time.
+"""
+
+import gc
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import fields, replace
+from itertools import repeat
+from typing import IO, cast
+
+import msgspec
+
+from answerable.model.connector import EventBatch, EventContext, EventLimits
+from answerable.model.errors import AnswerableError, EnvironmentRefused, UsageError
+from answerable.model.event import AuditEvent
+
+# Small enough to keep both processes busy.
+BATCH = 2_000
+_PIPE = 1 << 20  # fewer turns between the processes
+# Frames read ahead while the store makes a batch durable: some 1.3 MB each.
+_AHEAD = 10
+_PATIENCE = 0.2
+
+
+class _Order(msgspec.Struct):
+    location: str
+    limits: EventLimits
+
+
+class _Frame(msgspec.Struct):
+    batch: EventBatch | None = None
+    count: int = 0
+    columns: msgspec.Raw = msgspec.Raw(b"\x90")  # none
+    refused: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+_FIELDS = fields(AuditEvent)
+# A column of one value stands for all events of the batch, an empty one for "not said".
+_COLUMNS = msgspec.msgpack.Decoder(
+    msgspec.defstruct(
+        "_Columns",
+        [(each.name, list[each.type], []) for each in _FIELDS],  # type: ignore[name-defined]  # a column of each
+        array_like=True,
+    )
+)
+# Events are frozen for everyone else: one is not made before its fields are set.
+_SETTERS = [getattr(AuditEvent, each.name).__set__ for each in _FIELDS]
+_FRAME = msgspec.msgpack.Decoder(_Frame)
+_REFUSALS: dict[str, type[AnswerableError]] = {
+    "UsageError": UsageError,
+    "EnvironmentRefused": EnvironmentRefused,
+}
+
+
+def read_apart(location: str, context: EventContext) -> Iterator[EventBatch]:
+    """Yield the batches of a location, parsed by a child process.
+
+    Raises:
+        UsageError: As for `read`.
+        EnvironmentRefused: As for `read`, or the child ended early.
+    """
+    order = msgspec.json.encode(_Order(location, context.limits))
+    child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
+        [sys.executable, "-P", "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pipesize=_PIPE,
+    )
+    try:
+        if child.stdin is None or child.stdout is None:
+            raise EnvironmentRefused("no pipe to the parsing process")
+        child.stdin.write(order)
+        child.stdin.close()
+        yield from _batches(child.stdout)
+    finally:
+        child.kill()
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def _body(pipe: IO[bytes]) -> bytes:
+    """Read a frame; empty if the pipe ends first."""
+    head = pipe.read(4)
+    size = int.from_bytes(head, "big")
+    body = pipe.read(size) if len(head) == 4 else b""
+    return body if len(body) == size else b""
+
+
+def _ahead(pipe: IO[bytes]) -> Iterator[bytes]:
+    """Prefetch frames while earlier ones are stored, so the child need not wait."""
+    bodies: queue.Queue[bytes] = queue.Queue(_AHEAD)
+    ended = threading.Event()
+
+    def offer(body: bytes) -> None:
+        while not ended.is_set():
+            with suppress(queue.Full):
+                bodies.put(body, timeout=_PATIENCE)
+                return
+
+    def pump() -> None:
+        body = b"-"
+        while body and not ended.is_set():
+            try:
+                body = _body(pipe)
+            except (OSError, ValueError):  # closed by the reader
+                body = b""
+            offer(body)
+
+    reader = threading.Thread(target=pump, name="cloudtrail-frames", daemon=True)
+    reader.start()
+    try:
+        while True:
+            yield bodies.get()
+    finally:
+        ended.set()
+
+
+def _batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
+    for body in _ahead(pipe):
+        if not body:
+            raise EnvironmentRefused(
+                "the parsing process ended early; what it read is stored",
+                "ingest the same input again: nothing is stored twice",
+            )
+        frame = _FRAME.decode(body)
+        if frame.refused:
+            raise _REFUSALS.get(frame.refused, EnvironmentRefused)(
+                frame.message, frame.hint
+            )
+        if frame.batch is None:
+            return
+        yield replace(frame.batch, events=_unpacked(frame.columns, frame.count))
+
+
+def _row(*row: object) -> tuple[object, ...]:
+    return row
+
+
+# The child makes no event: a row costs less to make, to carry and to read back.
+_ROW = cast("Callable[..., AuditEvent]", _row)
+
+
+def _framed(batch: EventBatch) -> _Frame:
+    rows = cast("Sequence[tuple[object, ...]]", batch.events)
+    return _Frame(replace(batch, events=()), len(rows), _packed(rows))
+
+
+def _packed(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:
+    columns = [
+        column[:1]
+        if column[0] == column[-1] and column.count(column[0]) == len(column)
+        else column
+        for column in zip(*rows, strict=True)
+    ]
+    return msgspec.Raw(msgspec.msgpack.encode(columns))
+
+
+def _unpacked(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
+    columns = _COLUMNS.decode(packed)
+    events = tuple(map(object.__new__, repeat(AuditEvent, count)))
+    for each, setter in zip(_FIELDS, _SETTERS, strict=True):
+        column = getattr(columns, each.name) or [each.default]
+        values = repeat(column[0], count) if len(column) == 1 else column
+        deque(map(setter, events, values), maxlen=0)
+    return events
+
+
+def main() -> None:
+    """Parse the location named by the order on standard input."""
+    from answerable.connectors.cloudtrail.fetch import read_here
+    from answerable.connectors.cloudtrail.log_files import find
+
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=_Order)
+    limits = order.limits
+    limits = EventLimits(
+        min(limits.batch, BATCH), limits.record_bytes, limits.file_bytes
+    )
+    gc.disable()  # batches hold no cycles, and looking for them costs a tenth
+    with suppress(BrokenPipeError):
+        try:
+            found = find(order.location)
+            for batch in read_here(found, EventContext(limits), _ROW):
+                _write(_framed(batch))
+        except AnswerableError as refusal:
+            _write(
+                _Frame(
+                    refused=type(refusal).__name__,
+                    message=refusal.message,
+                    hint=refusal.hint,
+                )
+            )
+            return
+        _write(_Frame())
+        sys.stdout.buffer.flush()
+
+
+def _write(frame: _Frame) -> None:
+    body = msgspec.msgpack.encode(frame)
+    sys.stdout.buffer.write(len(body).to_bytes(4, "big"))
+    sys.stdout.buffer.write(body)
+
+
+if __name__ == "__main__":
+    main()

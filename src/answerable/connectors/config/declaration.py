@@ -1,0 +1,16 @@
+"""Declaration of the configuration connector."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.provenance import WrittenBy
+
+SPEC = ConnectorSpec(
+    name="config",
+    gives="inventory",
+    location="FILE",
+    about="agents, owners, servers and callers that an `answerable.yaml` declares",
+    # Whoever can write this file decides what the gateway lets through.
+    written_by=WrittenBy.MEDIATOR,
+    reads=("FILE: an `answerable.yaml`",),
+    permissions=(),
+    collects=("declared-agents",),
+)

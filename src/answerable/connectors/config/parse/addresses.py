@@ -1,0 +1,67 @@
+"""Addresses, paths and URLs of a configuration."""
+
+import re
+from ipaddress import ip_address
+from pathlib import PurePath
+from urllib.parse import urlsplit
+
+from answerable.connectors.config.parse.config_section import Section
+from answerable.federation.uri_normalisation import normalise
+from answerable.model.config import Address
+
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text is a valid name of a server, an issuer or an agent."""
+    return NAME.fullmatch(text) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is a loopback address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def parse_address(text: str) -> Address | None:
+    """Parse `HOST:PORT`, with IPv6 in brackets; None if invalid."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None or int(found[2]) > 65535:
+        return None
+    host = found[1].strip("[]")
+    if found[1] != host:
+        try:
+            ip_address(host)
+        except ValueError:
+            return None
+    return Address(host, int(found[2]))
+
+
+def read_address(section: Section, key: str, default: str) -> Address:
+    """Read an address, or the default if invalid."""
+    address = parse_address(section.text(key, default) or default)
+    if address is None:
+        section.fault(key, "an address HOST:PORT was expected")
+        address = parse_address(default)
+    return address or Address("127.0.0.1", 0)
+
+
+def read_path(section: Section, key: str, folder: str) -> str:
+    """Read a path; a relative one is resolved against the folder of the file."""
+    text = section.text(key)
+    return str(PurePath(folder) / text) if text else ""
+
+
+def is_url(text: str, *schemes: str) -> bool:
+    """Tell whether a text is a URL of these schemes, without user, query, fragment."""
+    plain = normalise(text) is not None and not set("?#") & set(text)
+    return plain and urlsplit(text).scheme in schemes
+
+
+def is_open(url: str) -> bool:
+    """Tell whether requests to a URL are unencrypted outside loopback."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")

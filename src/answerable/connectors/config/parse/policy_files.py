@@ -1,0 +1,29 @@
+"""Key `policy`: Cedar policy files and their faults."""
+
+from pathlib import PurePath
+
+from answerable.connectors.config.parse.config_faults import Fault, Mark
+from answerable.connectors.config.parse.config_section import Section
+from answerable.model.cedar_policy import CedarFault
+from answerable.model.config import Config
+
+SUFFIX = ".cedar"
+
+
+def read_policy_key(file: Section, folder: str) -> tuple[str, ...]:
+    """Read the policy paths, resolved against the folder of the file."""
+    what = f"a file or a glob that ends in {SUFFIX} was expected"
+    file.check("policy", lambda text: text.endswith(SUFFIX), what)
+    return tuple(str(PurePath(folder) / text) for text in file.texts("policy"))
+
+
+def named_by(config: Config) -> frozenset[str]:
+    """List the names of a configuration that a policy may use."""
+    servers = {f"server:{server.name}" for server in config.servers}
+    return frozenset(servers | {agent.id for agent in config.agents})
+
+
+def fault_of(fault: CedarFault) -> Fault:
+    """Convert a policy fault to a configuration fault."""
+    path = f"policy[{fault.policy}]" if fault.policy else "policy"
+    return Fault(Mark(fault.line, 1), path, fault.what, fault.file)

@@ -1,0 +1,394 @@
+"""Table of known agent clients: their files, formats and settings.
+
+`HOME_FILES` are paths under a home directory, `PROJECT_FILES` patterns that hold at any
+depth of a project, `MANAGED_FILES` are set by a machine's administrator. In a pattern
+`*` matches any part of one name and `**` any number of folders.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from answerable.connectors.formats.document_parser import Format
+
+Keys = tuple[str, ...]
+
+
+class Role(StrEnum):
+    """Role of a configuration file."""
+
+    SERVERS = "servers"  # a server map must be there
+    SETTINGS = "settings"  # one may be
+    AGENT = "agent"  # one sub-agent or custom agent
+    LOGIN = "login"  # the client's own login
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """Kind of configuration file.
+
+    Attributes:
+        client: Agent kind.
+        maps: Keys that lead to a map (or list) of servers; `*` is any key, an empty
+            tuple the root itself if there is no other.
+    """
+
+    client: str
+    path: str
+    form: Format = Format.JSON
+    role: Role = Role.SERVERS
+    maps: tuple[Keys, ...] = (("mcpServers",),)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Setting to display.
+
+    Attributes:
+        client: Agent kind.
+        keys: Path of the setting.
+        name: Name of the fact.
+        unattended: Values that skip approvals; empty text if the absent setting does
+            so.
+        disabled_by: Setting that forbids these values with the text `disable`.
+        only_with: Pairs (keys, value) of which one must be stated for these values.
+    """
+
+    client: str
+    keys: Keys
+    name: str
+    unattended: frozenset[str] = frozenset()
+    disabled_by: Keys = ()
+    only_with: tuple[tuple[Keys, str], ...] = ()
+
+
+_VSCODE: tuple[Keys, ...] = (("servers",), ("mcpServers",))
+_VSCODE_SETTINGS: tuple[Keys, ...] = (("mcp", "servers"), ("mcp.servers",))
+_CLAUDE: tuple[Keys, ...] = (("mcpServers",), ("projects", "*", "mcpServers"))
+_CONTINUE: tuple[Keys, ...] = (
+    ("mcpServers",),
+    ("experimental", "modelContextProtocolServers"),
+)
+_PLUGIN: tuple[Keys, ...] = (("mcpServers",), ())
+_CODEX: tuple[Keys, ...] = (("mcp_servers",),)
+_OPENCODE: tuple[Keys, ...] = (("mcp",),)
+_ZED: tuple[Keys, ...] = (("context_servers",),)
+_ANY: tuple[Keys, ...] = (("mcpServers",), ("servers",), ("mcp", "servers"))
+_DEVCONTAINER: tuple[Keys, ...] = (
+    ("customizations", "vscode", "mcp", "servers"),
+    ("customizations", "vscode", "settings", "mcp", "servers"),
+)
+_AMP: tuple[Keys, ...] = (("amp.mcpServers",),)
+_OPENCLAW: tuple[Keys, ...] = (("mcp", "servers"),)
+_REGISTRY: tuple[Keys, ...] = (("registry",),)
+_NO_MAP: tuple[Keys, ...] = ()
+
+_J, _T, _Y, _M = Format.JSON, Format.TOML, Format.YAML, Format.FRONT_MATTER
+_SERVERS, _SETTINGS = Role.SERVERS, Role.SETTINGS
+_AGENT, _LOGIN = Role.AGENT, Role.LOGIN
+_APPLE = "/Library/Application Support"
+_CLINE = "globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"
+_ROO = "globalStorage/rooveterinaryinc.roo-cline/settings"
+
+HOME_FILES: tuple[ConfigFile, ...] = tuple(
+    ConfigFile(*row)
+    for row in (
+        ("claude-desktop", ".config/Claude/claude_desktop_config.json", _J, _SETTINGS),
+        ("claude-code", ".claude.json", _J, _SETTINGS, _CLAUDE),
+        ("claude-code", ".claude/settings.json", _J, _SETTINGS),
+        ("claude-code", ".claude/settings.local.json", _J, _SETTINGS),
+        ("claude-code", ".claude/.mcp.json", _J, _SERVERS, _PLUGIN),
+        ("claude-code", ".claude/plugins/**/.mcp.json", _J, _SERVERS, _PLUGIN),
+        (
+            "claude-code",
+            ".claude/plugins/**/.claude-plugin/plugin.json",
+            _J,
+            _SETTINGS,
+        ),
+        ("claude-code", ".claude/agents/**/*.md", _M, _AGENT),
+        ("claude-code", ".claude/plugins/**/agents/*.md", _M, _AGENT),
+        ("claude-code", ".claude/.credentials.json", _J, _LOGIN, _NO_MAP),
+        ("cursor", ".cursor/mcp.json"),
+        ("cursor", ".cursor/cli-config.json", _J, _SETTINGS),
+        ("cursor", ".cursor/hooks.json", _J, _SETTINGS, _NO_MAP),
+        ("cursor", ".cursor/sandbox.json", _J, _SETTINGS, _NO_MAP),
+        ("cursor", ".cursor/agents/*.md", _M, _AGENT),
+        ("vscode", ".config/Code/User/mcp.json", _J, _SERVERS, _VSCODE),
+        ("vscode", ".config/Code/User/profiles/*/mcp.json", _J, _SERVERS, _VSCODE),
+        ("vscode", ".config/Code/User/settings.json", _J, _SETTINGS, _VSCODE_SETTINGS),
+        ("vscode", ".config/Code - Insiders/User/mcp.json", _J, _SERVERS, _VSCODE),
+        ("vscode", ".vscode-server/data/User/mcp.json", _J, _SERVERS, _VSCODE),
+        ("copilot", ".copilot/mcp-config.json"),
+        ("copilot", ".copilot/config.json", _J, _SETTINGS, _NO_MAP),
+        ("copilot", ".copilot/agents/*.md", _M, _AGENT),
+        ("windsurf", ".codeium/windsurf/mcp_config.json"),
+        ("codex", ".codex/config.toml", _T, _SETTINGS, _CODEX),
+        ("codex", ".codex/auth.json", _J, _LOGIN, _NO_MAP),
+        ("gemini-cli", ".gemini/settings.json", _J, _SETTINGS),
+        ("gemini-cli", ".gemini/extensions/*/gemini-extension.json", _J, _SETTINGS),
+        ("gemini-cli", ".gemini/agents/*.md", _M, _AGENT),
+        ("gemini-cli", ".gemini/oauth_creds.json", _J, _LOGIN, _NO_MAP),
+        ("gemini-cli", ".gemini/google_accounts.json", _J, _LOGIN, _NO_MAP),
+        ("antigravity", ".gemini/antigravity/mcp_config.json"),
+        ("cline", f".config/Code/User/{_CLINE}"),
+        ("cline", f".vscode-server/data/User/{_CLINE}"),
+        ("cline", f".config/Cursor/User/{_CLINE}"),
+        ("roo", f".config/Code/User/{_ROO}/mcp_settings.json"),
+        ("roo", f".config/Code/User/{_ROO}/cline_mcp_settings.json"),
+        ("roo", f".vscode-server/data/User/{_ROO}/mcp_settings.json"),
+        ("continue", ".continue/config.json", _J, _SETTINGS, _CONTINUE),
+        ("continue", ".continue/config.yaml", _Y, _SETTINGS, _CONTINUE),
+        ("continue", ".continue/mcpServers/*.yaml", _Y, _SERVERS, _CONTINUE),
+        ("continue", ".continue/mcpServers/*.json", _J, _SERVERS, _PLUGIN),
+        ("goose", ".config/goose/config.yaml", _Y, _SETTINGS, (("extensions",),)),
+        ("goose", ".config/goose/secrets.yaml", _Y, _SETTINGS, _NO_MAP),
+        ("opencode", ".config/opencode/opencode.json", _J, _SETTINGS, _OPENCODE),
+        ("opencode", ".config/opencode/opencode.jsonc", _J, _SETTINGS, _OPENCODE),
+        ("opencode", ".config/opencode/agent/*.md", _M, _AGENT),
+        ("opencode", ".config/opencode/agents/*.md", _M, _AGENT),
+        ("opencode", ".local/share/opencode/auth.json", _J, _LOGIN, _NO_MAP),
+        ("zed", ".config/zed/settings.json", _J, _SETTINGS, _ZED),
+        ("jetbrains", ".config/JetBrains/*/mcp.json"),
+        (
+            "jetbrains",
+            ".config/github-copilot/intellij/mcp.json",
+            _J,
+            _SERVERS,
+            _VSCODE,
+        ),
+        ("junie", ".junie/mcp/mcp.json"),
+        ("amazon-q", ".aws/amazonq/mcp.json"),
+        ("amazon-q", ".aws/amazonq/agents/*.json", _J, _AGENT),
+        ("amazon-q", ".aws/amazonq/cli-agents/*.json", _J, _AGENT),
+        ("kiro", ".kiro/settings/mcp.json"),
+        ("kiro", ".kiro/agents/*.json", _J, _AGENT),
+        # https://aider.chat/docs/config/aider_conf.html
+        ("aider", ".aider.conf.yml", _Y, _SETTINGS, _NO_MAP),
+        # https://ampcode.com/manual
+        ("amp", ".config/amp/settings.json", _J, _SETTINGS, _AMP),
+        ("amp", ".config/amp/settings.jsonc", _J, _SETTINGS, _AMP),
+        # https://qwenlm.github.io/qwen-code-docs/en/users/configuration/settings
+        ("qwen", ".qwen/settings.json", _J, _SETTINGS),
+        ("qwen", ".qwen/agents/*.md", _M, _AGENT),
+        ("qwen", ".qwen/oauth_creds.json", _J, _LOGIN, _NO_MAP),
+        # https://docs.openclaw.ai/cli/mcp
+        ("openclaw", ".openclaw/openclaw.json", _J, _SETTINGS, _OPENCLAW),
+        # https://docs.tabnine.com/main/getting-started/tabnine-agent
+        ("tabnine", ".tabnine/agent/settings.json", _J, _SETTINGS),
+        ("tabnine", ".tabnine/mcp_servers.json"),
+        # https://docs.docker.com/ai/mcp-catalog-and-toolkit
+        ("docker-mcp", ".docker/mcp/registry.yaml", _Y, _SERVERS, _REGISTRY),
+        ("docker-mcp", ".docker/mcp/config.yaml", _Y, _SETTINGS, _NO_MAP),
+    )
+)
+
+MANAGED_FILES: tuple[ConfigFile, ...] = (
+    ConfigFile("claude-code", "/etc/claude-code/managed-mcp.json"),
+    ConfigFile("claude-code", "/etc/claude-code/managed-settings.json", _J, _SETTINGS),
+    ConfigFile("codex", "/etc/codex/config.toml", _T, _SETTINGS, _CODEX),
+    ConfigFile("codex", "/etc/codex/managed_config.toml", _T, _SETTINGS, _CODEX),
+    ConfigFile("gemini-cli", "/etc/gemini-cli/settings.json", _J, _SETTINGS),
+    ConfigFile("amp", "/etc/ampcode/managed-settings.json", _J, _SETTINGS, _AMP),
+    ConfigFile("qwen", "/etc/qwen-code/settings.json", _J, _SETTINGS),
+    ConfigFile("tabnine", "/etc/tabnine-cli/settings.json", _J, _SETTINGS),
+    ConfigFile("claude-code", f"{_APPLE}/ClaudeCode/managed-mcp.json"),
+    ConfigFile(
+        "claude-code", f"{_APPLE}/ClaudeCode/managed-settings.json", _J, _SETTINGS
+    ),
+    ConfigFile("gemini-cli", f"{_APPLE}/GeminiCli/settings.json", _J, _SETTINGS),
+    ConfigFile("amp", f"{_APPLE}/ampcode/managed-settings.json", _J, _SETTINGS, _AMP),
+    ConfigFile("qwen", f"{_APPLE}/QwenCode/settings.json", _J, _SETTINGS),
+    ConfigFile("tabnine", f"{_APPLE}/TabnineCli/settings.json", _J, _SETTINGS),
+)
+
+# The first pattern that fits a path names it, so narrow ones stand before wide ones.
+PROJECT_FILES: tuple[ConfigFile, ...] = tuple(
+    ConfigFile(*row)
+    for row in (
+        ("claude-code", ".claude/settings.json", _J, _SETTINGS),
+        ("claude-code", ".claude/settings.*.json", _J, _SETTINGS),
+        ("claude-code", ".claude/agents/**/*.md", _M, _AGENT),
+        ("claude-code", ".claude-plugin/plugin.json", _J, _SETTINGS),
+        ("cursor", ".cursor/mcp.json"),
+        ("cursor", ".cursor/cli.json", _J, _SETTINGS),
+        ("cursor", ".cursor/hooks.json", _J, _SETTINGS, _NO_MAP),
+        ("cursor", ".cursor/sandbox.json", _J, _SETTINGS, _NO_MAP),
+        ("cursor", ".cursor/agents/*.md", _M, _AGENT),
+        ("vscode", ".vscode/mcp.json", _J, _SERVERS, _VSCODE),
+        ("vscode", ".vscode/settings.json", _J, _SETTINGS, _VSCODE_SETTINGS),
+        ("vscode", ".devcontainer/**/devcontainer.json", _J, _SETTINGS, _DEVCONTAINER),
+        ("vscode", ".devcontainer.json", _J, _SETTINGS, _DEVCONTAINER),
+        (
+            "vscode",
+            "*.code-workspace",
+            _J,
+            _SETTINGS,
+            (("settings", "mcp", "servers"), ("mcp", "servers")),
+        ),
+        ("copilot", ".github/agents/*.md", _M, _AGENT),
+        ("copilot", ".copilot/mcp-config.json"),
+        ("windsurf", ".windsurf/mcp_config.json"),
+        ("windsurf", ".windsurf/mcp.json"),
+        ("codex", ".codex/config.toml", _T, _SETTINGS, _CODEX),
+        ("gemini-cli", ".gemini/settings.json", _J, _SETTINGS),
+        ("gemini-cli", ".gemini/agents/*.md", _M, _AGENT),
+        ("gemini-cli", "gemini-extension.json", _J, _SETTINGS),
+        ("roo", ".roo/mcp.json"),
+        ("continue", ".continue/config.json", _J, _SETTINGS, _CONTINUE),
+        ("continue", ".continue/config.yaml", _Y, _SETTINGS, _CONTINUE),
+        ("continue", ".continue/mcpServers/*.yaml", _Y, _SERVERS, _CONTINUE),
+        ("continue", ".continue/mcpServers/*.json", _J, _SERVERS, _PLUGIN),
+        ("opencode", "opencode.json", _J, _SETTINGS, _OPENCODE),
+        ("opencode", "opencode.jsonc", _J, _SETTINGS, _OPENCODE),
+        ("opencode", ".opencode/agent/*.md", _M, _AGENT),
+        ("opencode", ".opencode/agents/*.md", _M, _AGENT),
+        ("zed", ".zed/settings.json", _J, _SETTINGS, _ZED),
+        ("jetbrains", ".idea/mcp.json"),
+        ("junie", ".junie/mcp/mcp.json"),
+        ("amazon-q", ".amazonq/mcp.json"),
+        ("amazon-q", ".amazonq/agents/*.json", _J, _AGENT),
+        ("amazon-q", ".amazonq/cli-agents/*.json", _J, _AGENT),
+        ("kiro", ".kiro/settings/mcp.json"),
+        ("kiro", ".kiro/agents/*.json", _J, _AGENT),
+        ("aider", ".aider.conf.yml", _Y, _SETTINGS, _NO_MAP),
+        ("amp", ".amp/settings.json", _J, _SETTINGS, _AMP),
+        ("amp", ".amp/settings.jsonc", _J, _SETTINGS, _AMP),
+        ("qwen", ".qwen/settings.json", _J, _SETTINGS),
+        ("qwen", ".qwen/agents/*.md", _M, _AGENT),
+        ("tabnine", ".tabnine/agent/settings.json", _J, _SETTINGS),
+        ("tabnine", ".tabnine/mcp_servers.json"),
+        ("claude-code", ".mcp.json", _J, _SERVERS, _PLUGIN),
+        ("claude-desktop", "claude_desktop_config*.json"),
+        ("mcp-client", "mcp.json", _J, _SERVERS, _ANY),
+        ("mcp-client", "mcp_config*.json", _J, _SERVERS, _ANY),
+        ("mcp-client", "mcp_settings.json", _J, _SERVERS, _ANY),
+        ("mcp-client", "mcp-config.json", _J, _SERVERS, _ANY),
+        ("cline", "cline_mcp_settings.json"),
+    )
+)
+
+_NO_BYPASS: Keys = ("permissions", "disableBypassPermissionsMode")
+
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(client, keys, name, frozenset(unattended), *disabled_by)
+    for client, keys, name, unattended, *disabled_by in (
+        (
+            "claude-code",
+            ("permissions", "defaultMode"),
+            "permission-mode",
+            ("bypassPermissions", "auto"),
+            _NO_BYPASS,
+        ),
+        ("claude-code", ("model",), "model", ()),
+        ("claude-code", ("enableAllProjectMcpServers",), "trusts-project-servers", ()),
+        ("codex", ("approval_policy",), "approval-policy", ("never",)),
+        # Outside a sandbox, only `untrusted` asks first
+        # (https://developers.openai.com/codex/agent-approvals-security).
+        (
+            "codex",
+            ("approval_policy",),
+            "approval-policy",
+            ("", "on-request", "on-failure"),
+            (),
+            (
+                (("sandbox_mode",), "danger-full-access"),
+                (("default_permissions",), ":danger-full-access"),
+            ),
+        ),
+        ("codex", ("sandbox_mode",), "sandbox-mode", ()),
+        ("codex", ("model",), "model", ()),
+        ("gemini-cli", ("general", "defaultApprovalMode"), "approval-mode", ("yolo",)),
+        ("gemini-cli", ("tools", "approvalMode"), "approval-mode", ("yolo",)),
+        ("gemini-cli", ("autoAccept",), "auto-accept", ()),
+        ("gemini-cli", ("model", "name"), "model", ()),
+        ("vscode", ("chat.tools.autoApprove",), "auto-approve", ("true",)),
+        ("vscode", ("chat.tools.global.autoApprove",), "auto-approve", ("true",)),
+        ("cursor", ("approvalMode",), "approval-mode", ("unrestricted",)),
+        ("goose", ("GOOSE_MODE",), "mode", ("auto", "")),
+        ("goose", ("GOOSE_PROVIDER",), "provider", ()),
+        ("goose", ("GOOSE_MODEL",), "model", ()),
+        ("opencode", ("permission",), "permission", ("allow", "")),
+        ("opencode", ("model",), "model", ()),
+        ("zed", ("agent", "always_allow_tool_actions"), "auto-approve", ("true",)),
+        ("zed", ("agent", "default_model", "model"), "model", ()),
+        ("aider", ("yes-always",), "yes-always", ("true",)),
+        ("aider", ("model",), "model", ()),
+        ("amp", ("amp.dangerouslyAllowAll",), "allows-all", ("true",)),
+        ("qwen", ("tools", "approvalMode"), "approval-mode", ("yolo",)),
+        ("qwen", ("model", "name"), "model", ()),
+        ("openclaw", ("tools", "exec", "ask"), "exec-ask", ("off",)),
+        ("openclaw", ("tools", "exec", "security"), "exec-security", ()),
+    )
+)
+
+
+def precedence(entry: ConfigFile) -> int:
+    """Rank a settings file: the higher rank wins for one setting.
+
+    Managed files come before all others, then local ones, project ones, and the user's
+    settings for all projects
+    (https://code.claude.com/docs/en/settings). Codex alone reads defaults of its
+    machine (https://developers.openai.com/codex/config-basic/).
+    """
+    if entry in MANAGED_FILES:
+        return -2 if entry.path.endswith("/codex/config.toml") else 2
+    name = entry.path.rpartition("/")[2]
+    return 1 if name in ("settings.local.json", "settings.*.json") else 0
+
+
+def project_file(path: str) -> ConfigFile | None:
+    """Return the kind of a project's path, or None for other files.
+
+    Args:
+        path: Relative path with forward slashes.
+    """
+    name = path.rpartition("/")[2]
+    numbers = list(_BY_NAME.get(name, ()))
+    for pattern, wild in _BY_PATTERN:
+        if fits_name(name, pattern):
+            numbers += wild
+    parts = path.split("/") if numbers else []
+    for number in sorted(numbers):
+        if fits_end(parts, PROJECT_FILES[number].path.split("/")):
+            return PROJECT_FILES[number]
+    return None
+
+
+def fits_end(parts: list[str], pattern: list[str]) -> bool:
+    """Tell whether a pattern matches the last parts of a path; at most one `**`."""
+    if "**" not in pattern:
+        tail = parts[-len(pattern) :]
+        return len(tail) == len(pattern) and all(map(fits_name, tail, pattern))
+    cut = pattern.index("**")
+    head, tail = pattern[:cut], pattern[cut + 1 :]
+    if not all(map(fits_name, parts[-len(tail) :], tail)):
+        return False
+    rest = parts[: -len(tail)]
+    return any(
+        all(map(fits_name, rest[start : start + len(head)], head))
+        for start in range(len(rest) - len(head) + 1)
+    )
+
+
+def fits_name(name: str, pattern: str) -> bool:
+    """Tell whether a pattern with at most one `*` matches a name."""
+    head, star, tail = pattern.partition("*")
+    if not star:
+        return name == pattern
+    return (
+        len(name) >= len(head) + len(tail)
+        and name.startswith(head)
+        and name.endswith(tail)
+    )
+
+
+def _index() -> tuple[dict[str, list[int]], list[tuple[str, list[int]]]]:
+    """Index the project files by their last path part, for fast lookups."""
+    plain: dict[str, list[int]] = {}
+    wild: dict[str, list[int]] = {}
+    for number, entry in enumerate(PROJECT_FILES):
+        name = entry.path.rpartition("/")[2]
+        (wild if "*" in name else plain).setdefault(name, []).append(number)
+    return plain, list(wild.items())
+
+
+_BY_NAME, _BY_PATTERN = _index()

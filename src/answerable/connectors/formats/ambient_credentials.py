@@ -1,0 +1,150 @@
+"""Ambient credentials, available to every process of the person by default."""
+
+from dataclasses import dataclass, field
+
+from answerable.connectors.formats.platform_identity import PlatformIdentity
+from answerable.connectors.formats.redaction import show_name
+from answerable.connectors.formats.sighting_context import (
+    Frame,
+    hint_of,
+    place_of,
+    reference_id,
+)
+from answerable.model.credential import (
+    Credential,
+    CredentialClass,
+    CredentialLink,
+    Lifetime,
+)
+from answerable.model.identity import Identity
+from answerable.model.ids import (
+    CredentialId,
+    IdentityId,
+    access_key_account,
+    aws_credential_id,
+    fingerprint_credential_id,
+    is_access_key_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Source of ambient sightings: a file and the shared context."""
+
+    place: str
+    frame: Frame
+
+    def credential(
+        self,
+        kind: str,
+        name: str,
+        *,
+        pointer: str = "",
+        value: str = "",
+        lifetime: Lifetime = Lifetime.STATIC,
+        account: str = "",
+        given_id: CredentialId | None = None,
+    ) -> Credential:
+        """Build an ambient credential.
+
+        Args:
+            kind: Credential kind.
+            name: Profile, host, context or file with it.
+            pointer: Place in the file.
+            value: The secret if readable; only its fingerprint and hint are kept.
+            lifetime: Lifetime class.
+            account: Its account, if stated in the file.
+            given_id: Its id, unless derived from the value's fingerprint.
+        """
+        identifier = given_id or self._id(kind, name, value)
+        if is_access_key_id(value):
+            account = access_key_account(value) or account
+        place = place_of(self.place, pointer)
+        return Credential(
+            id=identifier,
+            kind=kind,
+            cls=CredentialClass.AMBIENT,
+            lifetime=lifetime,
+            name=show_name(name),
+            place=place,
+            scope=self.frame.scope,
+            hint=hint_of(value),
+            account=account,
+            status="",
+            created_at=0,
+            expires_at=0,
+            last_used_at=0,
+            seen=self.frame.seen(place),
+        )
+
+    def link(
+        self, credential: CredentialId, identity: IdentityId, how: str
+    ) -> CredentialLink:
+        """Build the link from a credential to an identity."""
+        return CredentialLink(credential, identity, how, self.frame.seen(self.place))
+
+    def _id(self, kind: str, name: str, value: str) -> CredentialId:
+        if is_access_key_id(value):
+            return aws_credential_id(value)
+        if value:
+            return fingerprint_credential_id(self.frame.fingerprint(value))
+        text = f"{self.frame.login_files}{kind}:{name}"
+        return reference_id(self.frame, CredentialClass.AMBIENT, text)
+
+
+@dataclass(slots=True)
+class AwsProfile:
+    """AWS profile, merged from both files.
+
+    Attributes:
+        settings: Merged settings.
+        source: The file that enables its provider, else the first that names it.
+        keys: Static keys, those of the credentials file first.
+        shared: True if a key is in the credentials file.
+    """
+
+    settings: dict[str, str]
+    source: Source
+    keys: list[Credential] = field(default_factory=list)
+    shared: bool = False
+
+
+@dataclass(slots=True)
+class Ambient:
+    """Joined facts of the ambient files of one home.
+
+    Attributes:
+        links: Links from credentials to identities, as stated in files.
+        identities: Identities named by these files alone.
+        profiles: AWS profiles by name.
+        sso_sessions: Start URL of each `[sso-session NAME]`.
+        profile_keys: AWS profile -> id of the static key it gives.
+        contexts: kubectl context -> id of its credential.
+        gcloud_configuration: Active gcloud configuration.
+        azure_account: Account of the default Azure subscription, empty for none.
+        handles: Account names of this person in other systems.
+    """
+
+    credentials: list[Credential] = field(default_factory=list)
+    links: list[CredentialLink] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
+    profiles: dict[str, AwsProfile] = field(default_factory=dict)
+    sso_sessions: dict[str, str] = field(default_factory=dict)
+    profile_keys: dict[str, CredentialId] = field(default_factory=dict)
+    contexts: dict[str, CredentialId] = field(default_factory=dict)
+    gcloud_configuration: str = "default"
+    azure_account: str = ""
+    handles: list[str] = field(default_factory=list)
+
+    def prove(
+        self,
+        credential: Credential,
+        identity: PlatformIdentity,
+        how: str,
+        source: Source,
+    ) -> None:
+        """Add an identity and the link from its credential."""
+        found = identity.sighting(credential.seen)
+        self.links.append(source.link(credential.id, found.id, how))
+        if found not in self.identities:
+            self.identities.append(found)

@@ -1,0 +1,70 @@
+"""Parser of Google Cloud credential files: keys, user logins, federation.
+
+Source: https://cloud.google.com/docs/authentication/application-default-credentials
+"""
+
+from dataclasses import dataclass
+
+from answerable.connectors.formats.credential_detection import Position
+from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.platform_identity import (
+    PlatformIdentity,
+    google_account,
+    google_workload_pool,
+)
+from answerable.connectors.formats.redaction import show_name
+from answerable.model.credential import Lifetime
+
+_AUDIENCE = "//iam.googleapis.com/"
+_TYPES = {
+    "service_account": ("private_key", Lifetime.STATIC),
+    "authorized_user": ("refresh_token", Lifetime.STATIC),
+    "external_account": ("", Lifetime.FEDERATED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleFile:
+    """Parsed credential file.
+
+    Attributes:
+        account: E-mail of its account, empty if not stated.
+        project: Project, may be empty.
+        lifetime: Lifetime class of its credential.
+        secret: Node of its secret, None for none.
+        identity: Identity it proves, None if not stated.
+    """
+
+    account: str
+    project: str
+    lifetime: Lifetime
+    secret: Position | None
+    identity: PlatformIdentity | None
+
+
+def read_google_file(data: bytes, place: str) -> GoogleFile:
+    """Parse a credential file of any type.
+
+    Raises:
+        ParseError: The document is not JSON.
+    """
+    root = parse_document(data, Format.JSON, place).root
+    account = root.text_at("client_email") or root.text_at("account")
+    impersonation = root.text_at("service_account_impersonation_url")
+    if impersonation:
+        account = impersonation.rpartition("/")[2].partition(":")[0]
+    project = root.text_at("project_id")
+    name, lifetime = _TYPES.get(root.text_at("type"), ("", Lifetime.UNKNOWN))
+    secret = root.text_at(name) if name else ""
+    identity: PlatformIdentity | None = None
+    if "@" in account:
+        identity = google_account(account, show_name(project) if project else "")
+    elif root.text_at("audience").startswith(_AUDIENCE):
+        identity = google_workload_pool(root.text_at("audience")[len(_AUDIENCE) :])
+    return GoogleFile(
+        account=account,
+        project=show_name(project) if project else "",
+        lifetime=lifetime,
+        secret=Position(name, f"/{name}", secret) if secret else None,
+        identity=identity,
+    )

@@ -1,0 +1,65 @@
+"""Ownership evidence from homes: a configuration in a home belongs to its person."""
+
+from answerable.connectors.formats.sighting_context import Frame
+from answerable.model.agent import Agent
+from answerable.model.credential import CredentialLink
+from answerable.model.identity import Identity
+from answerable.model.ids import PersonId
+from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.provenance import WrittenBy
+
+# Logins that are one person's at their platform.
+_PERSONAL = frozenset(("github-user", "gcp-user", "entra-user"))
+# What several people may become: a profile in a home names one of them.
+_SHARED = frozenset(("aws-permission-set",))
+
+
+def home_evidence(
+    person: PersonId, agents: tuple[Agent, ...], place: str, frame: Frame
+) -> tuple[OwnerEvidence, ...]:
+    """Build evidence that a home's person owns each agent configured in it.
+
+    The evidence is the configuration's location, not its content.
+    """
+    return tuple(
+        OwnerEvidence(
+            subject=agent.id,
+            person=person,
+            kind=EvidenceKind.HOME,
+            reference=agent.place,
+            act="",
+            standing=True,
+            seen=frame.seen(place, WrittenBy.PLATFORM),
+        )
+        for agent in agents
+    )
+
+
+def login_evidence(
+    person: PersonId,
+    identities: tuple[Identity, ...],
+    links: tuple[CredentialLink, ...],
+    frame: Frame,
+) -> tuple[OwnerEvidence, ...]:
+    """Build evidence that a login with a credential in a home belongs to its person.
+
+    A permission set is shared: its profile shows that the person may assume it.
+    """
+    kinds = {identity.id: identity.kind for identity in identities}
+    found: dict[OwnerEvidence, None] = {}
+    for link in links:
+        kind = kinds.get(link.identity, "")
+        if kind not in _PERSONAL | _SHARED:
+            continue
+        evidence = OwnerEvidence(
+            subject=link.identity,
+            person=person,
+            kind=EvidenceKind.HOME if kind in _PERSONAL else EvidenceKind.ASSIGNMENT,
+            reference=link.seen.place,
+            act="",
+            # A scan of another home with the same login does not take it back.
+            standing=False,
+            seen=frame.seen(link.seen.place, WrittenBy.PLATFORM),
+        )
+        found[evidence] = None
+    return tuple(found)

@@ -1,0 +1,121 @@
+"""Parser of the MCP server maps in a configuration document."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from answerable.connectors.formats.agent_clients import ConfigFile, Keys, Role
+from answerable.connectors.formats.credential_detection import Found, pass_through
+from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.mcp_server_entry import McpServer, read_server
+from answerable.model.credential import CredentialClass
+
+SERVERS_LIMIT = 2_000
+FOUND_LIMIT = 200
+_ENTRY_MARKS = ("command", "cmd", "url", "serverUrl", "httpUrl")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMaps:
+    """MCP server maps of a document.
+
+    Attributes:
+        servers: Entries in file order.
+        maps: Pointers of the maps found.
+        faults: Pairs (pointer, fault).
+        declared: Credentials that the document asks its user for, passed to each
+            server.
+    """
+
+    servers: tuple[McpServer, ...]
+    maps: tuple[str, ...]
+    faults: tuple[tuple[str, str], ...]
+    declared: tuple[Found, ...] = ()
+
+
+def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
+    """Parse every server map of a document.
+
+    A servers file without a map is a fault.
+    """
+    servers: list[McpServer] = []
+    faults: list[tuple[str, str]] = []
+    maps: list[str] = []
+    for keys in entry.maps:
+        for node in _descend(root, keys):
+            if not keys and (maps or not _is_flat_map(node)):
+                continue
+            if not node.is_object and not node.is_array:
+                faults.append((node.pointer, "not a map of servers"))
+                continue
+            maps.append(node.pointer)
+            _read_map(node, servers, faults)
+    if not maps and not faults and entry.role is Role.SERVERS:
+        faults.append(("", "no map of servers"))
+    declared = tuple(islice(_declared(root), FOUND_LIMIT + 1))
+    if len(declared) > FOUND_LIMIT:
+        faults.append(("/settings", f"more than {FOUND_LIMIT} credentials"))
+        declared = declared[:FOUND_LIMIT]
+    if declared:
+        servers = [replace(item, found=(*item.found, *declared)) for item in servers]
+    if len(servers) > SERVERS_LIMIT:
+        faults.append(("", f"more than {SERVERS_LIMIT} servers"))
+    return ServerMaps(
+        tuple(servers[:SERVERS_LIMIT]), tuple(maps), tuple(faults), declared
+    )
+
+
+def _descend(root: Node, keys: Keys) -> Iterator[Node]:
+    nodes = [root]
+    for key in keys:
+        below: list[Node] = []
+        for node in nodes:
+            if key == "*":
+                below += [child for _, child in node.members()]
+            elif (child := node.get(key)) is not None:
+                below.append(child)
+        nodes = below
+    return (node for node in nodes if node.raw is not None)
+
+
+def _declared(root: Node) -> Iterator[Found]:
+    """Read the `settings` of a Gemini extension: variables requested of its user."""
+    settings = root.get("settings")
+    for setting in settings.items() if settings is not None else ():
+        variable = setting.get("envVar")
+        if variable is not None and variable.text():
+            for found in pass_through(variable.text(), variable.pointer):
+                kept = setting.flag("sensitive")  # in the system's keychain
+                cls = CredentialClass.KEYCHAIN if kept else CredentialClass.ENV_REF
+                yield replace(found, cls=cls)
+
+
+def _is_flat_map(node: Node) -> bool:
+    """Tell whether the members themselves are server entries."""
+    members = [child for _, child in node.members()]
+    return bool(members) and all(
+        child.is_object and child.get(*_ENTRY_MARKS) is not None for child in members
+    )
+
+
+def _read_map(
+    node: Node, servers: list[McpServer], faults: list[tuple[str, str]]
+) -> None:
+    listed = (
+        (item.text_at("name") or str(index), item)
+        for index, item in enumerate(node.items())
+    )
+    pairs = node.members() if node.is_object else listed
+    for name, entry in islice(pairs, SERVERS_LIMIT + 1):
+        if not entry.is_object:
+            faults.append((entry.pointer, "not a server entry"))
+            continue
+        server = read_server(name, entry)
+        if server.cut:
+            faults.append((entry.pointer, "too long to be read whole"))
+        if len(server.found) > FOUND_LIMIT:
+            faults.append((entry.pointer, f"more than {FOUND_LIMIT} credentials"))
+            server = replace(server, found=server.found[:FOUND_LIMIT])
+        if server.empty:
+            faults.append((entry.pointer, "a server with neither command nor URL"))
+        servers.append(server)

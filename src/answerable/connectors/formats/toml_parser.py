@@ -1,0 +1,70 @@
+"""Bounded TOML parser: the standard library's recurses and may be quadratic."""
+
+import tomllib
+from collections.abc import Mapping
+
+from answerable.connectors.formats.document_node import DEPTH_LIMIT, Raw, check_bounds
+from answerable.model.errors import ParseError
+
+TOML_LIMIT = 1 << 20
+_LINE_DOTS_LIMIT = 2000
+
+
+def parse_toml(text: str) -> Raw:
+    """Parse TOML; dates and times become text.
+
+    Raises:
+        ParseError: Not TOML, or too large or too deep.
+    """
+    if len(text) > TOML_LIMIT:
+        raise ParseError(f"more than {TOML_LIMIT} characters of TOML")
+    for line in text.split("\n"):
+        # A key `a.a.a...` costs the parser the square of its length.
+        if line.count(".") > _LINE_DOTS_LIMIT or line.count("[") > _LINE_DOTS_LIMIT:
+            raise ParseError("a line of TOML is too deep")
+    found: object = None
+    reason = ""
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason = _without_values(str(error))
+    except (RecursionError, ValueError, OverflowError):
+        reason = f"nested deeper than {DEPTH_LIMIT} levels or a number too long"
+    if reason:
+        # Outside the handler, so that no cause with the text in it hangs on.
+        raise ParseError(f"not TOML: {reason}")
+    raw = _raw(found)
+    check_bounds(raw)
+    return raw
+
+
+def _without_values(message: str) -> str:
+    """Keep only `(at line L, column C)` of the parser's message."""
+    start = message.rfind("(at ")
+    return "a syntax error " + message[start:] if start >= 0 else "a syntax error"
+
+
+def _raw(found: object) -> Raw:
+    """Copy the tree of tomllib to our tree type, without recursion."""
+    top: list[Raw] = [None]
+    todo: list[tuple[object, list[Raw] | dict[str, Raw], int | str]] = [(found, top, 0)]
+    while todo:
+        value, parent, key = todo.pop()
+        made: Raw
+        if isinstance(value, Mapping):
+            new: dict[str, Raw] = dict.fromkeys(map(str, value))
+            todo += [(inner, new, str(name)) for name, inner in value.items()]
+            made = new
+        elif isinstance(value, list):
+            items: list[Raw] = [None] * len(value)
+            todo += [(inner, items, index) for index, inner in enumerate(value)]
+            made = items
+        elif isinstance(value, str | int | float | bool):
+            made = value
+        else:
+            made = str(value)
+        if isinstance(parent, dict):
+            parent[str(key)] = made
+        else:
+            parent[int(key)] = made
+    return top[0]

@@ -1,0 +1,104 @@
+"""Secrets in URLs and connection strings: userinfo, query, path, `Password=`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from answerable.connectors.formats.credential_name import Says, says
+from answerable.connectors.formats.secret_shapes import (
+    is_placeholder,
+    is_random,
+    shape_of,
+)
+from answerable.connectors.formats.value_reference import take_apart
+
+_DSN_KEYS = ("password=", "pwd=", "passwd=", "accountkey=", "sharedaccesskey=")
+_QUERY_NAMES = frozenset(str.split("code sig access signature sas k t"))
+_LIMIT = 16_384
+_WEB = ("http", "https", "ws", "wss")
+_START = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://|(?:(?P<web>(?i:https?|wss?)):)?/{0,2}"
+)
+# `user:` before something that is no port, and an `@` after it.
+_PASSWORD = re.compile(r"[^/@:\[]*:(?!\d+(?:/|$))[^@]*@.*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class UrlPart:
+    """URL part that is or refers to a secret; the value stays out of the repr.
+
+    Attributes:
+        name: Query parameter, `password` for userinfo, `path` for a path segment.
+        value: The secret, or a reference.
+    """
+
+    name: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"UrlPart({self.name!r})"
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text starts like a URL."""
+    scheme, mark, rest = text[:_LIMIT].partition("://")
+    return bool(mark and rest) and scheme.replace("+", "").replace("-", "").isalnum()
+
+
+def split_url(url: str) -> tuple[str, str, str, str]:
+    """Split a URL into scheme, userinfo, host with path, and query with fragment.
+
+    Lenient on purpose: a URL may lack its scheme or a slash (`//h`, `http:h`), and a
+    password with a slash belongs to the userinfo, not to the path, if a colon without a
+    port indicates it.
+    """
+    url = url.strip()
+    start = next(_START.finditer(url))
+    scheme = start["scheme"] or start["web"] or ""
+    rest = url[start.end() :]
+    head, query_mark, query = rest.partition("?")
+    if not query_mark:
+        head, query_mark, query = rest.partition("#")
+    authority = head
+    if scheme.lower() in ("", *_WEB) and not _PASSWORD.fullmatch(head):
+        authority = head.partition("/")[0]
+    userinfo, at, _ = authority.rpartition("@")
+    host = head[len(userinfo) + len(at) :]
+    return scheme, userinfo, host, query
+
+
+def url_secrets(url: str) -> Iterator[UrlPart]:
+    """Yield the parts of a URL that are or refer to secrets."""
+    _, userinfo, host, query = split_url(url[:_LIMIT])
+    name, colon, password = userinfo.partition(":")
+    if colon and password:
+        yield UrlPart("password", unquote(password))
+    elif name and (_looks_secret(name) or take_apart(name).references):
+        yield UrlPart("token", unquote(name))
+    for pair in query.replace("#", "&").replace(";", "&").split("&"):
+        key, _, value = pair.partition("=")
+        key = unquote(key)
+        if value and (_is_secret_name(key) or _looks_secret(value)):
+            yield UrlPart(key, unquote(value))
+    for segment in host.split("/")[1:]:
+        if shape_of(segment) or (len(segment) >= 20 and is_random(segment)):
+            yield UrlPart("path", segment)
+
+
+def _is_secret_name(key: str) -> bool:
+    return key.lower() in _QUERY_NAMES or says(key) in (Says.CREDENTIAL, Says.PASSWORD)
+
+
+def _looks_secret(value: str) -> bool:
+    return bool(shape_of(value)) or (len(value) >= 16 and is_random(value))
+
+
+def has_dsn_password(value: str) -> bool:
+    """Tell whether a text has a literal or referenced password, as in a DSN."""
+    value = value[:_LIMIT]
+    if is_url(value):
+        password = split_url(value)[1].partition(":")[2]
+        return bool(password) and not is_placeholder(password)
+    lowered = value.lower().replace(" ", "")
+    return any(key in lowered for key in _DSN_KEYS)

@@ -1,0 +1,157 @@
+"""Safe YAML parser: builds plain data from parser events.
+
+Scalars stay texts except the YAML 1.2 core booleans and null (so the workflow key
+`on` stays `on`, and a version is not a number). Aliases are followed by reference, and
+counted expanded by `check_bounds`; merges are copies and counted here; tags are
+ignored.
+"""
+
+from dataclasses import dataclass, field
+
+import yaml
+
+from answerable.connectors.formats.document_node import (
+    DEPTH_LIMIT,
+    NODE_LIMIT,
+    Doubled,
+    Raw,
+    check_bounds,
+)
+from answerable.model.errors import ParseError
+
+YAML_LIMIT = 1 << 20
+
+_PLAIN: dict[str, bool | None] = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def parse_yaml(text: str) -> Raw:
+    """Parse the first document of a YAML stream.
+
+    Raises:
+        ParseError: Not YAML, or too large, too deep or with too many aliases. The
+            message has a line and column, never the text.
+    """
+    if len(text) > YAML_LIMIT:
+        raise ParseError(f"more than {YAML_LIMIT} characters of YAML")
+    composer = _Composer()
+    reason = ""
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.DocumentEndEvent):
+                break
+            composer.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        reason = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "syntax"
+    except (yaml.YAMLError, ValueError, RecursionError):
+        reason = "a character that YAML does not allow"
+    if reason:
+        raise ParseError(f"not YAML: {reason}")
+    check_bounds(composer.root)
+    return composer.root
+
+
+@dataclass(slots=True)
+class _Open:
+    """Open collection during parsing."""
+
+    into: dict[str, Raw] | list[Raw]
+    anchor: str | None
+    key: str | None = None
+    doubled: list[str] = field(default_factory=list)
+    merged: list[Raw] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Composer:
+    """Composer of the tree from events, with an explicit stack."""
+
+    root: Raw = None
+    stack: list[_Open] = field(default_factory=list)
+    anchors: dict[str, Raw] = field(default_factory=dict)
+    total: int = 0
+
+    def take(self, event: yaml.Event) -> None:
+        """Handle one parser event."""
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, yaml.AliasEvent):
+            self._place(self.anchors.get(event.anchor or ""))
+        elif isinstance(event, yaml.MappingStartEvent):
+            self._open(_Open({}, event.anchor))
+        elif isinstance(event, yaml.SequenceStartEvent):
+            self._open(_Open([], event.anchor))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._close()
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        value: Raw = event.value
+        top = self.stack[-1] if self.stack else None
+        key_is_next = top and isinstance(top.into, dict) and top.key is None
+        if event.implicit[0] and not key_is_next:
+            value = _PLAIN.get(event.value, event.value)
+        if event.anchor:
+            self.anchors[event.anchor] = value
+        self._place(value)
+
+    def _open(self, new: _Open) -> None:
+        if len(self.stack) >= DEPTH_LIMIT:
+            raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
+        self.stack.append(new)
+
+    def _close(self) -> None:
+        done = self.stack.pop()
+        made: Raw = done.into
+        if isinstance(made, dict):
+            for base in done.merged:
+                if isinstance(base, dict):
+                    self._count(len(base))
+                    made = {**base, **made}
+            if done.doubled:
+                doubled = Doubled(made)
+                doubled.names = tuple(dict.fromkeys(done.doubled))
+                made = doubled
+        if done.anchor:
+            self.anchors[done.anchor] = made
+        self._place(made)
+
+    def _count(self, values: int) -> None:
+        self.total += values
+        if self.total > NODE_LIMIT:
+            raise ParseError(f"more than {NODE_LIMIT} values")
+
+    def _place(self, value: Raw) -> None:
+        self._count(1)
+        if not self.stack:
+            self.root = value
+            return
+        top = self.stack[-1]
+        if isinstance(top.into, list):
+            top.into.append(value)
+        elif top.key is None:
+            top.key = value if isinstance(value, str) else ""
+        else:
+            self._member(top, top.into, top.key, value)
+            top.key = None
+
+    @staticmethod
+    def _member(top: _Open, into: dict[str, Raw], key: str, value: Raw) -> None:
+        if key == "<<" and isinstance(value, dict | list):
+            top.merged += value if isinstance(value, list) else [value]
+            return
+        if key in into:
+            top.doubled.append(key)
+        into[key] = value

@@ -1,0 +1,15 @@
+"""Declaration of the gateway spool connector."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.provenance import WrittenBy
+
+SPEC = ConnectorSpec(
+    name="gateway",
+    gives="events",
+    location="DIR",
+    about="decisions and outcomes that an MCP gateway recorded, from its spool",
+    written_by=WrittenBy.MEDIATOR,
+    reads=("*/*.jsonl */shipped.json: a folder per recorder, or one such folder",),
+    permissions=(),
+    collects=("gateway",),
+)

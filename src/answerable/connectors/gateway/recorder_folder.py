@@ -1,0 +1,221 @@
+"""Recorder folder of a spool: its files, shipping progress and liveness.
+
+RECORDER/000001.jsonl ...   as the recorder wrote them; zero bytes at the end are
+                            reserved space for later lines
+RECORDER/shipped.json       shipping progress, with the decisions that wait for
+                            their end
+
+The last file of a running recorder is read while it is written. Lines replace reserved
+zero bytes between two reads, so a read may return part of a line followed by zeros. No
+line contains a zero byte: the first one marks the end of the data.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from answerable.connectors.gateway.parse.recorder_lines import Lines, Progress
+from answerable.model.errors import EnvironmentRefused, ParseError
+from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.sighting import Problem, ProblemKind
+
+SUFFIX = ".jsonl"
+SHIPPED = "shipped.json"
+ROOM = b"\0"
+_NUMBER = re.compile("[0-9]{6}|[1-9][0-9]{6,}")  # a recorder counts its files
+_LONGEST = 16 << 20  # bytes of a line; it names no more than a message does (4 MiB)
+_KEPT = 64 << 10  # of what cannot be read
+
+
+class Piece(NamedTuple):
+    """Result of one line.
+
+    Attributes:
+        event: Event completed by the line, or None.
+        quarantined: The unreadable line, or None.
+        size: Size of the line, bytes.
+    """
+
+    event: AuditEvent | None
+    quarantined: Quarantined | None
+    size: int
+
+
+class Folder:
+    """Reader of one recorder folder, from the last shipped position.
+
+    Args:
+        path: The folder.
+
+    Attributes:
+        problems: Missing, torn or invalid records.
+
+    Raises:
+        EnvironmentRefused: It is not readable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # First, and the files after: of a recorder that has ended no more can come.
+        self.alive = is_locked(path)
+        self._files = files_of(path)
+        self.progress = _progress(path)
+        self._lines = Lines(path.name, self.progress)
+        self._torn: list[Problem] = []
+
+    @property
+    def size(self) -> int:
+        """Size of its files, including shipped bytes and reserved space."""
+        total = 0
+        for path in self._files:
+            with contextlib.suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Missing, torn or invalid records found so far."""
+        place = str(self.path)
+        told = [Problem(ProblemKind.INVALID, place, t) for t in self._lines.problems]
+        return (*self._torn, *told)
+
+    @property
+    def starts(self) -> int:
+        """Number of recorder starts and ends read so far."""
+        return self._lines.starts
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield new lines, and at the end the calls that will never be completed."""
+        for path in self._files:
+            number = int(path.stem)
+            if number < self.progress.file:
+                continue
+            if number > self.progress.file:
+                self.progress.file, self.progress.offset = number, 0
+            yield from self._read(path, last=path == self._files[-1])
+        if not self.alive:
+            for event in self._lines.left():
+                yield Piece(event, None, 0)
+
+    def settle(self) -> None:
+        """Save the progress, and remove files that are in the store.
+
+        Call it after every event and line of `pieces` is durable. A crash at any step
+        is harmless: a repeated read builds the same events, and removed files are known
+        to have been read.
+        """
+        self._keep()
+        if self.alive:
+            _remove([p for p in self._files if int(p.stem) < self.progress.file])
+            return
+        _remove(self._files)
+        (self.path / SHIPPED).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something foreign lies in it
+            self.path.rmdir()
+
+    def _read(self, path: Path, *, last: bool) -> Iterator[Piece]:
+        written_to = last and self.alive
+        # Where it is gone it held no whole line: a full disk took nothing of it.
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            file.seek(self.progress.offset)
+            while line := file.readline(_LONGEST):
+                if written_to and ROOM in line:
+                    return
+                if not line.endswith(b"\n"):
+                    if len(line) == _LONGEST:
+                        raise EnvironmentRefused(f"no spool of a gateway: {path}")
+                    cut = len(line.rstrip(ROOM))
+                    if cut and not written_to:
+                        self._cut(path, cut)
+                    return
+                yield self._piece(path, line)
+
+    def _piece(self, path: Path, line: bytes) -> Piece:
+        offset = self.progress.offset
+        self.progress.offset += len(line)
+        try:
+            return Piece(self._lines.take(line), None, len(line))
+        except ParseError as error:
+            raw = line[:_KEPT]
+            aside = Quarantined(str(path), offset, error.reason, raw)
+            return Piece(None, aside, len(line))
+
+    def _cut(self, path: Path, size: int) -> None:
+        what = f"{size} bytes at its end are of a record that was cut short"
+        self._torn.append(Problem(ProblemKind.INVALID, str(path), what))
+
+    def _keep(self) -> None:
+        self._lines.keep()
+        data = msgspec.json.encode(self.progress)
+        beside = self.path / f".{SHIPPED}.new"
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        beside.replace(self.path / SHIPPED)
+        with opened(self.path) as folder:
+            os.fsync(folder)
+
+
+def files_of(path: Path) -> list[Path]:
+    """List a recorder's files in order, ignoring others."""
+    found = (each for each in path.glob(f"*{SUFFIX}") if _NUMBER.fullmatch(each.stem))
+    return sorted(found, key=lambda each: int(each.stem))
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether the recorder's process is alive: it holds a lock on its folder."""
+    with opened(path) as handle:
+        return not try_lock(handle, fcntl.LOCK_SH)
+
+
+def try_lock(handle: int, how: int) -> bool:
+    """Try to lock an open folder; False if another process holds the lock."""
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _progress(path: Path) -> Progress:
+    try:
+        return msgspec.json.decode((path / SHIPPED).read_bytes(), type=Progress)
+    except FileNotFoundError:
+        return Progress()
+    except (OSError, msgspec.MsgspecError) as error:
+        raise EnvironmentRefused(
+            f"cannot be read: {path / SHIPPED} ({type(error).__name__})",
+            "remove it: everything that is still spooled is then read once more",
+        ) from None
+
+
+def _remove(files: list[Path]) -> None:
+    for path in files:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open a folder for locking or syncing.
+
+    Raises:
+        EnvironmentRefused: It is not readable.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"may not be read: {path} ({error.strerror})"
+        ) from None
+    try:
+        yield handle
+    finally:
+        os.close(handle)

@@ -1,0 +1,33 @@
+"""Declaration of the home connector."""
+
+from collections.abc import Iterable, Iterator
+
+from answerable.connectors.formats.agent_clients import HOME_FILES, MANAGED_FILES
+from answerable.connectors.formats.os_paths import every_layout
+from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
+from answerable.model.connector import ConnectorSpec
+from answerable.model.provenance import WrittenBy
+
+
+def _layouts(paths: Iterable[str]) -> Iterator[str]:
+    return (spelled for path in paths for spelled in every_layout(path))
+
+
+SPEC = ConnectorSpec(
+    name="home",
+    gives="inventory",
+    location="DIR",
+    about="agent clients and ambient credentials under a home directory",
+    # An agent that runs as this person can write any of these files.
+    written_by=WrittenBy.SELF_REPORTED,
+    reads=tuple(
+        dict.fromkeys(
+            [f"~/{path}" for path in _layouts(entry.path for entry in HOME_FILES)]
+            + [f"~/{path}" for path in _layouts(entry.path for entry in AMBIENT_FILES)]
+            + ["~/.gitconfig", "~/.config/git/config"]
+            + [entry.path for entry in MANAGED_FILES]
+        )
+    ),
+    permissions=(),
+    collects=("agent-configs", "ambient-credentials"),
+)

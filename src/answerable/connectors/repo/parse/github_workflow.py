@@ -1,0 +1,351 @@
+"""GitHub workflow parser: jobs that run an AI agent, their triggers and credentials.
+
+Source: GitHub Docs, "Workflow syntax for GitHub Actions". A job's secrets, its token
+and the roles it may assume are credentials of the agent in it: they share its scope.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from answerable.connectors.formats.agent_clients import ConfigFile
+from answerable.connectors.formats.credential_detection import (
+    Found,
+    Position,
+    in_environment,
+    in_text,
+    in_variable,
+)
+from answerable.connectors.formats.credential_name import kind_by_name
+from answerable.connectors.formats.document_node import Node, walk
+from answerable.connectors.formats.mcp_server_entry import McpServer
+from answerable.connectors.formats.mcp_server_map import read_servers
+from answerable.connectors.formats.platform_identity import (
+    PlatformIdentity,
+    google_account,
+    google_workload_pool,
+)
+from answerable.connectors.formats.redaction import clean
+from answerable.connectors.repo.parse.step_script import (
+    embedded_json,
+    literals_of_script,
+)
+from answerable.model.credential import CredentialClass
+from answerable.model.errors import IdError, ParseError
+from answerable.model.ids import Arn
+
+STEPS_LIMIT = 2_000
+# What stands above the jobs is read for each of them, so both are bounded.
+JOBS_LIMIT = 500
+SHARED_LIMIT = 2_000
+_BLOCKS = ("env", "with", "secrets")
+# Actions that run an AI agent, by the repository that publishes them.
+AGENT_ACTIONS = {
+    "anthropics/claude-code-action": "claude-code",
+    "anthropics/claude-code-base-action": "claude-code",
+    "anthropics/claude-code-security-review": "claude-code",
+    "openai/codex-action": "codex",
+    "google-github-actions/run-gemini-cli": "gemini-cli",
+    "google-gemini/gemini-cli-action": "gemini-cli",
+    "github/copilot-cli-action": "copilot",
+    "actions/ai-inference": "github-models",
+    "sst/opencode/github": "opencode",
+    "anomalyco/opencode/github": "opencode",
+    "block/goose-action": "goose",
+    "cursor/agent-action": "cursor",
+    "qodo-ai/pr-agent": "pr-agent",
+    "codiumai/pr-agent": "pr-agent",
+    "aider-chat/aider-action": "aider",
+    "augmentcode/augment-agent": "auggie",
+    "continuedev/continue": "continue",
+    "all-hands-ai/openhands-action": "openhands",
+}
+# Commands that start one without an action.
+AGENT_COMMANDS = {
+    "claude": "claude-code",
+    "codex": "codex",
+    "gemini": "gemini-cli",
+    "copilot": "copilot",
+    "opencode": "opencode",
+    "goose": "goose",
+    "cursor-agent": "cursor",
+    "aider": "aider",
+    "auggie": "auggie",
+    "q": "amazon-q",
+    "kiro-cli": "kiro",
+}
+_HEADLESS = ("-p", "--print", "exec", "run", "--prompt", "--message", "chat", "-m")
+# Events that someone without write access can cause.
+OUTSIDER_EVENTS = frozenset(
+    str.split(
+        "issue_comment issues pull_request_target pull_request_review "
+        "pull_request_review_comment discussion discussion_comment fork watch "
+        "workflow_run"
+    )
+)
+_ROLE_ACTION = "aws-actions/configure-aws-credentials"
+_GOOGLE_ACTION = "google-github-actions/auth"
+_INLINE = ConfigFile("github-actions", "")
+
+
+@dataclass(slots=True)
+class AgentJob:
+    """Job that runs an AI agent.
+
+    Attributes:
+        job: Key of the job.
+        pointer: JSON pointer of the job.
+        runs: Clients it runs.
+        outsiders: Trigger events that an outsider can cause.
+        events: All trigger events.
+        permissions: `SCOPE: ACCESS` of its token; empty if not stated.
+        id_token: True if it may request an OIDC token.
+        roles: Role ARNs it assumes.
+        google: Google Cloud identities it signs in as.
+        servers: MCP servers given inline.
+        found: Secrets, tokens and roles.
+        steps: Steps that run an agent, each with its client.
+    """
+
+    job: str
+    pointer: str
+    runs: list[str]
+    outsiders: tuple[str, ...]
+    events: tuple[str, ...]
+    permissions: tuple[tuple[str, str], ...]
+    id_token: bool
+    roles: list[str] = field(default_factory=list)
+    google: list[PlatformIdentity] = field(default_factory=list)
+    servers: list[McpServer] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    steps: list[tuple[str, Node]] = field(default_factory=list)
+
+    @property
+    def may_write_contents(self) -> bool:
+        """Tell whether it may change files; True if not stated.
+
+        A secret with a GitHub token may allow more than the job's own token.
+        """
+        stated = dict(self.permissions)
+        other = any(
+            found.kind == "github-token" and found.cls is not CredentialClass.AMBIENT
+            for found in self.found
+        )
+        return (
+            not stated
+            or other
+            or "write" in (stated.get("contents"), stated.get("all"))
+        )
+
+
+def parse_workflow(root: Node) -> tuple[AgentJob, ...]:
+    """Return the jobs that run an AI agent, in file order.
+
+    Raises:
+        ParseError: The document is not a workflow, or too large.
+    """
+    jobs = root.get("jobs")
+    if jobs is None or not jobs.is_object:
+        raise ParseError("not a workflow: no jobs")
+    shared = (leaf for key in _BLOCKS if (at := root.get(key)) for leaf in walk(at))
+    if sum(1 for _ in shared) > SHARED_LIMIT:
+        raise ParseError(f"more than {SHARED_LIMIT} values above the jobs")
+    found: list[AgentJob] = []
+    for name, job in jobs.members():
+        steps = list((job.get("steps") or Node("", None)).items())[:STEPS_LIMIT]
+        runs = list(
+            dict.fromkeys(client for step in steps for client in _clients(step))
+        )
+        if runs and len(found) >= JOBS_LIMIT:
+            raise ParseError(f"more than {JOBS_LIMIT} jobs that run an agent")
+        if runs:
+            found.append(_job(root, name, job, steps, runs))
+    return tuple(found)
+
+
+def _job(
+    root: Node, name: str, job: Node, steps: list[Node], runs: list[str]
+) -> AgentJob:
+    events = _events(root)
+    permissions = _permissions(job) or _permissions(root)
+    stated = dict(permissions)
+    read = AgentJob(
+        job=name,
+        pointer=job.pointer,
+        runs=runs,
+        outsiders=tuple(event for event in events if event in OUTSIDER_EVENTS),
+        events=events,
+        permissions=permissions,
+        id_token="write" in (stated.get("id-token"), stated.get("all")),
+        steps=[(client, step) for step in steps for client in _clients(step)],
+    )
+    for holder in (root, job, *steps):
+        for key in _BLOCKS:
+            block = holder.get(key)
+            if block is not None:
+                _read_block(block, read)
+        script = holder.get("run")
+        if script is not None:
+            position = Position("run", script.pointer, script.text())
+            read.found += (*_secrets(position), *literals_of_script(position))
+            read.servers += _inline_servers(script, script.text())
+    for step in steps:
+        _role(step, read)
+        _google(step, read)
+    read.found.append(
+        Found(
+            "GITHUB_TOKEN",
+            job.pointer + "/permissions" if job.get("permissions") else job.pointer,
+            CredentialClass.AMBIENT,
+            "github-token",
+            "GITHUB_TOKEN",
+        )
+    )
+    read.found = list(dict.fromkeys(read.found))
+    return read
+
+
+def _clients(step: Node) -> Iterator[str]:
+    action = step.text_at("uses").partition("@")[0].lower()
+    if action in AGENT_ACTIONS:
+        yield AGENT_ACTIONS[action]
+    for line in step.text_at("run").split("\n")[:STEPS_LIMIT]:
+        words = line.split()[:50]
+        if words[:1] == ["npx"]:
+            words = [word for word in words[1:] if word not in ("-y", "--yes")]
+        if not words:
+            continue
+        command = words[0].rpartition("/")[2].partition("@")[0]
+        command = {"claude-code": "claude", "gemini-cli": "gemini"}.get(
+            command, command
+        )
+        if command in AGENT_COMMANDS and any(word in _HEADLESS for word in words[1:]):
+            yield AGENT_COMMANDS[command]
+
+
+def _events(root: Node) -> tuple[str, ...]:
+    on = root.get("on")
+    if on is None:
+        return ()
+    names = [name for name, _ in on.members()] or list(root.texts("on"))
+    return tuple(clean(name, 60) for name in names)
+
+
+def _permissions(node: Node) -> tuple[tuple[str, str], ...]:
+    block = node.get("permissions")
+    if block is None:
+        return ()
+    if block.text() in ("write-all", "read-all"):
+        return (("all", block.text().removesuffix("-all")),)
+    stated = [
+        (clean(name, 40), clean(value.text(), 20)) for name, value in block.members()
+    ]
+    return tuple(sorted(stated)) or (("all", "none"),)
+
+
+def _read_block(block: Node, read: AgentJob) -> None:
+    plain: list[Position] = []
+    for leaf in walk(block):
+        name = leaf.pointer.rpartition("/")[2]
+        text = leaf.text()
+        position = Position(name, leaf.pointer, text)
+        if "{" in text and "mcpServers" in text:
+            read.servers += _inline_servers(leaf, text)
+        secrets = _secrets(position)
+        read.found += secrets
+        if not secrets and "\n" not in text and "${{" not in text:
+            plain.append(position)
+    # An AWS key and its id are one credential; names in lists say nothing together.
+    named = {position.name for position in plain}
+    if len(named) == len(plain):
+        read.found += in_environment(plain)
+    else:
+        read.found += (each for position in plain for each in in_variable(position))
+
+
+def _inline_servers(leaf: Node, text: str) -> tuple[McpServer, ...]:
+    """Read a server map written as JSON inside a text (`mcp_config: |`)."""
+    raw = embedded_json(text, "mcpServers")
+    if raw is None:
+        return ()
+    return read_servers(_INLINE, Node(leaf.pointer, raw)).servers
+
+
+def _secrets(position: Position) -> tuple[Found, ...]:
+    """Find `${{ secrets.X }}` anywhere in a text."""
+    names: list[str] = []
+    text = position.value
+    at = 0
+    while (start := text.find("${{", at)) >= 0:
+        stop = text.find("}}", start)
+        if stop < 0:
+            break
+        inner = text[start + 3 : stop].replace("(", " ").replace(")", " ")
+        names += [
+            word[8:]
+            for word in inner.split()
+            if word.startswith("secrets.") and word[8:].replace("_", "").isalnum()
+        ]
+        at = stop + 2
+    found: list[Found] = []
+    # The job's own token is counted once, below, wherever it is handed on.
+    for name in dict.fromkeys(name for name in names if name != "GITHUB_TOKEN"):
+        reference = Position(position.name, position.pointer, "${" + name + "}")
+        found += in_text(reference, kind_by_name(name), literal=False)
+    return tuple(found)
+
+
+def _role(step: Node, read: AgentJob) -> None:
+    action = step.text_at("uses").partition("@")[0].lower()
+    inputs = step.get("with")
+    role = inputs.get("role-to-assume") if inputs is not None else None
+    if role is None or not role.text() or action != _ROLE_ACTION:
+        return
+    arn = role.text().strip()
+    try:
+        Arn.parse(arn)
+    except IdError:
+        arn = ""
+    if arn and "$" not in arn:
+        read.roles.append(arn)
+    if read.id_token and inputs is not None and inputs.get("aws-access-key-id") is None:
+        read.found.append(
+            Found(
+                "role-to-assume",
+                role.pointer,
+                CredentialClass.AMBIENT,
+                "github-oidc",
+                f"{read.job}:{arn}",
+            )
+        )
+
+
+def _google(step: Node, read: AgentJob) -> None:
+    """Read a sign-in by workload identity federation.
+
+    Source: https://github.com/google-github-actions/auth. Without `service_account` the
+    job acts as a member of the pool itself.
+    """
+    action = step.text_at("uses").partition("@")[0].lower()
+    inputs = step.get("with")
+    if inputs is None or action != _GOOGLE_ACTION:
+        return
+    provider = inputs.get("workload_identity_provider")
+    account = inputs.text_at("service_account")
+    if provider is None or not provider.text():
+        return
+    identity = google_workload_pool(provider.text())
+    if account:
+        stated = "@" in account and "$" not in account
+        identity = google_account(account) if stated else None
+    if identity is not None:
+        read.google.append(identity)
+    if read.id_token:
+        read.found.append(
+            Found(
+                "workload_identity_provider",
+                provider.pointer,
+                CredentialClass.AMBIENT,
+                "github-oidc",
+                f"{read.job}:{identity.id if identity else ''}",
+            )
+        )

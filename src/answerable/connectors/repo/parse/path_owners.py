@@ -1,0 +1,57 @@
+"""Sightings of code owners: people and ownership evidence."""
+
+import re
+from collections.abc import Iterable
+
+from answerable.connectors.formats.redaction import clean
+from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.repo.parse.codeowners import CodeOwners
+from answerable.model.agent import Agent
+from answerable.model.ids import PersonId, person_id
+from answerable.model.person import EvidenceKind, OwnerEvidence, Person
+from answerable.model.provenance import WrittenBy
+
+_OWNER = re.compile(
+    r"@[A-Za-z0-9][A-Za-z0-9-]{0,99}(?:/[A-Za-z0-9_.-]{1,100})?"
+    r"|[^\s@]{1,100}@[A-Za-z0-9.-]{1,100}"
+)
+
+
+def sight_owners(
+    owners: CodeOwners,
+    agents: Iterable[tuple[Agent, str, WrittenBy]],
+    place: str,
+    frame: Frame,
+) -> tuple[tuple[Person, ...], tuple[OwnerEvidence, ...]]:
+    """Build evidence of the owners that the file names for each agent.
+
+    Args:
+        owners: Parsed file.
+        agents: Each with the path of its configuration, and the file's author class
+            with respect to that agent.
+        place: Path of the file.
+        frame: Context shared by all sightings.
+    """
+    people: dict[PersonId, Person] = {}
+    evidence: list[OwnerEvidence] = []
+    for agent, path, written_by in agents:
+        rule = owners.rule_for(path)
+        for owner in rule.owners if rule is not None else ():
+            if rule is None or not _OWNER.fullmatch(owner):
+                continue
+            seen = frame.seen(f"{place}#/{rule.line}", written_by)
+            person = person_id(owner.removeprefix("@"))
+            team = owner[0] == "@" and "/" in owner
+            people[person] = Person(person, "", (), team=team, alive=True, seen=seen)
+            evidence.append(
+                OwnerEvidence(
+                    subject=agent.id,
+                    person=person,
+                    kind=EvidenceKind.CODEOWNERS,
+                    reference=clean(f"{rule.pattern} {owner}", 120),
+                    act="",
+                    standing=True,
+                    seen=seen,
+                )
+            )
+    return tuple(people.values()), tuple(evidence)

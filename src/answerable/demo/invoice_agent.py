@@ -1,0 +1,109 @@
+"""Scripted agent that processes open invoices and follows injected instructions.
+
+    python -m answerable.demo.invoice_agent GATEWAY STS_URL AUDIENCE
+
+It is scripted and calls no model, so that each run is the same. It has the weakness of
+language models: it follows an instruction in a letter to send something somewhere. The
+exit code is 1 if a call was refused.
+"""
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from answerable.demo.gateway_client import Key, NoToken, Tools, token_of
+
+# "... send ... to ADDRESS": the injected instruction.
+_TOLD = re.compile(r".*\bsend\b.*?\bto ([\w.+-]+@[\w.-]+\w)\b.*", re.IGNORECASE | re.S)
+
+
+class Clerk:
+    """Agent that processes invoices, one call at a time.
+
+    Args:
+        pace: Seconds between two calls.
+    """
+
+    def __init__(self, tools: Tools, pace: float) -> None:
+        self._tools, self._pace = tools, pace
+        self.refused = 0
+
+    def work(self, count: int) -> None:
+        """Process a number of invoices."""
+        listed = self._call("list_invoices", {})
+        for invoice in listed.get("invoices", [])[:count]:
+            self._look_after(invoice)
+
+    def _look_after(self, invoice: Mapping[str, Any]) -> None:
+        customer = self._call("read_customer", {"id": invoice["customer"]})
+        letter = self._call("read_letter", {"id": invoice["letter"]})
+        told = _TOLD.fullmatch(letter.get("text", ""))
+        if told is not None:
+            self._obey(told[1])
+        amount = f"{invoice['amount']} {invoice['currency']}"
+        if invoice["currency"] != "EUR":
+            rate = self._call("exchange_rate", {"currency": invoice["currency"]})
+            if "euros" in rate:
+                amount = f"{invoice['amount'] * rate['euros']:.0f} EUR"
+        owner = customer.get("account_owner")
+        if owner:
+            text = f"{customer['name']} owes {amount} and wrote us."
+            said = {"to": owner, "subject": f"Open invoice {invoice['number']}"}
+            self._call("send_mail", {**said, "text": text})
+        note = f"{amount} is open; its owner was told."
+        self._call("write_note", {"invoice": invoice["number"], "text": note})
+
+    def _obey(self, address: str) -> None:
+        """Collect customer records and mail them, as the injected text asks."""
+        found = [
+            self._call("read_customer", {"id": f"C-{number}"}) for number in (101, 102)
+        ]
+        text = "; ".join(f"{each.get('name')} {each.get('contact')}" for each in found)
+        said = {"to": address, "subject": "Customers", "text": text}
+        self._call("send_mail", said)
+
+    def _call(self, name: str, said: Mapping[str, str]) -> dict[str, Any]:
+        answer = self._tools.call(name, said)
+        what = " ".join([name, *(said[key] for key in said if key != "text")])
+        result = answer.get("result")
+        if result is None:
+            self.refused += 1
+            data = answer.get("error", {}).get("data", {})
+            why = data.get("decision") or answer.get("error", {}).get("message", "?")
+            sys.stdout.write(f"{what}: {why} {data.get('decision_id', '')}\n")
+        else:
+            sys.stdout.write(f"{what}\n")
+        sys.stdout.flush()
+        time.sleep(self._pace)
+        found: dict[str, Any] = (result or {}).get("structuredContent") or {}
+        return found
+
+
+def main() -> int:
+    """Do one run; return 1 if a call was refused."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url", help="of the office at the gateway")
+    parser.add_argument("issuer", help="URL of the token service")
+    parser.add_argument("audience", help="of the gateway")
+    parser.add_argument("--invoices", type=int, default=1)
+    parser.add_argument("--pace", type=float, default=0.0, help="seconds a call")
+    given = parser.parse_args()
+    key = Key()
+    try:
+        token = token_of(
+            os.environ["ANSWERABLE_STS"], given.issuer, given.audience, key
+        )
+    except NoToken as refused:
+        sys.stdout.write(f"no token: {refused}\n")
+        return 1
+    clerk = Clerk(Tools(given.url, key, token), given.pace)
+    clerk.work(given.invoices)
+    return 1 if clerk.refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+r"""Spool format: a recorder's records as JSON lines in a hash chain.
+
+  RECORDER/000001.jsonl ...   lines, in the order of their sequence numbers
+  line    record, its last brace replaced by `,"chain":"` HEX `"}` and a line end
+
+The first chain hash is SHA-256 of `answerable spool 1\n`, the recorder's name and a
+line end; each next one SHA-256(chain before || bytes of the record without the chain).
+A line without its end was cut by a crash and was never acknowledged.
+
+No line holds a zero byte. Zero bytes at the end of a file are preallocated space, and a
+reader of a live spool stops at the first. In the spool of a finished recorder, zero
+bytes before a line are the remains of an unacknowledged group after a power loss.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from answerable.model.errors import ParseError
+from answerable.model.spool_record import Act, Record
+
+_MAGIC = b"answerable spool 1\n"
+_CHAIN = b',"chain":"'
+_END = b'"}\n'
+# Length of the chain member and line end after the record.
+_TAIL = len(_CHAIN) + 64 + len(_END)
+
+encode = msgspec.json.Encoder().encode
+
+
+class _Decided(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="decided"):
+    """Decision record whose caller and decision are already encoded."""
+
+    sequence: int
+    at: int
+    id: str
+    caller: msgspec.Raw
+    act: Act
+    decision: msgspec.Raw
+
+
+_decode = msgspec.json.Decoder(Record, strict=True).decode
+
+
+def encode_decided(
+    sequence: int,
+    at: int,
+    id: str,
+    caller: msgspec.Raw,
+    act: Act,
+    decision: msgspec.Raw,
+) -> bytes:
+    """Encode a decision record from a cached caller and decision.
+
+    Args:
+        at: UTC nanoseconds.
+        caller: Encoded JSON, shared by many records.
+        decision: Encoded JSON, shared by many records.
+    """
+    return encode(_Decided(sequence, at, id, caller, act, decision))
+
+
+def chain_start(recorder: str) -> bytes:
+    """Return the chain hash before the first record."""
+    return hashlib.sha256(_MAGIC + recorder.encode() + b"\n").digest()
+
+
+def lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
+    """Encode records as spool lines and extend the chain hash.
+
+    Returns:
+        The lines, and the chain hash after the last.
+    """
+    sha256 = hashlib.sha256
+    made: list[bytes] = []
+    for record in records:
+        chain = sha256(chain + record).digest()
+        made.append(b'%b,"chain":"%b"}\n' % (record[:-1], chain.hex().encode()))
+    return b"".join(made), chain
+
+
+def read_line(line: bytes) -> tuple[Record, bytes, bytes]:
+    """Parse a line into its record, raw bytes and chain hash.
+
+    Args:
+        line: Including the line end.
+
+    Returns:
+        The record, its chained bytes, and the chain hash after it, which `follows`
+            verifies.
+
+    Raises:
+        ParseError: The line is malformed.
+    """
+    start = len(line) - _TAIL
+    if start < 0 or line[start : start + len(_CHAIN)] != _CHAIN or line[-3:] != _END:
+        raise ParseError("not a line of a spool")
+    raw = line[:start] + b"}"
+    spelled = line[start + len(_CHAIN) : -len(_END)]
+    try:
+        chain = bytes.fromhex(spelled.decode("ascii"))
+        record = _decode(raw)
+    except (ValueError, RecursionError):
+        raise ParseError("not a record of a gateway") from None
+    if chain.hex().encode() != spelled:  # capitals, or blanks
+        raise ParseError("not a record of a gateway")
+    return record, raw, chain
+
+
+def follows(raw: bytes, chain: bytes, before: bytes) -> bool:
+    """Tell whether a record's chain hash follows from the one before it."""
+    return hashlib.sha256(before + raw).digest() == chain

@@ -1,0 +1,116 @@
+"""Signed statements of what a person asked an agent to do.
+
+The statement holds the digest and size of the text and the values named in it, not the
+text. The caller checks that the run is for that person.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.evidence import signed_statements
+from answerable.evidence.signed_statements import Keys, StatementVoid
+from answerable.model.ids import AgentId
+from answerable.model.owner_key import (
+    OwnerKeyId,
+    Placed,
+    Statement,
+    StatementType,
+    Verified,
+    Void,
+)
+from answerable.model.person_request import LONGEST
+from answerable.model.policy_exception import Signing
+
+_CLAIMS = ("person", "run", "sha256", "size", "until", "values")
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A request that a person signs.
+
+    Attributes:
+        run: Run id, or `any`.
+        sha256: Digest of the text, hex.
+        size: Length of the text in bytes.
+        until: Expiry, UTC nanoseconds.
+        values: Values that the text names.
+    """
+
+    agent: AgentId
+    run: str
+    sha256: str
+    size: int
+    until: int
+    values: tuple[str, ...]
+
+
+def statement(filed: Filed, signing: Signing, key: OwnerKeyId) -> Statement:
+    """Build the statement of a request."""
+    claims = {
+        "person": signing.person,
+        "run": filed.run,
+        "sha256": filed.sha256,
+        "size": str(filed.size),
+        "until": str(filed.until),
+        "values": _encode(sorted(filed.values)).decode(),
+    }
+    return Statement(
+        type=StatementType.REQUEST,
+        subject=filed.agent,
+        claims=tuple(sorted(claims.items())),
+        signed_at=signing.now,
+        key=key,
+        store=signing.store,
+    )
+
+
+def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
+    """Verify the signature and shape of a request statement.
+
+    Raises:
+        StatementVoid: The statement is invalid; the error carries the reason.
+    """
+    found = signed_statements.verify(data, keys, placed, store)
+    said = found.statement
+    names = tuple(name for name, _ in said.claims)
+    is_request = said.type is StatementType.REQUEST and names == _CLAIMS
+    if not (is_request and said.subject.startswith("agent:") and said.claim("run")):
+        raise StatementVoid(Void.OTHER_TYPE, "the statement is no request", said)
+    if said.claim("person") != found.key.person:
+        raise StatementVoid(
+            Void.OTHER_PERSON,
+            f"the key {found.key.id} is {found.key.person}'s (expected that of whom "
+            "the statement names)",
+            said,
+        )
+    until = _number(said.claim("until"))
+    if not said.signed_at < until <= said.signed_at + LONGEST:
+        raise StatementVoid(Void.EXPIRY, "the request does not end in time", said)
+    try:
+        values(said)
+    except msgspec.DecodeError:
+        raise StatementVoid(
+            Void.UNREADABLE, "the request names nothing that can be read", said
+        ) from None
+    return found
+
+
+def values(said: Statement) -> tuple[str, ...]:
+    """Return the values that a request names.
+
+    Raises:
+        msgspec.DecodeError: It is not the statement of a request.
+    """
+    return _decode(said.claim("values"))
+
+
+def until(said: Statement) -> int:
+    """Return when a verified request expires, UTC nanoseconds."""
+    return _number(said.claim("until"))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0

@@ -1,0 +1,131 @@
+"""Public keys as JWKs (RFC 7517, 7518 6, 8037 2), parsed strictly."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from answerable.federation.algorithms import COORDINATES
+from answerable.federation.errors import Reason
+from answerable.federation.signatures import Holds, verifier
+from answerable.federation.strict_json import JsonObject, Unread, base64url, unbase64url
+from answerable.federation.weak_keys import is_roca, is_small_order
+
+MIN_MODULUS = 2048  # bits; SP 800-131A 3
+MAX_MODULUS = 8192  # bits; a larger one only costs us time
+_LEAST_EXPONENT = 65537  # SP 800-56B 6.2
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
+
+
+@dataclass(frozen=True, slots=True)
+class PublicJwk:
+    """A public key, each member in canonical form.
+
+    Attributes:
+        kty: `EC`, `OKP` or `RSA`.
+        crv: Curve, empty for RSA.
+        members: The members of its RFC 7638 3.2 thumbprint, sorted by name.
+    """
+
+    kty: str
+    crv: str
+    members: tuple[tuple[str, str], ...]
+
+    @property
+    def thumbprint(self) -> str:
+        """Return the SHA-256 thumbprint (RFC 7638 3), base64url."""
+        text = json.dumps(dict(self.members), separators=(",", ":"))
+        return base64url(hashlib.sha256(text.encode("utf-8")).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public key pinned to one algorithm."""
+
+    alg: str
+    jwk: PublicJwk
+    _holds: Holds
+
+    @classmethod
+    def of(cls, jwk: PublicJwk, alg: str) -> "VerificationKey":
+        """Load the key for verification.
+
+        Raises:
+            Unread: Its point is not on its curve.
+        """
+        return cls(alg, jwk, verifier(jwk.crv, dict(jwk.members), alg))
+
+    def holds(self, signing_input: bytes, signature: bytes) -> bool:
+        """Tell whether a signature over the input verifies."""
+        return self._holds(signing_input, signature)
+
+
+def read_public_jwk(members: JsonObject) -> PublicJwk:
+    """Parse a JWK, which must be public and strong.
+
+    Raises:
+        Unread: It is private or symmetric, of an unsupported type or curve, not
+            canonical, or weak.
+    """
+    kty = members.get("kty")
+    if kty == "oct":
+        raise Unread(Reason.KEY_SYMMETRIC, "expected no symmetric key")
+    if _PRIVATE & members.keys():
+        raise Unread(Reason.KEY_PRIVATE, "expected no private member")
+    if kty == "RSA":
+        return _read_rsa(members)
+    if kty == "EC":
+        return _read_ec(members)
+    if kty == "OKP":
+        return _read_okp(members)
+    raise Unread(Reason.KEY_TYPE, "expected a key of type EC, OKP or RSA")
+
+
+def _read_rsa(members: JsonObject) -> PublicJwk:
+    modulus = _number(members, "n")
+    exponent = _number(members, "e")
+    if not MIN_MODULUS <= modulus.bit_length() <= MAX_MODULUS or modulus % 2 == 0:
+        raise Unread(Reason.KEY_WEAK, "expected an RSA modulus of 2048 to 8192 bits")
+    if not _LEAST_EXPONENT <= exponent < 1 << 32 or exponent % 2 == 0:
+        raise Unread(Reason.KEY_WEAK, "expected an odd RSA exponent from 65537 up")
+    if is_roca(modulus):
+        raise Unread(Reason.KEY_WEAK, "expected no modulus of the ROCA generator")
+    named = (("e", _text(members, "e")), ("kty", "RSA"), ("n", _text(members, "n")))
+    return PublicJwk("RSA", "", named)
+
+
+def _read_ec(members: JsonObject) -> PublicJwk:
+    crv = _text(members, "crv")
+    if crv not in COORDINATES:
+        raise Unread(Reason.KEY_TYPE, "expected the curve P-256, P-384 or P-521")
+    x, y = _text(members, "x"), _text(members, "y")
+    if {len(unbase64url(x)), len(unbase64url(y))} != {COORDINATES[crv]}:
+        raise Unread(Reason.KEY_SHAPE, "expected coordinates of the curve's full size")
+    return PublicJwk("EC", crv, (("crv", crv), ("kty", "EC"), ("x", x), ("y", y)))
+
+
+def _read_okp(members: JsonObject) -> PublicJwk:
+    crv = _text(members, "crv")
+    if crv != "Ed25519":
+        raise Unread(Reason.KEY_TYPE, "expected the curve Ed25519")
+    x = _text(members, "x")
+    raw = unbase64url(x)
+    if len(raw) != 32:
+        raise Unread(Reason.KEY_SHAPE, "expected an Ed25519 key of 32 octets")
+    if is_small_order(raw):
+        raise Unread(Reason.KEY_WEAK, "expected a point of large order")
+    return PublicJwk("OKP", crv, (("crv", crv), ("kty", "OKP"), ("x", x)))
+
+
+def _text(members: JsonObject, name: str) -> str:
+    value = members.get(name)
+    if not isinstance(value, str):
+        raise Unread(Reason.KEY_SHAPE, f"expected {name} as a text")
+    return value
+
+
+def _number(members: JsonObject, name: str) -> int:
+    """Read a Base64urlUInt in the fewest octets (RFC 7518 2)."""
+    data = unbase64url(_text(members, name))
+    if data[0] == 0:
+        raise Unread(Reason.KEY_SHAPE, f"expected {name} without leading zeros")
+    return int.from_bytes(data, "big")

@@ -1,0 +1,43 @@
+"""Polling interval and deadline of the device flow (RFC 8628 3.5)."""
+
+from dataclasses import dataclass, replace
+
+from answerable.federation.oidc_login.responses import Pending
+
+LONGEST = 15 * 60  # seconds that we ask, however long the code would last
+_SLOWER = 5  # seconds, RFC 8628 3.5
+_SLOWEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """Polling state of a device.
+
+    Attributes:
+        interval: Seconds until the next poll.
+        until: Deadline, on the clock of `pause`.
+    """
+
+    interval: float
+    until: float
+
+    @classmethod
+    def begin(cls, interval: int, expires_in: int, now: float) -> "Polling":
+        """Start polling."""
+        return cls(max(interval, 1), now + min(expires_in, LONGEST))
+
+    def pause(self, now: float) -> float:
+        """Return the seconds to wait before the next poll; 0 after the deadline."""
+        return max(min(self.interval, self.until - now), 0)
+
+    def after(self, pending: Pending) -> "Polling":
+        """Update the interval; `slow_down` applies to all later polls."""
+        if pending is Pending.SLOW_DOWN:
+            return replace(self, interval=self.interval + _SLOWER)
+        return self
+
+    def after_silence(self) -> "Polling":
+        """Double the interval after a failed poll."""
+        return replace(
+            self, interval=max(min(self.interval * 2, _SLOWEST), self.interval)
+        )

@@ -1,0 +1,112 @@
+"""OpenID provider metadata (OpenID Connect Discovery 3, RFC 8414 2)."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from answerable.federation.oidc_login.errors import LoginRefused
+from answerable.federation.strict_json import JsonObject, Unread, strict_object
+
+MAX_BYTES = 256 * 1024
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Provider metadata, as far as a sign-in uses it.
+
+    Attributes:
+        authorization: Authorization endpoint, empty if absent.
+        device: Device authorization endpoint (RFC 8628 4), empty if absent.
+        jwks: URL of its keys.
+        says_iss: It sends `iss` in authorization responses (RFC 9207 3).
+        takes_claims: It supports the `claims` parameter (OpenID Connect Core 5.5).
+        takes_secret_in_form: It takes a client secret in the form only, not in the
+            Authorization field that RFC 6749 2.3.1 prefers.
+    """
+
+    iss: str
+    authorization: str
+    token: str
+    device: str
+    jwks: str
+    says_iss: bool
+    takes_claims: bool
+    takes_secret_in_form: bool = False
+
+
+def metadata_url(iss: str) -> str:
+    """Return the URL of a provider's metadata (OpenID Connect Discovery 4)."""
+    return iss.removesuffix("/") + WELL_KNOWN
+
+
+def read_provider(document: bytes, iss: str) -> Provider:
+    """Parse the metadata of a provider.
+
+    Args:
+        document: As fetched from `metadata_url(iss)`.
+        iss: The pinned issuer; the metadata must name it byte for byte.
+
+    Raises:
+        LoginRefused: It names another issuer, or lacks an endpoint.
+    """
+    try:
+        members = strict_object(document)
+    except Unread as unread:
+        raise _wrong(unread.message) from None
+    # OpenID Connect Discovery 4.3: else one provider could speak for another.
+    if members.get("issuer") != iss:
+        raise _wrong("expected it to name the issuer that was asked")
+    methods = members.get("code_challenge_methods_supported", ["S256"])
+    if not isinstance(methods, list) or "S256" not in methods:
+        raise _wrong("expected the PKCE method S256")
+    secrets = members.get("token_endpoint_auth_methods_supported")
+    return Provider(
+        iss=iss,
+        authorization=_endpoint(members, "authorization_endpoint", iss),
+        token=_endpoint(members, "token_endpoint", iss, needed=True),
+        device=_endpoint(members, "device_authorization_endpoint", iss),
+        jwks=_endpoint(members, "jwks_uri", iss, needed=True),
+        says_iss=(
+            members.get("authorization_response_iss_parameter_supported") is True
+        ),
+        takes_claims=members.get("claims_parameter_supported") is True,
+        takes_secret_in_form=isinstance(secrets, list)
+        and "client_secret_post" in secrets
+        and "client_secret_basic" not in secrets,
+    )
+
+
+def is_safe(url: object, iss: str) -> bool:
+    """Tell whether a provider URL is printable and https; http only on loopback.
+
+    A provider at a loopback address may speak plain http, and then only from there.
+    """
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable():
+        return False
+    if " " in url or "#" in url or len(url) > 2048:
+        return False
+    try:
+        parts, own = urlsplit(url), urlsplit(iss)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc:
+        return False
+    plain = own.scheme == "http" and host in _LOOPBACK
+    return parts.scheme == "https" or (parts.scheme == "http" and plain)
+
+
+def _endpoint(members: JsonObject, name: str, iss: str, *, needed: bool = False) -> str:
+    url = members.get(name, "")
+    if url == "" and not needed:
+        return ""
+    if not isinstance(url, str) or not is_safe(url, iss):
+        raise _wrong(f"expected {name} as an https URL")
+    return url
+
+
+def _wrong(what: str) -> LoginRefused:
+    return LoginRefused(f"the provider's metadata cannot be used: {what}")

@@ -1,0 +1,198 @@
+"""Responses of an OpenID provider: redirect with a code, device code, tokens, errors."""
+
+import hmac
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import parse_qsl
+
+from answerable.federation.jws_parsing import is_name
+from answerable.federation.oidc_login.errors import LoginRefused
+from answerable.federation.oidc_login.provider_metadata import Provider, is_safe
+from answerable.federation.oidc_login.requests import Sealed
+from answerable.federation.strict_json import JsonObject, Unread, strict_object
+from answerable.model.claims import SignedClaims
+
+MAX_BYTES = 64 * 1024  # of an answer of the token endpoint
+_MAX_PARAMETERS = 20
+_MAX_ERROR = 64
+_MAX_USER_CODE = 32
+# RFC 6749 4.1.2.1: what an error code may be made of; fewer are shown than may be sent.
+_ERROR_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz_0123456789-")
+
+
+class Pending(StrEnum):
+    """Errors that ask a device to poll again (RFC 8628 3.5)."""
+
+    AUTHORIZATION_PENDING = "authorization_pending"
+    SLOW_DOWN = "slow_down"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """Device authorization response (RFC 8628 3.2).
+
+    Attributes:
+        user_code: The code that the person types at `page`.
+        page: `verification_uri`.
+        whole: `verification_uri_complete`, empty if absent.
+    """
+
+    device_code: str = field(repr=False)
+    user_code: str
+    page: str
+    whole: str
+    expires_in: int
+    interval: int
+
+
+def read_redirect(query: str, sealed: Sealed, provider: Provider) -> str:
+    """Read the authorization code from a redirect query.
+
+    State is checked first: a response to another request is not believed, not even its
+    error.
+
+    Raises:
+        LoginRefused: It answers another request, comes from another provider, or is
+            malformed; or the provider refused.
+    """
+    answered = _parameters(query)
+    if not hmac.compare_digest(
+        answered.get("state", "").encode(), sealed.state.encode()
+    ):
+        raise LoginRefused(
+            "the answer does not belong to this sign-in (state: expected ours)",
+            "run answerable login again, and follow its own link",
+        )
+    iss = answered.get("iss")
+    # RFC 9207 2.4: byte for byte, and missing counts where it was announced.
+    if (iss is None and provider.says_iss) or iss not in (None, provider.iss):
+        raise LoginRefused(
+            "the answer comes from another provider (iss: expected the pinned one)"
+        )
+    if "error" in answered:
+        raise _said_no(answered["error"])
+    code = answered.get("code", "")
+    if not is_name(code):
+        raise LoginRefused("the answer holds no code")
+    return code
+
+
+def _parameters(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            query,
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+    except ValueError:
+        raise LoginRefused("the answer cannot be read") from None
+    answered = dict(pairs)
+    # RFC 6749 3.1: no parameter more than once.
+    if len(answered) != len(pairs):
+        raise LoginRefused("the answer has a duplicate parameter")
+    return answered
+
+
+def read_id_token(status: int, body: bytes) -> str:
+    """Read the ID token from a token response; other tokens are dropped.
+
+    Raises:
+        LoginRefused: It is missing, or the provider refused.
+    """
+    members = _members(body)
+    if status != 200:
+        raise _said_no(members.get("error"))
+    token = members.get("id_token")
+    if not isinstance(token, str) or not token or not token.isascii():
+        raise LoginRefused(
+            "the provider gave no id_token",
+            "register the client for OpenID Connect: the scope openid was asked for",
+        )
+    return token
+
+
+def read_pending(status: int, body: bytes) -> Pending | None:
+    """Return the polling error of a token response; None if it is final."""
+    if status == 200:
+        return None
+    error = _members(body).get("error")
+    return next((each for each in Pending if each == error), None)
+
+
+def read_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
+    """Parse a device authorization response (RFC 8628 3.2).
+
+    Args:
+        body: Its JSON.
+        iss: The pinned issuer; see `is_safe`.
+
+    Raises:
+        LoginRefused: It cannot be used, or the provider refused.
+    """
+    members = _members(body)
+    if status != 200:
+        raise _said_no(members.get("error"))
+    code, shown = members.get("device_code"), members.get("user_code")
+    page = members.get("verification_uri")
+    whole = members.get("verification_uri_complete", "")
+    if not is_name(code) or not is_name(shown) or len(shown) > _MAX_USER_CODE:
+        raise LoginRefused("the provider gave no device code that can be used")
+    if not isinstance(page, str) or not is_safe(page, iss):
+        raise LoginRefused("the provider's page for devices is no https URL")
+    return DeviceCode(
+        device_code=code,
+        user_code=shown,
+        page=page,
+        whole=whole if isinstance(whole, str) and is_safe(whole, iss) else "",
+        expires_in=_seconds(members, "expires_in", 300),
+        interval=_seconds(members, "interval", 5),
+    )
+
+
+def check_nonce(claims: SignedClaims, sealed: Sealed, *, required: bool) -> None:
+    """Check the nonce of a verified ID token.
+
+    Args:
+        sealed: Secrets of this sign-in.
+        required: Whether it must be present (OpenID Connect Core 3.1.3.7). A device
+            code has no nonce (RFC 8628 3.1), so there it only must not differ.
+
+    Raises:
+        LoginRefused: The token belongs to another sign-in.
+    """
+    nonce = claims.leaf("nonce")
+    if nonce is None and not required:
+        return
+    if not isinstance(nonce, str) or not hmac.compare_digest(
+        nonce.encode(), sealed.nonce.encode()
+    ):
+        raise LoginRefused(
+            "the id_token does not belong to this sign-in (nonce: expected ours)"
+        )
+
+
+def _members(body: bytes) -> JsonObject:
+    if len(body) > MAX_BYTES:
+        raise LoginRefused(f"the provider's answer is larger than {MAX_BYTES} bytes")
+    try:
+        return strict_object(body)
+    except Unread as unread:
+        raise LoginRefused(
+            f"the provider's answer cannot be read: {unread.message}"
+        ) from None
+
+
+def _seconds(members: JsonObject, name: str, usual: int) -> int:
+    value = members.get(name, usual)
+    if type(value) is not int or value < 0:
+        raise LoginRefused(f"the provider's {name} is no number of seconds")
+    return value or usual
+
+
+def _said_no(error: object) -> LoginRefused:
+    known = isinstance(error, str) and 0 < len(error) <= _MAX_ERROR
+    plain = known and _ERROR_LETTERS.issuperset(str(error))
+    return LoginRefused(
+        f"the provider refused ({error})" if plain else "the provider refused"
+    )

@@ -1,0 +1,65 @@
+"""The person named by a verified token; shared by web pages, API and token service.
+
+An email counts only with `"email_verified": true` as a JSON boolean (OpenID Connect
+Core 5.1), because anyone may type an address into an account. A name must be ASCII:
+lookalikes and names that change by NFKC and case folding (`\u212aim@...`) are
+rejected.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from answerable.federation.jws_parsing import is_name
+from answerable.model.claims import SignedClaims
+from answerable.model.errors import AnswerableError, IdError
+from answerable.model.ids import PersonId, person_id
+
+EMAIL = "email"
+VERIFIED = "email_verified"
+
+# Tells whether claims are of the one account that a person is bound to.
+Binding: TypeAlias = Callable[[SignedClaims, PersonId], bool]
+
+
+def any_account(claims: SignedClaims, person: PersonId) -> bool:
+    """Accept every account for a person (no account binding)."""
+    return True
+
+
+class PersonRefused(AnswerableError):  # noqa: N818 - an outcome
+    """A token names no acceptable person.
+
+    Args:
+        claim: The claim that failed.
+    """
+
+    def __init__(self, claim: str, message: str) -> None:
+        super().__init__(message)
+        self.claim = claim
+
+
+def person_named(claims: SignedClaims, claim: str) -> PersonId:
+    """Read the person that a token names.
+
+    Args:
+        claim: The claim that names people in tokens of this issuer.
+
+    Raises:
+        PersonRefused: The claim is missing or malformed, or its email is unverified.
+    """
+    named = claims.leaf(claim)
+    if claim == EMAIL and claims.leaf(VERIFIED) is not True:  # 1 == True to Python
+        raise PersonRefused(
+            VERIFIED,
+            "the provider has not verified the person's email "
+            "(expected the claim email_verified: true)",
+        )
+    # An id drops white space at its ends; no other name may end up as that one.
+    if not is_name(named) or not named.isascii() or named != named.strip():
+        raise PersonRefused(
+            claim, f"the token names no person (expected ASCII in the claim {claim})"
+        )
+    try:
+        return person_id(named)
+    except IdError:
+        raise PersonRefused(claim, f"the claim {claim} is no name") from None

@@ -1,0 +1,150 @@
+"""Strict decoders for base64url and JSON.
+
+Parsers differ on duplicate members, padding, spare bits, huge numbers and depth. Input
+with more than one reading is rejected before any library parses it.
+"""
+
+import binascii
+import json
+from collections.abc import Mapping
+from typing import NoReturn
+
+from answerable.federation.errors import Reason
+
+JsonObject = Mapping[str, object]
+
+# A number with a fraction or an exponent; nothing of ours is one.
+FRACTION = object()
+
+MAX_DEPTH = 16
+_MAX_DIGITS = 19  # what fits 64 bits, sign included
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+
+
+class Unread(ValueError):  # noqa: N818 - an answer between modules, not an outcome
+    """The bytes have no single reading.
+
+    Args:
+        message: The expectation; never a part of the bytes.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+def unbase64url(text: str) -> bytes:
+    """Decode canonical unpadded base64url (RFC 7515 2).
+
+    Raises:
+        Unread: A letter, the length, padding or a spare bit is wrong, or it is empty.
+    """
+    try:
+        padded = text.encode("ascii").translate(_FROM_URL) + b"==="[: -len(text) % 4]
+        data = binascii.a2b_base64(padded)
+    except ValueError:  # binascii.Error and UnicodeEncodeError are such
+        data = b""
+    # Bytes have one spelling, so whatever else was decoded is not spelled like this.
+    if not data or base64url(data) != text:
+        raise Unread(
+            Reason.ENCODING, "expected unpadded base64url, in its one spelling"
+        )
+    return data
+
+
+def base64url(data: bytes) -> str:
+    """Encode as unpadded base64url (RFC 7515 2)."""
+    spelled = binascii.b2a_base64(data, newline=False).translate(_TO_URL)
+    return spelled.rstrip(b"=").decode("ascii")
+
+
+def strict_object(data: bytes) -> JsonObject:
+    """Decode a JSON object.
+
+    Non-integers become `FRACTION`. Lone surrogates, duplicate members at any depth,
+    NaN, and integers beyond 19 digits are rejected.
+
+    Raises:
+        Unread: The bytes are not such an object.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unread(Reason.JSON, "expected UTF-8") from None
+    _check_depth(text)
+    try:
+        value = _decode(text)
+    except Unread:
+        raise
+    except (ValueError, RecursionError):
+        raise Unread(Reason.JSON, "expected one JSON object") from None
+    if not isinstance(value, dict):
+        raise Unread(Reason.JSON, "expected one JSON object")
+    if "\\u" in text:
+        _check_surrogates(value)
+    return value
+
+
+def _check_depth(text: str) -> None:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return
+    depth = 0
+    quoted = escaped = False
+    for letter in text:
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped = letter == "\\"
+            quoted = letter != '"'
+        elif letter == '"':
+            quoted = True
+        elif letter in "{[":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Unread(
+                    Reason.DEPTH, f"expected JSON of at most {MAX_DEPTH} levels"
+                )
+        elif letter in "}]":
+            depth -= 1
+
+
+def _check_surrogates(value: object) -> None:
+    """Reject lone surrogates, which cannot be encoded later."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=repr).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Unread(Reason.JSON, "expected whole characters in JSON strings") from None
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Unread(Reason.DUPLICATE_MEMBER, "expected each JSON member once")
+    return members
+
+
+def _fraction(_: str) -> object:
+    return FRACTION
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise Unread(
+            Reason.NUMBER, f"expected integers of at most {_MAX_DIGITS} digits"
+        )
+    return int(text)
+
+
+def _constant(_: str) -> NoReturn:
+    raise Unread(Reason.NUMBER, "expected JSON numbers")
+
+
+# Made once: it takes longer to make than to decode with.
+_decode = json.JSONDecoder(
+    object_pairs_hook=_members,
+    parse_float=_fraction,
+    parse_int=_integer,
+    parse_constant=_constant,
+).decode

@@ -1,0 +1,106 @@
+"""Claims of issued tokens: our access tokens, and ID-JAGs for other services.
+
+`act` is built only here, from the delegation record, newest actor outermost (RFC 8693
+4.1).
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from answerable.federation.denials import Refused, Why
+from answerable.model.claims import Confirmation
+from answerable.model.delegation import Delegation
+from answerable.model.trust_rule import Granted
+
+Payload = Mapping[str, object]
+
+ACCESS_TOKEN_TYP = "at+jwt"  # noqa: S105 - RFC 9068 2.1
+ID_JAG_TYP = "oauth-id-jag+jwt"
+MAX_TOKEN = 4096  # characters, so that it fits a field of HTTP
+# Of these the header takes about 110 and the signature 86.
+_MAX_PAYLOAD = (MAX_TOKEN - 256) * 3 // 4  # octets
+_encode = msgspec.json.Encoder().encode
+# By what a start was attested, as its name says.
+_ATTESTED = {"process": "unix-peer", "run": "launcher", "ticket": "parent"}
+
+
+class Term(msgspec.Struct, frozen=True, gc=False):
+    """Issuer, audience, binding and lifetime of one token.
+
+    Attributes:
+        cnf: Key it is bound to.
+        issued: NumericDate.
+        expires: NumericDate.
+    """
+
+    iss: str
+    jti: str
+    audience: str
+    scopes: tuple[str, ...]
+    cnf: Confirmation
+    issued: int
+    expires: int
+
+
+def claims_of(delegation: Delegation, term: Term, gives: Granted) -> Payload:
+    """Build the claims to sign.
+
+    Raises:
+        Refused: They exceed the size limit of a token.
+    """
+    claims: dict[str, object] = {
+        "iss": term.iss,
+        "sub": delegation.sub,
+        "aud": term.audience,
+        "client_id": str(delegation.agent),
+        "iat": term.issued,
+        "nbf": term.issued,
+        "exp": term.expires,
+        "jti": term.jti,
+    }
+    if term.scopes:
+        claims["scope"] = " ".join(term.scopes)
+    if term.cnf.bound:
+        claims["cnf"] = _confirmation(term.cnf)
+    if delegation.actors:
+        claims["act"] = _act(delegation.actors, term.iss)
+    if gives is Granted.ACCESS_TOKEN:
+        claims["answerable"] = _ours(delegation)
+    if len(_encode(claims)) > _MAX_PAYLOAD:
+        raise Refused(Why.TOO_LARGE)
+    return claims
+
+
+def attested_by(run: str) -> str:
+    """Return the attestor that a run id names; `issuer` for a token's."""
+    return _ATTESTED.get(run.partition(":")[0], "issuer")
+
+
+def _act(actors: tuple[str, ...], iss: str) -> dict[str, object]:
+    """Nest actors, given newest first."""
+    inner: dict[str, object] = {}
+    for actor in reversed(actors):
+        outer: dict[str, object] = {"sub": actor, "iss": iss, "entity": actor}
+        if inner:
+            outer["act"] = inner
+        inner = outer
+    return inner
+
+
+def _ours(delegation: Delegation) -> dict[str, object]:
+    return {
+        "agent": str(delegation.agent),
+        "instance": delegation.run,
+        "owner": delegation.owner,
+        "rule": delegation.rule,
+        "rule_hash": delegation.rule_digest,
+        "dlg": delegation.id,
+        "depth": delegation.depth,
+        "attest": attested_by(delegation.run),
+    }
+
+
+def _confirmation(cnf: Confirmation) -> dict[str, str]:
+    methods = {"jkt": cnf.jkt, "x5t#S256": cnf.x5t_s256}
+    return {name: digest for name, digest in methods.items() if digest}

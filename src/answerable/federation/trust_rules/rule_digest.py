@@ -1,0 +1,55 @@
+"""Digest of a trust rule for evidence: SHA-256 over canonical JSON (RFC 8785).
+
+The order of claims, scopes, agents and grants does not matter. A valid rule holds only
+ASCII text, integers and booleans, so sorting by character equals sorting by UTF-16
+unit.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from answerable.model.trust_rule import IssuedSubject, Reuse, TokenGrant, TrustRule
+
+
+def canonical(rule: TrustRule) -> bytes:
+    """Encode a rule without its digest, canonically."""
+    members: dict[str, object] = {
+        "agent": rule.agent,
+        "delegate_to": sorted(rule.delegate_to),
+        "grants": sorted((_grant(grant) for grant in rule.grants), key=_json),
+        "id": rule.id,
+        "on_behalf_of": sorted(rule.on_behalf_of),
+        "subject": _subject(rule),
+    }
+    # Left out where it is the default: digests of older rules stay what they were.
+    if rule.reuse is not Reuse.ONCE:
+        members["reuse"] = rule.reuse.value
+    return _json(members)
+
+
+def digest(rule: TrustRule) -> str:
+    """Return the digest of a rule, hex."""
+    return hashlib.sha256(canonical(rule)).hexdigest()
+
+
+def _grant(grant: TokenGrant) -> dict[str, object]:
+    return {**asdict(grant), "scopes": sorted(grant.scopes)}
+
+
+def _subject(rule: TrustRule) -> dict[str, object]:
+    subject = rule.subject
+    members: dict[str, object] = {"kind": type(subject).__name__}
+    if isinstance(subject, IssuedSubject):
+        members["issuer"] = subject.issuer
+        members["match"] = sorted(map(list, subject.match), key=_json)
+        members["match_glob"] = sorted(map(list, subject.match_glob), key=_json)
+        return members
+    return members | asdict(subject)
+
+
+def _json(value: object) -> bytes:
+    text = json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
+    )
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,108 @@
+"""Index of the trust rules in force.
+
+Rules of an issuer are indexed by their first equality claim, so a token is matched only
+against rules with its value.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from answerable.federation.trust_rules.matching import (
+    Matched,
+    Workload,
+    hold,
+    leaves_of,
+)
+from answerable.federation.trust_rules.overlap import Value
+from answerable.model.attestation import Attestation
+from answerable.model.claims import ClaimPath
+from answerable.model.ids import AgentId
+from answerable.model.trust_rule import IssuedSubject, LaunchedSubject, TrustRule
+
+# To Python, true is 1, and hashes alike.
+_Key = tuple[type, Value]
+
+
+class Ambiguous(Exception):  # noqa: N818 - an answer between modules, not an outcome
+    """Several rules match one workload; `check` rejects such rules at load."""
+
+
+class Rules:
+    """Index of validated rules.
+
+    Args:
+        rules: Rules of one configuration; empty if it had a fault.
+    """
+
+    def __init__(self, rules: tuple[TrustRule, ...] = ()) -> None:
+        self._by_id = {rule.id: rule for rule in rules}
+        self._local = tuple(
+            rule for rule in rules if not isinstance(rule.subject, IssuedSubject)
+        )
+        self._issued: dict[str, dict[ClaimPath, dict[_Key, list[TrustRule]]]] = {}
+        for rule in rules:
+            if isinstance(rule.subject, IssuedSubject) and rule.subject.match:
+                path, value = rule.subject.match[0]
+                values = self._issued.setdefault(rule.subject.issuer, {})
+                under = values.setdefault(path, {})
+                under.setdefault((type(value), value), []).append(rule)
+
+    def __iter__(self) -> Iterator[TrustRule]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, id: str) -> TrustRule | None:
+        """Return a rule by its id."""
+        return self._by_id.get(id)
+
+    def find(self, workload: Workload) -> Matched | None:
+        """Return the one matching rule, None if there is none.
+
+        Raises:
+            Ambiguous: Several match.
+        """
+        leaves = leaves_of(workload)
+        found: Matched | None = None
+        for rule in self._candidates(workload, leaves):
+            held = hold(rule, workload, leaves)
+            if isinstance(held, Matched):
+                if found is not None:
+                    raise Ambiguous
+                found = held
+        return found
+
+    def allows(
+        self, agent: AgentId, started_by: int, runs_as: int, program: str
+    ) -> str:
+        """Return the id of the rule that lets a person start an agent, empty for none.
+
+        Args:
+            started_by: User id of the requester.
+            runs_as: User id of the process.
+            program: Absolute path of the program.
+        """
+        fit = [
+            rule.id
+            for rule in self._local
+            if isinstance(rule.subject, LaunchedSubject)
+            and rule.agent == agent
+            and rule.subject.started_by == started_by
+            and rule.subject.program in ("", program)
+            and (
+                runs_as == rule.subject.runs_as
+                or (rule.subject.runs_as is None and runs_as != 0)
+            )
+        ]
+        return fit[0] if len(fit) == 1 else ""
+
+    def _candidates(
+        self, workload: Workload, leaves: Mapping[ClaimPath, Value]
+    ) -> Iterator[TrustRule]:
+        if isinstance(workload, Attestation):
+            yield from self._local
+            return
+        for path, values in self._issued.get(workload.issuer, {}).items():
+            value = leaves.get(path)
+            if value is not None:
+                yield from values.get((type(value), value), ())

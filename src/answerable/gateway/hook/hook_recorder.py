@@ -1,0 +1,75 @@
+"""Recorder of a hook's single decision.
+
+The record is on disk on return. The hook runs in the agent's client, so its input is
+the agent's own claim: the recorder's name marks it as such, and readers do not trust
+it.
+"""
+
+import secrets
+from pathlib import Path
+
+from answerable.evidence.spool_format import chain_start, encode, lines
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.ids import event_id
+from answerable.model.spool_record import (
+    HOOK_PREFIX,
+    Act,
+    Closed,
+    Decided,
+    Opened,
+    source_of,
+)
+from answerable.server.recording.segments import Segments
+
+WORKER = 2_000_000  # worker number, above every worker and wrapper
+MOST = 4096  # decisions of hooks that wait to be shipped
+
+
+def record(spool: Path, caller: Caller, act: Act, decision: Decision, now: int) -> str:
+    """Record a decision.
+
+    Args:
+        spool: Folder of all recorders' folders.
+        caller: The caller.
+        act: The tool call.
+        decision: The decision.
+        now: UTC nanoseconds.
+
+    Returns:
+        Id of the decision.
+
+    Raises:
+        EnvironmentRefused: It cannot be kept, so the call must not happen.
+    """
+    if _waiting(spool) >= MOST:
+        raise EnvironmentRefused(
+            f"{MOST} decisions of hooks wait in {spool}",
+            "run the gateway, which ships them: answerable serve --config FILE",
+        )
+    name = HOOK_PREFIX + secrets.token_hex(8)
+    key = event_id(now, source_of(name), name, b"2").hex()
+    records = (
+        Opened(1, now, name, WORKER, "", 0),
+        Decided(2, now, key, caller, act, decision),
+        Closed(3, now),
+    )
+    data, chain = lines(map(encode, records), chain_start(name))
+    segments = Segments(spool, name, room=0)  # no more lines will come
+    try:
+        segments.write(data, chain)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"the decision cannot be recorded ({error.strerror})", f"see {spool}"
+        ) from None
+    finally:
+        segments.close()
+    return key
+
+
+def _waiting(spool: Path) -> int:
+    try:
+        return sum(1 for _ in spool.glob(f"{HOOK_PREFIX}*"))
+    except OSError:
+        return 0

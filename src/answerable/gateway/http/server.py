@@ -1,0 +1,152 @@
+"""HTTP server of one worker: shared state of its connections, and operations on all."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from answerable.gateway.call_pipeline import Exchange
+from answerable.gateway.http.fair_queue import FairQueue
+from answerable.gateway.session_ids import Sessions
+from answerable.gateway.wire.mcp_request_head import Opening, remembering
+from answerable.model.worker_limits import Limits
+from answerable.server.admission import AdmissionControl, Slot
+from answerable.server.authentication.authenticator import Callers
+from answerable.server.connection_info import Link
+from answerable.server.deadline_timer import Ticker
+from answerable.server.wire.host_check import Served
+
+
+class Open(Protocol):
+    """Open connection of a client."""
+
+    def drain(self) -> None:
+        """Finish the open request, and read no other."""
+
+    def recheck(self) -> None:
+        """Cut the open request where a revocation forbids it."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Peers(Protocol):
+    """Router of connections to the worker that owns their principal."""
+
+    def owns(self, principal: str) -> bool:
+        """Tell whether this worker owns a principal."""
+
+    def hand_over(
+        self,
+        transport: asyncio.Transport,
+        principal: str,
+        link: Link,
+        served: Served,
+        received: bytes,
+        slot: Slot | None,
+    ) -> None:
+        """Relay a connection to the owner, with the bytes read so far."""
+
+
+@dataclass(slots=True)
+class Door:
+    """HTTP server of one worker.
+
+    Attributes:
+        exchange: Pipeline that decides and records calls.
+        sessions: Binds session ids of older servers.
+        ticker: Timer of the connections' deadlines.
+        loop: Event loop of the worker.
+        read: Parses the head of a request.
+        clock: Returns UTC seconds.
+        peers: The other workers; None for a single worker.
+        draining: No further request is accepted.
+        in_flight: Number of open calls, by principal.
+        held_bytes: Bytes of large bodies of open calls, by principal.
+        waiters: Calls that wait for such bytes, by principal.
+        queue: Calls that wait for their caller's turn.
+    """
+
+    exchange: Exchange
+    callers: Callers
+    sessions: Sessions
+    limits: Limits
+    ticker: Ticker
+    loop: asyncio.AbstractEventLoop
+    read: Callable[[bytes], Opening] = field(default_factory=remembering)
+    clock: Callable[[], float] = time.time
+    peers: Peers | None = None
+    draining: bool = False
+    fronts: set[Open] = field(default_factory=set)
+    in_flight: dict[str, int] = field(default_factory=dict)
+    held_bytes: dict[str, int] = field(default_factory=dict)
+    waiters: dict[str, deque[Callable[[], None]]] = field(default_factory=dict)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    queue: FairQueue = field(init=False)
+    admission: AdmissionControl = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.admission = AdmissionControl(self.limits)
+        self.queue = FairQueue(self.loop)
+
+    def may_enter(self, principal: str) -> bool:
+        """Tell whether a principal may start one more call."""
+        return self.in_flight.get(principal, 0) < self.limits.calls_per_caller
+
+    def hold(self, principal: str, size: int) -> bool:
+        """Reserve bytes for a body; False where the limit is reached."""
+        held = self.held_bytes.get(principal, 0) + size
+        if held > self.limits.bytes_per_caller:
+            return False
+        self.held_bytes[principal] = held
+        return True
+
+    def release(self, principal: str, size: int) -> None:
+        """Release reserved bytes, and retry the calls that wait for some."""
+        left = self.held_bytes[principal] - size
+        if left:
+            self.held_bytes[principal] = left
+        else:
+            del self.held_bytes[principal]
+        for look in self.waiters.pop(principal, ()):
+            look()
+
+    def wait_for_bytes(self, principal: str, look: Callable[[], None]) -> None:
+        """Register a retry for the next release of a principal's bytes."""
+        self.waiters.setdefault(principal, deque()).append(look)
+
+    def entered(self, principal: str) -> None:
+        """Count one more open call."""
+        self.in_flight[principal] = self.in_flight.get(principal, 0) + 1
+
+    def left(self, principal: str) -> None:
+        """Count one open call less."""
+        left = self.in_flight[principal] - 1
+        if left:
+            self.in_flight[principal] = left
+        else:
+            del self.in_flight[principal]
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Start a background task."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def drain(self) -> None:
+        """Accept no request; open calls continue, session streams end."""
+        self.draining = True
+        for front in list(self.fronts):
+            front.drain()
+
+    def recheck(self) -> None:
+        """Cut every open request that a new revocation forbids."""
+        for front in list(self.fronts):
+            front.recheck()
+
+    def abort(self) -> None:
+        """Close every connection at once."""
+        for front in list(self.fronts):
+            front.abort()

@@ -1,0 +1,54 @@
+"""Endpoint of an upstream server: its URL, parsed, and its TLS settings."""
+
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from answerable.connectors.named_file import check_regular
+from answerable.model.config import Server
+from answerable.server.tls import client_context
+
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Endpoint of an upstream server.
+
+    Attributes:
+        host: Host name or address.
+        target: Path and query of its URL.
+        tls: SSL context for its certificate; None for plain text.
+    """
+
+    host: str
+    port: int
+    authority: str
+    target: str
+    tls: ssl.SSLContext | None
+    url: str = ""
+
+
+def endpoint(server: Server) -> Endpoint:
+    """Parse the URL of a server, and load its TLS files.
+
+    Raises:
+        OSError: A certificate or key cannot be read.
+    """
+    parts = urlsplit(server.url)
+    tls = None
+    if parts.scheme == "https":
+        tls = client_context(server.ca)
+        if server.certificate:
+            check_regular(server.certificate)
+            check_regular(server.key)
+            tls.load_cert_chain(server.certificate, server.key)
+    query = f"?{parts.query}" if parts.query else ""
+    return Endpoint(
+        host=parts.hostname or "",
+        port=parts.port or PORTS[parts.scheme],
+        authority=parts.netloc.rpartition("@")[2],
+        target=(parts.path or "/") + query,
+        tls=tls,
+        url=server.url,
+    )

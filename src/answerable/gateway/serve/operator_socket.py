@@ -1,0 +1,120 @@
+"""Operator socket: queries to a running gateway by its own user.
+
+    STATE/operator.sock    one JSON line in, one out, then closed
+
+Only the gateway's own user and root get an answer (SO_PEERCRED): it names agents and
+rules.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from answerable.gateway.serve.control_channel import LIMIT, Policy, Refused, Tried, Try
+from answerable.model.errors import EnvironmentRefused
+
+PATIENCE = 60.0  # seconds for one question and its answer
+UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
+Said = Tried | Refused
+
+_question = msgspec.json.Decoder(Try)
+_answer: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
+
+
+def socket_at(state: Path) -> Path:
+    """Return the path of the operator socket in a state folder."""
+    return state / "operator.sock"
+
+
+class Operator:
+    """Operator socket of a gateway.
+
+    Args:
+        state: State folder of the gateway, which no other one uses.
+        attempt: Evaluates a policy on recent calls.
+    """
+
+    def __init__(
+        self, state: Path, attempt: Callable[[Policy], Awaitable[Said]]
+    ) -> None:
+        self._path, self._attempt = socket_at(state), attempt
+        self._server: asyncio.Server | None = None
+
+    @classmethod
+    async def at(
+        cls, state: Path, attempt: Callable[[Policy], Awaitable[Said]]
+    ) -> "Operator":
+        """Listen at the operator socket.
+
+        Raises:
+            EnvironmentRefused: The socket cannot be bound.
+        """
+        operator = cls(state, attempt)
+        operator._path.unlink(missing_ok=True)  # of one that was killed
+        try:
+            operator._server = await asyncio.start_unix_server(
+                operator._serve, str(operator._path), limit=LIMIT
+            )
+        except OSError as error:
+            raise EnvironmentRefused(
+                f"cannot listen at {operator._path} ({error.strerror or error})",
+                "a path of a socket has at most 107 bytes: name a shorter `state`",
+            ) from None
+        return operator
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with suppress(OSError, ValueError, TimeoutError, msgspec.MsgspecError):
+            async with asyncio.timeout(PATIENCE):
+                if _uid_of(writer) in (os.getuid(), 0):
+                    asked = _question.decode(await reader.readline())
+                    said = await self._attempt(asked.policy)
+                    writer.write(msgspec.json.encode(said) + b"\n")
+                    await writer.drain()
+        writer.close()
+
+
+def ask(state: Path, policy: Policy) -> Tried:
+    """Ask the running gateway for a policy trial.
+
+    Raises:
+        EnvironmentRefused: No gateway runs there, or it does not answer or refuses.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.settimeout(PATIENCE)
+            asking.connect(str(socket_at(state)))
+            asking.sendall(msgspec.json.encode(Try(policy)) + b"\n")
+            with asking.makefile("rb") as answers:
+                said = _answer.decode(answers.readline())
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise EnvironmentRefused(
+            f"no gateway runs with {state}", "start one: answerable serve --config FILE"
+        ) from None
+    except (OSError, msgspec.MsgspecError):
+        raise EnvironmentRefused(
+            f"the gateway with {state} does not answer",
+            "it answers its own user and root alone",
+        ) from None
+    if isinstance(said, Refused):
+        raise EnvironmentRefused(said.why, said.hint)
+    return said
+
+
+def _uid_of(writer: asyncio.StreamWriter) -> int:
+    peer = writer.get_extra_info("socket")
+    said = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
+    return int(UCRED.unpack(said)[1])

@@ -1,0 +1,151 @@
+"""Serve plan: the configuration as read, and the folders in use."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from answerable.authorization.decision_table import policy_digest
+from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.parse.addresses import is_loopback, parse_address
+from answerable.connectors.config.parse.config_file import Reading
+from answerable.gateway.serve.control_channel import MAX_RULES, Policy
+from answerable.model.cedar_policy import NO_RULES, CedarRules
+from answerable.model.config import Address, Config, Listen
+from answerable.model.errors import UsageError
+from answerable.server.policy_reading import read_decided
+from answerable.server.reloadable_plan import config_of, store_of
+from answerable.server.state_folders import gateway_state
+from answerable.server.store_access import known_agents
+from answerable.server.tls import without_tls_files
+
+BESIDE = 5  # ports from the web page to health and metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Result of one reading of the configuration file.
+
+    Attributes:
+        reading: Result of parsing the file, its faults included.
+        store: Folder of the store.
+        policy: Policy message for the workers.
+    """
+
+    config: Config
+    reading: Reading
+    store: Path
+    policy: Policy
+
+    @property
+    def state(self) -> Path:
+        """State folder of the gateway."""
+        return gateway_state(self.config, self.store)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the policy, as decisions name it."""
+        return policy_digest(self.config, self.reading.policies)
+
+    @property
+    def _spool(self) -> tuple[int, int]:
+        return self.config.limits.spool, self.config.limits.spool_per_agent
+
+    @property
+    def fixed(self) -> Mapping[str, object]:
+        """Settings that only a restart can change, by their key in the file."""
+        return {
+            "listen": replace(
+                self.config.listen,
+                gateway=without_tls_files(self.config.listen.gateway),
+            ),
+            "store": self.store,
+            "state": self.state,
+            "telemetry": self.config.otlp,
+            "limits.spool": self._spool,
+        }
+
+    def with_policy(self, later: "Plan") -> "Plan":
+        """Return this plan with the changeable parts of a later one."""
+        listen = self.config.listen
+        config = replace(later.config, listen=listen, state=str(self.state))
+        return Plan(config, later.reading, self.store, later.policy)
+
+
+def read_plan(
+    place: str,
+    store: Path | None,
+    usual: Path | None,
+    listen: str,
+    before: CedarRules | None = NO_RULES,
+) -> Plan:
+    """Read the configuration, and the agents in the store.
+
+    A file with an invalid policy alone is a plan, too: for a gateway that denies every
+    call.
+
+    Args:
+        place: Path of the file.
+        store: Store named on the command line; None without one.
+        usual: Default store.
+        listen: Address for the API in place of the file's; empty for none.
+        before: Cedar policies of the previous reading; None leaves them unread.
+
+    Raises:
+        ConfigError: More than the policy is invalid.
+        UsageError: The file does not exist, or the address is none.
+        EnvironmentRefused: The file or the store may not be read.
+    """
+    if before is None:
+        reading = read_file(place)
+    else:
+        reading = read_decided(place, store, usual, before)
+    config = config_of(place, reading)
+    if listen:
+        beside = config.web is not None
+        config = replace(config, listen=_listen_at(config.listen, listen, beside))
+    root = store_of(config, store, usual)
+    policy = Policy(
+        text=reading.data,
+        place=config.place,
+        folder=str(Path(config.place).parent),
+        whole=reading.holds_policy,
+        inventory=known_agents(root),
+        rules=_packed(reading.policies),
+    )
+    return Plan(config, reading, root, policy)
+
+
+def _packed(rules: CedarRules) -> bytes:
+    if not rules.digest:
+        return b""
+    packed = msgspec.msgpack.encode(rules.lean())
+    if len(packed) > MAX_RULES:
+        raise UsageError(
+            f"the policies are too large (got {len(packed) >> 20} MiB, expected at most "
+            f"{MAX_RULES >> 20})",
+            "write less of them, or with less in their conditions",
+        )
+    # Large policy sets compress well, and a worker keeps the memory of a message.
+    return zlib.compress(packed, level=1)
+
+
+def _listen_at(listen: Listen, text: str, web: bool) -> Listen:
+    """Move the API to an address, and the gateway to the next port.
+
+    With a web page, the page gets that address, and the API a port five higher.
+    """
+    address = parse_address(text)
+    if address is None or not is_loopback(address.host):
+        raise UsageError(
+            f"not an address to listen at (got {text[:80]!r}, expected a loopback "
+            "HOST:PORT)",
+            "others are said in the configuration: listen.api, listen.gateway",
+        )
+    port = address.port + 1 if address.port else 0
+    first = replace(listen.gateway[0], address=Address(address.host, port), unix="")
+    if web:
+        address = replace(address, port=address.port + BESIDE if address.port else 0)
+    return replace(listen, api=address, gateway=(first, *listen.gateway[1:]))

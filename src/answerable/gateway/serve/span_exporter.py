@@ -1,0 +1,243 @@
+"""OpenTelemetry export of spans and durations (OTLP over HTTP), off the path of calls.
+
+Names follow OpenTelemetry's semantic conventions for MCP and GenAI. A call leaves a
+tuple here; a thread turns them into spans twice a second. The queue is bounded and
+drops its oldest entries. A trace that the caller names becomes a link, never a parent:
+it is the caller's claim.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision, Target
+from answerable.model.errors import UsageError
+from answerable.model.spool_record import End, Ending
+from answerable.server.mcp.call import Call
+from answerable.server.operator_log import Log
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Link
+
+EVERY = 0.5  # seconds
+MOST = 10_000
+PATIENCE = 2.0  # seconds for the collector to take what it is sent
+QUIET = 60.0  # seconds between two log lines about failures
+# Of `mcp.server.operation.duration`, as the conventions advise.
+BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+
+_TRACE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TARGETS = {
+    Target.TOOL: "gen_ai.tool.name",
+    Target.PROMPT: "gen_ai.prompt.name",
+    Target.RESOURCE: "mcp.resource.uri",
+}
+_SCOPE = "answerable.gateway"
+
+
+class Over(NamedTuple):
+    """Finished call.
+
+    Attributes:
+        decision: The decision on it.
+        decision_id: Id of its record.
+        began: UTC nanoseconds.
+        ended: UTC nanoseconds.
+        end: Its outcome; None where it was held back.
+        trace: `traceparent` as the caller sent it, empty without one.
+    """
+
+    caller: Caller
+    call: Call
+    decision: Decision
+    decision_id: str
+    began: int
+    ended: int
+    end: End | None
+    trace: str
+
+    @property
+    def error(self) -> str:
+        """Value of `error.type`, empty without an error."""
+        if self.end is None:
+            return self.decision.reason.value
+        return "" if self.end.outcome is Ending.COMPLETED else self.end.outcome.value
+
+
+class _Meta(msgspec.Struct):
+    traceparent: str = ""
+
+
+class _Params(msgspec.Struct, rename={"meta": "_meta"}):
+    meta: _Meta | None = None
+
+
+class _Message(msgspec.Struct):
+    params: _Params | None = None
+
+
+_message = msgspec.json.Decoder(_Message)
+
+
+def trace_of(body: bytes) -> str:
+    """Find the `traceparent` of a message (2026-07-28 basic/index "_meta")."""
+    if b"traceparent" not in body:
+        return ""
+    try:
+        params = _message.decode(body).params
+    except (msgspec.MsgspecError, RecursionError):
+        return ""
+    return params.meta.traceparent if params and params.meta else ""
+
+
+def attributes_of(over: Over) -> Mapping[str, str | int]:
+    """Return the attributes of a span."""
+    call, decision = over.call, over.decision
+    said: dict[str, str | int] = {
+        "mcp.method.name": call.method,
+        "mcp.protocol.version": call.era.value,
+        "server.address": call.server,
+        "answerable.agent": over.caller.agent,
+        "answerable.run": over.caller.run,
+        "answerable.decision.id": over.decision_id,
+        "answerable.decision.effect": decision.effect.value,
+        "answerable.decision.reason": decision.reason.value,
+        "answerable.mode": decision.mode.value,
+    }
+    if call.target in _TARGETS:
+        said[_TARGETS[call.target]] = call.name
+    if call.method == "tools/call":
+        said["gen_ai.operation.name"] = "execute_tool"
+    if call.session:
+        said["mcp.session.id"] = call.session  # a digest of it
+    if over.error:
+        said["error.type"] = over.error
+    if over.end is not None and over.end.code:
+        said["rpc.response.status_code"] = str(over.end.code)
+    return said
+
+
+class Spans:
+    """Exporter of spans and durations of calls.
+
+    Args:
+        otlp: URL of the collector.
+        log: Log for failures of the collector.
+
+    Raises:
+        UsageError: The extra `otel` is not installed.
+    """
+
+    def __init__(self, otlp: str, log: Log) -> None:
+        try:
+            from opentelemetry.exporter.otlp.proto.http.metric_exporter import (
+                OTLPMetricExporter,
+            )
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+                OTLPSpanExporter,
+            )
+            from opentelemetry.sdk.metrics import MeterProvider
+            from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+            from opentelemetry.sdk.resources import Resource
+            from opentelemetry.sdk.trace import TracerProvider
+            from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        except ImportError:
+            raise UsageError(
+                "telemetry.otlp needs an extra that is not installed",
+                "install answerable[otel]",
+            ) from None
+        base = otlp.rstrip("/")
+        resource = Resource.create({"service.name": "answerable-gateway"})
+        self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+        exporter = OTLPSpanExporter(f"{base}/v1/traces", timeout=PATIENCE)
+        self._traces.add_span_processor(BatchSpanProcessor(exporter))
+        reader = PeriodicExportingMetricReader(
+            OTLPMetricExporter(f"{base}/v1/metrics", timeout=PATIENCE)
+        )
+        self._meters = MeterProvider([reader], resource, shutdown_on_exit=False)
+        self._tracer = self._traces.get_tracer(_SCOPE)
+        self._duration = self._meters.get_meter(_SCOPE).create_histogram(
+            "mcp.server.operation.duration",
+            unit="s",
+            explicit_bucket_boundaries_advisory=BOUNDS,
+        )
+        logging.getLogger("opentelemetry").addHandler(_Complaints(log))
+        self._waiting: deque[Over] = deque(maxlen=MOST)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self._thread.start()
+
+    def add(self, over: Over) -> None:
+        """Queue a finished call; cheap, and never blocks."""
+        self._waiting.append(over)
+
+    def close(self) -> None:
+        """Export the rest, for a few seconds at most."""
+        self._ended.set()
+        self._thread.join()
+        self._traces.shutdown()
+        self._meters.shutdown(timeout_millis=2_000)
+
+    def _send(self) -> None:
+        last = False
+        while not last:
+            last = self._ended.wait(EVERY)
+            while self._waiting:
+                self._make(self._waiting.popleft())
+
+    def _make(self, over: Over) -> None:
+        from opentelemetry.trace import SpanKind, Status, StatusCode
+
+        said = attributes_of(over)
+        low = over.call.target in (Target.TOOL, Target.PROMPT)
+        name = f"{over.call.method} {over.call.name}" if low else over.call.method
+        span = self._tracer.start_span(
+            name,
+            kind=SpanKind.SERVER,
+            attributes=said,
+            links=_links(over.trace),
+            start_time=over.began,
+        )
+        if over.error:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end(over.ended)
+        if over.end is not None:
+            kinds = ("mcp.method.name", "error.type")
+            self._duration.record(
+                (over.ended - over.began) / 1e9,
+                {key: said[key] for key in kinds if key in said},
+            )
+
+
+def _links(trace: str) -> "list[Link]":
+    from opentelemetry.trace import Link, SpanContext, TraceFlags
+
+    found = _TRACE.fullmatch(trace)
+    if found is None:
+        return []
+    context = SpanContext(
+        int(found[1], 16), int(found[2], 16), True, TraceFlags(int(found[3], 16))
+    )
+    return [Link(context)] if context.is_valid else []
+
+
+class _Complaints(logging.Handler):
+    """Log handler that reports exporter failures at most once a minute."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log, self._last = log, -QUIET
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the name of the logger alone; its text may hold exported data."""
+        now = time.monotonic()
+        if now - self._last >= QUIET:
+            self._last = now
+            self._log.warning("telemetry.failed", by=record.name)

@@ -1,0 +1,42 @@
+"""Session ids of older servers, bound to the caller that received them.
+
+A server that speaks MCP 2025-11-25 or before accepts a session id from any client. The
+id that a client gets is the server's own behind an HMAC tag over server and principal:
+nothing is stored, every worker can check it, and for another caller the session does
+not exist (MCP 2025-11-25 basic/transports "Session Management", security best practices
+"Session Hijacking").
+"""
+
+import hmac
+
+from answerable.federation.strict_json import base64url
+from answerable.server.shared_secret import derived
+
+_TAG = 16  # bytes; 22 letters of base64url, which has no full stop
+
+
+class Sessions:
+    """Binds session ids to principals.
+
+    Args:
+        secret: Secret that the workers share.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = derived(secret, "session")
+
+    def wrap(self, upstream_session_id: str, server: str, principal: str) -> str:
+        """Return the session id for the client; it is 23 characters longer."""
+        tag = self._tag(upstream_session_id, server, principal)
+        return f"{tag}.{upstream_session_id}"
+
+    def unwrap(self, text: str, server: str, principal: str) -> str | None:
+        """Return the server's own id; None where the id belongs to another caller."""
+        tag, _, session = text.partition(".")
+        expected = self._tag(session, server, principal)
+        return session if hmac.compare_digest(tag.encode(), expected.encode()) else None
+
+    def _tag(self, session: str, server: str, principal: str) -> str:
+        # None of the three holds a line feed: names, printable text, visible letters.
+        said = "\n".join((server, principal, session)).encode()
+        return base64url(hmac.digest(self._key, said, "sha256")[:_TAG])

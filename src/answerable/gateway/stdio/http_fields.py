@@ -1,0 +1,65 @@
+"""HTTP fields for a message that came on a line.
+
+Arguments that a server wants mirrored, too (`x-mcp-header`), are known only from its
+tool's schema; a server that requires them refuses the call.
+
+Sources: 2026-07-28 basic/transports/streamable-http "Request Metadata" and "Value
+Encoding"; 2025-11-25 basic/transports "Protocol Version Header".
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+
+from answerable.gateway.stdio.line_reader import VERSION
+from answerable.gateway.wire.server_messages import ANSWER_DEPTH
+from answerable.server.mcp.call import Call
+from answerable.server.mcp.json_members import members, text
+from answerable.server.mcp.messages import read_message
+from answerable.server.mcp.methods import Era, Sender, method_of
+from answerable.server.mcp.request_metadata import (
+    ENCODED,
+    METHOD_HEADER,
+    NAME_HEADER,
+    VERSION_HEADER,
+)
+from answerable.server.wire.refusals import Refused
+
+PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+
+
+def fields_of(call: Call, version: str) -> Mapping[str, str]:
+    """Return the fields for a message.
+
+    Args:
+        call: The message.
+        version: Revision that an older session negotiated, empty before that.
+    """
+    if not call.era.is_modern:
+        named = "" if call.era is Era.UNNAMED else call.era.value
+        version = version or named
+        return {VERSION_HEADER: version} if version else {}
+    fields = {VERSION_HEADER: call.era.value}
+    if call.method:
+        fields[METHOD_HEADER] = call.method
+    method = method_of(call.era, call.method, Sender.CLIENT)
+    if method is not None and method.mirrored:
+        fields[NAME_HEADER] = _encoded(call.name)
+    return fields
+
+
+def _encoded(name: str) -> str:
+    """Encode a name so that every field parser reads the same."""
+    if PLAIN.fullmatch(name) and not ENCODED.fullmatch(name):
+        return name
+    return f"=?base64?{base64.b64encode(name.encode()).decode()}?="
+
+
+def agreed(answer: bytes) -> str:
+    """Return the revision in an answer to `initialize`; empty where there is none."""
+    try:
+        result = read_message(answer, ANSWER_DEPTH).result
+        found = {} if result is None else members(answer, result)
+        return text(answer, found.get(VERSION)) or ""
+    except Refused:
+        return ""

@@ -1,0 +1,73 @@
+"""Credential of a wrapped server: in HTTP fields, or in the environment of its process.
+
+A process keeps the environment of its start. The starter of a wrapper sends no token,
+so there is nothing to exchange at the token service.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from answerable.gateway.stdio.wrapped_server import Wrapped
+from answerable.gateway.upstream_credentials.cache import REFUSED
+from answerable.gateway.upstream_credentials.credential import Credential
+from answerable.gateway.upstream_credentials.provider import LEAKED, STALE, Credentials
+from answerable.model.errors import EnvironmentRefused
+from answerable.server.secret_fingerprints import fingerprints
+
+
+def credentials_of(wrapped: Wrapped, tell: Callable[[str], None]) -> Credentials:
+    """Build the credentials; a client's own command does not get a URL's credential.
+
+    Args:
+        wrapped: The wrapped server.
+        tell: Writes a line to standard error.
+    """
+    server = wrapped.server
+    if wrapped.argv and server.url:
+        server = replace(server, credential=None)
+
+    def alarm(event: str, name: str, what: str) -> None:
+        if event == REFUSED:
+            tell(f"there is no credential for {name}: {what}")
+        elif event == STALE:
+            tell(f"{name} rejects its credential, which is renewed: {what}")
+        elif event == LEAKED:
+            tell(f"{name} returned its credential: the answer was withheld ({what})")
+
+    return Credentials(
+        replace(wrapped.config, servers=(server,)),
+        time.time,
+        lambda work: work.close(),
+        fingerprints(wrapped.store),
+        alarm,
+    )
+
+
+async def given_to(wrapped: Wrapped, credentials: Credentials) -> Credential | None:
+    """Fetch the credential for the environment of a server's process; None for none.
+
+    Raises:
+        EnvironmentRefused: One is configured, and cannot be fetched.
+    """
+    kept, name = wrapped.server.credential, wrapped.server.name
+    if kept is None or not kept.as_env:
+        return None
+    given = await credentials.given(name)
+    if given is None:
+        raise EnvironmentRefused(
+            f"cannot start {name}: there is no credential for it",
+            f"see servers.{name}.credential",
+        )
+    return given
+
+
+def environment_of(wrapped: Wrapped) -> dict[str, str]:
+    """Return the environment for a client's own command, without credentials.
+
+    A variable that holds a credential is for its server alone, under another name.
+    """
+    kept = (each.credential for each in wrapped.config.servers)
+    names = {each.env for each in kept if each is not None}
+    return {name: value for name, value in os.environ.items() if name not in names}

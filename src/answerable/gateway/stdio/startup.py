@@ -1,0 +1,63 @@
+"""Start and end of `gateway stdio`: reads the configuration, ships evidence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from answerable.connectors.config.parse.config_faults import ConfigError
+from answerable.gateway.stdio.wrapped_server import Wrapped
+from answerable.model.errors import AnswerableError, UsageError
+from answerable.server.policy_reading import read_decided
+from answerable.server.reloadable_plan import store_of
+from answerable.server.state_folders import gateway_state
+from answerable.server.store_access import make_store, ship_spool
+
+
+def read_wrapped(
+    place: str, name: str, argv: tuple[str, ...], store: Path | None, usual: Path | None
+) -> Wrapped:
+    """Read the configuration, and find the server in it.
+
+    Args:
+        place: Path of the configuration.
+        name: Name of the server.
+        argv: Command in place of the server's own; empty for that.
+        store: Store named on the command line; None without one.
+        usual: Default store.
+
+    Raises:
+        ConfigError: Something in the file is invalid.
+        UsageError: The file, or a server of that name, does not exist.
+        EnvironmentRefused: The file may not be read, or no store can be created.
+    """
+    reading = read_decided(place, store, usual)
+    config = reading.config
+    if config is None or not reading.holds_policy:
+        raise ConfigError(place, reading.faults)
+    server = next((each for each in config.servers if each.name == name), None)
+    if server is None:
+        raise UsageError(
+            f"no such server in {place} (got {name!r})",
+            f"it has {', '.join(each.name for each in config.servers) or 'none'}",
+        )
+    if server.hook:
+        raise UsageError(
+            f"{name} represents the tools of a client (hook: {server.hook})",
+            f"that client has to run: answerable hook {server.hook} --config {place}",
+        )
+    root = store_of(config, store, usual)
+    if not root.exists():
+        make_store(root)  # before the spool, which may lie in it
+    state = gateway_state(config, root)
+    return Wrapped(config, server, argv, root, state, reading.policies)
+
+
+def keep(wrapped: Wrapped, tell: Callable[[str], None]) -> None:
+    """Ship the records to the store; refused ones wait for the next time.
+
+    Args:
+        wrapped: The wrapped server.
+        tell: Writes a line to standard error.
+    """
+    shipped = ship_spool(wrapped.store, wrapped.state / "spool")
+    if isinstance(shipped, AnswerableError):
+        tell(f"the evidence waits in the spool: {shipped.message}")

@@ -1,0 +1,27 @@
+"""Server of one wrapper, with its configuration and folders."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.model.cedar_policy import CedarRules
+from answerable.model.config import Config, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """Wrapped server.
+
+    Attributes:
+        server: The server in that configuration.
+        argv: Command in place of the server's own; empty for that.
+        store: Folder of the store.
+        state: State folder of the gateway.
+        policies: Cedar policies of the configuration.
+    """
+
+    config: Config
+    server: Server
+    argv: tuple[str, ...]
+    store: Path
+    state: Path
+    policies: CedarRules

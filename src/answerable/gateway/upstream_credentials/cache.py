@@ -1,0 +1,215 @@
+"""Cache of operator credentials for servers, read in the background.
+
+A file is checked every second and read again when it changes. The output of a command
+is renewed when a fifth of its lifetime is left. A credential that cannot be renewed is
+used to the end of its lifetime; one whose file is gone or open to others, for five
+seconds. A credential that its server rejected is renewed by the next call; where that
+does not help, it is used as before.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from answerable.gateway.upstream_credentials.credential import Credential
+from answerable.gateway.upstream_credentials.leak_filter import NONE
+from answerable.gateway.upstream_credentials.refresh import Anew
+from answerable.gateway.upstream_credentials.secret_sources import (
+    Groups,
+    Stamp,
+    read,
+    stamp,
+)
+from answerable.model.config import Server
+from answerable.model.errors import AnswerableError
+from answerable.model.ids import fingerprint_credential_id, minted_credential_id
+from answerable.model.upstream_credential import UpstreamCredential
+
+LOOK = 1.0  # seconds between two checks
+RENEWED_AT = 0.8  # of its lifetimetime
+WITHDRAWN = 5.0  # seconds that one is used when its file is invalid: it may be replaced
+FIRST_PATIENCE, LAST_PATIENCE = 1.0, 30.0  # seconds after a failure
+FOREVER = float("inf")
+
+REFUSED, TAKEN = "credential.refused", "credential.taken"
+Tell = Callable[[str, str, str], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """Cached credential of one server."""
+
+    source: UpstreamCredential
+    shown: Credential | None = None
+    aside: Credential | None = None  # rejected by its server, until it is renewed
+    stamp: Stamp = ()
+    why: str = ""  # last reported failure, empty where it is valid
+    patience: float = 0.0
+    not_before: float = 0.0
+    reading: asyncio.Future[None] | None = None
+    look: asyncio.Task[None] | None = None
+
+
+class Held:
+    """Operator credentials of the servers, for one worker.
+
+    Args:
+        clock: Returns the time as a NumericDate.
+        fingerprint: Returns the keyed fingerprint of a secret, hex; called in a thread.
+        tell: Called with (event, server, reason) for the operator.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        fingerprint: Callable[[str], str],
+        tell: Tell,
+    ) -> None:
+        self._clock, self._fingerprint, self._tell = clock, fingerprint, tell
+        self._kept: Mapping[str, _Kept] = {}
+        self._groups = Groups()
+        self._anew = Anew(clock)
+
+    def swap(self, servers: tuple[Server, ...]) -> None:
+        """Apply another configuration; unchanged credentials are kept and renewed."""
+        before = self._kept
+        self._kept = {
+            each.name: _Kept(each.credential) for each in servers if each.credential
+        }
+        for name, kept in self._kept.items():
+            known = before.get(name)
+            if known is not None and known.source == kept.source and known.shown:
+                kept.shown = replace(known.aside or known.shown, renewal=0.0)
+
+    def __contains__(self, server: str) -> bool:
+        return server in self._kept
+
+    def find(self, server: str) -> Credential | None:
+        """Return the credential of a server; None where it is missing or expired."""
+        kept = self._kept[server]
+        shown = kept.shown
+        return None if shown is None or self._clock() >= shown.until else shown
+
+    def identity(self, server: str) -> str:
+        """Return the principal that a server sees; empty while it is unknown."""
+        kept = self._kept[server]
+        if kept.source.command:
+            return minted_credential_id(server)
+        return kept.shown.identity if kept.shown is not None else ""
+
+    def refuse(self, server: str, shown: Credential) -> bool:
+        """Schedule a renewal, since the server rejected the credential.
+
+        Returns:
+            Whether it is scheduled; not where another one is in use by now, or shortly
+            after the last time.
+        """
+        kept = self._kept.get(server)
+        if kept is None or kept.shown is None or kept.shown.digest != shown.digest:
+            return False
+        if kept.aside is not None:
+            return False  # that is under way
+        if self._clock() < kept.not_before or not self._anew.may(server):
+            return False
+        kept.aside = replace(kept.shown, renewal=0.0)
+        kept.shown = replace(kept.shown, renewal=0.0, until=0.0)
+        return True
+
+    @property
+    def refused(self) -> int:
+        """Number of credentials whose last renewal failed."""
+        return sum(bool(kept.why) for kept in self._kept.values())
+
+    async def get(self, server: str) -> None:
+        """Read the credential once for all waiting calls; `find` then returns it."""
+        kept = self._kept.get(server)
+        if kept is None:
+            return
+        if kept.reading is not None:
+            await asyncio.shield(kept.reading)
+        elif self._clock() >= kept.not_before:
+            await self._read(server, kept)
+
+    async def keep_fresh(self) -> None:
+        """Renew credentials before they are needed, until cancelled."""
+        while True:
+            for server, kept in self._kept.items():
+                # A command or a disk may be slow: the others are checked meanwhile.
+                if kept.look is None or kept.look.done():
+                    kept.look = asyncio.create_task(self._look(server, kept))
+            await asyncio.sleep(LOOK)
+
+    def close(self) -> None:
+        """Kill the running commands."""
+        self._groups.close()
+
+    async def _look(self, server: str, kept: _Kept) -> None:
+        if await self._is_due(kept):
+            await self.get(server)
+
+    async def _is_due(self, kept: _Kept) -> bool:
+        source, shown, now = kept.source, kept.shown, self._clock()
+        if source.file and await asyncio.to_thread(stamp, source) != kept.stamp:
+            kept.not_before = 0.0
+            return True
+        is_over = shown is None or now >= min(shown.renewal, shown.until)
+        return is_over and now >= kept.not_before
+
+    async def _read(self, server: str, kept: _Kept) -> None:
+        done = asyncio.get_running_loop().create_future()
+        kept.reading = done
+        try:
+            # Before reading: a file that changes meanwhile is read again.
+            if kept.source.file:
+                kept.stamp = await asyncio.to_thread(stamp, kept.source)
+            got = await asyncio.to_thread(self._got, kept.source)
+        except AnswerableError as why:
+            self._failed(server, kept, why.message)
+        else:
+            self._took(server, kept, *got)
+        finally:
+            kept.reading = None
+            done.set_result(None)
+
+    def _got(self, source: UpstreamCredential) -> tuple[str, str]:
+        """Read a secret, and compute its fingerprint."""
+        secret = read(source, self._groups)
+        return secret, self._fingerprint(secret)
+
+    def _took(self, server: str, kept: _Kept, secret: str, digest: str) -> None:
+        now, source = self._clock(), kept.source
+        leaks = (kept.shown.leaks if kept.shown else NONE).after(secret)
+        scheme = f"{source.scheme} " if source.scheme else ""
+        field = f"{source.header}: {scheme}{secret}\r\n" if source.header else ""
+        kept.shown = Credential(
+            identity=minted_credential_id(server)
+            if source.command
+            else fingerprint_credential_id(digest),
+            digest=digest,
+            jti="",
+            renewal=now + source.ttl * RENEWED_AT if source.ttl else FOREVER,
+            until=now + source.ttl if source.ttl else FOREVER,
+            leaks=leaks,
+            field=field.encode("ascii"),
+            environment={source.as_env: secret} if source.as_env else {},
+        )
+        kept.aside = None
+        kept.patience = kept.not_before = 0.0
+        if kept.why:
+            kept.why = ""
+            self._tell(TAKEN, server, "")
+
+    def _failed(self, server: str, kept: _Kept, why: str) -> None:
+        now = self._clock()
+        kept.patience = min(max(FIRST_PATIENCE, kept.patience * 2), LAST_PATIENCE)
+        kept.not_before = now + kept.patience
+        # The rejection may have concerned one call, and there is no other credential.
+        kept.shown, kept.aside = kept.aside or kept.shown, None
+        if kept.shown is not None and not kept.source.command:
+            until = min(kept.shown.until, now + WITHDRAWN)
+            kept.shown = replace(kept.shown, until=until)
+        if kept.why != why:
+            kept.why = why
+            self._tell(REFUSED, server, why)

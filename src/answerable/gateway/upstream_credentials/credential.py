@@ -1,0 +1,46 @@
+"""Credential to present to a server: its encoding, and its facts for the record."""
+
+import string
+from collections.abc import Mapping
+
+import msgspec
+
+from answerable.gateway.upstream_credentials.leak_filter import Leaks
+
+LEAST = 8  # characters; a shorter one occurs in answers by accident
+_VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """Credential to present to a server.
+
+    Attributes:
+        identity: Principal that the server sees: our token service and the agent, or
+            the credential itself (`cred:fp/...`).
+        digest: Digest for the record, hex: SHA-256 of a token, a keyed fingerprint of a
+            secret that a person may have chosen.
+        jti: Id of a token, empty without one.
+        renewal: NumericDate from which it is renewed.
+        until: NumericDate from which it is no longer used.
+        leaks: Patterns that find it in answers.
+        field: HTTP field that carries it; empty for a command.
+        environment: Variables that carry it to a command; empty for a URL.
+    """
+
+    identity: str
+    digest: str
+    jti: str
+    renewal: float
+    until: float
+    leaks: Leaks
+    field: bytes = b""
+    environment: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return f"Credential({self.identity})"
+
+
+def is_fit(secret: str) -> bool:
+    """Tell whether a secret can be sent unchanged in a field or a variable."""
+    return len(secret) >= LEAST and _VISIBLE.issuperset(secret)

@@ -1,0 +1,64 @@
+"""Encodings of a secret to search in a server's answer.
+
+The secret as it is, in hexadecimal, and in base64 of either alphabet at each of three
+offsets in the encoded text. Escapes of JSON, URLs and HTML are no encodings here:
+`escapes` decodes them before the search. A server that wants to hide the secret can
+encode it in other ways.
+
+For a long secret the last 64 bytes are searched: without them the rest is useless, and
+a secret that was cut at its beginning is found, too.
+"""
+
+import base64
+from collections.abc import Iterator
+
+from answerable.gateway.upstream_credentials.escapes import (
+    decoded_layers,
+    without_backslashes,
+)
+
+WINDOW = 64  # bytes
+SHORT = 6  # bytes; shorter ones occur in answers by accident
+
+# Characters of base64 that are shared with the text before the secret.
+_SHARED = (0, 2, 3)
+
+
+def spellings(secret: str) -> tuple[bytes, ...]:
+    """List the encodings of a secret, each without its backslashes.
+
+    A secret with escapes of its own, such as a URL with `%40` in its password, is
+    searched for as it is and as the layers below them.
+    """
+    data = secret.encode("ascii")
+    tails = {data[-WINDOW:], *(each[-WINDOW:] for each in decoded_layers(data))}
+    encoded = {without_backslashes(each) for tail in tails for each in _encodings(tail)}
+    return tuple(sorted(each for each in encoded if len(each) >= SHORT))
+
+
+def escaped_spellings(secret: str) -> tuple[bytes, ...]:
+    """List a secret that is mostly backslashes as JSON, and JSON in JSON, escape it.
+
+    Without its backslashes it is too short to be searched for. Empty for other secrets.
+    """
+    tail = secret[-WINDOW:].encode("ascii")
+    if len(without_backslashes(tail)) >= SHORT:
+        return ()
+    once = _escaped(tail)
+    by_php = once.replace(b"/", b"\\/")
+    return tail, once, by_php, _escaped(once), _escaped(by_php)
+
+
+def _encodings(tail: bytes) -> Iterator[bytes]:
+    digits = tail.hex()
+    yield from (tail, digits.encode("ascii"), digits.upper().encode("ascii"))
+    for before, shared in enumerate(_SHARED):
+        data = bytes(before) + tail
+        whole = len(data) * 8 // 6  # characters that what follows has no part in
+        plain = base64.b64encode(data)[shared:whole]
+        yield plain
+        yield plain.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _escaped(text: bytes) -> bytes:
+    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')

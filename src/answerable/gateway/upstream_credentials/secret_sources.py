@@ -1,0 +1,178 @@
+"""Sources of an operator's credential: a file, the output of a command, a variable.
+
+All of it blocks, and so runs in a thread. Error messages contain no text of a file or a
+program.
+"""
+
+import os
+import select
+import signal
+import stat
+import subprocess
+import time
+from contextlib import suppress
+from threading import Lock
+
+from answerable.gateway.upstream_credentials.credential import LEAST, is_fit
+from answerable.model.errors import AnswerableError
+from answerable.model.upstream_credential import UpstreamCredential
+from answerable.server.clean_environment import clean_environment
+
+MOST = 8192  # bytes of a secret
+WITHIN = 10.0  # seconds that a command has
+
+Stamp = tuple[int, ...]
+
+
+class Unshown(AnswerableError):  # noqa: N818 - says what becomes of the credential
+    """Credential that is unavailable; the message states the reason in one line."""
+
+
+def stamp(source: UpstreamCredential) -> Stamp:
+    """Return a file's device, inode, size and times; empty where it does not exist."""
+    try:
+        facts = os.stat(source.file)
+    except OSError:
+        return ()
+    # A change of mode or owner also changes the last one.
+    return (
+        facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns,
+    )  # fmt: skip
+
+
+class Groups:
+    """Process groups of running commands, to be killed at the end."""
+
+    def __init__(self) -> None:
+        self._leaders: set[int] = set()
+        self._lock = Lock()
+
+    def add(self, leader: int) -> None:
+        """Register the leader of a process group."""
+        with self._lock:
+            self._leaders.add(leader)
+
+    def end(self, leader: int) -> None:
+        """Kill one process group.
+
+        The pid is not reused as long as its leader is not reaped.
+        """
+        with self._lock:
+            if leader in self._leaders:
+                self._leaders.remove(leader)
+                with suppress(ProcessLookupError):
+                    os.killpg(leader, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill all process groups."""
+        for leader in list(self._leaders):
+            self.end(leader)
+
+
+def read(source: UpstreamCredential, groups: Groups) -> str:
+    """Read a secret from its source.
+
+    Args:
+        source: Configured source.
+        groups: Registry of the command while it runs.
+
+    Raises:
+        Unshown: It does not exist, or cannot be sent as it is.
+    """
+    try:
+        data = _data(source, groups)
+    except OSError as error:
+        raise Unshown(f"it cannot be read ({error.strerror})") from None
+    if len(data) > MOST:
+        raise Unshown(f"it has more than {MOST} bytes")
+    secret = data.decode("latin-1").removesuffix("\n").removesuffix("\r")
+    if not is_fit(secret):
+        raise Unshown(f"{LEAST} visible characters of ASCII or more were expected")
+    return secret
+
+
+def _data(source: UpstreamCredential, groups: Groups) -> bytes:
+    if source.file:
+        return _of_file(source.file)
+    if source.command:
+        return _of_command(source.command, groups)
+    if source.env not in os.environ:
+        raise Unshown("the variable is not set")
+    return os.environb[source.env.encode()]
+
+
+def _of_file(path: str) -> bytes:
+    # A pipe without a writer would block for ever.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(file, "rb") as opened:
+        facts = os.fstat(opened.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise Unshown("it is no regular file")
+        if _is_open(facts):
+            raise Unshown("others may read or write the file: its mode should be 0600")
+        return opened.read(MOST + 2)
+
+
+def _is_open(facts: os.stat_result) -> bool:
+    """Tell whether other users can read a file, or could have written it.
+
+    A file of root may be readable by our group.
+    """
+    owner, mode = facts.st_uid, facts.st_mode
+    if owner == os.geteuid():
+        return bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
+    return owner != 0 or bool(mode & (stat.S_IWGRP | stat.S_IRWXO))
+
+
+def _of_command(argv: tuple[str, ...], groups: Groups) -> bytes:
+    """Run a command in a clean environment, and return its bounded output."""
+    running = subprocess.Popen(  # noqa: S603 - the operator's own words
+        argv,
+        bufsize=0,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # it may contain the secret
+        env=clean_environment(),
+        cwd="/",
+        process_group=0,
+    )
+    until = time.monotonic() + WITHIN
+    groups.add(running.pid)
+    with running:
+        try:
+            data = _output(running, until)
+            _wait(running.pid, until)
+        finally:
+            groups.end(running.pid)  # and the end of this block waits for it
+    if running.returncode != 0:
+        raise Unshown(f"the command ended with {running.returncode}")
+    return data
+
+
+def _output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
+    out = running.stdout
+    assert out is not None  # noqa: S101 - it was asked for
+    data = b""
+    while len(data) <= MOST + 2:
+        _poll(out.fileno(), until)
+        piece = out.read(MOST)
+        if not piece:
+            return data
+        data += piece
+    raise Unshown(f"it has more than {MOST} bytes")
+
+
+def _wait(pid: int, until: float) -> None:
+    handle = os.pidfd_open(pid)
+    try:
+        _poll(handle, until)
+    finally:
+        os.close(handle)
+
+
+def _poll(handle: int, until: float) -> None:
+    """Wait until a descriptor is readable; `select` has no high descriptors."""
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    if not poll.poll(max(until - time.monotonic(), 0) * 1000):
+        raise Unshown(f"the command took more than {WITHIN:.0f} seconds")

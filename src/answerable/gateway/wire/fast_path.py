@@ -1,0 +1,179 @@
+"""Fast parser for the ordinary message: a tool call, or the result of one.
+
+Most messages have the minimal JSON encoding. Such a one is decoded once, into a type
+that accepts its known members alone, and then its size is compared: where the decoded
+values account for every byte, the message holds nothing else. No repeated key, of which
+the last one wins; no key that resembles a known one; no white space and no escape.
+
+For any other message the result is None: the full parser (`call`, `answers`) reads it
+and alone refuses. A property test holds the two parsers equal.
+"""
+
+import msgspec
+
+from answerable.gateway.wire.server_messages import ANSWER_DEPTH, COMPLETE, Answer
+from answerable.model.decision import Target
+from answerable.server.mcp.call import MAX_NAME, Call
+from answerable.server.mcp.json_members import (
+    UNREADABLE,
+    WITHIN,
+    check_text,
+    check_utf8,
+)
+from answerable.server.mcp.json_nesting import is_deeper
+from answerable.server.mcp.messages import MAX_ID, SAFE, Kind
+from answerable.server.mcp.methods import Era
+from answerable.server.mcp.request_metadata import declared
+from answerable.server.wire.refusals import Refused
+
+TOOLS_CALL = "tools/call"
+JSONRPC = "2.0"
+OBJECT = b"{"
+NO_LENGTH = -(1 << 40)  # shorter than any body
+NONE = msgspec.Raw()
+
+
+class Plain(msgspec.Struct, frozen=True):
+    """Call as its head announces it, before the body.
+
+    Attributes:
+        name: Name that the body must have; None where the head has none.
+        session: SHA-256 of the session id, empty without one.
+    """
+
+    era: Era
+    server: str
+    name: str | None = None
+    session: str = ""
+
+
+class _Params(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    arguments: msgspec.Raw = NONE
+    meta: msgspec.Raw = msgspec.field(default=NONE, name="_meta")
+
+
+class _Call(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    jsonrpc: str
+    id: int | str
+    method: str
+    params: _Params
+
+
+class _Result(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
+    content: msgspec.Raw = NONE
+    structured_content: msgspec.Raw = NONE
+    is_error: bool | None = None
+    result_type: str = ""
+    meta: msgspec.Raw = msgspec.field(default=NONE, name="_meta")
+
+
+class _Response(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    jsonrpc: str
+    id: int | str
+    result: _Result
+
+
+_call = msgspec.json.Decoder(_Call).decode
+_response = msgspec.json.Decoder(_Response).decode
+
+# The bytes around what varies; each member of a result with the comma after it.
+CALL = len(b'{"jsonrpc":"2.0","id":,"method":"tools/call","params":{"name":""}}')
+ARGUMENTS = len(b',"arguments":')
+META = len(b',"_meta":')
+RESPONSE = len(b'{"jsonrpc":"2.0","id":,"result":{}}')
+CONTENT = len(b'"content":,')
+STRUCTURED_CONTENT = len(b'"structuredContent":,')
+IS_ERROR = {None: 0, True: len(b'"isError":true,'), False: len(b'"isError":false,')}
+RESULT_TYPE = len(b'"resultType":"",')
+
+
+def plain_call(body: bytes, plain: Plain) -> Call | None:
+    """Parse a tool call.
+
+    Returns:
+        The result of `call`; None where the full parser is needed.
+
+    Raises:
+        Refused: As there.
+    """
+    check_utf8(body)
+    try:
+        said = _call(body)
+    except UNREADABLE:
+        return None
+    id, params = said.id, said.params
+    name, arguments, meta = params.name, bytes(params.arguments), bytes(params.meta)
+    size = CALL + _length(id) + len(name)
+    size += ARGUMENTS + len(arguments) if arguments else 0
+    size += META + len(meta) if meta else 0
+    if (
+        size != len(body)
+        or said.method != TOOLS_CALL
+        or said.jsonrpc != JSONRPC
+        or not 0 < len(name) <= MAX_NAME
+        or plain.name not in (None, name)
+        or not (arguments.startswith(OBJECT) or not arguments)
+        or is_deeper(arguments, WITHIN)
+    ):
+        return None
+    try:
+        if plain.era.is_modern:
+            if declared(meta)[0] != plain.era:
+                return None
+        elif is_deeper(meta, WITHIN):
+            return None
+        return Call(
+            plain.era,
+            Kind.REQUEST,
+            TOOLS_CALL,
+            id,
+            plain.server,
+            Target.TOOL,
+            name,
+            arguments=memoryview(arguments),
+            session=plain.session,
+        )
+    except Refused:
+        return None
+
+
+def plain_answer(data: bytes) -> Answer | None:
+    """Parse the result of a tool call.
+
+    Returns:
+        The result of `answers`; None where the full parser is needed.
+
+    Raises:
+        Refused: As there.
+    """
+    check_text(data, ANSWER_DEPTH)
+    try:
+        said = _response(data)
+    except UNREADABLE:
+        return None
+    id, result = said.id, said.result
+    held = IS_ERROR[result.is_error]
+    held += CONTENT + len(result.content) if result.content else 0
+    held += META + len(result.meta) if result.meta else 0
+    if result.structured_content:
+        held += STRUCTURED_CONTENT + len(result.structured_content)
+    if result.result_type:
+        held += RESULT_TYPE + len(result.result_type)
+    # The last member has no comma after it.
+    size = RESPONSE + _length(id) + max(held - 1, 0)
+    if size != len(data) or said.jsonrpc != JSONRPC:
+        return None
+    return Answer(
+        Kind.RESPONSE,
+        id,
+        failed=result.is_error is True,
+        result_type=result.result_type or COMPLETE,
+    )
+
+
+def _length(id: int | str) -> int:
+    """Return the encoded length of an unambiguous id; an impossible one for another."""
+    if isinstance(id, int):
+        return len(str(id)) if -SAFE <= id <= SAFE else NO_LENGTH
+    return len(id) + len('""') if len(id) <= MAX_ID else NO_LENGTH

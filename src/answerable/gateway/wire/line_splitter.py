@@ -1,0 +1,61 @@
+"""Incremental splitter for the lines of a stdio transport.
+
+Each message is one line of UTF-8 (MCP basic/transports "stdio"). A line larger than a
+message may be ends the parsing: what follows it could be anything.
+"""
+
+from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.request_head import MAX_BODY
+
+
+class Lines:
+    """Line splitter of one pipe.
+
+    Args:
+        most: Maximum bytes of one line, without its end.
+
+    Attributes:
+        closed: A line was too large; nothing more is parsed.
+    """
+
+    def __init__(self, most: int = MAX_BODY) -> None:
+        self.closed = False
+        self._most = most
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes | Refused]:
+        """Take a slice; list the complete lines, without empty ones."""
+        is_whole = not self._size and data.find(b"\n") == len(data) - 1
+        if is_whole and len(data) <= self._most and not self.closed:
+            # The usual case: a client that waits for each answer.
+            line = data[:-1].removesuffix(b"\r")
+            return [line] if line else []
+        found: list[bytes | Refused] = []
+        *ends, rest = data.split(b"\n")
+        for piece in ends:
+            if self._grow(piece, found):
+                line = b"".join(self._parts).removesuffix(b"\r")
+                self._parts, self._size = [], 0
+                if line:
+                    found.append(line)
+        self._grow(rest, found)
+        return found
+
+    def end(self) -> Refused | None:
+        """Take the end of input; return a refusal if it is in the middle of a line."""
+        whole = self.closed or self._size == 0
+        self.closed = True
+        return None if whole else Refused(Why.CUT_SHORT)
+
+    def _grow(self, piece: bytes, found: list[bytes | Refused]) -> bool:
+        """Add to the present line; False where parsing has ended."""
+        if self.closed:
+            return False
+        self._parts.append(piece)
+        self._size += len(piece)
+        if self._size > self._most:
+            self.closed = True
+            self._parts = []
+            found.append(Refused(Why.BODY_TOO_LARGE))
+        return not self.closed

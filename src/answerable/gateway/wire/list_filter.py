@@ -1,0 +1,174 @@
+"""List filter: items that the caller may not use are removed, all other bytes stay.
+
+A caller sees what it may call, and nothing else. Each call is decided again, so a
+filtered list protects nothing; it spares a model useless tools. In 2026-07-28 such an
+answer is private to one caller, and is marked so for caches (server/utilities/caching
+"cacheScope").
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.gateway.wire.server_messages import ANSWER_DEPTH
+from answerable.model.decision import Target
+from answerable.server.mcp.json_members import (
+    UNREADABLE,
+    Span,
+    after_white,
+    is_object,
+    members,
+    refuse_lookalikes,
+    spellings,
+    text,
+)
+from answerable.server.mcp.messages import read_message
+from answerable.server.wire.refusals import Refused, Why
+
+MAX_LIST = 4 * 1024 * 1024
+SCOPE = "cacheScope"
+PRIVATE = b'"private"'
+DISCOVER = "server/discover"
+INITIALIZE = "initialize"
+INSTRUCTIONS = "instructions"
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+
+Edit = tuple[Span, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Kind of list.
+
+    Attributes:
+        key: Member of the result that holds the items.
+        name: Member of an item that holds its name.
+        target: Kind of object of an item.
+        action: Method that uses an item; an item without permission for it is removed.
+        is_template: An item stands for many objects.
+    """
+
+    key: str
+    name: str
+    target: Target
+    action: str
+    is_template: bool = False
+
+
+LISTS: Mapping[str, Listing] = {
+    "tools/list": Listing("tools", "name", Target.TOOL, "tools/call"),
+    "resources/list": Listing("resources", "uri", Target.RESOURCE, "resources/read"),
+    "resources/templates/list": Listing(
+        *("resourceTemplates", "uriTemplate", Target.RESOURCE, "resources/read"),
+        is_template=True,
+    ),
+    "prompts/list": Listing("prompts", "name", Target.PROMPT, "prompts/get"),
+    "tasks/list": Listing("tasks", "taskId", Target.TASK, "tasks/get"),
+}
+FILTERED = LISTS.keys() | {DISCOVER}
+# Answers that are buffered before they are passed on.
+HELD = FILTERED | {INITIALIZE}
+UNKNOWN = ""  # an answer on a resumed stream, to an unknown request
+
+
+def for_caller(
+    data: bytes,
+    method: str,
+    may: Callable[[Listing, str], bool],
+    *,
+    is_modern: bool,
+    speaks: bool = True,
+) -> bytes:
+    """Remove from an answer what its caller may not use or read.
+
+    Args:
+        data: A response that `read_answer` has parsed.
+        method: Method of the request, one of HELD, or UNKNOWN.
+        may: Tells whether the caller may use the item of a name.
+        is_modern: Mark it as private to the caller.
+        speaks: Keep the server's instructions.
+
+    Returns:
+        `data` itself where nothing changes.
+
+    Raises:
+        Refused: The list is ambiguous or malformed.
+    """
+    span = read_message(data, ANSWER_DEPTH).result
+    if span is None:
+        return data
+    result = members(data, span)
+    listings = [each for name, each in LISTS.items() if method in (name, UNKNOWN)]
+    known = (SCOPE, INSTRUCTIONS, *(each.key for each in listings))
+    refuse_lookalikes(result, spellings(*known))
+    edits: list[Edit] = []
+    for listing in listings:
+        if listing.key in result:
+            edits += _left_out(data, result[listing.key], listing, may)
+    if not speaks and INSTRUCTIONS in result:
+        edits.append((result[INSTRUCTIONS], b'""'))
+    if is_modern:
+        edits += _marked(data, span, result)
+    return _spliced(data, edits)
+
+
+def _left_out(
+    data: bytes, span: Span, listing: Listing, may: Callable[[Listing, str], bool]
+) -> list[Edit]:
+    items = spans(data, span)
+    kept = [item for item in items if _may(data, item, listing, may)]
+    if len(kept) == len(items):
+        return []
+    return [(span, b"[" + b",".join(data[item] for item in kept) + b"]")]
+
+
+def spans(data: bytes, span: Span) -> list[Span]:
+    """Find the spans of the items of an array.
+
+    Raises:
+        Refused: It is no array.
+    """
+    try:
+        items = _items.decode(memoryview(data)[span])
+    except UNREADABLE:
+        raise Refused(Why.EVENT_TYPE) from None
+    found = []
+    at = span.start
+    for raw in items:
+        # Before the first item stands `[`, before the others `,`.
+        at = after_white(data, after_white(data, at) + 1)
+        end = at + len(memoryview(raw))
+        found.append(slice(at, end))
+        at = end
+    return found
+
+
+def _may(
+    data: bytes, item: Span, listing: Listing, may: Callable[[Listing, str], bool]
+) -> bool:
+    """Tell whether the caller may use an item; a malformed one it may not."""
+    if not is_object(data, item):
+        return False
+    try:
+        found = members(data, item)
+        refuse_lookalikes(found, spellings(listing.name))
+    except Refused:
+        return False
+    name = text(data, found.get(listing.name))
+    return name is not None and may(listing, name)
+
+
+def _marked(data: bytes, span: Span, result: Mapping[str, Span]) -> list[Edit]:
+    if SCOPE in result:
+        is_private = data[result[SCOPE]] == PRIVATE
+        return [] if is_private else [(result[SCOPE], PRIVATE)]
+    at = span.start + 1
+    member = b'"%b":%b' % (SCOPE.encode(), PRIVATE)
+    return [(slice(at, at), member + (b"," if result else b""))]
+
+
+def _spliced(data: bytes, edits: list[Edit]) -> bytes:
+    for span, piece in sorted(edits, key=lambda edit: edit[0].start, reverse=True):
+        data = data[: span.start] + piece + data[span.stop :]
+    return data

@@ -1,0 +1,269 @@
+"""Incremental parser for HTTP replies of an upstream server.
+
+A reply is framed as strictly as a request: an ambiguous end is refused, since the rest
+would become the answer to another request. HTTP/1.0 is accepted, as simple servers use
+it; its connection is never used again, and it may not be chunked. Interim replies (1xx)
+are dropped.
+
+Sources: RFC 9112 (4 status line, 6.1 Transfer-Encoding, 6.3 body length), RFC 9110
+(15.2 informational, 15.3.5 and 15.4.5 without content).
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from enum import Enum
+from functools import lru_cache
+
+import httptools
+import msgspec
+
+from answerable.gateway.wire.http_heads import Returned, returned
+from answerable.server.wire.chunked_coding import Chunks
+from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.request_head import (
+    LENGTH,
+    MAX_HEAD,
+    Heard,
+    fields_of,
+    options_of,
+)
+from answerable.server.wire.request_parser import EMPTY_LINE
+
+STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+MOST = MAX_HEAD + len(EMPTY_LINE)
+MAX_INTERIM = 8
+MAX_REMEMBERED = 2048  # bytes of a head
+SWITCHING_PROTOCOLS = 101
+BODILESS = frozenset({204, 304})
+
+CHUNKED = -1
+UNTIL_CLOSE = -2
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """Head of one reply.
+
+    Attributes:
+        status: HTTP status, 200 to 599.
+        fields: Lower-case name -> value; repeated list fields joined with `, `.
+        length: Bytes of the body, CHUNKED, or UNTIL_CLOSE.
+        closes: The connection is not used again.
+        returned: Judged head for the client.
+    """
+
+    status: int
+    fields: Mapping[str, str]
+    length: int
+    closes: bool
+    returned: Returned
+
+
+class End(Enum):
+    """End of the body of a reply."""
+
+    END = "end"
+
+
+Replied = Reply | bytes | End
+
+
+class _Counted:
+    """Body of known length."""
+
+    def __init__(self, length: int) -> None:
+        self.done = length == 0
+        self._left = length
+        self._piece = b""
+
+    def feed(self, data: bytes, at: int) -> int:
+        self._piece = data[at : at + self._left]
+        self._left -= len(self._piece)
+        self.done = self._left == 0
+        return at + len(self._piece)
+
+    def take(self) -> bytes:
+        return self._piece
+
+
+class _Rest:
+    """Body that ends with its connection."""
+
+    done = False
+
+    def __init__(self) -> None:
+        self._piece = b""
+
+    def feed(self, data: bytes, at: int) -> int:
+        self._piece = data[at:]
+        return len(data)
+
+    def take(self) -> bytes:
+        return self._piece
+
+
+class ReplyIntake:
+    """Parser of one reply.
+
+    Attributes:
+        done: The reply is complete; further bytes are refused.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        self._held = b""
+        self._interim = MAX_INTERIM
+        self._reading: _Counted | Chunks | _Rest | None = None
+
+    def feed(self, data: bytes) -> list[Replied]:
+        """Parse a slice; list its parts: a head, pieces of the body, and its end.
+
+        Raises:
+            Refused: It is malformed, or longer than the reply; no part of the slice is
+                passed on.
+        """
+        found: list[Replied] = []
+        at = 0
+        while at < len(data):
+            if self.done:
+                raise Refused(Why.UNASKED)
+            at = self._take(data, at, found)
+        return found
+
+    def close(self) -> list[Replied]:
+        """Take the end of the connection; list the end of the reply, where it is one.
+
+        Raises:
+            Refused: The reply is incomplete.
+        """
+        if isinstance(self._reading, _Rest) and not self.done:
+            self.done = True
+            return [End.END]
+        if not self.done:
+            raise Refused(Why.CUT_SHORT)
+        return []
+
+    def _take(self, data: bytes, at: int, found: list[Replied]) -> int:
+        if self._reading is None:
+            after = self._head(data, at, found)
+        else:
+            after = self._reading.feed(data, at)
+            piece = self._reading.take()
+            if piece:
+                found.append(piece)
+        if self._reading is not None and self._reading.done:
+            self.done = True
+            found.append(End.END)
+        return after
+
+    def _head(self, data: bytes, at: int, found: list[Replied]) -> int:
+        """Parse a head, or its beginning; return the offset after it."""
+        held = self._held + data[at:] if self._held or at else data
+        end = held.find(EMPTY_LINE, 0, MOST)
+        if end < 0:
+            if len(held) >= MOST:
+                raise Refused(Why.HEAD_TOO_LARGE)
+            self._held = held
+            return len(data)
+        end += len(EMPTY_LINE)
+        after = len(data) - (len(held) - end)
+        self._held = b""
+        reply = read_reply(held[:end])
+        if reply is None:
+            self._interim -= 1
+            if self._interim < 0:
+                raise Refused(Why.MALFORMED_HEAD)
+            return after
+        found.append(reply)
+        self._reading = _body(reply.length)
+        return after
+
+
+def whole_reply(data: bytes) -> tuple[Reply, bytes] | None:
+    """Parse a reply in one slice, as most are; return head and body.
+
+    Returns:
+        None for another one, which `ReplyIntake` parses.
+
+    Raises:
+        Refused: As there.
+    """
+    end = data.find(EMPTY_LINE, 0, MOST) + len(EMPTY_LINE)
+    if end < len(EMPTY_LINE):
+        return None
+    reply = read_reply(data[:end])
+    if reply is None or reply.length != len(data) - end:
+        return None
+    return reply, data[end:]
+
+
+def _body(length: int) -> _Counted | Chunks | _Rest:
+    if length == CHUNKED:
+        # A stream is unbounded; buffers of its events are bounded elsewhere.
+        return Chunks(sys.maxsize, sys.maxsize)
+    return _Rest() if length == UNTIL_CLOSE else _Counted(length)
+
+
+def read_reply(data: bytes) -> Reply | None:
+    """Parse the head of one reply; None for an interim one.
+
+    A server sends nearly the same head each time, so short ones are cached.
+
+    Args:
+        data: Complete head, from the status line to the empty line.
+
+    Raises:
+        Refused: It is malformed or ambiguous.
+    """
+    return _remembered(data) if len(data) <= MAX_REMEMBERED else _reply(data)
+
+
+def _reply(data: bytes) -> Reply | None:
+    line = STATUS.fullmatch(data, 0, data.find(b"\r\n"))
+    if line is None:
+        raise Refused(Why.MALFORMED_HEAD)
+    heard = Heard()
+    parser = httptools.HttpResponseParser(heard)
+    try:
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        raise Refused(Why.MALFORMED_HEAD) from None
+    except httptools.HttpParserError:
+        raise Refused(Why.MALFORMED_HEAD) from None
+    status = int(line[2])
+    if parser.get_status_code() != status or status == SWITCHING_PROTOCOLS:
+        raise Refused(Why.MALFORMED_HEAD)
+    if status < 200:
+        return None
+    fields = fields_of(heard.pairs)
+    is_old = line[1] == b"0"
+    length = _framing(status, fields, is_old=is_old)
+    closes = length == UNTIL_CLOSE or is_old
+    options = options_of(fields.get("connection", ""))
+    closes |= "close" in options
+    return Reply(status, fields, length, closes, returned(status, fields))
+
+
+_remembered = lru_cache(maxsize=256)(_reply)
+
+
+def _framing(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:
+    """Return the length of the body, CHUNKED or UNTIL_CLOSE (RFC 9112 6.3).
+
+    Raises:
+        Refused: Both lengths are given, either is malformed, or a body is not allowed.
+    """
+    length = fields.get("content-length")
+    coding = fields.get("transfer-encoding")
+    if coding is not None:
+        chunked = coding.lower() == "chunked" and length is None and not is_old
+        if not chunked or status in BODILESS:
+            raise Refused(Why.TRANSFER_CODING)
+        return CHUNKED
+    if length is None:
+        return 0 if status in BODILESS else UNTIL_CLOSE
+    if LENGTH.fullmatch(length.encode("latin-1")) is None:
+        raise Refused(Why.LENGTH)
+    if status in BODILESS and int(length):
+        raise Refused(Why.BODY_NOT_EXPECTED)
+    return int(length)

@@ -1,0 +1,379 @@
+"""Documents of the command line and the web API: shapes only. See docs/cli.md.
+
+Names here are fixed: fields may be added, never renamed. Every document is
+`{"schema": "answerable/<kind>/v1", "items": [...], "coverage": {...}}`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+from answerable.model.documents.logged_days import RecordedItem
+from answerable.model.documents.mediation import MediationItem
+from answerable.model.documents.not_known import LookedItem, UnknownItem
+
+
+class SourceItem(TypedDict):
+    """Source in a coverage record; `at` is RFC 3339 UTC, `age_s` seconds."""
+
+    source: str
+    at: str
+    age_s: int
+    problems: list[str]
+
+
+class ShownItem(TypedDict):
+    """Truncation of a list in an answer.
+
+    Attributes:
+        rows: Number of rows shown.
+        what: Subjects of the rows, in the plural: `identities`.
+        done: Number of processed subjects, the last one perhaps in part.
+        of: Number of all subjects.
+    """
+
+    rows: int
+    what: str
+    done: int
+    of: int
+
+
+class Coverage(TypedDict):
+    """Coverage record: data behind an answer, and missing data that could change it."""
+
+    partial: bool
+    sources: list[SourceItem]
+    seen: list[str]
+    not_collected: list[str]
+    looked: NotRequired[LookedItem]
+    shown: NotRequired[ShownItem]
+    recorded: NotRequired[list[RecordedItem]]
+    mediation: NotRequired[MediationItem]
+
+
+class OwnerItem(TypedDict):
+    """Owner in a list."""
+
+    state: str
+    person: str | None
+    score: float
+
+
+ToolCredentialItem = TypedDict(
+    "ToolCredentialItem",
+    {"id": str, "kind": str, "place": str, "class": str, "hint": str, "name": str},
+)
+
+
+class AgentToolItem(TypedDict):
+    """Tool of an agent; `credential` is the most informative one."""
+
+    id: str
+    server: str
+    transport: str
+    target: str
+    enabled: bool
+    unattended: bool
+    rule: str
+    inherited: bool
+    credential: ToolCredentialItem | None
+    credentials: list[ToolCredentialItem]
+    identity: str | None
+    identities: list[str]
+
+
+class AgentItem(TypedDict):
+    """`answerable agents`."""
+
+    id: str
+    kind: str
+    name: str
+    place: str
+    known: str
+    note: str
+    owner: OwnerItem
+    tools: list[AgentToolItem]
+    identities: list[str]
+    parent: str | None
+    unattended: bool
+    written_by: str
+
+
+class ToolItem(TypedDict):
+    """`answerable tools`."""
+
+    id: str
+    agent: str
+    server: str
+    transport: str
+    target: str
+    enabled: bool
+    unattended: bool
+    rule: str
+    credential: ToolCredentialItem | None
+    identities: list[str]
+    written_by: str
+
+
+class AssignedItem(TypedDict):
+    """Person who may assume a role; `via` is the permission set and the group."""
+
+    person: str
+    via: str
+
+
+class IdentityItem(TypedDict):
+    """`answerable identities`."""
+
+    id: str
+    kind: str
+    name: str
+    account: str
+    owner: OwnerItem
+    agents: list[str]
+    credentials: list[str]
+    created_at: str | None
+    last_used_at: str | None
+    tags: dict[str, str]
+    permissions: str
+    written_by: str
+    people: list[AssignedItem]
+
+
+class PlaceItem(TypedDict):
+    """Place of a credential."""
+
+    place: str
+    name: str
+    written_by: str
+
+
+CredentialItem = TypedDict(
+    "CredentialItem",
+    {
+        "id": str,
+        "kind": str,
+        "class": str,
+        "lifetime": str,
+        "hint": str,
+        "account": str,
+        "status": str,
+        "identity": str | None,
+        "how": str,
+        "agents": list[str],
+        "tools": list[str],
+        "owner": OwnerItem,
+        "places": list[PlaceItem],
+        "created_at": str | None,
+        "expires_at": str | None,
+        "last_used_at": str | None,
+    },
+)
+
+
+class PersonItem(TypedDict):
+    """`answerable people`."""
+
+    id: str
+    name: str
+    aliases: list[str]
+    team: bool
+    alive: bool
+    owns: list[str]
+    may_become: list[str]
+
+
+class SnapshotItem(TypedDict):
+    """Snapshot, as in `STORE@NAME`; `digest` is of its object in the log."""
+
+    name: str
+    at: str
+    digest: str
+
+
+class ConditionItem(TypedDict):
+    """Open condition, the author of its key and the identities that can satisfy it.
+
+    `set_by` lists identities that may set the tag it asks for, at most ten.
+    """
+
+    key: str
+    operator: str
+    values: list[str]
+    negated: bool
+    asserted_by: str
+    who: NotRequired[str]
+    set_by: NotRequired[list[str]]
+
+
+class AlternativeItem(TypedDict):
+    """Conjunction of conditions; a list of these is a list of alternatives."""
+
+    all_of: list[ConditionItem]
+
+
+class DeterminingItem(TypedDict):
+    """Determining statement; `text` is its content, shown by `can`."""
+
+    layer: str
+    policy: str
+    statement: str
+    effect: str
+    text: NotRequired[str]
+
+
+PathItem = TypedDict(
+    "PathItem",
+    {
+        "from": str,
+        "via": str,
+        "to": str,
+        "conditions": list[AlternativeItem],
+        "determining": list[DeterminingItem],
+    },
+)
+
+
+class LayerItem(TypedDict):
+    """Policy layer and its part in an answer.
+
+    `state` is `decided`, `passed`, `none`, `not-collected`, `not-stated` or
+    `does-not-apply`.
+    """
+
+    layer: str
+    state: str
+
+
+class PartItem(TypedDict):
+    """Allowed part of a resource pattern.
+
+    It covers every resource that matches both `resource` and the queried pattern.
+    """
+
+    resource: str
+    verdict: str
+    conditions: list[AlternativeItem]
+    determining: list[DeterminingItem]
+    path: list[PathItem]
+
+
+class CanItem(TypedDict):
+    """`answerable can`."""
+
+    subject: str
+    action: str
+    resource: str
+    verdict: str
+    conditions: list[AlternativeItem]
+    admin: bool
+    determining: list[DeterminingItem]
+    path: list[PathItem]
+    unguarded: NotRequired[bool]
+    unguarded_because: NotRequired[str]
+    assuming: NotRequired[list[str]]
+    unknown: NotRequired[list[UnknownItem]]
+    covers: NotRequired[str]
+    parts: NotRequired[list[PartItem]]
+    layers: NotRequired[list[LayerItem]]
+    coverage: Coverage
+
+
+class ReachItem(TypedDict):
+    """`answerable reach` and `answerable who-can`; action and resource are patterns.
+
+    `agents` act through the subject; `covers` and `parts` answer a question about a
+    pattern. Only `who-can` has them.
+    """
+
+    subject: str
+    action: str
+    resource: str
+    verdict: str
+    conditions: list[AlternativeItem]
+    admin: bool
+    determining: list[DeterminingItem]
+    path: list[PathItem]
+    unguarded: NotRequired[bool]
+    unguarded_because: NotRequired[str]
+    assuming: NotRequired[list[str]]
+    unknown: NotRequired[list[UnknownItem]]
+    agents: NotRequired[list[str]]
+    covers: NotRequired[str]
+    parts: NotRequired[list[PartItem]]
+
+
+class ComparedItem(TypedDict):
+    """`answerable reach --compare-aws`: one question, answered twice.
+
+    `outcome` is `agrees`, `open`, `differs`, `set-aside` or `unanswered`.
+    """
+
+    subject: str
+    action: str
+    resource: str
+    verdict: str
+    simulated: str | None
+    missing: list[str]
+    outcome: str
+    reason: str
+    matched: list[str]
+    determining: list[DeterminingItem]
+
+
+class IngestItem(TypedDict):
+    """`answerable ingest`."""
+
+    source: str
+    read: int
+    stored: int
+    duplicate: int
+    conflict: int
+    quarantined: int
+    skipped: int
+    files: int
+    segments: int
+    seconds: float
+
+
+class ScanItem(TypedDict):
+    """`answerable scan`: one source each."""
+
+    source: str
+    agents: int
+    tools: int
+    credentials: int
+    identities: int
+    policies: int
+    problems: list[str]
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Answer document, before it is rendered.
+
+    Attributes:
+        kind: The word in `answerable/<kind>/v1`.
+        items: Items of that kind's shape.
+        coverage: Coverage record of the answer.
+        failed: True when an expectation or a verification did not hold (exit 1).
+        undecided: Why an expectation neither held nor failed (exit 3), else empty.
+        next: A command worth trying next, may be empty.
+        searched: For an empty answer, the searched scope; may be empty.
+        total: Number of items of the complete answer, where these are a part; else -1.
+    """
+
+    kind: str
+    items: Sequence[Mapping[str, object]]
+    coverage: Coverage
+    failed: bool = False
+    undecided: str = ""
+    next: str = ""
+    searched: str = ""
+    total: int = -1
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether a source could not be read whole."""
+        return self.coverage["partial"]

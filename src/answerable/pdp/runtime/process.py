@@ -1,0 +1,23 @@
+"""Process of the decision point; it runs as the gateway's user."""
+
+from collections.abc import Callable
+
+from answerable.pdp.runtime.app import House
+from answerable.pdp.runtime.settings import Plan
+from answerable.server import runtime
+from answerable.server.runtime import Listening
+
+
+def serve(
+    read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
+) -> None:
+    """Serve a configuration until told to end.
+
+    Args:
+        ready: Called with the listeners once they are open.
+        alone: False if a parent process started it and ends with it.
+
+    Raises:
+        AnswerableError: The settings cannot be loaded or served.
+    """
+    runtime.serve("decisions", read, House.open, ready, alone=alone)

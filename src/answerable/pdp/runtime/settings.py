@@ -1,0 +1,102 @@
+"""Settings of the decision point: configuration file, state folder, store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from answerable.authorization.decision_table import Table
+from answerable.connectors.config.parse.config_file import Reading
+from answerable.model.cedar_policy import NO_RULES, CedarRules
+from answerable.model.config import Config
+from answerable.model.decision_point import DecisionPoint
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.server.policy_reading import read_decided
+from answerable.server.reloadable_plan import config_of, store_of
+from answerable.server.state_folders import decisions_state, gateway_state
+from answerable.server.store_access import known_agents
+from answerable.server.tls import without_tls_files
+from answerable.usecases.authorization.compile_policy import table_of
+
+OWN = "decisions"  # folder of its own in the store, where the file names none
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Settings from one reading of the configuration file.
+
+    Attributes:
+        config: The configuration; without agents if the policy is invalid.
+        point: Its section `decisions`.
+        reading: Parse result with faults.
+        store: Folder of the store.
+        inventory: Ids of discovered agents.
+    """
+
+    config: Config
+    point: DecisionPoint
+    reading: Reading
+    store: Path
+    inventory: frozenset[AgentId]
+
+    @property
+    def state(self) -> Path:
+        """Return the state folder of the decision point."""
+        return decisions_state(self.point, self.store)
+
+    @property
+    def shared(self) -> Path:
+        """Return the gateway's folder, with revocations and pins."""
+        return gateway_state(self.config, self.store)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether its policy is valid; otherwise everything is denied."""
+        return self.reading.holds_policy
+
+    def table(self) -> Table:
+        """Compile the policy; an invalid one denies everything."""
+        return table_of(self.config, self.reading.policies, whole=self.is_whole)
+
+    @property
+    def fixed(self) -> Mapping[str, object]:
+        """Return the settings that need a restart, by their names in the file."""
+        point = self.point
+        return {
+            "decisions.url": point.url,
+            "decisions.listen": without_tls_files(point.listen),
+            "decisions.ext_authz": without_tls_files(point.ext_authz),
+            "decisions.state": self.state,
+            "state": self.shared,
+            "store": self.store,
+        }
+
+
+def read_plan(
+    place: str, store: Path | None, usual: Path | None, before: CedarRules = NO_RULES
+) -> Plan:
+    """Load the settings and the agents of the inventory.
+
+    A file with an invalid policy loads too: the decision point then denies.
+
+    Args:
+        store: Store named on the command line, None without.
+
+    Raises:
+        ConfigError: More than the policy is invalid.
+        UsageError: The file is missing, or has no section `decisions`.
+        EnvironmentRefused: It or the store may not be read.
+    """
+    reading = read_decided(place, store, usual, before)
+    config = config_of(place, reading)
+    point = config.decisions
+    if point is None:
+        raise UsageError(
+            f"no decision point in {place}",
+            "add a section `decisions`; see docs/authzen.md",
+        )
+    root = store_of(config, store, usual)
+    inventory = frozenset(AgentId(each) for each in known_agents(root))
+    if not reading.holds_policy:
+        config = replace(config, agents=())
+    return Plan(config, point, reading, root, inventory)

@@ -1,0 +1,113 @@
+"""Batches of evaluations, and searches (AuthZEN 1.0, 7 and 8)."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+
+import msgspec
+
+from answerable.pdp.wire.evaluation_request import Members, check_types, object_of
+from answerable.pdp.wire.problems import Invalid
+
+MOST = 256  # evaluations in one message
+KEYS = ("subject", "action", "resource", "context")
+USUAL, LARGEST = 100, 1000  # results of a page
+
+
+class Semantic(StrEnum):
+    """Evaluation semantics of a batch (AuthZEN 7.1.2.1)."""
+
+    ALL = "execute_all"
+    UNTIL_DENIED = "deny_on_first_deny"
+    UNTIL_PERMITTED = "permit_on_first_permit"
+
+    def ends_at(self, decision: bool) -> bool:
+        """Tell whether no further evaluation is made after a decision."""
+        if self is Semantic.UNTIL_DENIED:
+            return not decision
+        return self is Semantic.UNTIL_PERMITTED and decision
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Requested page of a search.
+
+    Attributes:
+        token: Token of the previous page, empty for the first.
+        limit: Page size; None for the default.
+        asked: SHA-256 of the search, which must not change between pages.
+    """
+
+    token: str
+    limit: int | None
+    asked: str
+
+
+def evaluations_of(said: Members) -> list[Members]:
+    """Return the evaluations of a batch with its defaults (AuthZEN 7.1.1).
+
+    Empty for a single evaluation.
+
+    Raises:
+        Invalid: They are no list of objects, too many, or a key has the wrong type.
+    """
+    check_types(said)
+    given = said.get("evaluations", [])
+    if not isinstance(given, list):
+        raise Invalid("evaluations must be an array", "key-type")
+    if len(given) > MOST:
+        raise Invalid(f"evaluations must have at most {MOST} items", "too-many")
+    return list(_with_defaults(said, given))
+
+
+def _with_defaults(said: Members, given: list[object]) -> Iterator[Members]:
+    defaults = {key: said[key] for key in KEYS if key in said}
+    for number, each in enumerate(given):
+        if not isinstance(each, dict):
+            raise Invalid(f"evaluations[{number}] must be an object", "key-type")
+        check_types(each, at=f"evaluations[{number}].")
+        # A key that stands there replaces the default whole.
+        yield {**defaults, **each}
+
+
+def semantic_of(said: Members) -> Semantic:
+    """Parse `options.evaluations_semantic`.
+
+    Raises:
+        Invalid: It is unknown.
+    """
+    options = object_of(said, "options", "options")
+    word = options.get("evaluations_semantic", Semantic.ALL.value)
+    if not isinstance(word, str) or word not in list(Semantic):
+        words = ", ".join(Semantic)
+        raise Invalid(f"options.evaluations_semantic must be one of {words}")
+    return Semantic(word)
+
+
+def page_of(said: Members, what: str) -> Page:
+    """Parse `page`.
+
+    Args:
+        what: Kind of search; a token of another kind is rejected.
+
+    Raises:
+        Invalid: A key has the wrong type.
+    """
+    page = object_of(said, "page", "page")
+    token, limit = page.get("token", ""), page.get("limit")
+    if not isinstance(token, str):
+        raise Invalid("page.token must be a string", "key-type")
+    if isinstance(limit, float) and limit.is_integer():
+        limit = int(limit)
+    is_count = isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0
+    if "limit" in page and not is_count:
+        raise Invalid("page.limit must be a non-negative integer", "key-type")
+    object_of(page, "properties", "page.properties")
+    kept = {key: page[key] for key in page.keys() - {"token", "limit"}}
+    same = {"what": what, "page": kept} | {key: said.get(key) for key in KEYS}
+    spelled = json.dumps(same, sort_keys=True)
+    return Page(
+        token=token,
+        limit=limit if isinstance(limit, int) else None,
+        asked=hashlib.sha256(spelled.encode()).hexdigest(),
+    )

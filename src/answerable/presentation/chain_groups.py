@@ -1,0 +1,136 @@
+"""Lineage rows grouped by chain, in the same six columns in every interface."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from answerable.model.documents.trace import HopItem, TraceItem
+from answerable.presentation.text import safe
+
+COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")
+_PREFIXES = {"person": "person:", "agent": "agent:", "tool": "tool:mcp/"}
+# Up to this many acts are shown one by one; more are grouped.
+_FEW = 6
+_ALIKE = 3
+
+
+@dataclass(slots=True)
+class Act:
+    """One action with one resource, or with several below a common prefix.
+
+    Attributes:
+        items: Rows, in document order.
+        resource: The resource, or the common prefix.
+        resources: Number of resources.
+    """
+
+    items: list[TraceItem]
+    resource: str
+    resources: int = 1
+
+    @property
+    def item(self) -> TraceItem:
+        """Representative row."""
+        return self.items[0]
+
+
+@dataclass(slots=True)
+class Grouped:
+    """Events of one chain: the same four hops, and the acts.
+
+    Attributes:
+        item: Representative row.
+        items: Rows, in document order.
+        acts: Acts by action, resource and outcome.
+    """
+
+    item: TraceItem
+    items: list[TraceItem] = field(default_factory=list)
+    acts: dict[tuple[str, str, str], list[TraceItem]] = field(default_factory=dict)
+
+    def together(self) -> list[Act]:
+        """Return the acts; acts on many resources with a common prefix are merged."""
+        single = [Act(items, key[1]) for key, items in self.acts.items()]
+        if len(single) <= _FEW:
+            return single
+        near: dict[tuple[str, str, str], list[Act]] = {}
+        for act in single:
+            hops = hops_of(act.item)
+            key = (hops["action"]["value"], parent(act.resource), act.item["outcome"])
+            near.setdefault(key, []).append(act)
+        found: list[Act] = []
+        for (_, beginning, _), acts in near.items():
+            if len(acts) < _ALIKE or not beginning:
+                found += acts
+                continue
+            items = [item for act in acts for item in act.items]
+            found.append(Act(items, beginning, len(acts)))
+        return found
+
+
+def grouped(items: Sequence[TraceItem]) -> list[Grouped]:
+    """Group rows by chain, in order of first appearance."""
+    chains: dict[str, Grouped] = {}
+    for item in items:
+        hops = hops_of(item)
+        paths = [item["agent_path"], item["identity_path"]]
+        key = repr([*paths, *(hops[name] for name in COLUMNS[:4])])
+        chain = chains.setdefault(key, Grouped(item))
+        chain.items.append(item)
+        act = (hops["action"]["value"], hops["resource"]["value"], item["outcome"])
+        chain.acts.setdefault(act, []).append(item)
+    return list(chains.values())
+
+
+def parent(resource: str) -> str:
+    """Return the prefix that a resource shares with its siblings."""
+    bare = resource.rstrip("/:")
+    head, slash, _ = bare.rpartition("/")
+    if slash and not head.endswith("/"):
+        return head + slash
+    head, colon, _ = bare.rpartition(":")
+    return head + colon
+
+
+def hops_of(item: TraceItem) -> Mapping[str, HopItem]:
+    """Return the six hops by name."""
+    return cast("Mapping[str, HopItem]", item["hops"])
+
+
+def is_missing(hop: HopItem) -> bool:
+    """Return whether a hop is missing."""
+    return hop["status"] == "missing" or not hop["value"]
+
+
+def brief(name: str, value: str) -> str:
+    """Drop the prefix that a column implies, and the common part of an ARN."""
+    value = value.removeprefix(_PREFIXES.get(name, ""))
+    parts = value.split(":", 5)
+    if name == "identity" and len(parts) == 6 and parts[0] == "arn":
+        value = parts[5]
+    return safe(value)
+
+
+def relative(name: str, path: Sequence[str]) -> list[str]:
+    """Name each id of a path by the part that its predecessor lacks."""
+    before = ["", *path]
+    return [
+        brief(name, value.removeprefix(f"{origin}/") if origin else value)
+        for origin, value in zip(before, path, strict=False)
+    ]
+
+
+def is_broken_glass(item: TraceItem) -> bool:
+    """Return whether a break-glass exception allowed the call."""
+    return item["facts"].get("reason") == "break-glass"
+
+
+@dataclass(slots=True)
+class Gaps:
+    """Numbered notes about the sources that would supply missing hops."""
+
+    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def number(self, name: str, hop: HopItem) -> int:
+        """Return the number of the note for a missing hop."""
+        return self.numbers.setdefault((name, hop["source"]), len(self.numbers) + 1)

@@ -1,0 +1,196 @@
+"""Policy conditions and statements in plain language."""
+
+from collections.abc import Mapping
+
+from answerable.model.documents.core import ConditionItem, DeterminingItem
+from answerable.presentation.text import safe
+
+# Operators in lower case; others are shown as the policy has them.
+_EQUAL = ("is", "is not")
+_LIKE = ("matches", "does not match")
+_OPERATORS: Mapping[str, tuple[str, str]] = {
+    "stringequals": _EQUAL,
+    "stringnotequals": _EQUAL[::-1],
+    "stringequalsignorecase": ("is, in any case,", "is not, in any case,"),
+    "stringnotequalsignorecase": ("is not, in any case,", "is, in any case,"),
+    "stringlike": _LIKE,
+    "stringnotlike": _LIKE[::-1],
+    "arnequals": _LIKE,
+    "arnnotequals": _LIKE[::-1],
+    "arnlike": _LIKE,
+    "arnnotlike": _LIKE[::-1],
+    "ipaddress": ("is inside", "is outside"),
+    "notipaddress": ("is outside", "is inside"),
+    "bool": _EQUAL,
+    "numericequals": _EQUAL,
+    "numericnotequals": _EQUAL[::-1],
+    "numericlessthan": ("is less than", "is at least"),
+    "numericlessthanequals": ("is at most", "is more than"),
+    "numericgreaterthan": ("is more than", "is at most"),
+    "numericgreaterthanequals": ("is at least", "is less than"),
+    "dateequals": _EQUAL,
+    "datenotequals": _EQUAL[::-1],
+    "datelessthan": ("is before", "is not before"),
+    "datelessthanequals": ("is not after", "is after"),
+    "dategreaterthan": ("is after", "is not after"),
+    "dategreaterthanequals": ("is not before", "is before"),
+    "null": ("is absent:", "is not absent:"),
+}
+_QUANTIFIERS = {"forallvalues": "every value of", "foranyvalue": "a value of"}
+
+# Keys of the answer itself, which no platform sets.
+_OPEN = {
+    "answerable:scope": ("the call is within", "the call is outside"),
+    "answerable:resource": ("the resource is in", "the resource is outside"),
+    "answerable:further-parts": (
+        "it acts through another identity; not listed (ask can):",
+        "it acts through no other identity of these, not listed:",
+    ),
+    "answerable:deny": ("the call falls under", "the call does not fall under"),
+    "answerable:resource-policy": (
+        "the own policies of what it names allow it too, for all of",
+        "the own policies of what it names do not allow it for all of",
+    ),
+    "answerable:public-policy": ("this policy is public:", "this is not public:"),
+    "answerable:action-catalogue": (
+        "AWS has an action that the catalogue does not hold:",
+        "AWS has no action",
+    ),
+    "answerable:canonical-user": (
+        "the caller's account has the canonical user id",
+        "the caller's account has not the canonical user id",
+    ),
+    "answerable:wildcard-principal": (
+        "a boundary or session policy does not limit a grant to",
+        "a boundary or session policy limits a grant to",
+    ),
+    "answerable:credential-status": ("the credential is", "the credential is not"),
+    "answerable:person-status": ("the person is", "the person is not"),
+    "answerable:client-rule": (
+        "the client's rule (self-reported) lets it:",
+        "the client's rule (self-reported) does not let it:",
+    ),
+    "answerable:indirect-use": (
+        "a credential is read and used elsewhere; it can be read through",
+        "no credential is used elsewhere that can be read through",
+    ),
+    "answerable:existing-resource": ("there is one:", "there is none:"),
+    "answerable:awaited": ("as awaited,", "it does not come to be that"),
+    "answerable:other-policy-version": (
+        "another version of it allows that:",
+        "no other version of it allows that:",
+    ),
+    "answerable:too-many-alternatives": (
+        "one of very many alternatives holds:",
+        "none of very many alternatives holds:",
+    ),
+}
+_UNKNOWN = {
+    "answerable:unread-statement": "could not be read",
+    "answerable:uncollected-policy": "was not collected",
+}
+_DOES = {"Allows": ("allows", "does not allow"), "Denies": ("denies", "does not deny")}
+
+_ASSERTED = {
+    "platform": "the platform sets it",
+    "operation": "what is asked for sets it",
+    "caller": "the caller chooses it",
+    "depends": "it depends",
+}
+
+_LAYERS = {
+    "identity": "identity policy",
+    "boundary": "permissions boundary",
+    "trust": "trust policy",
+    "resource": "resource policy",
+    "scp": "SCP",
+    "rcp": "RCP",
+    "session": "session policy",
+    "endpoint": "endpoint policy",
+    "public-access": "public-access block",
+    "catalogue": "the action catalogue",
+}
+_SHORT = {
+    "public-access": "public",
+    "scp": "SCP",
+    "rcp": "RCP",
+}
+
+_EFFECTS = {
+    "allow": "allows it",
+    "deny": "denies it",
+    "implicit-deny": "does not allow it",
+    "unread-statement": "could not be read",
+    "uncollected-policy": "was not collected",
+}
+_MOST = 6
+
+
+def condition(item: ConditionItem, *, brief: bool = False) -> str:
+    """Describe one open condition and, unless `brief`, who sets its key."""
+    values = [safe(value) for value in item["values"]]
+    shown = " or ".join(values[:_MOST])
+    if len(values) > _MOST:
+        shown += f" or one of {len(values) - _MOST} more"
+    key = item["key"]
+    if key in _OPEN:
+        return f"{_OPEN[key][item['negated']]} {shown}"
+    if key in _UNKNOWN:
+        does = _DOES.get(item["operator"], ("changes", "does not change"))
+        return f"{shown}, which {_UNKNOWN[key]}, {does[item['negated']]} it"
+    if brief:
+        return f"{_test(item)} {shown}"
+    who = _ASSERTED.get(item["asserted_by"], safe(item["asserted_by"]))
+    told = safe(item.get("who", ""))
+    if told:
+        who = told if item["asserted_by"] == "platform" else f"{who}: {told}"
+    return f"{_test(item)} {shown} ({who})"
+
+
+def _test(item: ConditionItem) -> str:
+    """Describe key and operator: `every value of aws:TagKeys is`."""
+    quantifier, colon, base = item["operator"].rpartition(":")
+    absent = base.lower().endswith("ifexists")
+    bare = base[: -len("ifexists")] if absent else base
+    says = _OPERATORS.get(bare.lower())
+    if says is None or (colon and quantifier.lower() not in _QUANTIFIERS):
+        refused = "not " if item["negated"] else ""
+        return f"{safe(item['key'])} {refused}{safe(item['operator'])}"
+    key = safe(item["key"])
+    if colon:
+        key = f"{_QUANTIFIERS[quantifier.lower()]} {key}"
+    if absent:
+        key += ", if there at all,"
+    return f"{key} {says[item['negated']]}"
+
+
+def layer_name(layer: str, *, short: bool = False) -> str:
+    """Name a policy layer; `short` for a narrow column."""
+    plain = safe(layer).replace("-", " ")
+    return _SHORT.get(layer, plain) if short else _LAYERS.get(layer, plain)
+
+
+def statement(item: DeterminingItem) -> str:
+    """Describe a deciding statement: `identity policy p allows it (statement 0)`."""
+    layer = layer_name(item["layer"])
+    effect = _EFFECTS.get(item["effect"], safe(item["effect"]))
+    named = policy_name(item["policy"])
+    text = " ".join(word for word in (layer, named, effect) if word)
+    return (
+        f"{text} (statement {safe(item['statement'])})" if item["statement"] else text
+    )
+
+
+def policy_name(policy: str) -> str:
+    """Shorten a policy name: `inline/P of user/x`, or the end of an ARN."""
+    holder, mark, inside = policy.rpartition("#")
+    if not mark:
+        return safe(_resource(policy))
+    name = inside.removeprefix("inline/")
+    owner = safe(_resource(holder))
+    return f"of {owner}" if name == "trust" else f"{safe(name)} of {owner}"
+
+
+def _resource(arn: str) -> str:
+    parts = arn.split(":", 5)
+    return parts[5] if len(parts) == 6 and parts[0] == "arn" else arn

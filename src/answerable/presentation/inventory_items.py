@@ -1,0 +1,330 @@
+"""Document items for agents, tools, credentials, identities and persons."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from answerable.model.credential import Credential, CredentialClass, Lifetime
+from answerable.model.documents.core import (
+    AgentItem,
+    AgentToolItem,
+    AssignedItem,
+    CredentialItem,
+    IdentityItem,
+    OwnerItem,
+    PersonItem,
+    ToolCredentialItem,
+    ToolItem,
+)
+from answerable.model.identity import Identity
+from answerable.model.ids import AgentId, CredentialId, PersonId
+from answerable.model.inventory import (
+    AgentEntity,
+    CredentialEntity,
+    Inventory,
+    ToolUse,
+)
+from answerable.model.person import EvidenceKind, OwnerState, Person
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_SECOND = 253_402_300_799  # last second of the year 9999
+
+
+def spelled_time(at: int) -> str:
+    """Format UTC nanoseconds as RFC 3339, to the second."""
+    moment = _EPOCH + timedelta(seconds=min(at // 1_000_000_000, _LAST_SECOND))
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def maybe_time(at: int) -> str | None:
+    """Format a time; None for 0 (not known)."""
+    return spelled_time(at) if at else None
+
+
+def owner(inventory: Inventory, subject: str) -> OwnerItem:
+    """Build the owner item of a subject."""
+    ownership = inventory.owners.get(subject)
+    if ownership is None:
+        return {"state": OwnerState.NONE.value, "person": None, "score": 0.0}
+    return {
+        "state": ownership.state.value,
+        "person": ownership.person,
+        "score": round(ownership.score, 4),
+    }
+
+
+def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
+    """Build the item of an identity, with the agents and credentials that reach it."""
+    ways = inventory.once("ways to identities", _ways)
+    accounts = inventory.once("accounts with policies", _accounts_with_policies)
+    # An identity known only from a file or an audit log has no platform id.
+    whole = bool(identity.unique_id) and identity.account in accounts
+    return {
+        "id": identity.id,
+        "kind": identity.kind,
+        "name": identity.name,
+        "account": identity.account,
+        "owner": owner(inventory, identity.id),
+        "agents": sorted(ways.agents.get(identity.id, ())),
+        "credentials": sorted(ways.credentials.get(identity.id, ())),
+        "created_at": maybe_time(identity.created_at),
+        "last_used_at": maybe_time(identity.last_used_at),
+        "tags": dict(identity.tags),
+        "permissions": "collected" if whole else "not collected",
+        "written_by": identity.seen.written_by.value,
+        "people": inventory.once("people of roles", _assigned).people.get(
+            identity.id, []
+        ),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Assigned:
+    """Persons by assumable role, and roles by person."""
+
+    people: Mapping[str, list[AssignedItem]]
+    roles: Mapping[str, set[str]]
+
+
+def _assigned(inventory: Inventory) -> _Assigned:
+    found = _Assigned(defaultdict(list), defaultdict(set))
+    for subject, ownership in inventory.owners.items():
+        for candidate in ownership.candidates:
+            for item, _ in candidate.evidence:
+                if item.kind is EvidenceKind.ASSIGNMENT:
+                    told: AssignedItem = {
+                        "person": candidate.person,
+                        "via": item.reference,
+                    }
+                    found.people[subject].append(told)
+                    found.roles[candidate.person].add(subject)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """Agents and credentials by the identity they reach."""
+
+    agents: Mapping[str, list[str]]
+    credentials: Mapping[str, list[str]]
+
+
+def _accounts_with_policies(inventory: Inventory) -> frozenset[str]:
+    return frozenset(
+        held.account
+        for source in inventory.coverage
+        for held in source.held
+        if held.word == "identity-policies"
+    )
+
+
+def _ways(inventory: Inventory) -> _Ways:
+    found = _Ways(defaultdict(list), defaultdict(list))
+    for key, entity in inventory.agents.items():
+        for reached in entity.identities:
+            found.agents[reached].append(key)
+    for credential in inventory.credentials.values():
+        if credential.identity is not None:
+            found.credentials[credential.identity].append(credential.id)
+    return found
+
+
+def person_item(
+    inventory: Inventory,
+    person: Person,
+    owner_state: str = "",
+    ids: Sequence[PersonId] = (),
+) -> PersonItem:
+    """Build the item of a person or team with what they own, suggestions excluded.
+
+    Args:
+        inventory: Inventory that knows the person.
+        owner_state: Only things owned in this state.
+        ids: Ids that the person is listed for; by default their own id.
+    """
+    by_person = inventory.once("owned by person", owned_by_person)
+    owned = [each for key in ids or (person.id,) for each in by_person.get(key, ())]
+    return {
+        "id": person.id,
+        "name": person.name,
+        "aliases": list(person.aliases),
+        "team": person.team,
+        "alive": person.alive,
+        "owns": sorted(
+            subject
+            for subject, state in owned
+            if state == owner_state
+            or (not owner_state and state is not OwnerState.SUGGESTED)
+        ),
+        "may_become": sorted(
+            inventory.once("people of roles", _assigned).roles.get(person.id, ())
+        ),
+    }
+
+
+def owned_by_person(inventory: Inventory) -> Mapping[str, list[tuple[str, OwnerState]]]:
+    """Index the subjects that each person owns, with the ownership state."""
+    owned: dict[str, list[tuple[str, OwnerState]]] = defaultdict(list)
+    for subject, ownership in inventory.owners.items():
+        if ownership.person is not None:
+            owned[ownership.person].append((subject, ownership.state))
+    return owned
+
+
+def tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolItem:
+    """Build the item of a tool of an agent."""
+    found = _tool_credentials(inventory, use)
+    return {
+        "id": use.tool.id,
+        "agent": agent,
+        "server": use.tool.server,
+        "transport": use.tool.transport,
+        "target": use.tool.target,
+        "enabled": use.tool.enabled,
+        "unattended": use.tool.unattended,
+        "rule": use.tool.rule,
+        "credential": found[0] if found else None,
+        "identities": list(use.identities),
+        "written_by": use.tool.seen.written_by.value,
+    }
+
+
+def agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
+    """Build the item of an agent with its tools."""
+    agent = entity.agent
+    return {
+        "id": agent.id,
+        "kind": agent.kind,
+        "name": agent.name,
+        "place": agent.place,
+        "known": agent.known.value,
+        "note": agent.note,
+        "owner": owner(inventory, agent.id),
+        "tools": [_agent_tool(inventory, use) for use in entity.tools],
+        "identities": list(entity.identities),
+        "parent": agent.parent,
+        "unattended": agent.unattended or any(u.tool.unattended for u in entity.tools),
+        "written_by": agent.seen.written_by.value,
+    }
+
+
+def _agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
+    found = _tool_credentials(inventory, use)
+    return {
+        "id": use.tool.id,
+        "server": use.tool.server,
+        "transport": use.tool.transport,
+        "target": use.tool.target,
+        "enabled": use.tool.enabled,
+        "unattended": use.tool.unattended,
+        "rule": use.tool.rule,
+        "inherited": use.inherited,
+        "credential": found[0] if found else None,
+        "credentials": found,
+        "identity": use.identities[0] if len(use.identities) == 1 else None,
+        "identities": list(use.identities),
+    }
+
+
+def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredentialItem]:
+    """Build the credentials of a tool, those that prove an identity first."""
+
+    def telling(key: CredentialId) -> bool:
+        entity = inventory.credentials.get(key)
+        return entity is None or entity.identity is None
+
+    items: list[ToolCredentialItem] = []
+    for key in sorted(use.credentials, key=telling):
+        entity = inventory.credentials.get(key)
+        sighting = sighting_of(entity, use) if entity is not None else None
+        if sighting is not None:
+            items.append(
+                {
+                    "id": key,
+                    "kind": sighting.kind,
+                    "place": sighting.place,
+                    "class": sighting.cls.value,
+                    "hint": sighting.hint,
+                    "name": sighting.name,
+                }
+            )
+    return items
+
+
+def sighting_of(entity: CredentialEntity, use: ToolUse) -> Credential | None:
+    """Select the sighting through which a tool holds a credential.
+
+    The one in the tool's own file comes first, then login files of its home, then other
+    files with the same key.
+    """
+    own, source = use.tool.seen.place, use.tool.seen.source
+
+    def rank(sighting: Credential) -> tuple[bool, bool, bool]:
+        lies_in = sighting.place == own or sighting.place.startswith(
+            (f"{own}/", f"{own}#")
+        )
+        ambient = sighting.cls is CredentialClass.AMBIENT
+        return not lies_in, not ambient, sighting.seen.source != source
+
+    return min(entity.sightings, key=rank, default=None)
+
+
+def credential_item(inventory: Inventory, entity: CredentialEntity) -> CredentialItem:
+    """Build the item of a credential with its places and users, without its value."""
+    users = inventory.once("users of credentials", _users)
+    found = entity.sightings
+    lying = [s for s in found if s.cls is not CredentialClass.RECORD]
+    first = (lying or list(found))[0] if found else None
+    return {
+        "id": entity.id,
+        "kind": first.kind if first else _unseen(entity.id),
+        "class": first.cls.value if first else "",
+        "lifetime": (first.lifetime if first else _lifetime(entity.id)).value,
+        "hint": next((s.hint for s in found if s.hint), ""),
+        "account": next((s.account for s in found if s.account), ""),
+        "status": next((s.status for s in found if s.status), ""),
+        "identity": entity.identity,
+        "how": entity.how,
+        "agents": list(users.agents.get(entity.id, ())),
+        "tools": list(users.tools.get(entity.id, ())),
+        "owner": owner(inventory, entity.id),
+        "places": [
+            {"place": s.place, "name": s.name, "written_by": s.seen.written_by.value}
+            for s in lying
+        ],
+        "created_at": maybe_time(max((s.created_at for s in found), default=0)),
+        "expires_at": maybe_time(max((s.expires_at for s in found), default=0)),
+        "last_used_at": maybe_time(max((s.last_used_at for s in found), default=0)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Users:
+    """Agents and tools by the credential they use."""
+
+    agents: Mapping[str, Sequence[str]]
+    tools: Mapping[str, Sequence[str]]
+
+
+def _users(inventory: Inventory) -> _Users:
+    agents: dict[str, dict[str, None]] = defaultdict(dict)
+    tools: dict[str, dict[str, None]] = defaultdict(dict)
+    for key, entity in sorted(inventory.agents.items()):
+        for use in entity.tools:
+            for credential in use.credentials:
+                agents[credential][key] = None
+                tools[credential][use.tool.id] = None
+    return _Users(
+        {key: tuple(each) for key, each in agents.items()},
+        {key: tuple(each) for key, each in tools.items()},
+    )
+
+
+def _unseen(key: CredentialId) -> str:
+    """Return the kind of a key that only an audit log names."""
+    return "aws-access-key" if key.startswith("cred:aws/AKIA") else ""
+
+
+def _lifetime(key: CredentialId) -> Lifetime:
+    return Lifetime.STATIC if _unseen(key) else Lifetime.UNKNOWN

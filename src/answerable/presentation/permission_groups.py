@@ -1,0 +1,31 @@
+"""Permission items grouped by path and common attributes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerable.model.documents.core import ReachItem
+
+
+@dataclass(slots=True)
+class Block:
+    """Items that differ only in their action.
+
+    Attributes:
+        item: The first item.
+        actions: Actions of all items.
+    """
+
+    item: ReachItem
+    actions: list[str]
+
+
+def by_way(items: Sequence[ReachItem]) -> list[list[Block]]:
+    """Group items by the path that leads to them."""
+    ways: dict[str, dict[str, Block]] = {}
+    for item in items:
+        way = repr((item["subject"], item["admin"], item["path"]))
+        rest = (item["verdict"], item["resource"], item["conditions"])
+        same = repr((rest, item["determining"]))
+        block = ways.setdefault(way, {}).setdefault(same, Block(item, []))
+        block.actions.append(item["action"])
+    return [list(blocks.values()) for blocks in ways.values()]

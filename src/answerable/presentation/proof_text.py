@@ -1,0 +1,73 @@
+"""Assumptions and undecided policy layers of an answer, in words."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from answerable.model.documents.core import DeterminingItem, LayerItem
+from answerable.presentation.conditions import layer_name, policy_name
+from answerable.presentation.text import safe
+
+# Policies that limit a call, in order of mention; and those that could grant one.
+_DENYING = {
+    "scp": "SCP",
+    "rcp": "RCP",
+    "boundary": "permissions boundary",
+    "resource-policies": "resource policy",
+    "session-policy": "session policy",
+    "endpoint-policy": "endpoint policy",
+}
+_GRANTING = {
+    "identity-policies": "identity policy",
+    "role-trust": "trust policy",
+    "resource-policies": "resource policy",
+    "s3-acls": "ACL",
+}
+_MOST = 5  # named kinds; others are counted
+_STATES = (
+    ("passed", "took part and did not decide"),
+    ("none", "none attached"),
+    ("not-collected", "not collected"),
+    ("not-stated", "none stated"),
+    ("does-not-apply", "does not apply"),
+)
+_DOES = {
+    "allow": "allows",
+    "deny": "denies",
+    "implicit-deny": "does not allow",
+    "unread-statement": "could not be read",
+    "uncollected-policy": "was not collected",
+}
+
+
+def assuming(verdict: str, names: Collection[str]) -> str:
+    """Describe the assumptions of a verdict, empty if it has none."""
+    if not names:
+        return ""
+    never = verdict == "never"
+    words = _GRANTING if never else _DENYING
+    named = [said for name, said in words.items() if name in names]
+    if not named:
+        return "assuming that what was not collected does not change it"
+    does = "allows it" if never else "denies it"
+    if len(named) > _MOST:
+        named = [*named[: _MOST - 1], f"{len(named) - _MOST + 1} other kinds of policy"]
+    return f"assuming no {_either(named)} {does}"
+
+
+def _either(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def said_of(item: DeterminingItem) -> str:
+    """Describe the effect of a policy: `inline/P of user/x, statement 0: allows`."""
+    number = f", statement {safe(item['statement'])}" if item["statement"] else ""
+    does = _DOES.get(item["effect"], safe(item["effect"]))
+    return f"{policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
+
+
+def undecided(layers: Sequence[LayerItem]) -> Iterator[tuple[str, list[str]]]:
+    """Group the layers that decided nothing by reason."""
+    for state, said in _STATES:
+        named = [layer_name(e["layer"]) for e in layers if e["state"] == state]
+        if named:
+            yield said, named

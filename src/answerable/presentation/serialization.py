@@ -1,0 +1,92 @@
+"""Documents as JSON, NDJSON and CSV: the formats that scripts depend on."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from answerable.model.documents.core import Document
+from answerable.presentation.text import safe
+
+# A spreadsheet evaluates such cells as formulas; a leading quote makes them text.
+_FORMULA = ("=", "+", "-", "@")
+
+
+def _dump(value: object) -> str:
+    # ASCII only: characters that could move a cursor or reverse a line are escaped,
+    # and the document parses in any locale.
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Iterable):
+        return list(value)
+    return str(value)
+
+
+def schema_of(document: Document) -> str:
+    """Return the schema name of a document."""
+    return f"answerable/{document.kind}/v1"
+
+
+def to_json(document: Document) -> str:
+    """Serialize a document as JSON."""
+    return _dump(
+        {
+            "schema": schema_of(document),
+            "items": list(document.items),
+            **_total(document),
+            "coverage": document.coverage,
+        }
+    )
+
+
+def to_ndjson(document: Document) -> Iterator[str]:
+    """Serialize one item per line, with the coverage as the last line."""
+    for item in document.items:
+        yield _dump(item)
+    last = {"schema": schema_of(document), **_total(document)}
+    yield _dump({**last, "coverage": document.coverage})
+
+
+def _total(document: Document) -> Mapping[str, int]:
+    """Return the size of the whole answer if the items are part of it."""
+    return {"total": document.total} if document.total >= 0 else {}
+
+
+def to_csv(document: Document) -> Iterator[str]:
+    """Serialize a header and a row per item; nested values are JSON text."""
+    names: dict[str, None] = {}
+    for item in document.items:
+        names.update(dict.fromkeys(item))
+    if names:
+        yield _row(list(names))
+    for item in document.items:
+        yield _row([_cell(item.get(name)) for name in names])
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case str():
+            text = safe(value)
+            # Some spreadsheets strip blanks before a formula.
+            runs = text.lstrip().startswith(_FORMULA)
+            return f"'{text}" if runs else text
+        case _:
+            return _dump(value)
+
+
+def _row(cells: Sequence[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(cells)
+    return out.getvalue()

@@ -1,0 +1,47 @@
+"""Unknown permissions in words: the source that would tell, and the searched places."""
+
+from answerable.model.documents.not_known import LookedItem, UnknownItem
+
+_PLATFORMS = {
+    "aws": "AWS",
+    "gcp": "Google Cloud",
+    "k8s": "Kubernetes",
+    "github": "GitHub",
+    "entra": "Entra ID",
+    "azure": "Azure",
+    "okta": "Okta",
+}
+_MOST = 8
+
+
+def would_tell(item: UnknownItem) -> str:
+    """Describe why a verdict is unknown, and name the source that would tell."""
+    source = item["source"]
+    return f"{item['because']} ({source}: would tell)" if source else item["because"]
+
+
+def looked(item: LookedItem) -> str:
+    """Describe the identities, accounts and platforms that a list covers."""
+    apart = [
+        f"{each['count']:,} of kind {each['kind']}"
+        + (f" ({each['source']}: would tell)" if each["source"] else "")
+        for each in item["not_evaluated"]
+    ]
+    if not item["identities"]:
+        said = "looked at no identity: no account was scanned (aws: would tell)"
+    else:
+        platforms = ", ".join(_PLATFORMS.get(each, each) for each in item["platforms"])
+        accounts = item["accounts"]
+        more = len(accounts) - _MOST
+        shown = ", ".join(accounts[:_MOST]) + (
+            f" and {more:,} more" if more > 0 else ""
+        )
+        said = (
+            f"looked at {_many(item['identities'], 'identity', 'identities')} of "
+            f"{platforms} in {_many(len(accounts), 'account', 'accounts')}: {shown}"
+        )
+    return said + (f"; not evaluated: {', '.join(apart)}" if apart else "")
+
+
+def _many(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"

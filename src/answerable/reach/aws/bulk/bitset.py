@@ -1,0 +1,166 @@
+"""Bitsets, three-valued bitsets, and an index of ARNs by pattern.
+
+A set is a Python integer with bit n for member n. A `Plane` is a set in Kleene's
+three-valued logic: bits in `sure` are members, bits outside `maybe` are not, and all
+others are open.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import compress, groupby
+from typing import NamedTuple
+
+from answerable.reach.aws.patterns.arns import EVERYTHING, Parts, split_text
+from answerable.reach.aws.patterns.globs import ANY, STAR, is_literal, matches
+
+_FEW = 8
+_SPARSE = 6  # where fewer than one in so many is a member, members are searched for
+_CHOSEN = bytes.maketrans(b"01", b"\0\1")
+_LAST = "\U0010ffff"
+
+
+class Plane(NamedTuple):
+    """Three-valued bitset: lower and upper bound of a set.
+
+    Attributes:
+        sure: Members.
+        maybe: Possible members; a superset of `sure`.
+    """
+
+    sure: int
+    maybe: int
+
+    def __or__(self, other: "Plane") -> "Plane":
+        """Union."""
+        return Plane(self.sure | other.sure, self.maybe | other.maybe)
+
+    def __and__(self, other: "Plane") -> "Plane":
+        """Intersection."""
+        return Plane(self.sure & other.sure, self.maybe & other.maybe)
+
+    def less(self, other: "Plane") -> "Plane":
+        """Difference."""
+        return Plane(self.sure & ~other.maybe, self.maybe & ~other.sure)
+
+    def within(self, bits: int) -> "Plane":
+        """Return the intersection with a two-valued set."""
+        return Plane(self.sure & bits, self.maybe & bits)
+
+
+NONE = Plane(0, 0)
+
+
+def positions(bits: int) -> list[int]:
+    """List the members of a bitset, in order."""
+    if bits.bit_count() <= _FEW:
+        found = []
+        while bits:
+            low = bits & -bits
+            found.append(low.bit_length() - 1)
+            bits ^= low
+        return found
+    text = bin(bits)[:1:-1]
+    if bits.bit_count() * _SPARSE > len(text):
+        chosen = text.encode().translate(_CHOSEN)
+        return list(compress(range(len(text)), chosen))
+    found = []
+    at = text.find("1")
+    while at >= 0:
+        found.append(at)
+        at = text.find("1", at + 1)
+    return found
+
+
+def gathered(members: Iterable[int], size: int) -> int:
+    """Build a bitset of members below a size."""
+    listed = members if isinstance(members, list) else list(members)
+    if len(listed) <= _FEW:
+        found = 0
+        for member in listed:
+            found |= 1 << member
+        return found
+    held = bytearray((size >> 3) + 1)
+    for member in listed:
+        held[member >> 3] |= 1 << (member & 7)
+    return int.from_bytes(held, "little")
+
+
+def span(start: int, stop: int) -> int:
+    """Build the bitset of the range from `start` up to and without `stop`."""
+    return ((1 << (stop - start)) - 1) << start if stop > start else 0
+
+
+class _Block(NamedTuple):
+    """ARNs with equal first five parts: position of the first, and sixth parts."""
+
+    start: int
+    tails: list[str]
+    ordered: bool
+
+
+class Texts:
+    """Index of resources by ARN pattern."""
+
+    def __init__(
+        self, texts: Sequence[str], parts: Iterable[Parts] | None = None
+    ) -> None:
+        """Index resources; those of one service, region and account are adjacent.
+
+        Args:
+            texts: The ARNs.
+            parts: The ARNs split into parts, if at hand.
+        """
+        self.texts = tuple(texts)
+        self.all = span(0, len(self.texts))
+        self.number = {text: n for n, text in enumerate(self.texts)}
+        self._blocks: dict[Parts, list[_Block]] = {}
+        self._heads: dict[Parts, list[_Block]] = {}
+        self._found: dict[Parts, int] = {EVERYTHING: self.all}
+        start = 0
+        for head, group in groupby(
+            parts or map(split_text, self.texts), lambda p: p[:5]
+        ):
+            tails = [parts[-1] for parts in group]
+            if len(head) == 5:
+                block = _Block(start, tails, tails == sorted(tails))
+                self._blocks.setdefault(head, []).append(block)
+            start += len(tails)
+
+    def bits(self, pattern: Parts) -> int:
+        """Return the resources that match a pattern in parts, as a bitset."""
+        found = self._found.get(pattern)
+        if found is None:
+            found = 0
+            for block in self._fitting(pattern[:5]):
+                found |= _in_block(block, pattern[5])
+            self._found[pattern] = found
+        return found
+
+    def _fitting(self, head: Parts) -> list[_Block]:
+        if all(map(is_literal, head)):
+            return self._blocks.get(head, [])
+        found = self._heads.get(head)
+        if found is None:
+            found = [
+                block
+                for other, blocks in self._blocks.items()
+                if all(map(matches, head, other))
+                for block in blocks
+            ]
+            self._heads[head] = found
+        return found
+
+
+def _in_block(block: _Block, pattern: str) -> int:
+    tails = block.tails
+    prefix = pattern.partition(STAR)[0].partition(ANY)[0]
+    low, high = 0, len(tails)
+    if block.ordered and prefix:
+        low = bisect_left(tails, prefix)
+        if prefix[-1] < _LAST:
+            high = bisect_left(tails, prefix[:-1] + chr(ord(prefix[-1]) + 1), low)
+    rest = pattern[len(prefix) :]
+    if block.ordered and rest.strip(STAR) == "" and rest:
+        return span(low, high) << block.start
+    hits = [n for n in range(low, high) if matches(pattern, tails[n])]
+    return gathered(hits, high) << block.start if hits else 0

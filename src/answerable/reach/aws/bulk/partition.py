@@ -1,0 +1,192 @@
+"""Partition of principals or resources by the condition keys a statement depends on."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from answerable.model.policy import ConditionClause
+from answerable.reach.aws.bulk.bitset import Plane, Texts, gathered, span
+from answerable.reach.aws.compiled.statements import Clause
+from answerable.reach.aws.evaluation.conditions import clause_holds
+from answerable.reach.aws.evaluation.context_keys import (
+    NOTHING,
+    Known,
+    flat,
+    has_variable,
+)
+from answerable.reach.aws.patterns.arns import pattern_parts
+from answerable.reach.aws.patterns.globs import inward, literal
+
+_VARIABLE = re.compile(r"\$\{([^},]*)")
+Lines = Sequence[ConditionClause]
+CALLER = "kms:calleraccount"  # the caller's account, in calls on KMS alone
+
+
+def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
+    """List the condition keys, in lower case, that a statement depends on.
+
+    Args:
+        clause: The statement.
+        lines: The lines of its condition to read; all by default.
+    """
+    counted = clause.conditions if lines is None else lines
+    found = {line.key.lower() for line in counted}
+    texts = [value for line in counted for value in line.values]
+    if not clause.parts:
+        texts += clause.resources + clause.not_resources
+    for text in texts:
+        if has_variable(text):
+            found.update(key.strip().lower() for key in _VARIABLE.findall(text))
+    if CALLER in found:
+        found.add("aws:principalaccount")
+    return tuple(sorted(found))
+
+
+def atoms_of(clause: Clause) -> set[object]:
+    """List the conditions and variables of a statement that may stay open.
+
+    An open allow and an open deny can only cancel each other where they share one.
+    """
+    found: set[object] = {
+        (line.key, line.operator, tuple(sorted(set(line.values))))
+        for line in clause.conditions
+    }
+    if not clause.parts:
+        texts = clause.resources + clause.not_resources
+        found.update(text for text in texts if has_variable(text))
+    return found
+
+
+class Cell(NamedTuple):
+    """Members with equal values of some condition keys, and these values."""
+
+    members: int
+    known: Known
+
+
+_ByValue = dict[str | None, list[Cell]]
+
+
+class Cells:
+    """Partition of a list of principals or resources by values of condition keys.
+
+    Attributes:
+        size: Number of members.
+        spoken: Keys for which some member has a known value.
+        complete: Key prefixes known for some member, if only as absent.
+        nameless: Members with names whose `aws:PrincipalArn` is not known.
+    """
+
+    def _begin(self, size: int) -> None:
+        self.size = size
+        self.spoken: frozenset[str] = frozenset()
+        self.complete: tuple[str, ...] = ()
+        self.nameless = 0
+        self._names: Texts | None = None
+        self._alike: list[tuple[Known, list[int]]] = []
+        self._found: dict[tuple[str, ...], list[Cell]] = {}
+        self._valued: dict[tuple[tuple[str, ...], str], _ByValue] = {}
+        self._lines: dict[ConditionClause, Plane] = {}
+
+    def __init__(self, knowns: Sequence[Known], names: Texts | None = None) -> None:
+        """Group members that share one set of known keys.
+
+        Args:
+            knowns: Known keys of each member.
+            names: Index of the members' `aws:PrincipalArn`, if they have one.
+        """
+        self._begin(len(knowns))
+        self._names = names
+        alike: dict[int, list[int]] = {}
+        for number, known in enumerate(knowns):
+            alike.setdefault(id(known), []).append(number)
+        self._alike = [(knowns[members[0]], members) for members in alike.values()]
+        each = [known for known, _ in self._alike]
+        self.spoken = frozenset(key for known in each for key in known.values)
+        self.complete = tuple({p for known in each for p in known.complete})
+        nameless = (n for n, k in enumerate(knowns) if not k.get("aws:principalarn"))
+        self.nameless = gathered(nameless, len(knowns)) if names else 0
+
+    def completed(self) -> dict[str, int]:
+        """Return by key prefix the members for which all such keys are known."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for known, members in self._alike:
+            for prefix in set(known.complete):
+                found[prefix] += members
+        return {p: gathered(sorted(ns), self.size) for p, ns in found.items()}
+
+    def _texts(self) -> Texts | None:
+        return self._names
+
+    def speaks(self, key: str) -> bool:
+        """Tell whether a key in lower case is known for any member."""
+        return key in self.spoken or key.startswith(self.complete)
+
+    def of(self, keys: Iterable[str]) -> list[Cell]:
+        """Split by keys in lower case; one cell where no member has any of them."""
+        mine = tuple(key for key in keys if self.speaks(key))
+        found = self._found.get(mine)
+        if found is None:
+            found = self._found[mine] = self._part(mine)
+        return found
+
+    def valued(self, keys: tuple[str, ...], key: str, value: str) -> list[Cell]:
+        """Split by keys, without cells in which `key` has a single other value."""
+        by_value = self._valued.get((keys, key))
+        if by_value is None:
+            by_value = self._valued[keys, key] = defaultdict(list)
+            for cell in self.of(keys):
+                values = cell.known.get(key)
+                single = _same(values[0]) if values and len(values) == 1 else None
+                by_value[single].append(cell)
+        return by_value.get(_same(value), []) + by_value.get(None, [])
+
+    def holding(self, line: ConditionClause) -> Plane:
+        """Return the members for which one line of a condition holds."""
+        found = self._lines.get(line)
+        if found is None:
+            found = self._named(line)
+            if found is None:
+                found = Plane(0, 0)
+                for cell in self.of((line.key.lower(),)):
+                    held = clause_holds(line, cell.known)
+                    sure = cell.members if held else 0
+                    found |= Plane(sure, 0 if held is False else cell.members)
+            self._lines[line] = found
+        return found
+
+    def _named(self, line: ConditionClause) -> Plane | None:
+        """Match a line about `aws:PrincipalArn` against all ARNs at once."""
+        names, operator = self._texts(), line.operator.lower()
+        base = operator.removeprefix("arn").removesuffix("ifexists").replace("not", "")
+        if (
+            names is None
+            or line.key.lower() != "aws:principalarn"
+            or base not in ("equals", "like")
+            or operator == base
+            or any(value.count(":") < 5 for value in line.values)
+        ):
+            return None
+        hit = 0
+        for value in line.values:
+            hit |= names.bits(pattern_parts(inward(value)))
+        open_ = self.nameless
+        everything = span(0, self.size)
+        sure = (everything & ~hit if "not" in operator else hit) & ~open_
+        return Plane(sure, sure | open_)
+
+    def _part(self, keys: tuple[str, ...]) -> list[Cell]:
+        size = self.size
+        if not keys:
+            return [Cell(span(0, size), NOTHING)]
+        parted: dict[tuple[object, ...], tuple[Known, list[int]]] = {}
+        for known, alike in self._alike:
+            values = tuple([known.get(key) for key in keys])
+            parted.setdefault(values, (known, []))[1].extend(alike)
+        return [Cell(gathered(ns, size), known) for known, ns in parted.values()]
+
+
+def _same(value: str) -> str:
+    """Normalise a value, so that values that compare as equal are equal."""
+    return flat(literal(value))

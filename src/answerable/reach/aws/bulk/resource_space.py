@@ -1,0 +1,173 @@
+"""Resource space: resources with their accounts and resource policies, as bitsets."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from answerable.model.ids import IdentityId, ResourceId
+from answerable.reach.aws.bulk.bitset import NONE, Plane, Texts, gathered
+from answerable.reach.aws.bulk.statement_effects import Space
+from answerable.reach.aws.compiled.accounts import Estate
+from answerable.reach.aws.compiled.organization_policies import SERVICE_ROLES
+from answerable.reach.aws.compiled.s3_public_access import is_public
+from answerable.reach.aws.compiled.service_facts import needs_key_policy
+from answerable.reach.aws.compiled.statements import Clause
+from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
+from answerable.reach.aws.evaluation.trust import Trust
+from answerable.reach.formula import FALSE, TRUE
+
+
+class Sides(NamedTuple):
+    """Resources as seen from one account, as bitsets.
+
+    Attributes:
+        near: Resources of the account, or of an unknown account.
+        free: Of these, those for which identity policies suffice.
+        bound: Of these, those whose resource policy must allow.
+        far: Resources of other accounts.
+        silent: Resources whose policy was not collected, or not read completely.
+    """
+
+    near: int
+    free: int
+    bound: int
+    far: int
+    silent: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """Resources, each with its account and its resource policy.
+
+    Attributes:
+        owners: Resources by account; the empty account for those not known.
+        spoken: Statements of resource policies, each with its resources.
+        unread: Resources whose policy was not read completely.
+        unread_denies: Likewise, where the unread part might deny.
+        missing: Resources whose policy was not collected.
+        keys: KMS keys: the key policy must allow every call.
+        shut: Resources that a public-access block closes to other accounts.
+        doors: Access points; the policy of their bucket applies too.
+        free: Service-linked roles, which RCPs do not bind.
+    """
+
+    space: Space
+    owners: dict[str, int]
+    spoken: tuple[tuple[Clause, int], ...]
+    unread: int = 0
+    unread_denies: int = 0
+    missing: int = 0
+    keys: int = 0
+    shut: Plane = NONE
+    doors: int = 0
+    free: int = 0
+
+    @property
+    def texts(self) -> Texts:
+        """Index of the resources by ARN."""
+        return self.space.texts
+
+    def seen_from(self, account: str, required: int) -> Sides:
+        """Classify the resources from the point of view of an account.
+
+        Args:
+            account: Account number of the caller.
+            required: Resources whose policy must allow.
+        """
+        near = self.owners.get(account, 0) | self.owners.get("", 0)
+        far = self.texts.all & ~near
+        silent = self.unread | (self.missing & (required | far))
+        return Sides(near, near & ~required, near & required, far, silent)
+
+
+def make_ground(
+    estate: Estate, resources: Iterable[str], *, trusts: bool = False
+) -> Ground:
+    """Build a resource space.
+
+    Args:
+        estate: The compiled accounts.
+        resources: ARNs, those of one service, region and account adjacent.
+        trusts: Use the trust policies of roles as their resource policies.
+    """
+    listed = list(resources)
+    size = len(listed)
+    places = [estate.place(text) for text in listed]
+    owners: dict[str, list[int]] = defaultdict(list)
+    for number, place in enumerate(places):
+        owners[place.owner].append(number)
+    held = [
+        _trust(estate, text) if trusts else estate.holders.get(place.holder)
+        for text, place in zip(listed, places, strict=True)
+    ]
+    spoken: dict[Clause, list[int]] = defaultdict(list)
+    for number, own in enumerate(held):
+        for grant in own.grants if own else ():
+            spoken[grant.clause].append(number)
+
+    def gather(numbers: Iterable[int]) -> int:
+        return gathered(numbers, size)
+
+    texts = Texts(listed, [place.parts for place in places])
+
+    return Ground(
+        space=Space(texts, [place.known for place in places]),
+        owners={owner: gather(numbers) for owner, numbers in owners.items()},
+        spoken=tuple((clause, gather(numbers)) for clause, numbers in spoken.items()),
+        unread=gather(n for n, own in enumerate(held) if own and own.gaps),
+        unread_denies=gather(
+            n for n, own in enumerate(held) if own and any(g.denies for g in own.gaps)
+        ),
+        missing=gather(n for n, own in enumerate(held) if own is None),
+        keys=gather(n for n, text in enumerate(listed) if needs_key_policy(text)),
+        shut=_shut(estate, held, size),
+        doors=gather(n for n, place in enumerate(places) if place.door),
+        free=gather(n for n, text in enumerate(listed) if SERVICE_ROLES in text),
+    )
+
+
+def without_policies(ground: Ground) -> Ground:
+    """Return the same resources, for calls that resource policies do not apply to."""
+    return replace(ground, spoken=(), unread=0, unread_denies=0, missing=0)
+
+
+def _trust(estate: Estate, role: str) -> Trust | None:
+    trust = estate.trusts.get(IdentityId(role))
+    return trust if trust and (trust.collected or trust.gaps) else None
+
+
+def _shut(
+    estate: Estate, held: Iterable[ResourcePolicy | Trust | None], size: int
+) -> Plane:
+    """Find the resources that a public-access block closes to other accounts."""
+    sure: list[int] = []
+    maybe: list[int] = []
+    blocks = {t for t, b in estate.public_access.items() if b.restrict_public_buckets}
+    for number, own in enumerate(held) if blocks else ():
+        if isinstance(own, ResourcePolicy) and (
+            own.resource in blocks or own.account in blocks
+        ):
+            public = is_public(own, estate.doors.get(ResourceId(own.resource)))
+            if public != FALSE:
+                maybe.append(number)
+            if public == TRUE:
+                sure.append(number)
+    return Plane(gathered(sure, size), gathered(maybe, size))
+
+
+def fenced(estate: Estate, ground: Ground, action: str) -> Iterator[tuple[Clause, int]]:
+    """List the RCP denies of an action, each with the resources it binds."""
+    for account, fence in estate.fences.items():
+        bits = ground.owners.get(account, 0) & ~ground.free
+        for grant in fence.speaking(action) if bits else ():
+            yield grant.clause, bits
+
+
+def fences_unread(estate: Estate, ground: Ground) -> int:
+    """Return the resources of accounts for which some RCP was not read."""
+    found = 0
+    for account, fence in estate.fences.items():
+        if fence.gaps:
+            found |= ground.owners.get(account, 0)
+    return found & ~ground.free

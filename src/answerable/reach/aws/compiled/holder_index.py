@@ -1,0 +1,117 @@
+"""Index of identities by statements held and by name, for lookups among many."""
+
+import re
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import product
+
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.aws.compiled.principal_element import Naming
+from answerable.reach.aws.compiled.principals import Principal
+from answerable.reach.aws.compiled.statements import Clause
+
+_PLAIN = re.compile(r"[*?$]|[^\x00-\x7f]")
+_ANY = ""
+
+Numbers = Sequence[int]  # of identities, in order
+
+
+class Holding:
+    """Index of identities, each by its position in the order of ids.
+
+    Attributes:
+        ids: Identity ids, sorted.
+        homes: Account of each identity.
+        everyone: Position of each identity.
+        unread: Identities with unread policies: they may hold any statement.
+    """
+
+    def __init__(self, principals: Mapping[IdentityId, Principal]) -> None:
+        """Index identities, in order of id."""
+        self.ids: Sequence[IdentityId] = tuple(principals)
+        self.homes: Sequence[str] = [
+            one.identity.account for one in principals.values()
+        ]
+        self.everyone = range(len(self.ids))
+        self.unread = array("I")
+        accounts: dict[str, array[int]] = defaultdict(_numbers)
+        named: dict[str, array[int]] = defaultdict(_numbers)
+        roles: dict[tuple[str, str], array[int]] = defaultdict(_numbers)
+        holders: dict[Clause, array[int]] = defaultdict(_numbers)
+        for number, principal in enumerate(principals.values()):
+            identity = principal.identity
+            accounts[identity.account].append(number)
+            for name in {identity.id, identity.unique_id} - {""}:
+                named[name].append(number)
+            if principal.is_role:
+                roles[identity.account, identity.name].append(number)
+            for grant in principal.grants:
+                if grant.clause.effect is Effect.ALLOW:
+                    holders[grant.clause].append(number)
+            if principal.gaps_at(Layer.IDENTITY):
+                self.unread.append(number)
+        starting: dict[tuple[str, str], list[Clause]] = defaultdict(list)
+        for clause in holders:
+            for pair in product(clause.services or (_ANY,), _starts(clause)):
+                starting[pair].append(clause)
+        self.by_account: Mapping[str, Numbers] = accounts
+        self.by_name: Mapping[str, Numbers] = named
+        self.by_role: Mapping[tuple[str, str], Numbers] = roles
+        self.by_clause: Mapping[Clause, Numbers] = holders
+        self.by_start: Mapping[tuple[str, str], Sequence[Clause]] = starting
+
+    def holders(self, clause: Clause) -> Numbers:
+        """List the holders of an allow statement."""
+        return self.by_clause[clause]
+
+    def of_account(self, account: str) -> Numbers:
+        """List the identities of an account."""
+        return self.by_account.get(account, ())
+
+    def named(self, naming: Naming) -> Numbers:
+        """List the identities that a Principal element names, sessions included."""
+        found = {n for name in naming.ids for n in self.by_name.get(name, ())}
+        found.update(n for role in naming.sessions for n in self.by_role.get(role, ()))
+        return sorted(found)
+
+    def allowing(self, action: str, resource: str) -> Iterator[Clause]:
+        """List the statements that may allow an action on one resource or pattern.
+
+        Args:
+            action: In lower case.
+            resource: ARN or pattern; candidates share a literal prefix with it.
+        """
+        for service in (action.partition(":")[0], _ANY):
+            for length in range(len(resource) + 1):
+                for clause in self.by_start.get((service, resource[:length]), ()):
+                    if clause.takes_action(action):
+                        yield clause
+
+
+def _numbers() -> "array[int]":
+    return array("I")
+
+
+def _starts(clause: Clause) -> set[str]:
+    """List the literal prefixes of a statement's resource patterns."""
+    if not clause.resources:
+        return {""}
+    return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
+
+
+def in_order(lists: Iterable[Numbers], start: int = 0) -> Iterator[int]:
+    """Merge sorted lists lazily, from a number on, without duplicates."""
+    last = -1
+    for number in merge(*(_from(numbers, start) for numbers in lists)):
+        if number != last:
+            yield number
+        last = number
+
+
+def _from(numbers: Numbers, start: int) -> Iterator[int]:
+    for place in range(bisect_left(numbers, start), len(numbers)):
+        yield numbers[place]

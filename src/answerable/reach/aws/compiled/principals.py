@@ -1,0 +1,276 @@
+"""Compiled principals: identities with every policy that is evaluated for them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from answerable.model.identity import Account, Identity
+from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.aws.compiled.organization_policies import Limit
+from answerable.reach.aws.compiled.protected_objects import is_protected_role
+from answerable.reach.aws.compiled.service_facts import is_free
+from answerable.reach.aws.compiled.statements import Clause, Gap, Grant
+from answerable.reach.aws.evaluation.context_keys import ABSENT, Known
+from answerable.reach.aws.patterns.action_sets import action_set
+from answerable.reach.aws.patterns.arns import Parts
+from answerable.reach.aws.patterns.globs import STAR
+
+Bar = tuple[Limit, tuple[Grant, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Statements of a principal that match one action.
+
+    Attributes:
+        allows: Allows of its identity policies.
+        bounds: Allows of its boundary.
+        every_deny: Denies of identity policies, session policy, SCPs and boundary.
+        session: Allows of its session policy; None where none is stated.
+        levels: Allows of each SCP level that does not allow everything.
+    """
+
+    allows: tuple[Grant, ...]
+    bounds: tuple[Grant, ...]
+    every_deny: tuple[Grant, ...]
+    session: Bar | None = None
+    levels: tuple[Bar, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class Principal:
+    """Identity compiled for evaluation.
+
+    Attributes:
+        grants: Statements of its identity policies, also those of its groups.
+        boundary: Statements of its boundary; None without a boundary. An empty
+            boundary allows nothing.
+        boundary_id: Policy id of the boundary.
+        gaps: Policies and statements not read, at its own and its account's layers.
+        known: Condition keys known for every request it makes.
+        groups: Its groups that hold policies.
+        policies: Customer-managed policies attached to it or its groups.
+        extra: Permissions gained on a path: empty, `*` or a group.
+        collected: False when it is known by name only.
+        levels: SCP levels of its account; none for a service-linked role or the
+            management account.
+        session: Its session policy, None where none is stated.
+        linked: Whether it is a service-linked role, which SCPs and RCPs do not bind.
+    """
+
+    identity: Identity
+    grants: tuple[Grant, ...]
+    boundary: tuple[Grant, ...] | None
+    boundary_id: str
+    gaps: tuple[Gap, ...]
+    known: Known
+    groups: tuple[str, ...] = ()
+    policies: tuple[PolicyId, ...] = ()
+    extra: str = ""
+    collected: bool = True
+    levels: tuple[Limit, ...] = ()
+    session: Limit | None = None
+    linked: bool = False
+    _by_action: dict[str, Matching] = field(default_factory=dict)
+    _by_service: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+
+    @property
+    def id(self) -> IdentityId:
+        """Id of the identity."""
+        return self.identity.id
+
+    @property
+    def is_fixed(self) -> bool:
+        """Tell whether it is a role that no principal of its account can edit."""
+        return self.linked or is_protected_role(self.id)
+
+    @property
+    def is_role(self) -> bool:
+        """Tell whether it is a role (its sessions act, not itself)."""
+        return is_role(self.identity)
+
+    def is_free(self, action: str) -> bool | None:
+        """Tell whether a call in lower case needs no permission; None if policies decide."""
+        return is_free(action, of_session=self.is_role or self.session is not None)
+
+    def knows(self, resource: Parts) -> Known:
+        """Return the condition keys known of every request it makes on a resource."""
+        if len(resource) == 6 and resource[2] == "kms" and self.identity.account:
+            caller = Known({"kms:calleraccount": (self.identity.account,)})
+            return caller.over(self.known)
+        return self.known
+
+    def matching(self, action: str) -> Matching:
+        """Select the statements that match an action in lower case."""
+        found = self._by_action.get(action)
+        if found is None:
+            found = self._by_action[action] = self._matching(action)
+        return found
+
+    def _speaking_of(self, action: str) -> tuple[Grant, ...]:
+        """Select the statements on an action's service, or on any."""
+        service = action.partition(":")[0]
+        found = self._by_service.get(service)
+        if found is None:
+            found = self._by_service[service] = tuple(
+                g
+                for g in self.grants
+                if g.clause.services is None or service in g.clause.services
+            )
+        return found
+
+    def _matching(self, action: str) -> Matching:
+        mine = [g for g in self._speaking_of(action) if g.clause.takes_action(action)]
+        bounds = [g for g in self.boundary or () if g.clause.takes_action(action)]
+        levels = [(level, level.speaking(action)) for level in self.levels]
+        denies = [g for g in mine if g.clause.effect is Effect.DENY]
+        denies += [deny for _, spoken in levels for deny in spoken.denies]
+        session: Bar | None = None
+        if self.session:
+            spoken = self.session.speaking(action)
+            session = (self.session, spoken.allows)
+            denies += spoken.denies
+        denies += [g for g in bounds if g.clause.effect is Effect.DENY]
+        return Matching(
+            tuple(g for g in mine if g.clause.effect is Effect.ALLOW),
+            tuple(g for g in bounds if g.clause.effect is Effect.ALLOW),
+            tuple(denies),
+            session,
+            tuple((level, spoken.allows) for level, spoken in levels if spoken.binds),
+        )
+
+    def gaps_at(self, layer: Layer) -> tuple[Gap, ...]:
+        """List the gaps at one layer."""
+        return tuple(gap for gap in self.gaps if gap.layer is layer)
+
+    def with_more(self, extra: str, grants: Sequence[Grant]) -> "Principal":
+        """Return the principal with more statements."""
+        return self._but((*self.grants, *grants), extra, self.levels)
+
+    def over(self, levels: tuple[Limit, ...]) -> "Principal":
+        """Return the principal under other SCPs."""
+        return self._but(self.grants, self.extra, levels)
+
+    def _but(
+        self, grants: tuple[Grant, ...], extra: str, levels: tuple[Limit, ...]
+    ) -> "Principal":
+        """Return a copy; spelled out for speed, since it runs for every principal."""
+        return Principal(
+            self.identity,
+            grants,
+            self.boundary,
+            self.boundary_id,
+            self.gaps,
+            self.known,
+            self.groups,
+            self.policies,
+            extra,
+            self.collected,
+            levels,
+            self.session,
+            self.linked,
+        )
+
+    def without_boundary(self) -> "Principal":
+        """Return the principal without its boundary."""
+        gaps = tuple(gap for gap in self.gaps if gap.layer is not Layer.BOUNDARY)
+        return replace(self, boundary=None, boundary_id="", gaps=gaps, _by_action={})
+
+    def under(self, session: Limit) -> "Principal":
+        """Return the principal in a session with a session policy."""
+        gaps = (*self.gaps, *session.gaps)
+        return replace(self, session=session, gaps=gaps, _by_action={})
+
+
+EVERYTHING_CLAUSE = Clause(
+    number=-1,
+    effect=Effect.ALLOW,
+    actions=(STAR,),
+    not_actions=(),
+    resources=("*",),
+    not_resources=(),
+    conditions=(),
+    principals=(),
+    not_principals=(),
+    static=True,
+    parts=(("",),),
+    wide=True,
+    action_set=action_set((STAR,)),
+)
+
+
+def is_role(identity: Identity) -> bool:
+    """Tell a role from a user by its kind or its ARN."""
+    return "role" in identity.kind or ":role/" in identity.id
+
+
+def is_editable(policy: str) -> bool:
+    """Tell a customer-managed policy from an AWS-managed or inline one."""
+    parts = policy.split(":", 5)
+    return len(parts) == 6 and parts[4].isdigit() and "#" not in policy
+
+
+def is_iam_entity(identity: Identity) -> bool:
+    """Tell whether IAM calls can change an identity: a user or role with an ARN.
+
+    A profile or permission set named in a file is none, nor is a root user.
+    """
+    return identity.id.startswith("arn:") and not is_root(identity)
+
+
+def partition_of(identity: str) -> str:
+    """Return the partition of an ARN; `aws` for any other id."""
+    return identity.split(":")[1] if identity.startswith("arn:") else "aws"
+
+
+def is_root(identity: Identity) -> bool:
+    """Tell whether an identity is an account's root user."""
+    return identity.kind == "aws-root" or identity.id.endswith(":root")
+
+
+def known_of(
+    identity: Identity, accounts: Mapping[str, Account], *, tags_fixed: bool
+) -> Known:
+    """Collect the condition keys known for a principal.
+
+    Source: AWS IAM User Guide, "AWS global condition context keys", properties of the
+    principal.
+
+    Args:
+        identity: The identity.
+        accounts: Accounts of the snapshot.
+        tags_fixed: False when a session may carry tags of its own, which replace those
+            of the role: tags decide nothing before the session exists.
+    """
+    role, root = is_role(identity), is_root(identity)
+    kind = "AssumedRole" if role else "Account" if root else "User"
+    values: dict[str, tuple[str, ...]] = {
+        "aws:principalarn": (identity.id,),
+        "aws:principaltype": (kind,),
+        "aws:principalisawsservice": ("false",),
+        "aws:principalservicename": ABSENT,
+        "aws:principalservicenameslist": ABSENT,
+        "aws:username": ABSENT if role or root else (identity.name,),
+    }
+    if identity.account:
+        values["aws:principalaccount"] = (identity.account,)
+    if identity.unique_id and not role:
+        values["aws:userid"] = (identity.unique_id,)
+    account = accounts.get(identity.account)
+    if account and account.organization:
+        values["aws:principalorgid"] = (account.organization,)
+        if account.parents:
+            path = "/".join((account.organization, *account.parents, ""))
+            values["aws:principalorgpaths"] = (path,)
+    complete: tuple[str, ...] = ()
+    if tags_fixed:
+        complete = ("aws:principaltag/",)
+        values.update(tag_values("aws:principaltag/", identity.tags))
+    return Known(values, complete)
+
+
+def tag_values(
+    prefix: str, tags: Sequence[tuple[str, str]]
+) -> dict[str, tuple[str, ...]]:
+    """Encode tags as condition keys in lower case."""
+    return {prefix + key.lower(): (value,) for key, value in tags}

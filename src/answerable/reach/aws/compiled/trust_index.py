@@ -1,0 +1,88 @@
+"""Indexes of roles by the services, principals and providers they trust."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from answerable.model.ids import IdentityId
+from answerable.reach.aws.compiled.principal_element import account_of
+from answerable.reach.aws.evaluation.trust import Trust
+
+Pair = tuple[str, IdentityId]
+
+
+def services_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
+    """Pair roles with the services that their trust policies name."""
+    for trust in trusts:
+        for grant in trust.grants:
+            for kind, value in grant.clause.principals:
+                if kind == service_kind(value):
+                    yield value, trust.role
+
+
+# Services that are passed a role and enter it as an identity provider. Source: Amazon
+# Cognito Developer Guide, "IAM roles", "Setting up a trust policy".
+IDENTITY_PROVIDERS = frozenset(["cognito-identity.amazonaws.com"])
+
+
+def service_kind(service: str) -> str:
+    """Return the kind of principal under which a trust policy names a service."""
+    return "Federated" if service in IDENTITY_PROVIDERS else "Service"
+
+
+def providers_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
+    """Pair roles with the identity providers that their trust policies name."""
+    for trust in trusts:
+        for grant in trust.grants:
+            for kind, value in grant.clause.principals:
+                if kind == "Federated" or ":saml-provider/" in value:
+                    yield value, trust.role
+
+
+def named_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
+    """Pair roles with the ARN, account, session or `*` that their trust policies name.
+
+    Roles whose trust policy was not collected or not read completely are under `*`.
+    """
+    for trust in trusts:
+        if not trust.collected or trust.gaps:
+            yield "*", trust.role
+        for grant in trust.grants:
+            if grant.clause.not_principals:
+                yield "*", trust.role
+            for kind, value in grant.clause.principals:
+                if kind == "AWS":
+                    yield _key(value), trust.role
+                elif kind == "CanonicalUser":
+                    yield "*", trust.role  # the account of the user is not known
+
+
+def _key(value: str) -> str:
+    """Return the index key of a value; a session is indexed under its account."""
+    parts = value.split(":", 5)
+    session = len(parts) == 6 and parts[2] == "sts"
+    account = account_of(value)
+    if session:
+        return f"session {parts[4]}"
+    return f"account {account}" if account else value
+
+
+def indexed(pairs: Iterable[Pair]) -> dict[str, tuple[IdentityId, ...]]:
+    """Index roles in order, without duplicates."""
+    found: dict[str, dict[IdentityId, None]] = defaultdict(dict)
+    for key, role in pairs:
+        found[key][role] = None
+    return {key: tuple(roles) for key, roles in found.items()}
+
+
+def exchanged(
+    index: Mapping[str, tuple[IdentityId, ...]],
+    lost: Iterable[Pair],
+    gained: Iterable[Pair],
+) -> dict[str, tuple[IdentityId, ...]]:
+    """Remove and add pairs in an index of sorted roles."""
+    found = dict(index)
+    for key, role in lost:
+        found[key] = tuple(one for one in found[key] if one != role)
+    for key, role in gained:
+        found[key] = tuple(sorted({*found.get(key, ()), role}))
+    return {key: roles for key, roles in found.items() if roles}

@@ -1,0 +1,134 @@
+"""Value types of condition keys, and a check of stated values.
+
+A value of the wrong type never matches, so a mistyped one would be answered
+`never`. Source of the table: AWS IAM User Guide, "AWS global
+condition context keys" ("Data type" and "Value" of each key). Keys that are not in it
+take the type of the operators under which collected policies use them.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+from answerable.model.errors import UsageError
+from answerable.reach.aws.evaluation.conditions import read_moment, read_number
+
+ADDRESS, BOOLEAN, NUMBER, MOMENT = "ipaddress", "bool", "numeric", "date"
+ARN, ACCOUNT = "arn", "account"
+
+_GLOBAL = {
+    ADDRESS: "SourceIp VpcSourceIp Ec2InstanceSourcePrivateIPv4",
+    BOOLEAN: (
+        "AssumedRoot MultiFactorAuthPresent PrincipalIsAWSService "
+        "SecureTransport ViaAWSMCPService ViaAWSService"
+    ),
+    NUMBER: "MultiFactorAuthAge",
+    MOMENT: "CurrentTime EpochTime TokenIssueTime",
+    ARN: "ChatbotSourceArn PrincipalArn SourceArn SourceVpcArn",
+    ACCOUNT: "PrincipalAccount ResourceAccount SourceAccount VpceAccount",
+}
+TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        f"aws:{key.lower()}": kind
+        for kind, keys in _GLOBAL.items()
+        for key in keys.split()
+    }
+)
+_BY_OPERATOR = {"ipaddress": ADDRESS, "notipaddress": ADDRESS, "bool": BOOLEAN}
+_YES, _NO = ("yes", "1", "on", "y", "t", "tru"), ("no", "0", "off", "n", "f", "flase")
+
+
+def value_type(key: str, operators: Iterable[str]) -> str:
+    """Return the type of a key, or an empty text where any value may be meant.
+
+    Args:
+        key: In any case.
+        operators: Those under which collected policies use it, without quantifiers.
+    """
+    found = {_type_of(operator.lower()) for operator in operators} - {"null"}
+    return TYPES.get(key.lower()) or (found.pop() if len(found) == 1 else "")
+
+
+def _type_of(operator: str) -> str:
+    base = operator.rpartition(":")[2].removesuffix("ifexists")
+    for start in (NUMBER, MOMENT):
+        if base.startswith(start):
+            return start
+    return "null" if base == "null" else _BY_OPERATOR.get(base, "")
+
+
+def check_value(key: str, value: str, kind: str) -> None:
+    """Refuse a value that is not of its key's type.
+
+    Raises:
+        UsageError: It is not; the hint has the nearest right spelling.
+    """
+    if not kind or not value:
+        return  # an empty value says that the key is there and empty
+    read, expected = _READERS[kind]
+    try:
+        read(value)
+    except ValueError:
+        near = _nearest(value, kind)
+        raise UsageError(
+            f"not a value of {key} (got {value[:80]!r}, expected {expected})",
+            f"did you mean {key}={near}?" if near else f"write --context {key}=VALUE",
+        ) from None
+
+
+def _boolean(text: str) -> object:
+    return _matching(r"(?i:true|false)", text)
+
+
+def _arn(text: str) -> object:
+    return _matching(r"arn:[a-z-]+(:[^:]*){3}:.+", text)
+
+
+def _account(text: str) -> object:
+    return _matching(r"[0-9]{12}", text)
+
+
+def _matching(pattern: str, text: str) -> object:
+    if not re.fullmatch(pattern, text):
+        raise ValueError(text)
+    return text
+
+
+_READERS: Mapping[str, tuple[Callable[[str], object], str]] = MappingProxyType(
+    {
+        ADDRESS: (ipaddress.ip_address, "one IP address"),
+        BOOLEAN: (_boolean, "true or false"),
+        NUMBER: (read_number, "a number"),
+        MOMENT: (read_moment, "a time such as 2026-01-31T08:00:00Z"),
+        ARN: (_arn, "an ARN"),
+        ACCOUNT: (_account, "an account number of 12 digits"),
+    }
+)
+
+
+def _nearest(value: str, kind: str) -> str:
+    folded = value.strip().lower()
+    if kind == BOOLEAN:
+        return "true" if folded in _YES else "false" if folded in _NO else ""
+    if kind == ADDRESS:
+        return (
+            folded.partition("/")[0] if _reads(folded.partition("/")[0], kind) else ""
+        )
+    digits = re.sub(r"[^0-9]", "", value)
+    if kind == ACCOUNT and _reads(digits, kind):
+        return digits
+    stripped = value.strip()
+    if kind == MOMENT:
+        for one in (stripped.replace(" ", "T"), stripped.replace(" ", "T") + "Z"):
+            if _reads(one, kind):
+                return one
+    return stripped if _reads(stripped, kind) else ""
+
+
+def _reads(value: str, kind: str) -> bool:
+    try:
+        _READERS[kind][0](value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,119 @@
+"""PassRole rules for containers under a role: ECS and Batch.
+
+Sources: as in `pass_role_rules`.
+"""
+
+from answerable.reach.aws.escalation_rules.rule_helpers import arn, launch
+from answerable.reach.aws.escalation_rules.rule_types import Launch
+
+_ECS = "ecs-tasks.amazonaws.com"
+_TASK = arn("ecs", "task-definition/{name}:1")
+_CLUSTER = arn("ecs", "cluster/{name}")
+_SERVICE = arn("ecs", "service/{name}/{name}")
+_THERE = "{existing}"
+_IN_CLUSTER = "there is a cluster that tasks can run in"
+_ON_INSTANCE = "there is a cluster with a registered container instance"
+
+CONTAINERS: tuple[Launch, ...] = (
+    # "RunTask: cluster. ... If you do not specify a cluster, the default cluster is
+    # assumed": it exists only after it was created. StartTask also needs an instance
+    # that is registered in the cluster.
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, RunTask and CreateCluster; "
+        "pathfinding.cloud ecs-002",
+        ("ecs:CreateCluster", _CLUSTER),
+        ("ecs:RegisterTaskDefinition", _TASK),
+        ("ecs:RunTask", _TASK),
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, RunTask; pathfinding.cloud ecs-004",
+        ("ecs:RegisterTaskDefinition", _TASK),
+        ("ecs:RunTask", _TASK),
+        awaits=_IN_CLUSTER,
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, StartTask; pathfinding.cloud ecs-005",
+        ("ecs:RegisterTaskDefinition", _TASK),
+        ("ecs:StartTask", _TASK),
+        awaits=_ON_INSTANCE,
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, CreateService and CreateCluster; "
+        "pathfinding.cloud ecs-001",
+        ("ecs:CreateCluster", _CLUSTER),
+        ("ecs:RegisterTaskDefinition", _TASK),
+        ("ecs:CreateService", _SERVICE),
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, CreateService; pathfinding.cloud ecs-003",
+        ("ecs:RegisterTaskDefinition", _TASK),
+        ("ecs:CreateService", _SERVICE),
+        awaits=_IN_CLUSTER,
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS Developer Guide, services",
+        ("ecs:RegisterTaskDefinition", _TASK),
+        ("ecs:UpdateService", _THERE),
+        changes="ecs:service",
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; "
+        "pathfinding.cloud ecs-008",
+        ("ecs:RunTask", _THERE),
+        changes="ecs:task-definition",
+        awaits=_IN_CLUSTER,
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; CreateCluster",
+        ("ecs:CreateCluster", _CLUSTER),
+        ("ecs:RunTask", _THERE),
+        changes="ecs:task-definition",
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, StartTask: overrides, taskRoleArn; "
+        "pathfinding.cloud ecs-009",
+        ("ecs:StartTask", _THERE),
+        changes="ecs:task-definition",
+        awaits=_ON_INSTANCE,
+    ),
+    launch(
+        _ECS,
+        "AWS Batch User Guide, job definitions; pathfinding.cloud batch-001",
+        ("batch:RegisterJobDefinition", arn("batch", "job-definition/{name}")),
+        ("batch:SubmitJob", arn("batch", "job/{name}")),
+        ("batch:SubmitJob", _THERE),
+        changes="batch:job-queue",
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, RegisterContainerInstance and StartTask: overrides; "
+        "pathfinding.cloud ecs-007",
+        ("ecs:RegisterContainerInstance", _CLUSTER),
+        ("ecs:StartTask", _THERE),
+        changes="ecs:task-definition",
+        awaits="there is a cluster, and an instance of the caller's to register in it",
+    ),
+    launch(
+        _ECS,
+        "AWS Batch User Guide, compute environments, job queues and job definitions; "
+        "pathfinding.cloud batch-003",
+        (
+            "batch:CreateComputeEnvironment",
+            arn("batch", "compute-environment/{name}"),
+        ),
+        ("batch:CreateJobQueue", arn("batch", "job-queue/{name}")),
+        ("batch:CreateJobQueue", arn("batch", "compute-environment/{name}")),
+        ("batch:RegisterJobDefinition", arn("batch", "job-definition/{name}")),
+        ("batch:SubmitJob", arn("batch", "job/{name}")),
+        ("batch:SubmitJob", arn("batch", "job-queue/{name}")),
+    ),
+)

@@ -1,0 +1,29 @@
+"""Helpers for the tables of PassRole rules."""
+
+from answerable.reach.aws.escalation_rules.rule_types import Launch, Need
+
+EC2 = "ec2.amazonaws.com"
+# EC2 receives a role inside an instance profile.
+_INSTANCE_PROFILE = "arn:{partition}:iam::{account}:instance-profile/{name}"
+_PROFILE = (
+    Need("iam:CreateInstanceProfile", _INSTANCE_PROFILE),
+    Need("iam:AddRoleToInstanceProfile", _INSTANCE_PROFILE),
+)
+
+
+def arn(service: str, resource: str) -> str:
+    """Build the ARN template of a regional resource in the caller's account."""
+    return f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}"
+
+
+def launch(
+    service: str,
+    source: str,
+    *needs: tuple[str, str],
+    changes: str = "",
+    awaits: str = "",
+) -> Launch:
+    """Build a rule; EC2 receives a new role in a new instance profile."""
+    also = _PROFILE if service == EC2 else ()
+    made = tuple(Need(*n) for n in needs)
+    return Launch(service, made, source, changes, also, awaits)

@@ -1,0 +1,278 @@
+"""Takeover rules: code that already runs as an identity.
+
+Sources: as in `pass_role_rules`; `iam:PassRole` is required again only where the call
+passes the role again. A precondition that no snapshot shows (an agent that listens, a
+trigger) is named and stays open.
+"""
+
+from answerable.reach.aws.escalation_rules.rule_types import Need, Running
+
+_THERE = "{existing}"
+_LAMBDA = "lambda:function"
+_INSTANCE = "ec2:instance"
+_PROJECT = "codebuild:project"
+_NOTEBOOK = "sagemaker:notebook-instance"
+_STACK = "cloudformation:stack"
+
+_INVOKED = "an event that invokes the function"
+_MANAGED = "the instance is managed by Systems Manager"
+_NETWORK = "the network lets SSH reach the instance"
+_CONSOLE = "the account allows the serial console"
+_LAUNCHED = "something launches instances from the template"
+_DEPLOYED = "the instance is in a deployment group and has the CodeDeploy agent"
+_ASSERTED = "the role's trust accepts an assertion that the caller signs"
+_EXEC = "the task was started with execute command enabled"
+
+
+# Kinds that are collected separately, or by no source (Batch, browsers): coverage names
+# places where an actor may take one over and that were not scanned for it.
+COLLECTED_APART = frozenset(
+    [
+        "batch:job-definition",
+        "bedrock-agentcore:browser-custom",
+        "ec2:launch-template",
+        "ecs:task",
+    ]
+)
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}"
+
+
+def _running(
+    kind: str,
+    source: str,
+    *needs: str | tuple[str, str],
+    service: str = "",
+    awaits: str = "",
+) -> Running:
+    made = tuple(
+        Need(need, _THERE) if isinstance(need, str) else Need(*need) for need in needs
+    )
+    return Running(kind, made, source, service, awaits)
+
+
+RUNNING: tuple[Running, ...] = (
+    _running(
+        "iam:saml-provider",
+        "AWS IAM API Reference, UpdateSAMLProvider: it replaces the metadata document; "
+        "AWS STS API Reference, AssumeRoleWithSAML: it needs no AWS credentials",
+        "iam:UpdateSAMLProvider",
+        awaits=_ASSERTED,
+    ),
+    _running(
+        _LAMBDA,
+        "AWS Lambda Developer Guide, updating code; pathfinding.cloud lambda-004",
+        "lambda:UpdateFunctionCode",
+        "lambda:InvokeFunction",
+    ),
+    _running(
+        _LAMBDA,
+        "AWS Lambda Developer Guide, function policy; pathfinding.cloud lambda-005",
+        "lambda:UpdateFunctionCode",
+        "lambda:AddPermission",
+    ),
+    _running(
+        _LAMBDA,
+        "AWS Lambda Developer Guide, event sources",
+        "lambda:UpdateFunctionCode",
+        ("lambda:CreateEventSourceMapping", "*"),
+    ),
+    _running(
+        _LAMBDA,
+        "AWS Lambda Developer Guide, updating code; pathfinding.cloud lambda-003",
+        "lambda:UpdateFunctionCode",
+        awaits=_INVOKED,
+    ),
+    _running(
+        _LAMBDA,
+        "AWS Lambda Developer Guide, layers",
+        "lambda:UpdateFunctionConfiguration",
+        "lambda:InvokeFunction",
+        ("lambda:GetLayerVersion", _arn("lambda", "layer:{name}:1")),
+    ),
+    _running(
+        _LAMBDA,
+        "AWS Lambda Developer Guide, layers",
+        "lambda:UpdateFunctionConfiguration",
+        ("lambda:GetLayerVersion", _arn("lambda", "layer:{name}:1")),
+        awaits=_INVOKED,
+    ),
+    _running(
+        _INSTANCE,
+        "Amazon EC2 User Guide, user data at each start; pathfinding.cloud ec2-002",
+        "ec2:ModifyInstanceAttribute",
+        "ec2:StopInstances",
+        "ec2:StartInstances",
+    ),
+    _running(
+        _INSTANCE,
+        "AWS Systems Manager User Guide, Run Command; pathfinding.cloud ssm-002",
+        "ssm:SendCommand",
+        (
+            "ssm:SendCommand",
+            "arn:{partition}:ssm:{region}::document/AWS-RunShellScript",
+        ),
+        awaits=_MANAGED,
+    ),
+    _running(
+        _INSTANCE,
+        "AWS Systems Manager User Guide, Run Command: a document of one's own",
+        "ssm:SendCommand",
+        ("ssm:CreateDocument", _arn("ssm", "document/{name}")),
+        ("ssm:SendCommand", _arn("ssm", "document/{name}")),
+        awaits=_MANAGED,
+    ),
+    _running(
+        _INSTANCE,
+        "AWS Systems Manager User Guide, Session Manager; pathfinding.cloud ssm-001",
+        "ssm:StartSession",
+        awaits=_MANAGED,
+    ),
+    _running(
+        _INSTANCE,
+        "Amazon EC2 User Guide, Instance Connect; "
+        "pathfinding.cloud ec2-003, before ec2instanceconnect-003",
+        "ec2-instance-connect:SendSSHPublicKey",
+        awaits=_NETWORK,
+    ),
+    _running(
+        _INSTANCE,
+        "Amazon EC2 User Guide, EC2 Serial Console",
+        "ec2-instance-connect:SendSerialConsoleSSHPublicKey",
+        awaits=_CONSOLE,
+    ),
+    _running(
+        "ec2:launch-template",
+        "Amazon EC2 User Guide, launch templates; pathfinding.cloud ec2-005",
+        "ec2:CreateLaunchTemplateVersion",
+        "ec2:ModifyLaunchTemplate",
+        awaits=_LAUNCHED,
+    ),
+    _running(
+        "ecs:task",
+        "Amazon ECS Developer Guide, ECS Exec; pathfinding.cloud ecs-006",
+        "ecs:ExecuteCommand",
+        ("ecs:ExecuteCommand", _arn("ecs", "cluster/{parent}")),
+        awaits=_EXEC,
+    ),
+    _running(
+        _INSTANCE,
+        "AWS CodeDeploy User Guide, AppSpec hooks; pathfinding.cloud codedeploy-001",
+        (
+            "codedeploy:CreateDeployment",
+            _arn("codedeploy", "deploymentgroup:{name}/{name}"),
+        ),
+        (
+            "codedeploy:RegisterApplicationRevision",
+            _arn("codedeploy", "application:{name}"),
+        ),
+        awaits=_DEPLOYED,
+    ),
+    _running(
+        "batch:job-definition",
+        "AWS Batch API Reference, SubmitJob: containerOverrides; "
+        "pathfinding.cloud batch-002",
+        "batch:SubmitJob",
+        ("batch:SubmitJob", _arn("batch", "job-queue/{name}")),
+        awaits="there is a job queue",
+    ),
+    _running(
+        "bedrock-agentcore:browser-custom",
+        "Amazon Bedrock AgentCore Developer Guide, browser tool; "
+        "pathfinding.cloud bedrock-007",
+        "bedrock-agentcore:StartBrowserSession",
+        ("bedrock-agentcore:ConnectBrowserAutomationStream", "*"),
+    ),
+    _running(
+        _PROJECT,
+        "AWS CodeBuild API Reference, StartBuild: buildspecOverride; "
+        "pathfinding.cloud codebuild-002",
+        "codebuild:StartBuild",
+    ),
+    _running(
+        _PROJECT,
+        "AWS CodeBuild API Reference, StartBuildBatch: buildspecOverride; "
+        "pathfinding.cloud codebuild-003",
+        "codebuild:StartBuildBatch",
+    ),
+    _running(
+        "glue:devEndpoint",
+        "AWS Glue API Reference, UpdateDevEndpoint: AddPublicKeys; "
+        "pathfinding.cloud glue-002",
+        "glue:UpdateDevEndpoint",
+    ),
+    _running(
+        "glue:session",
+        "AWS Glue Developer Guide, interactive sessions",
+        "glue:RunStatement",
+    ),
+    _running(
+        _NOTEBOOK,
+        "Amazon SageMaker Developer Guide, notebook instances; "
+        "pathfinding.cloud sagemaker-004",
+        "sagemaker:CreatePresignedNotebookInstanceUrl",
+    ),
+    _running(
+        _NOTEBOOK,
+        "Amazon SageMaker Developer Guide, lifecycle configurations; "
+        "pathfinding.cloud sagemaker-005",
+        (
+            "sagemaker:CreateNotebookInstanceLifecycleConfig",
+            _arn("sagemaker", "notebook-instance-lifecycle-config/{name}"),
+        ),
+        "sagemaker:StopNotebookInstance",
+        "sagemaker:UpdateNotebookInstance",
+        "sagemaker:StartNotebookInstance",
+    ),
+    _running(
+        "bedrock-agentcore:code-interpreter-custom",
+        "Amazon Bedrock AgentCore Developer Guide, code interpreter; "
+        "pathfinding.cloud bedrock-002",
+        "bedrock-agentcore:StartCodeInterpreterSession",
+        "bedrock-agentcore:InvokeCodeInterpreter",
+    ),
+    _running(
+        "bedrock-agentcore:runtime",
+        "Amazon Bedrock AgentCore Developer Guide, commands in a runtime session; "
+        "pathfinding.cloud bedrock-004",
+        "bedrock-agentcore:InvokeAgentRuntimeCommand",
+        (
+            "bedrock-agentcore:InvokeAgentRuntimeCommand",
+            f"{_THERE}/runtime-endpoint/DEFAULT",
+        ),
+    ),
+    _running(
+        "apprunner:service",
+        "AWS App Runner Developer Guide, instance role; "
+        "pathfinding.cloud apprunner-002",
+        "apprunner:UpdateService",
+    ),
+    _running(
+        _STACK,
+        "AWS CloudFormation User Guide, service role; "
+        "pathfinding.cloud cloudformation-002",
+        "cloudformation:UpdateStack",
+    ),
+    _running(
+        _STACK,
+        "AWS CloudFormation User Guide, change sets; "
+        "pathfinding.cloud cloudformation-005",
+        "cloudformation:CreateChangeSet",
+        "cloudformation:ExecuteChangeSet",
+    ),
+    _running(
+        "states:stateMachine",
+        "AWS Step Functions Developer Guide, AWS SDK integrations; "
+        "pathfinding.cloud stepfunctions-002",
+        "states:UpdateStateMachine",
+        "states:StartExecution",
+    ),
+    _running(
+        "emr-serverless:applications",
+        "Amazon EMR Serverless User Guide, job runtime roles",
+        "emr-serverless:StartJobRun",
+        service="emr-serverless.amazonaws.com",
+    ),
+)

@@ -1,0 +1,81 @@
+"""Date conditions decided by the time at which their policy was collected.
+
+Requests come later than the collection. The time of the question is not used: an answer
+stored with a snapshot stays right, and a later scan decides more.
+
+Source: AWS IAM User Guide, "AWS global condition context keys": `aws:CurrentTime` and
+`aws:EpochTime` are in every request, `aws:TokenIssueTime` only in those that are made
+with temporary credentials. AWS STS API Reference, "GetSessionToken", DurationSeconds:
+temporary credentials last at most 129,600 seconds.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from answerable.model.policy import ConditionClause
+from answerable.reach.aws.evaluation.conditions import (
+    DecidedClause,
+    holds_of,
+    parse_operator,
+    read_moment,
+    read_number,
+)
+
+_SECOND = 1_000_000_000
+_LONGEST_SESSION = 129_600
+_REQUEST_TIME = ("aws:currenttime", "aws:epochtime")
+_TOKEN_TIME = "aws:tokenissuetime"  # noqa: S105 - the name of a condition key
+
+
+def decide_by_time(clause: ConditionClause, seen_at: int) -> ConditionClause:
+    """Decide a date condition whose result is equal for every later request.
+
+    Args:
+        clause: Line of a Condition block.
+        seen_at: Time at which its policy was collected, UTC nanoseconds.
+
+    Returns:
+        The line unchanged where requests may still differ.
+    """
+    key = clause.key.lower()
+    if key != _TOKEN_TIME and key not in _REQUEST_TIME:
+        return clause
+    _, base, _ = parse_operator(clause.operator)
+    family, order = base[:4], base[4:]
+    read: Callable[[str], Decimal] = read_moment
+    if key == "aws:epochtime" and base.startswith("numeric"):
+        family, order, read = "date", base[7:], read_number
+    if family != "date" or order not in _ORDERS:
+        return clause
+    earliest = Decimal(seen_at) / _SECOND
+    if key == _TOKEN_TIME:
+        earliest -= _LONGEST_SESSION
+    tests = [_test(order, value, read, earliest) for value in clause.values]
+    held = holds_of(clause.operator, tests, always_present=key != _TOKEN_TIME)
+    if held is None:
+        return clause
+    return DecidedClause(clause.operator, clause.key, clause.values, held)
+
+
+_ORDERS = (
+    "equals",
+    "notequals",
+    "lessthan",
+    "lessthanequals",
+    "greaterthan",
+    "greaterthanequals",
+)
+_DECIDED_WHEN_EQUAL = ("lessthan", "greaterthanequals")
+
+
+def _test(
+    order: str, value: str, read: Callable[[str], Decimal], earliest: Decimal
+) -> bool | None:
+    """Compare a value with every time from the earliest on, before negation."""
+    try:
+        wanted = read(value)
+    except ValueError:
+        return None
+    if wanted > earliest or (wanted == earliest and order not in _DECIDED_WHEN_EQUAL):
+        return None
+    return order.startswith("greaterthan")

@@ -1,0 +1,54 @@
+"""Administrators: principals with `*` on `*` after denies and boundary.
+
+The test is strict: a principal with a deny that could apply to anything, or a
+boundary that leaves anything out, is no administrator.
+"""
+
+from collections.abc import Iterable
+
+from answerable.model.policy import Effect
+from answerable.reach.aws.compiled.principals import Principal
+from answerable.reach.aws.compiled.statements import Grant, takes_all
+from answerable.reach.aws.patterns.action_resource_matrix import is_everything
+from answerable.reach.aws.patterns.globs import matches
+
+
+def is_admin(principal: Principal) -> bool:
+    """Tell whether a principal may take `*` on `*` without any condition."""
+    if principal.gaps:
+        return False  # something unread could deny
+    if principal.session and not principal.session.is_open:
+        return False
+    if not all(level.is_open for level in principal.levels):
+        return False
+    grants = [*principal.grants, *(principal.boundary or ())]
+    if any(grant.clause.effect is Effect.DENY for grant in grants):
+        return False
+    if not allows_everything(principal.grants):
+        return False
+    return principal.boundary is None or allows_everything(principal.boundary)
+
+
+def allows_everything(grants: Iterable[Grant]) -> bool:
+    """Tell whether unconditional allows cover every action on every resource."""
+    clauses = [grant.clause for grant in wide(grants)]
+    patterns = [pattern for clause in clauses for pattern in clause.actions]
+    if any(is_everything(pattern) for pattern in patterns):
+        return True
+    # Everything but some actions, and those allowed elsewhere.
+    return any(
+        all(any(matches(p, left) for p in patterns) for left in clause.not_actions)
+        for clause in clauses
+        if clause.not_actions
+    )
+
+
+def wide(grants: Iterable[Grant]) -> list[Grant]:
+    """Select the unconditional allows on every resource."""
+    return [
+        grant
+        for grant in grants
+        if grant.clause.effect is Effect.ALLOW
+        and grant.clause.static
+        and takes_all(grant.clause)
+    ]

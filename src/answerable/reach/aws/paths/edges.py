@@ -1,0 +1,69 @@
+"""Nodes and edges of the graph of identities."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from answerable.model.ids import IdentityId
+from answerable.reach.aws.compiled.statements import Gap
+from answerable.reach.aws.evaluation.request import Answer, Determining
+from answerable.reach.formula import FALSE, TRUE, Formula, chained
+
+Only = frozenset[IdentityId] | None  # identities that are asked about; None for all
+
+
+class Node(NamedTuple):
+    """Identity with the permissions it gained on a path: none, `*`, or a group.
+
+    `session`: it is the session that a stated policy limits. `bare`: its boundary was
+    removed.
+    """
+
+    identity: IdentityId
+    extra: str = ""
+    session: bool = False
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Edge from a node to another.
+
+    Attributes:
+        to: Target node.
+        via: Calls that take the step, joined by ` + `.
+        formula: Condition of the step.
+        determining: Determining statements.
+        gaps: Policies and statements not read that could change it.
+        new_name: Allowed ARN of an identity that is created by the step; else empty.
+    """
+
+    to: Node
+    via: str
+    formula: Formula
+    determining: tuple[Determining, ...]
+    gaps: tuple[Gap, ...]
+    new_name: str = ""
+
+
+def make_edge(
+    to: Node, via: str, *answers: Answer, new_name: str = ""
+) -> Iterator[Edge]:
+    """Build an edge from the results of its calls, which are separate requests."""
+    if any(answer.formula == FALSE for answer in answers):
+        return
+    determining = dict.fromkeys(d for a in answers for d in a.determining)
+    gaps = dict.fromkeys(g for a in answers for g in a.gaps)
+    formula = chained(*(answer.formula for answer in answers))
+    yield Edge(to, via, formula, tuple(determining), tuple(gaps), new_name)
+
+
+def asked_about(only: Only, identity: IdentityId) -> bool:
+    """Tell whether edges to an identity are asked about."""
+    return only is None or identity in only
+
+
+def is_sure(best: Mapping[Node, Edge], node: Node) -> bool:
+    """Tell whether an unconditional edge to a node was found already."""
+    held = best.get(node)
+    return held is not None and held.formula == TRUE

@@ -1,0 +1,57 @@
+"""Index of the action patterns of a statement, for single lookups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from answerable.reach.aws.patterns.globs import inward, is_literal, matches
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSet:
+    """Index of action patterns, for lookup of one action.
+
+    Attributes:
+        exact: Patterns without wildcards.
+        wild: Other patterns by service, under an empty text for any service.
+    """
+
+    exact: frozenset[str]
+    wild: Mapping[str, tuple[str, ...]]
+
+    def holds(self, action: str) -> bool:
+        """Tell whether some pattern matches an action in lower case."""
+        if action in self.exact:
+            return True
+        if not self.wild:
+            return False
+        service = action.partition(":")[0]
+        return any(
+            matches(pattern, action)
+            for key in (service, "")
+            for pattern in self.wild.get(key, ())
+        )
+
+
+NO_ACTIONS = ActionSet(frozenset(), {})
+
+
+@lru_cache(maxsize=1 << 16)
+def folded(action: str) -> str:
+    """Convert an action as written to lower case and inner form."""
+    return inward(action.lower())
+
+
+@lru_cache(maxsize=1 << 16)
+def action_set(patterns: tuple[str, ...]) -> ActionSet:
+    """Build the index of action patterns in lower case and inner form."""
+    wild: dict[str, list[str]] = {}
+    for pattern in patterns:
+        if not is_literal(pattern):
+            service, colon, _ = pattern.partition(":")
+            known = colon and is_literal(service)
+            wild.setdefault(service if known else "", []).append(pattern)
+    return ActionSet(
+        frozenset(p for p in patterns if is_literal(p)),
+        {service: tuple(listed) for service, listed in wild.items()},
+    )

@@ -1,0 +1,53 @@
+"""Expansion of permission rows to single actions of the catalogue."""
+
+from collections.abc import Iterable, Iterator
+
+from answerable.model.action_catalogue import ActionEntry, Catalogue
+from answerable.reach.aws.patterns.action_resource_matrix import possible_pattern
+from answerable.reach.aws.patterns.globs import is_literal, matches
+from answerable.reach.aws.patterns.terms import Term
+from answerable.reach.aws.permission_rows.row_types import Row
+
+
+def services_of(rows: Iterable[Row]) -> frozenset[str] | None:
+    """List the services of rows; None if a row may be about any."""
+    found = {row.actions.pattern.partition(":")[0] for row in rows}
+    return frozenset(found) if all(map(is_literal, found)) else None
+
+
+class Actions:
+    """Matcher of action patterns against the catalogue; cached."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._matched: dict[str, frozenset[str]] = {}
+        self._named: dict[str, ActionEntry] = {
+            f"{service}:{name}": entry
+            for service, held in catalogue.services.items()
+            for name, entry in held.actions.items()
+        }
+
+    def of_row(self, row: Row) -> Iterator[ActionEntry]:
+        """List the actions of a row that can act on some of its resources."""
+        for name in sorted(self.of_term(row.actions)):
+            if possible_pattern(self._catalogue, name, row.resources.pattern):
+                yield self._named[name]
+
+    def of_term(self, term: Term[str]) -> frozenset[str]:
+        """Return the actions that a term matches, in lower case."""
+        return self.of(term.pattern).difference(*map(self.of, term.excluded))
+
+    def of(self, pattern: str) -> frozenset[str]:
+        """Return the actions that match a pattern in lower case and inner form."""
+        found = self._matched.get(pattern)
+        if found is None:
+            service, _, _ = pattern.partition(":")
+            loaded = self._catalogue.services.get(service)
+            names: Iterable[str] = self._named
+            if is_literal(service):
+                names = (
+                    [f"{service}:{name}" for name in loaded.actions] if loaded else ()
+                )
+            found = frozenset(name for name in names if matches(pattern, name))
+            self._matched[pattern] = found
+        return found

@@ -1,0 +1,131 @@
+"""Scope of an edit: identities and resources whose statements differ."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from answerable.model.ids import IdentityId
+from answerable.reach.aws.compiled.accounts import Estate
+from answerable.reach.aws.compiled.organization_policies import Fence
+from answerable.reach.aws.compiled.principals import Principal
+from answerable.reach.aws.compiled.statements import Grant
+from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
+from answerable.reach.aws.evaluation.trust import Trust
+from answerable.reach.aws.patterns.arns import EVERYTHING, Parts, text_parts
+
+
+@dataclass(frozen=True, slots=True)
+class EditScope:
+    """Identities and resources whose own answers may differ after an edit.
+
+    Attributes:
+        identities: Identities whose policies, boundaries or SCPs differ.
+        resources: Patterns of resources whose policies, trust policies or RCPs differ.
+        groups: Groups whose policies differ.
+    """
+
+    identities: frozenset[IdentityId]
+    resources: tuple[Parts, ...] = ()
+    groups: frozenset[str] = frozenset()
+
+
+def scope_of(before: Estate, after: Estate) -> EditScope:
+    """Compare compiled accounts of the same identities.
+
+    Args:
+        before: As collected.
+        after: As edited.
+    """
+    old, new = before.principals, after.principals
+    identities = {
+        name
+        for name in old.keys() | new.keys()
+        if not _is_same_principal(old.get(name), new.get(name))
+    }
+    groups = (
+        name
+        for name in before.groups.keys() | after.groups.keys()
+        if not _is_same(before.groups.get(name, ()), after.groups.get(name, ()))
+    )
+    resources = dict.fromkeys(_own_policies(before, after))
+    return EditScope(frozenset(identities), tuple(resources), frozenset(groups))
+
+
+def _is_same_principal(old: Principal | None, new: Principal | None) -> bool:
+    if old is new:
+        return True
+    if old is None or new is None:
+        return False
+    return (
+        _is_same(old.grants, new.grants)
+        and (old.boundary is None) == (new.boundary is None)
+        and _is_same(old.boundary or (), new.boundary or ())
+        and old.gaps == new.gaps
+        and old.policies == new.policies
+        and old.collected == new.collected
+        and old.known == new.known  # session tags depend on the trust of the role
+        and _is_same_levels(old, new)
+    )
+
+
+def _is_same_levels(old: Principal, new: Principal) -> bool:
+    if old.levels is new.levels:
+        return True
+    return len(old.levels) == len(new.levels) and all(
+        one.target == other.target
+        and one.gaps == other.gaps
+        and _is_same(one.grants, other.grants)
+        for one, other in zip(old.levels, new.levels, strict=True)
+    )
+
+
+def _is_same(old: Sequence[Grant], new: Sequence[Grant]) -> bool:
+    """Tell whether statements are equal; a full run compiles new objects."""
+    return old is new or (
+        len(old) == len(new)
+        and all(
+            one is other or _said(one) == _said(other)
+            for one, other in zip(old, new, strict=True)
+        )
+    )
+
+
+def _said(grant: Grant) -> tuple[object, ...]:
+    clause = grant.clause
+    if clause.number < 0:
+        return grant.policy, clause.number
+    return (
+        *(grant.policy, grant.sid, clause.effect),
+        *(clause.actions, clause.not_actions, clause.resources, clause.not_resources),
+        *(clause.conditions, clause.principals, clause.not_principals),
+    )
+
+
+def _own_policies(before: Estate, after: Estate) -> Iterator[Parts]:
+    """List the resources whose policies, trust policies or RCPs differ."""
+    for account in before.fences.keys() | after.fences.keys():
+        if not _is_same_policy(before.fences.get(account), after.fences.get(account)):
+            yield EVERYTHING
+            # Rows of wide patterns leave the policy of a single resource open.
+            for own in after.holders.values():
+                if own.account == account:
+                    yield from own.spoken_of
+    for role in before.trusts.keys() | after.trusts.keys():
+        if not _is_same_policy(before.trusts.get(role), after.trusts.get(role)):
+            yield text_parts(role)
+    for target in before.holders.keys() | after.holders.keys():
+        old, new = before.holders.get(target), after.holders.get(target)
+        if not _is_same_policy(old, new):
+            for each in (old, new):
+                yield from each.spoken_of if each else ()
+
+
+def _is_same_policy(
+    old: Fence | Trust | ResourcePolicy | None,
+    new: Fence | Trust | ResourcePolicy | None,
+) -> bool:
+    if old is new:
+        return True
+    if old is None or new is None or old.gaps != new.gaps:
+        return False
+    pair = (one.denies if isinstance(one, Fence) else one.grants for one in (old, new))
+    return _is_same(*pair)

@@ -1,0 +1,157 @@
+"""Minimal cuts: smallest sets of statements whose removal ends a reach.
+
+An open path depends on a set of statements; every cut contains one of them. The search
+branches on these, the smallest sets first (Reiter, "A theory of diagnosis from first
+principles", 1987: hitting-set tree), and tests each set on an updated graph.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Effect
+from answerable.model.sighting import Facts
+from answerable.reach.aws.bulk.closure import Whole
+from answerable.reach.aws.bulk.incremental_update import updated
+from answerable.reach.aws.compiled.accounts import Estate
+from answerable.reach.aws.compiled.principal_element import owner_in
+from answerable.reach.aws.compiled.resources import holder_of
+from answerable.reach.aws.compiled.statements import Grant
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.patterns.globs import is_literal
+from answerable.reach.aws.patterns.terms import parts_text
+from answerable.reach.aws.what_if.policy_edits import StatementId, without_statements
+from answerable.reach.queries import Reply
+
+Cut = frozenset[StatementId]
+# Finds a path that is still open in a graph; None where there is none.
+FindWay = Callable[[Graph], Reply | None]
+
+
+@dataclass(slots=True)
+class CutSearch:
+    """Search for minimal cuts.
+
+    Attributes:
+        whole: Closure of the graph as collected.
+        facts: Facts of the graph.
+        call: Action and resource of a single call; else empty texts.
+        find_way: Finds a path that is still open.
+        most_tried: Most sets to test.
+        most_statements: Most statements of a set.
+        tried: Number of sets tested.
+        exhausted: Whether every set of the sizes tried was tested.
+    """
+
+    whole: Whole
+    facts: Facts
+    call: tuple[str, str]
+    find_way: FindWay
+    most_tried: int
+    most_statements: int
+    tried: int = 0
+    exhausted: bool = True
+    _supports: list[Cut] = field(default_factory=list)
+    _known: frozenset[StatementId] = frozenset()
+
+    def cuts(self) -> list[tuple[Cut, Graph]]:
+        """Find every cut of the smallest size, each with the remaining graph.
+
+        Returns:
+            An empty list where no removal ends the reach, or none was found.
+        """
+        self._known = frozenset(
+            StatementId(str(policy.id), sid)
+            for policy in self.facts.policies
+            for sid in (
+                *(one.sid for one in policy.statements),
+                *(one.sid for one in policy.unread),
+            )
+        )
+        level: list[Cut] = [frozenset()]
+        for _ in range(self.most_statements + 1):
+            found: list[tuple[Cut, Graph]] = []
+            following: dict[Cut, None] = {}
+            for removed in level:
+                if self.tried >= self.most_tried:
+                    self.exhausted = False
+                    return found
+                support, graph = self._support(removed)
+                if support is None:
+                    found.append((removed, graph))
+                else:
+                    following |= {removed | {one}: None for one in sorted(support)}
+            if found or not following:
+                return found
+            level = list(following)
+        self.exhausted = False
+        return []
+
+    def _support(self, removed: Cut) -> tuple[Cut | None, Graph]:
+        """Return the statements that an open path depends on; None without one."""
+        for known in self._supports:
+            if known.isdisjoint(removed):
+                return known, self.whole.graph
+        self.tried += 1
+        graph = self.whole.graph
+        if removed:
+            after = without_statements(self.facts, removed)
+            graph = updated(self.whole, self.facts, after).graph
+        reply = self.find_way(graph)
+        if reply is None:
+            return None, graph
+        found = supporting(graph.estate, reply, self.call)
+        support = frozenset(found) & self._known
+        self._supports.append(support)
+        return support, graph
+
+
+def supporting(
+    estate: Estate, reply: Reply, call: tuple[str, str]
+) -> Iterator[StatementId]:
+    """List the statements that allow some call of a path: a superset of its support.
+
+    Args:
+        estate: The compiled accounts.
+        reply: The open path.
+        call: Call at its end; empty texts where the answer has a row.
+    """
+    action, resource = call
+    if reply.row is not None:
+        action = reply.row.actions.pattern
+        resource = parts_text(reply.row.resources.pattern)
+    calls = [(hop.origin, _actions(hop.via), hop.to) for hop in reply.path]
+    calls.append((str(reply.actor), [action.lower()], resource))
+    for origin, actions, to in calls:
+        for each in actions:
+            yield from _allowing(estate, origin, each, to)
+    for found in (reply.determining, *(hop.determining for hop in reply.path)):
+        yield from (StatementId(one.policy, one.statement) for one in found)
+    yield from (StatementId(str(gap.policy), gap.sid) for gap in reply.gaps)
+
+
+def _actions(via: str) -> list[str]:
+    return [each.strip().lower() for each in via.split("+") if ":" in each]
+
+
+def _allowing(
+    estate: Estate, origin: str, action: str, to: str
+) -> Iterator[StatementId]:
+    """List the statements that allow a call: caller's policies and the target's own."""
+    principal = estate.principals.get(IdentityId(origin))
+    grants: list[Grant] = []
+    if principal is not None:
+        grants += (*principal.grants, *(principal.boundary or ()))
+    for level in estate.controls.get(owner_in(origin), ()):
+        grants += level.grants
+    for grant in grants:
+        if not is_literal(action) or grant.clause.takes_action(action):
+            yield from _named(grant)
+    own = estate.trusts.get(IdentityId(to)) or estate.holders.get(holder_of(to))
+    for grant in own.grants if own else ():
+        yield from _named(grant)
+
+
+def _named(grant: Grant) -> Iterator[StatementId]:
+    if grant.clause.effect is Effect.ALLOW:
+        yield StatementId(str(grant.policy), grant.sid)

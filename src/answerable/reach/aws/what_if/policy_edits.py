@@ -1,0 +1,216 @@
+"""Edits of policies in collected facts: remove statements, remove or add policies."""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.ids import PolicyId
+from answerable.model.policy import Attachment, Layer, Policy
+from answerable.model.sighting import Facts
+from answerable.reach.aws.compiled.principals import is_editable
+
+# `identity policy inline/P of user/x allows it (statement 0)`, as tables print it.
+_PRINTED = re.compile(
+    r"(?:because )?(?P<policy>.+?)(?: (?:allows|denies) it)? \(statement (?P<sid>.+)\)"
+)
+_ONE_PER_TARGET = (Layer.TRUST, Layer.BOUNDARY, Layer.RESOURCE)
+_MOST_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StatementId:
+    """Id of a policy's statement; it selects every statement with that id.
+
+    Attributes:
+        policy: The policy's id.
+        sid: The statement's id, or its position where it has none.
+    """
+
+    policy: str
+    sid: str
+
+    def __str__(self) -> str:
+        return f"{self.policy}#{self.sid}"
+
+
+def without_statements(facts: Facts, removed: Collection[StatementId]) -> Facts:
+    """Remove statements; a policy that loses all of them stays attached, empty.
+
+    Args:
+        facts: The collected facts.
+        removed: Statements that exist.
+    """
+    by_policy: dict[str, set[str]] = {}
+    for each in removed:
+        by_policy.setdefault(each.policy, set()).add(each.sid)
+    policies = tuple(
+        _without(policy, by_policy[policy.id]) if policy.id in by_policy else policy
+        for policy in facts.policies
+    )
+    return replace(facts, policies=policies)
+
+
+def _without(policy: Policy, sids: Collection[str]) -> Policy:
+    return replace(
+        policy,
+        statements=tuple(one for one in policy.statements if one.sid not in sids),
+        unread=tuple(one for one in policy.unread if one.sid not in sids),
+    )
+
+
+def without_policy(facts: Facts, policy: str) -> Facts:
+    """Remove a policy.
+
+    An inline, trust or resource policy stays and is empty, since it was collected.
+    A managed policy, a boundary and an SCP are detached from every target.
+    """
+    layers = {one.layer for one in facts.attachments if one.policy == policy}
+    if is_editable(policy) or layers & {Layer.BOUNDARY, Layer.SCP}:
+        left = tuple(one for one in facts.attachments if one.policy != policy)
+        return replace(facts, attachments=left)
+    policies = tuple(
+        replace(one, statements=(), unread=()) if one.id == policy else one
+        for one in facts.policies
+    )
+    return replace(facts, policies=policies)
+
+
+def with_policy(facts: Facts, policy: Policy, target: str, layer: Layer) -> Facts:
+    """Attach a policy; a trust, boundary or resource policy replaces the target's own."""
+    attachments = facts.attachments
+    if layer in _ONE_PER_TARGET:
+        same = [a for a in attachments if (a.target, a.layer) == (target, layer)]
+        held = {policy.id for policy in facts.policies}
+        shared = {a.policy for a in attachments if a.target != target}
+        for one in same:
+            # Replaced in place, so that its attachment stays collected.
+            if layer is not Layer.BOUNDARY and one.policy in held - shared:
+                return _rewritten(facts, one.policy, policy)
+        attachments = tuple(a for a in attachments if a not in same)
+    added = Attachment(policy.id, target, layer, "", policy.seen)
+    return replace(
+        facts,
+        policies=(*facts.policies, policy),
+        attachments=(*attachments, added),
+    )
+
+
+def _rewritten(facts: Facts, old: PolicyId, new: Policy) -> Facts:
+    policies = tuple(
+        replace(one, statements=new.statements, unread=new.unread)
+        if one.id == old
+        else one
+        for one in facts.policies
+    )
+    return replace(facts, policies=policies)
+
+
+def find_policy(facts: Facts, text: str, printed: Callable[[str], str]) -> Policy:
+    """Find a policy by its id, or as answers print it.
+
+    Args:
+        facts: The collected facts.
+        text: As typed.
+        printed: Formats a policy's id as answers do.
+
+    Raises:
+        UsageError: No policy or statement matches.
+        AmbiguousError: Several match.
+    """
+    asked = text.strip()
+    exact = [one for one in facts.policies if one.id == asked]
+    found = exact or [
+        one
+        for one in facts.policies
+        if asked == one.name or _says(asked, printed(one.id))
+    ]
+    if not found:
+        raise UsageError(
+            f"no such policy (got {text[:200]!r}, expected its id as answers print it)",
+            _nearest(asked, [str(one.id) for one in facts.policies], printed),
+        )
+    if len(found) > 1:
+        named = tuple(sorted(one.id for one in found)[:_MOST_LISTED])
+        raise AmbiguousError(
+            f"{text[:200]!r} fits several policies (expected the id of one)", named
+        )
+    return found[0]
+
+
+def _says(asked: str, name: str) -> bool:
+    """Tell whether a text is a printed name, with or without its layer."""
+    return asked == name or asked.endswith(f"policy {name}")
+
+
+def find_statement(
+    facts: Facts, text: str, printed: Callable[[str], str]
+) -> StatementId:
+    """Find a statement: `POLICY#STATEMENT`, or as answers print it.
+
+    Args:
+        facts: The collected facts.
+        text: As typed.
+        printed: Formats a policy's id as answers do.
+
+    Raises:
+        UsageError: No statement matches; the hint has the nearest spelling.
+        AmbiguousError: The text fits several.
+    """
+    asked = text.strip()
+    by_id = {str(one.id): one for one in facts.policies}
+    known: Policy | None = None
+    for policy, sid in _splits(asked):
+        known = by_id.get(policy)
+        if known and sid in _sids(known):
+            return StatementId(policy, sid)
+        if known:
+            break
+    match = _PRINTED.fullmatch(asked)
+    if known is None and match:
+        known = find_policy(facts, match["policy"], printed)
+        if match["sid"] in _sids(known):
+            return StatementId(str(known.id), match["sid"])
+    if known:
+        near = [str(StatementId(str(known.id), sid)) for sid in _sids(known)]
+        hint = _nearest(asked, near, str)
+        raise UsageError(
+            f"no such statement (got {text[:200]!r}, expected one of "
+            f"{', '.join(_sids(known)[:_MOST_LISTED]) or 'none: the policy is empty'})",
+            hint,
+        )
+    every = [
+        str(StatementId(str(one.id), sid))
+        for one in facts.policies
+        for sid in _sids(one)
+    ]
+    raise UsageError(
+        f"no such statement (got {text[:200]!r}, expected POLICY#STATEMENT)",
+        _nearest(asked, every, str),
+    )
+
+
+def _splits(text: str) -> Iterator[tuple[str, str]]:
+    for mark in ("#", " statement ", " "):
+        policy, found, sid = text.rpartition(mark)
+        if found:
+            yield policy.strip(), sid.strip()
+
+
+def _sids(policy: Policy) -> list[str]:
+    said = [one.sid for one in policy.statements]
+    return list(dict.fromkeys([*said, *(one.sid for one in policy.unread)]))
+
+
+def _nearest(text: str, known: list[str], printed: Callable[[str], str]) -> str:
+    """Suggest the nearest spelling; among many, of ids with an equal prefix."""
+    names = {printed(each): each for each in known} | {each: each for each in known}
+    tail = text.rpartition(":")[2]
+    some = [name for name in names if name.rpartition(":")[2][:4] == tail[:4]]
+    close = get_close_matches(text, (some or list(names))[:2000], n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {names[close[0]]}?"
+    return (
+        "`answerable can SUBJECT ACTION RESOURCE -o json` prints policy and statement"
+    )

@@ -1,0 +1,84 @@
+"""Expected verdict of `can --expect`, with explicitly accepted assumptions.
+
+A `not-known` verdict and an incomplete source decide nothing: the command then ends
+with exit code 3, even with `--allow-partial`.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from answerable.model.documents.core import CanItem
+from answerable.model.errors import UsageError
+from answerable.reach.assumptions import NAMES
+from answerable.reach.formula import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Expected verdict of an answer.
+
+    Attributes:
+        verdict: `always`, `only-if` or `never`; empty if none is expected.
+        accepted: Names of accepted assumptions.
+    """
+
+    verdict: str = ""
+    accepted: frozenset[str] = frozenset()
+
+    def fails(self, item: CanItem, *, unread: bool) -> bool:
+        """Return whether the answer is known to differ."""
+        if not self.verdict or item["verdict"] == Verdict.NOT_KNOWN:
+            return False
+        if unread and item["verdict"] == Verdict.ONLY_IF:
+            return False
+        return item["verdict"] != self.verdict
+
+    def undecided(self, item: CanItem, *, partial: bool, unread: bool) -> str:
+        """Explain why the expectation neither holds nor fails; empty if it does.
+
+        Args:
+            partial: Whether a source could not be read completely.
+            unread: Whether a relevant statement could not be read.
+        """
+        if not self.verdict or self.fails(item, unread=unread):
+            return ""
+        if item["verdict"] == Verdict.NOT_KNOWN:
+            return "the answer is not known"
+        if unread:
+            return "a statement that could change the answer could not be read"
+        left = [each for each in item["assuming"] if each not in self.accepted]
+        if left:
+            names = ",".join(left)
+            return f"the answer assumes {names} (--assume {names} accepts that)"
+        return "a source could not be read whole" if partial else ""
+
+
+def read_assumptions(texts: Iterable[str]) -> frozenset[str]:
+    """Parse the names of accepted assumptions, separated by commas.
+
+    The coverage word of an assumption is accepted as well as its name.
+
+    Raises:
+        UsageError: A name is unknown; the hint has the nearest spelling.
+    """
+    words = (word.strip().lower() for text in texts for word in text.split(","))
+    return frozenset(_named(word) for word in words if word)
+
+
+def _named(word: str) -> str:
+    names = frozenset(NAMES.values())
+    if word in names:
+        return word
+    if word in NAMES:
+        return NAMES[word]
+    raise UsageError(
+        f"unknown assumption (got {word[:40]!r}, expected one of {', '.join(sorted(names))})",
+        _hint(word, {*names, *NAMES}),
+    )
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    close = get_close_matches(word, sorted(known), n=1, cutoff=0.5)
+    named = NAMES.get(close[0], close[0]) if close else ""
+    return f"did you mean {named}?" if named else "answerable can --help"

@@ -1,0 +1,161 @@
+"""Subjects whose permissions were not collected, with the source that supplies them.
+
+For such a subject the absence of an allow proves nothing: the answer is `not-known`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from answerable.model.identity import Identity
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.reach.aws.compiled.accounts import Estate
+from answerable.reach.aws.compiled.principal_element import is_account, owner_in
+from answerable.reach.aws.compiled.statements import UNCOLLECTED
+from answerable.reach.formula import Atom, Formula
+
+AWS = "aws"
+_AWS_KEYS = "aws-keys"
+_EVERY_ACCOUNT = "arn:aws:iam::*:*"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSubject:
+    """Subject whose permissions were not collected.
+
+    Attributes:
+        id: Agent, identity or credential.
+        because: Missing data.
+        source: Name of the scan source that supplies it, empty where none is known.
+        absent: Its account was scanned and holds no such identity: it was created
+            later, deleted or misspelled.
+    """
+
+    id: str
+    because: str
+    source: str
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """System with identities and permissions, and the patterns of its ids.
+
+    Attributes:
+        source: Name of the scan source that supplies its permissions.
+        kinds: Prefixes of the kinds of its identities and credentials.
+        prefixes: Prefixes of its identities' ids.
+        suffixes: Suffixes of the same.
+    """
+
+    source: str
+    kinds: tuple[str, ...]
+    prefixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+
+    def holds(self, key: str, kind: str) -> bool:
+        """Tell whether an identity or credential is one of this platform."""
+        if kind:
+            return kind.startswith(self.kinds)
+        return key.startswith(self.prefixes) or key.endswith(self.suffixes)
+
+
+# Kinds: as the connectors name them. Ids: docs/cli.md, "Ids".
+PLATFORMS = (
+    Platform(AWS, ("aws",), ("arn:", "cred:aws/")),
+    Platform("gcp", ("gcp", "gcloud"), ("gcp:",), (".gserviceaccount.com",)),
+    Platform("k8s", ("k8s", "kube"), ("k8s:",)),
+    Platform("github", ("github", "gh-"), ("github:",)),
+    Platform("entra", ("entra",), ("entra:",)),
+    Platform("azure", ("azure", "client-secret"), ("azure:",)),
+    Platform("okta", ("okta",), ("okta:",)),
+)
+
+
+def source_of(key: str, kind: str = "") -> str:
+    """Return the scan source of an identity or credential, or an empty text."""
+    return next((each.source for each in PLATFORMS if each.holds(key, kind)), "")
+
+
+def unknown_identity(
+    estate: Estate, identity: IdentityId, facts: Callable[[], Mapping[str, Identity]]
+) -> UnknownSubject | None:
+    """Explain why the permissions of an identity are not known; None where they are.
+
+    Args:
+        estate: The compiled accounts.
+        identity: Id of the identity.
+        facts: Returns the identities as sources saw them, by id.
+    """
+    principal = estate.principals.get(identity)
+    if principal and principal.collected:
+        return None
+    fact = facts().get(identity)
+    kind = fact.kind if fact else ""
+    source = AWS if is_account(identity) else source_of(identity, kind)
+    account = identity if is_account(identity) else owner_in(identity)
+    if source != AWS:
+        missing = f"no permission data for {kind or source or 'it'}"
+        return UnknownSubject(identity, missing, source)
+    if account and not estate.is_collected(account):
+        return UnknownSubject(identity, f"account {account} was not scanned", AWS)
+    if principal or not account:
+        return UnknownSubject(identity, _UNNAMED, AWS)
+    missing = f"the scan of account {account} holds no such identity"
+    return UnknownSubject(identity, missing, AWS, absent=True)
+
+
+_UNNAMED = "its identity policies were not collected"
+
+
+def unknown_credential(estate: Estate, entity: CredentialEntity) -> UnknownSubject:
+    """Explain why the identity of a credential is not known."""
+    kind = next((each.kind for each in entity.sightings if each.kind), "")
+    source = source_of(entity.id) or source_of(entity.id, kind)
+    account = next((s.account for s in entity.sightings if s.account), "")
+    if source == AWS and (estate.is_collected(account) or not account):
+        source = _AWS_KEYS
+    return UnknownSubject(entity.id, entity.how or _NO_IDENTITY, source)
+
+
+_NO_IDENTITY = "no identity is known for it"
+
+
+def unknown_agent(agent: str) -> UnknownSubject:
+    """Explain that no identity of an agent is known."""
+    return UnknownSubject(agent, _NO_IDENTITY, "")
+
+
+def unknown_platform(estate: Estate) -> UnknownSubject | None:
+    """Explain that no account was scanned; None where one was."""
+    if estate.inhabited:
+        return None
+    return UnknownSubject(_EVERY_ACCOUNT, "no AWS account was scanned", AWS)
+
+
+def rests_on_missing(formula: Formula) -> bool:
+    """Tell whether only uncollected policies could allow a call.
+
+    A call that they could only deny is allowed by other policies.
+    """
+    return all(any(map(_is_missing_allow, one)) for one in formula)
+
+
+def _is_missing_allow(each: Atom) -> bool:
+    return each.key == UNCOLLECTED and each.operator == "Allows" and not each.negated
+
+
+def unknown_identities(
+    estate: Estate, inventory: Inventory
+) -> Iterator[UnknownSubject]:
+    """List every identity of the inventory whose permissions were not collected."""
+    facts = inventory.facts.identities_by_id()
+    named = dict.fromkeys(facts)
+    for agent in inventory.agents.values():
+        named |= dict.fromkeys(agent.identities)
+    proved = (each.identity for each in inventory.credentials.values())
+    named |= dict.fromkeys(each for each in proved if each)
+    for identity in sorted(named):
+        found = unknown_identity(estate, IdentityId(identity), lambda: facts)
+        if found:
+            yield found

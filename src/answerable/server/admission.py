@@ -1,0 +1,300 @@
+"""Admission of client connections: separate quotas for new ones, callers and local users.
+
+A connection over an address is new until a request on it has named a caller. New ones
+never take the places of callers, nor of users at a unix socket. Where a quota is full,
+the oldest idle connection of the key that holds most of it is closed, so a flood costs
+its own address, caller or user.
+"""
+
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any, Protocol
+
+from answerable.model.worker_limits import Limits
+from answerable.server.operator_log import Log
+
+QUOTAS = ("new", "address", "caller", "user")
+# How each server's metrics describe the counts.
+CONNECTIONS = {
+    "evicted": "Connections closed to admit others, by the full quota.",
+    "refused": "Connections refused because a quota was full.",
+}
+RECENT = 60.0  # seconds for which readiness names what was closed or refused
+_EVERY = 10.0  # seconds between two lines of the log
+_SITE = 64  # bits of an IPv6 address that one site has
+
+
+class Client(Protocol):
+    """Admitted connection of a client."""
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a request of its caller is being answered."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Slot:
+    """Slot of one connection.
+
+    Args:
+        address: Address of its other end; empty for a unix socket.
+
+    Attributes:
+        caller: Principal of its last request, empty before there was one.
+    """
+
+    __slots__ = ("address", "caller", "client", "held")
+
+    def __init__(self, client: Client, address: str) -> None:
+        self.client, self.address = client, address
+        self.caller = ""
+        self.held: list[tuple[Quota, str]] = []
+
+    def hold(self, quota: "Quota", key: str) -> None:
+        """Take a place in one more quota."""
+        quota.add(key, self)
+        self.held.append((quota, key))
+
+    def release(self) -> None:
+        """Give back every place."""
+        for quota, key in self.held:
+            quota.discard(key, self)
+        self.held.clear()
+
+
+class Quota:
+    """Connections by key, the oldest of each key first.
+
+    Args:
+        name: One of `QUOTAS`.
+        evicted: Called with the name for each connection that was closed for another.
+    """
+
+    def __init__(self, name: str, evicted: Callable[[str], None]) -> None:
+        self.name, self._evicted = name, evicted
+        self._held: dict[str, dict[Slot, None]] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        """Return the number of connections."""
+        return self._size
+
+    def add(self, key: str, slot: Slot) -> None:
+        """Count one connection more."""
+        self._held.setdefault(key, {})[slot] = None
+        self._size += 1
+
+    def discard(self, key: str, slot: Slot) -> None:
+        """Count one connection less."""
+        same = self._held[key]
+        del same[slot]
+        self._size -= 1
+        if not same:
+            del self._held[key]
+
+    def make_room(self, key: str, most: int, most_of_key: int) -> bool:
+        """Tell whether one more fits, after closing an idle connection if necessary."""
+        same = self._held.get(key, {})
+        if len(same) >= most_of_key:
+            crowded = same
+        elif self._size >= most:
+            crowded = max(self._held.values(), key=len)
+        else:
+            return True
+        idle = next((each for each in crowded if not each.client.is_busy), None)
+        if idle is None:
+            return False
+        idle.release()
+        idle.client.abort()
+        self._evicted(self.name)
+        return True
+
+
+class AdmissionControl:
+    """Quotas for the connections that one process keeps open.
+
+    Args:
+        limits: Limits in force; half of `connections` more places are for unix sockets.
+        proxies: Networks whose connections are counted by caller alone.
+        log: Log for full quotas; None for none.
+        clock: Returns monotonic seconds.
+
+    Attributes:
+        limits: Limits in force; half of `connections` more places are for unix sockets.
+        evicted: Connections closed for another one, by quota.
+        refused: Connections and requests refused because a quota was full, by quota.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        proxies: Iterable[str] = (),
+        log: Log | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits
+        self._proxies = tuple(map(ipaddress.ip_network, proxies))
+        self._log, self._clock = log, clock
+        self.evicted: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self._new = Quota("new", self._was_evicted)
+        self._addresses = Quota("address", self._was_evicted)
+        self._callers = Quota("caller", self._was_evicted)
+        self._users = Quota("user", self._was_evicted)
+        self._full_at = self._logged_at = -RECENT
+        self._unlogged: Counter[str] = Counter()
+
+    @property
+    def is_pressed(self) -> bool:
+        """True where a quota was full within the last minute."""
+        return self._clock() - self._full_at < RECENT
+
+    @property
+    def warnings(self) -> list[str]:
+        """Warnings for readiness; none while every quota has room."""
+        if not self.is_pressed:
+            return []
+        return [full_warning(self.evicted.total(), self.refused.total())]
+
+    def admit(self, client: Client, address: str) -> Slot | None:
+        """Give a new connection over an address its slot; None where there is none.
+
+        Args:
+            client: The connection.
+            address: Address of its other end; see `address_of`.
+        """
+        most = self.limits.connections
+        own = most if self._is_proxy(address) else self._most_of_address
+        if not self._new.make_room(address, most, own):
+            self._refuse("new")
+            return None
+        slot = Slot(client, address)
+        slot.hold(self._new, address)
+        return slot
+
+    def admit_local(self, client: Client, user: int) -> Slot | None:
+        """Give a connection at a unix socket its slot; None where there is none."""
+        most = max(2, self.limits.connections // 2)
+        key = str(user)
+        if not self._users.make_room(key, most, max(1, most // 2)):
+            self._refuse("user")
+            return None
+        slot = Slot(client, "")
+        slot.hold(self._users, key)
+        return slot
+
+    def identify(self, slot: Slot, caller: str) -> bool:
+        """Count a connection for its caller; False where its quota is full."""
+        if not slot.address or slot.caller == caller:
+            return True
+        before = slot.held.copy()
+        slot.release()
+        if not self._has_room(slot, caller):
+            for quota, key in before:
+                slot.hold(quota, key)
+            return False
+        slot.caller = caller
+        slot.hold(self._callers, caller)
+        slot.hold(self._addresses, slot.address)
+        return True
+
+    def counted(self) -> Iterator[tuple[str, str, int]]:
+        """Yield the counts: (`evicted` or `refused`, quota, count)."""
+        for quota in QUOTAS:
+            yield "evicted", quota, self.evicted[quota]
+            yield "refused", quota, self.refused[quota]
+
+    @property
+    def _most_of_address(self) -> int:
+        limits = self.limits
+        return min(limits.connections, limits.connections_per_address)
+
+    def _has_room(self, slot: Slot, caller: str) -> bool:
+        most, address = self.limits.connections, slot.address
+        own = min(most, self.limits.connections_per_caller)
+        if not self._callers.make_room(caller, most, own):
+            self._refuse("caller")
+            return False
+        own = most if self._is_proxy(address) else self._most_of_address
+        if not self._addresses.make_room(address, most, own):
+            self._refuse("address")
+            return False
+        return True
+
+    def _is_proxy(self, address: str) -> bool:
+        return bool(self._proxies) and _is_within(address, self._proxies)
+
+    def _refuse(self, quota: str) -> None:
+        self.refused[quota] += 1
+        self._tell(f"refused-{quota}")
+
+    def _was_evicted(self, quota: str) -> None:
+        self.evicted[quota] += 1
+        self._tell(f"evicted-{quota}")
+
+    def _tell(self, what: str) -> None:
+        self._full_at = now = self._clock()
+        self._unlogged[what] += 1
+        if self._log is None or now - self._logged_at < _EVERY:
+            return
+        self._logged_at = now
+        counts = {what.replace("-", "_"): n for what, n in self._unlogged.items()}
+        self._unlogged.clear()
+        self._log.warning(
+            "connections.evicted",
+            new=len(self._new),
+            callers=len(self._callers),
+            local=len(self._users),
+            **counts,
+        )
+
+
+def full_warning(evicted: int, refused: int) -> str:
+    """Format the readiness warning while connections are closed or refused."""
+    return (
+        "connections: a quota was full within the last minute "
+        f"({evicted} closed for others, {refused} refused, since the start)"
+    )
+
+
+class Named(Protocol):
+    """Object with transport information, such as an asyncio transport."""
+
+    def get_extra_info(self, name: str) -> Any:
+        """Return the information of a name, None for none."""
+
+
+def address_of(transport: Named) -> str:
+    """Return the address that a connection is counted by: for IPv6, its /64."""
+    name = transport.get_extra_info("peername")
+    return _counted_as(str(name[0])) if isinstance(name, tuple) and name else "unknown"
+
+
+@lru_cache(maxsize=1024)
+def _counted_as(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        site = ipaddress.ip_network((address, _SITE), strict=False)
+        return str(site.network_address)
+    return str(address)
+
+
+@lru_cache(maxsize=1024)
+def _is_within(
+    address: str,
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
+) -> bool:
+    if address == "unknown":
+        return False
+    parsed = ipaddress.ip_address(address)
+    return any(parsed in each for each in networks)

@@ -1,0 +1,70 @@
+"""Chat message about an approval request, in Slack's format (`text`, `blocks`).
+
+An agent chooses the names in it, and a chat client renders markup, links and mentions.
+So names contain harmless characters only, and any other is escaped. The message has no
+arguments, no reasons of the agent, and no secrets.
+"""
+
+import msgspec
+
+from answerable.model.approval_request import Asked
+
+_LONGEST = 160  # letters of a name
+# No `*`, `_` between spaces, `~`, backtick, `<`, `&`, `@` or `#`.
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_MARKS = frozenset("./:-_")
+
+
+def message(asked: Asked, owner: str) -> bytes:
+    """Build the message.
+
+    Args:
+        asked: Denied call.
+        owner: Attested owner, as people know them; empty without one.
+    """
+    wanted = asked.wanted
+    agent, server = plain(wanted.agent), plain(wanted.server)
+    what = plain(wanted.name) or wanted.target.value
+    # A mail address, which no agent chose; a mention cannot begin within a word.
+    who = "@".join(map(plain, owner.split("@"))) or "no attested owner"
+    said = f"{agent} was denied: {wanted.target.value} {what} at {server}"
+    command = f"answerable asks show {asked.decision}"
+    facts = (
+        ("Agent", agent),
+        ("Wants", f"{wanted.target.value} {what}"),
+        ("At", server),
+        ("Owner", who),
+        ("Decision", asked.decision),
+        ("To answer", command),
+    )
+    fields = [_text(f"{name}\n{value}") for name, value in facts]
+    head = _text("An agent's call was denied, and its owner could allow it")
+    document = {
+        "text": f"{said}. Owner: {who}. {command}",
+        "blocks": [
+            {"type": "section", "text": head},
+            {"type": "section", "fields": fields},
+        ],
+    }
+    return msgspec.json.encode(document)
+
+
+def plain(name: str) -> str:
+    """Escape a name, so that no chat client finds markup, a link or a mention in it."""
+    shown = "".join(map(_letter, name[:_LONGEST]))
+    # A channel makes a link of what looks like an address.
+    shown = shown.replace("://", ":\\x2f\\x2f")
+    return shown if len(name) <= _LONGEST else f"{shown}..."
+
+
+def _letter(letter: str) -> str:
+    if letter in _PLAIN or letter in _MARKS:
+        return letter
+    code = ord(letter)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _text(text: str) -> dict[str, object]:
+    return {"type": "plain_text", "text": text, "emoji": False}

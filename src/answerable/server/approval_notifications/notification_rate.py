@@ -1,0 +1,56 @@
+"""Rate limit for notifications: each action once an hour, each agent N times an hour.
+
+An agent chooses its requests and their frequency, so all of this is bounded, and one
+agent's requests leave room for the others'.
+"""
+
+from collections import OrderedDict, deque
+
+from answerable.model.approval_request import Wanted
+
+HOUR = 3600.0  # seconds in which the same action is notified once
+MOST_AGENTS = 1024
+
+
+class Rate:
+    """Rate limit of notifications.
+
+    Args:
+        per_agent: Notifications per agent and hour.
+    """
+
+    def __init__(self, per_agent: int) -> None:
+        self.per_agent = per_agent
+        self._agents: OrderedDict[str, _Agent] = OrderedDict()
+
+    def may(self, wanted: Wanted, now: float) -> bool:
+        """Tell whether to notify of an action now; if so, it is counted.
+
+        Args:
+            wanted: The action.
+            now: Monotonic seconds.
+        """
+        agent = self._agents.get(wanted.agent)
+        if agent is None:
+            agent = self._agents[wanted.agent] = _Agent()
+            if len(self._agents) > MOST_AGENTS:
+                self._agents.popitem(last=False)
+        self._agents.move_to_end(wanted.agent)
+        return agent.may(wanted, now, self.per_agent)
+
+
+class _Agent:
+    """Notifications about one agent in the last hour."""
+
+    def __init__(self) -> None:
+        self._told: deque[tuple[float, Wanted]] = deque()
+        self._acts: set[Wanted] = set()
+
+    def may(self, wanted: Wanted, now: float, most: int) -> bool:
+        while self._told and now - self._told[0][0] >= HOUR:
+            self._acts.discard(self._told.popleft()[1])
+        if wanted in self._acts or len(self._told) >= most:
+            return False
+        self._told.append((now, wanted))
+        self._acts.add(wanted)
+        return True

@@ -1,0 +1,217 @@
+"""HTTP connections on uvicorn, with transport facts, admission and deadlines."""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import (
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+from uvicorn.server import ServerState
+
+from answerable.server.admission import AdmissionControl, Slot, address_of
+from answerable.server.connection_probe import link_of
+from answerable.server.deadline_timer import NEVER, Ticker
+from answerable.server.listeners import Listeners
+from answerable.server.listening_sockets import Bound
+from answerable.server.processes.held_process import ProcessGone
+from answerable.server.wire.host_check import Served
+
+MAX_HEAD = 64 * 1024  # bytes of a request's head that are waited for
+
+
+class Connection(HttpToolsProtocol):
+    """HTTP protocol that adds the transport facts to each request.
+
+    `scope["state"]` has `link` and `served`, and nothing of the request itself. The
+    application may store the authenticated `caller` there.
+
+    Args:
+        state: Shared state of uvicorn's connections.
+        ticker: Timer of the connections' deadlines.
+        served: Accepted values of Host and Origin.
+        url: URL of the listener.
+
+    Attributes:
+        deadline: Time at which the connection is closed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        *,
+        admission: AdmissionControl,
+        ticker: Ticker,
+        served: Served,
+        url: str,
+    ) -> None:
+        super().__init__(config, state, {})
+        self.deadline = NEVER
+        self._admission, self._ticker = admission, ticker
+        self._slot: Slot | None = None
+        self._served, self._url = served, url
+        self._head_is_here, self._came = True, 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Read the transport facts, and admit the connection."""
+        stream = cast(asyncio.Transport, transport)
+        super().connection_made(stream)
+        try:
+            link = link_of(stream, self._url)
+        except ProcessGone:
+            stream.abort()
+            return
+        if link.peer is None:
+            self._slot = self._admission.admit(self, address_of(stream))
+        else:
+            self._slot = self._admission.admit_local(self, link.peer.uid)
+        if self._slot is None:
+            stream.abort()
+            return
+        self.app_state = {"link": link, "served": self._served}
+        self._wait(self._admission.limits.first_request)
+        self._ticker.add(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a request is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release the slot of a connection that is gone."""
+        self._ticker.discard(self)
+        if self._slot is not None:
+            self._slot.release()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse bytes; a head without an end closes the connection."""
+        self._came += len(data)
+        super().data_received(data)
+        if not self._head_is_here and self._came > MAX_HEAD:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """Start the deadline for the head of a request."""
+        self._head_is_here, self._came = False, 0
+        self._wait(self._admission.limits.head)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Start the deadline for the body."""
+        self._head_is_here = True
+        self._wait(self._admission.limits.body)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop the deadline: the request is complete."""
+        self.deadline = NEVER
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Start the idle deadline after a response."""
+        self._count_for_caller()
+        super().on_response_complete()
+        self._wait(self._admission.limits.idle)
+
+    def _count_for_caller(self) -> None:
+        """Count the connection for its caller; close it above the quota."""
+        caller = self.scope["state"].get("caller", "")
+        if not caller or self._slot is None or self.transport.is_closing():
+            return
+        if not self._admission.identify(self._slot, caller):
+            self.transport.close()
+
+    def late(self) -> None:
+        """Close a connection after its deadline."""
+        self.abort()
+
+    def _wait(self, seconds: int) -> None:
+        self.deadline = self.loop.time() + seconds
+
+
+class Connections:
+    """All connections of one ASGI application.
+
+    Args:
+        listeners: Listeners of the process.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        admission: AdmissionControl,
+        listeners: Listeners,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._admission, self._listeners = admission, listeners
+        idle = admission.limits.idle
+        self._config, self._state = uvicorn_config(app, idle), ServerState()
+        self._ticker = Ticker(loop)
+
+    def __len__(self) -> int:
+        """Return the number of open connections."""
+        return len(self._state.connections)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a request is being answered."""
+        return bool(self._state.tasks)
+
+    async def listen(self, what: str, bound: Bound) -> None:
+        """Accept connections at one more listener.
+
+        Args:
+            what: Name of the listener, for the process that starts us.
+            bound: The listener.
+        """
+        given = bound.of_worker(0)
+        served = Served(frozenset(given.hosts), frozenset(given.listener.origins))
+        connection = partial(
+            Connection,
+            *(self._config, self._state),
+            admission=self._admission,
+            ticker=self._ticker,
+            served=served,
+            url=given.url,
+        )
+        await self._listeners.open(what, bound, connection, "http/1.1")
+
+    def drain(self) -> None:
+        """Close each connection when its request is answered."""
+        for each in list(self._state.connections):
+            each.shutdown()
+
+    def cancel(self) -> None:
+        """Cancel every open request."""
+        for task in self._state.tasks:
+            task.cancel()
+
+
+def uvicorn_config(app: Any, idle: int) -> Config:
+    """Build the configuration of uvicorn as a plain HTTP parser and writer."""
+    config = Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=idle,
+    )
+    config.load()
+    # Its log lines would contain text of clients.
+    logging.getLogger("uvicorn.error").disabled = True
+    return config

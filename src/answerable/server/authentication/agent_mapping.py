@@ -1,0 +1,113 @@
+"""Mapping of an authenticated caller to its agent.
+
+The configuration takes precedence; then an agent id in a token of ours; any other
+caller is unknown, and gets a derived id.
+"""
+
+from itertools import combinations
+
+from answerable.model.claims import Actor, SignedClaims
+from answerable.model.config import Config, IssuerCaller, StdioCaller, UnixCaller
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId, agent_id
+from answerable.model.provenance import WrittenBy
+from answerable.server.connection_info import UnixPeer
+
+Found = tuple[AgentId, bool]
+
+
+class Agents:
+    """Agents of the configuration and of the inventory.
+
+    Args:
+        config: Names the agents and their callers.
+        inventory: Ids of the agents that a scan has found.
+
+    Raises:
+        UsageError: One process could match two agents.
+    """
+
+    def __init__(self, config: Config, inventory: frozenset[AgentId]) -> None:
+        self._known = inventory | {agent.id for agent in config.agents}
+        rules = [(rule, each.id) for each in config.agents for rule in each.callers]
+        self._by_rule = dict(rules)
+        self._peers = [(rule, id) for rule, id in rules if isinstance(rule, UnixCaller)]
+        for (one, agent), (other, another) in combinations(self._peers, 2):
+            if agent != another and _overlap(one, other):
+                raise UsageError(
+                    f"one process could match {agent} and {another}",
+                    "let their callers differ in uid, gid or unit",
+                )
+
+    def of_token(self, claims: SignedClaims, principal: str) -> Found:
+        """Find the agent of a token.
+
+        Raises:
+            IdError: The subject cannot be part of an id.
+        """
+        actor = acting(claims) or Actor(claims.sub)
+        named = self._by_rule.get(IssuerCaller(claims.issuer, actor.sub))
+        if named is None and is_ours(claims):
+            # Another issuer could name any agent.
+            said = AgentId(actor.entity or actor.sub)
+            named = said if said in self._known else None
+        return self._found(named, principal)
+
+    def above(self, claims: SignedClaims) -> tuple[AgentId, ...]:
+        """List the agents above a token's actor, root first; none for other issuers."""
+        if acting(claims) is None:
+            return ()
+        above = list(reversed(claims.act.actors[1:]))
+        if not is_person(claims.sub):
+            above.insert(0, Actor(claims.sub))  # an agent that acts for no person
+        return tuple(
+            self._by_rule.get(IssuerCaller(claims.issuer, each.sub))
+            or AgentId(each.entity or each.sub)
+            for each in above
+        )
+
+    def of_peer(self, peer: UnixPeer, principal: str) -> Found:
+        """Find the agent of a process at a unix socket."""
+        fits = (agent for rule, agent in self._peers if _is_met(rule, peer))
+        return self._found(next(fits, None), principal)
+
+    def of_parent(self, server: str, principal: str) -> Found:
+        """Find the agent that starts the wrapper of a server."""
+        return self._found(self._by_rule.get(StdioCaller(server)), principal)
+
+    def _found(self, named: AgentId | None, principal: str) -> Found:
+        agent = named or agent_id("caller", principal)
+        return agent, agent in self._known
+
+
+def is_ours(claims: SignedClaims) -> bool:
+    """Tell whether our own token service issued a token."""
+    return claims.act.written_by is WrittenBy.MEDIATOR
+
+
+def acting(claims: SignedClaims) -> Actor | None:
+    """Return the current actor in a token of ours; None where the subject acts."""
+    actors = claims.act.actors if is_ours(claims) else ()
+    return actors[0] if actors else None
+
+
+def is_person(sub: str) -> bool:
+    """Tell whether the subject of a token of ours is a person."""
+    return sub.startswith("person:")
+
+
+def _is_met(rule: UnixCaller, peer: UnixPeer) -> bool:
+    return (
+        rule.uid == peer.uid
+        and rule.gid in (None, peer.gid)
+        and rule.unit in ("", peer.unit)
+    )
+
+
+def _overlap(one: UnixCaller, other: UnixCaller) -> bool:
+    """Tell whether one process could match both rules."""
+    return (
+        one.uid == other.uid
+        and (one.gid is None or other.gid is None or one.gid == other.gid)
+        and (not one.unit or not other.unit or one.unit == other.unit)
+    )

@@ -1,0 +1,68 @@
+"""Client certificates of mutual TLS: parsed once, validity dates checked at each use.
+
+OpenSSL verifies the chain in a full handshake alone. A connection, or a session that a
+later connection resumes (RFC 5246 F.1.4), may outlive the certificate it began with.
+"""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from answerable.server.connection_info import Link
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+_REMEMBERED = 1024  # certificates
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def parse_certificate(der: bytes) -> "Certificate":
+    """Parse an X.509 certificate.
+
+    Raises:
+        ValueError: The bytes are no certificate, or one of an unsupported version or
+            key type.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
+
+    try:
+        certificate = load_der_x509_certificate(der)
+        certificate.public_key()  # fails here where the key is malformed
+    except (InvalidVersion, UnsupportedAlgorithm) as unsupported:
+        raise ValueError(str(unsupported)) from None
+    return certificate
+
+
+def with_valid_certificate(link: Link, now: float) -> Link:
+    """Return the transport facts without a certificate that is not valid now.
+
+    Args:
+        link: Transport facts of the connection.
+        now: NumericDate.
+    """
+    if not link.certificate or is_valid(link.certificate, now):
+        return link
+    return replace(link, certificate=b"")
+
+
+def is_valid(der: bytes, now: float) -> bool:
+    """Tell whether a certificate is inside its validity period (RFC 5280 4.1.2.5).
+
+    One that cannot be parsed is not: its dates are unknown.
+    """
+    try:
+        begins, ends = _validity(der)
+    except ValueError:
+        return False
+    return begins <= now <= ends
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _validity(der: bytes) -> tuple[float, float]:
+    certificate = parse_certificate(der)
+    return (
+        certificate.not_valid_before_utc.timestamp(),
+        certificate.not_valid_after_utc.timestamp(),
+    )

@@ -1,0 +1,121 @@
+"""Replay cache for DPoP proofs (RFC 9449 11.1), which holds across a restart.
+
+Seen proofs are kept in memory for as long as they could be presented again. A new
+worker has not seen the proofs of the previous one, so for that long it requires a nonce
+in each proof, issued since its start (RFC 9449 9).
+"""
+
+import hashlib
+import hmac
+from collections import Counter
+from dataclasses import dataclass, field
+
+from answerable.federation.claim_parsing import SKEW
+from answerable.federation.dpop import WINDOW
+from answerable.federation.errors import ProofRefused, Reason
+from answerable.federation.strict_json import Unread, base64url, unbase64url
+from answerable.model.claims import Proof
+from answerable.server.shared_secret import derived
+
+# Seconds in which a proof can be presented; both checks of its age are in whole
+# seconds.
+LIFE = WINDOW + SKEW + 1
+
+_SLOT = 30  # seconds of arrival that lie in one slot
+_SLOTS = 4  # a slot is three whole ones old, 90 seconds, when it is dropped
+MAX_PER_CALLER = 100_000  # for all keys of its tokens
+MAX_PROOFS = 400_000  # some 40 MB
+
+_STAMP = 8  # bytes: milliseconds since 1970
+_TAG = 16  # bytes
+NONCE_LIFE = 300  # seconds
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Proofs of one time slot: digests of key and `jti`, and counts by principal."""
+
+    number: int
+    seen: set[bytes] = field(default_factory=set)
+    of: Counter[str] = field(default_factory=Counter)
+
+
+class SeenProofs:
+    """Recently seen proofs, in slots by arrival time."""
+
+    def __init__(self) -> None:
+        self._slots: list[_Slot] = []
+
+    def see(self, proof: Proof, principal: str, now: float) -> None:
+        """Add a valid proof.
+
+        Args:
+            proof: Proof of the present request.
+            principal: Principal of its token.
+            now: NumericDate.
+
+        Raises:
+            ProofRefused: It was seen before, or may have been; or the principal has
+                reached its limit, and must not evict the proofs of others.
+        """
+        slot = self._slot(int(now) // _SLOT)
+        if proof.expires < slot.number * _SLOT:
+            # The clock went back to a time whose proofs are dropped already.
+            raise ProofRefused(Reason.PROOF_AGE, "expected a proof of a later time")
+        # A thumbprint has one length, so no two pairs run together alike.
+        digest = hashlib.sha256(f"{proof.jkt}{proof.jti}".encode()).digest()[:_TAG]
+        if any(digest in each.seen for each in self._slots):
+            raise ProofRefused(Reason.REPLAYED, "expected a proof not seen before")
+        kept = sum(len(each.seen) for each in self._slots)
+        own = sum(each.of[principal] for each in self._slots)
+        if own >= MAX_PER_CALLER or kept >= MAX_PROOFS:
+            raise ProofRefused(Reason.TOO_MANY_PROOFS, "expected fewer proofs")
+        slot.seen.add(digest)
+        slot.of[principal] += 1
+
+    def _slot(self, number: int) -> _Slot:
+        """Return the newest slot, after dropping expired ones."""
+        if not self._slots or self._slots[-1].number < number:
+            oldest = number - _SLOTS + 1
+            self._slots = [each for each in self._slots if each.number >= oldest]
+            self._slots.append(_Slot(number))
+        # After the clock went back, the newest slot is used: its proofs are kept longer.
+        return self._slots[-1]
+
+
+class Nonces:
+    """Nonces that contain their issue time; any worker can check one.
+
+    Args:
+        secret: Secret that the workers share.
+        since: NumericDate from which this worker keeps proofs.
+    """
+
+    def __init__(self, secret: bytes, since: float) -> None:
+        self._key = derived(secret, "dpop-nonce")
+        self._since = since
+
+    def are_asked_for(self, now: float) -> bool:
+        """Tell whether a proof may have been seen before this worker started."""
+        return now < self._since + LIFE
+
+    def give(self, now: float) -> str:
+        """Issue a nonce."""
+        stamp = int(now * 1000).to_bytes(_STAMP, "big")
+        return base64url(stamp + self._tag(stamp))
+
+    def holds(self, nonce: str, now: float) -> bool:
+        """Tell whether a nonce is ours, recent, and issued since the start."""
+        try:
+            data = unbase64url(nonce)
+        except Unread:
+            return False
+        stamp, tag = data[:_STAMP], data[_STAMP:]
+        if not hmac.compare_digest(tag, self._tag(stamp)):
+            return False
+        given = int.from_bytes(stamp, "big")
+        first = max(self._since, now - NONCE_LIFE)
+        return given >= int(first * 1000)
+
+    def _tag(self, stamp: bytes) -> bytes:
+        return hmac.digest(self._key, stamp, "sha256")[:_TAG]

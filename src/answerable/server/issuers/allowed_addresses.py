@@ -1,0 +1,116 @@
+"""Allowed addresses of issuers, so that no DNS name leads into our own network (SSRF).
+
+A name is resolved once, each of its addresses is checked, and the connection goes to
+one of these: a name that resolves differently a moment later (DNS rebinding) is not
+resolved again.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from answerable.federation.uri_normalisation import normalise
+from answerable.model.errors import AnswerableError
+from answerable.server.metadata_addresses import (
+    Address,
+    destinations,
+    is_metadata_service,
+)
+
+# Not global in the registries of IANA, unlike in some versions of Python.
+_NOT_GLOBAL = tuple(
+    ipaddress.ip_network(each)
+    for each in ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")
+)
+
+
+class Unfetched(AnswerableError):  # noqa: N818 - an outcome
+    """Document that cannot be fetched now; the message has the reason alone."""
+
+
+def check_url(url: str) -> tuple[str, int]:
+    """Return host and port of an https URL.
+
+    Raises:
+        Unfetched: It is none: another scheme, a user, a non-ASCII character.
+    """
+    if normalise(url) is None or "#" in url or urlsplit(url).scheme != "https":
+        raise Unfetched("not an https URL with a host and without a user")
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 443
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Tell whether two https URLs have the same host and port."""
+    try:
+        return check_url(one) == check_url(other)
+    except Unfetched:
+        return False
+
+
+async def find_addresses(host: str, port: int, *, private: bool) -> list[str]:
+    """Resolve a name to allowed addresses.
+
+    Args:
+        host: A name or an address.
+        port: Port to connect to.
+        private: Private and loopback addresses are allowed, too.
+
+    Returns:
+        Addresses to connect to, in the order of the resolver.
+
+    Raises:
+        Unfetched: One of them is not allowed.
+        OSError: The name cannot be resolved.
+    """
+    addresses = [host] if _is_address(host) else await _look_up(host, port)
+    for address in addresses:
+        # One forbidden address refuses all: an honest name has none.
+        if not is_fit(address, private=private):
+            raise Unfetched(
+                "its name leads to an address of a private network or of this machine",
+                "`private: true` allows that for one issuer",
+            )
+    return addresses
+
+
+async def _look_up(host: str, port: int) -> list[str]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    )
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False  # or another spelling of one, which the resolver reads
+    return True
+
+
+def is_fit(text: str, *, private: bool) -> bool:
+    """Tell whether an address may be connected to.
+
+    Never one of a metadata service, or one that stands for it.
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        return False
+    if is_metadata_service(address):
+        return False
+    return all(_may_be(each, private=private) for each in destinations(address))
+
+
+def _may_be(address: Address, *, private: bool) -> bool:
+    if address.is_multicast or address.is_unspecified:
+        return False
+    if private:
+        return True
+    listed = any(address in net for net in _NOT_GLOBAL)
+    return address.is_global and not address.is_reserved and not listed

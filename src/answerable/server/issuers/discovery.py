@@ -1,0 +1,88 @@
+"""Discovery of an issuer's keys by its own metadata.
+
+The metadata is trusted for the issuer itself alone: `issuer` is the pinned `iss` byte
+for byte (OpenID Connect Discovery 4.3, RFC 8414 3.3), or an issuer could point us to
+its own keys for tokens of another. The keys have to be at the issuer's own origin. An
+issuer that keeps them elsewhere, as Google does, is configured with that address
+instead.
+"""
+
+import asyncio
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from answerable.federation.strict_json import Unread, strict_object
+from answerable.server.issuers import http_fetch
+from answerable.server.issuers.allowed_addresses import Unfetched, same_origin
+from answerable.server.issuers.http_fetch import Fetched, Place, fetch_document
+
+DISCOVERY = "discovery"  # of the setting `keys`
+MAX_METADATA = 64 * 1024  # bytes
+
+
+def metadata_urls(iss: str) -> tuple[str, str]:
+    """Return the URLs of an issuer's metadata, in the order of the requests.
+
+    OpenID Connect Discovery 4.1 appends its suffix; RFC 8414 3.1 inserts its own
+    between host and path.
+    """
+    parts = urlsplit(iss)
+    path = parts.path.rstrip("/")
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return (
+        f"{origin}{path}/.well-known/openid-configuration",
+        f"{origin}/.well-known/oauth-authorization-server{path}",
+    )
+
+
+async def fetch_discovered(iss: str, place: Place, most: int) -> Fetched:
+    """Fetch the key set of an issuer by its metadata.
+
+    Args:
+        iss: The pinned `iss`.
+        place: Connection settings; its URL is ignored.
+        most: Maximum bytes of the key set.
+
+    Raises:
+        Unfetched: Metadata or keys cannot be fetched, or are not acceptable.
+    """
+    try:
+        # Both documents share the time limit of one.
+        async with asyncio.timeout(http_fetch.WITHIN):
+            metadata = await _metadata(iss, place)
+            return await fetch_document(
+                replace(place, url=read_jwks_uri(metadata.document, iss)), most
+            )
+    except TimeoutError:
+        raise Unfetched(f"no whole answer within {http_fetch.WITHIN} seconds") from None
+
+
+async def _metadata(iss: str, place: Place) -> Fetched:
+    first, second = metadata_urls(iss)
+    try:
+        return await fetch_document(replace(place, url=first), MAX_METADATA)
+    except Unfetched as unfetched:
+        if "the status 404" not in unfetched.message:
+            raise
+    return await fetch_document(replace(place, url=second), MAX_METADATA)
+
+
+def read_jwks_uri(document: bytes, iss: str) -> str:
+    """Read the URL of the key set.
+
+    Raises:
+        Unfetched: It is no metadata, of another issuer, or names another origin.
+    """
+    try:
+        said = strict_object(document)
+    except Unread as unread:
+        raise Unfetched(f"its metadata cannot be read ({unread.reason})") from None
+    if said.get("issuer") != iss:
+        raise Unfetched("its metadata is of another issuer")
+    place = said.get("jwks_uri")
+    if not isinstance(place, str) or not same_origin(place, iss):
+        raise Unfetched(
+            "its metadata names no keys at its own origin",
+            "set `keys` to their address, if that is the right one",
+        )
+    return place

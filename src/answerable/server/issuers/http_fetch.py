@@ -1,0 +1,216 @@
+"""HTTPS request for one small document at a configured address, with limits.
+
+No redirect is followed, no content coding is accepted, and the whole request has five
+seconds. `addresses` has the allowed addresses.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httptools
+
+from answerable.server.issuers.allowed_addresses import (
+    Unfetched,
+    check_url,
+    find_addresses,
+    is_fit,
+)
+
+WITHIN = 5  # seconds, from the name to the last byte
+SHORTEST = 5 * 60  # seconds that a document is fresh
+LONGEST = 3600
+USUAL = 3600  # where the answer does not say
+
+_MAX_HEAD = 32 * 1024
+_OK = (200,)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Location of a document.
+
+    Attributes:
+        tls: SSL context; the system's authorities where None.
+        private: Private and loopback addresses are allowed.
+        unix: Path of a unix socket, empty for an address; without TLS.
+    """
+
+    url: str
+    tls: ssl.SSLContext | None = None
+    private: bool = False
+    unix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Fetched document.
+
+    Attributes:
+        document: Its bytes.
+        fresh: Seconds until it should be fetched again, by its Cache-Control.
+    """
+
+    document: bytes
+    fresh: int
+
+
+@dataclass(slots=True)
+class _Answer:
+    """Collector of the parser's callbacks."""
+
+    body: bytearray = field(default_factory=bytearray)
+    fields: dict[str, str] = field(default_factory=dict)
+    whole: bool = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, part: bytes) -> None:
+        self.body += part
+
+    def on_message_complete(self) -> None:
+        self.whole = True
+
+
+async def fetch_document(place: Place, most: int) -> Fetched:
+    """Fetch a document.
+
+    Args:
+        place: Its location.
+        most: Maximum bytes of the document.
+
+    Raises:
+        Unfetched: It cannot be fetched, or is not acceptable.
+    """
+    return await ask(place, most, "GET", (("Accept", "application/json"),))
+
+
+async def ask(
+    place: Place,
+    most: int,
+    method: str,
+    fields: tuple[tuple[str, str], ...],
+    body: bytes = b"",
+    statuses: tuple[int, ...] = _OK,
+) -> Fetched:
+    """Send a request with any method.
+
+    Args:
+        place: Its location.
+        most: Maximum bytes of the answer.
+        method: HTTP method, e.g. `POST`.
+        fields: Further fields of the request, ASCII; they may contain a credential.
+        body: Body of the request.
+        statuses: Accepted statuses of the answer.
+
+    Raises:
+        Unfetched: The answer cannot be fetched, or is not acceptable.
+    """
+    try:
+        async with asyncio.timeout(WITHIN):
+            asked = _request(place, method, fields, body)
+            async with _connected(place) as (reader, writer):
+                writer.write(asked)
+                return await _read(reader, most, statuses)
+    except TimeoutError:
+        raise Unfetched(f"no whole answer within {WITHIN} seconds") from None
+    except ssl.SSLCertVerificationError as error:
+        raise Unfetched(f"its certificate does not hold ({error.reason})") from None
+    except (OSError, UnicodeError) as error:
+        # A name that cannot be encoded for DNS is no OSError, and several failed
+        # addresses have no common `strerror`.
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise Unfetched(f"no connection ({why})") from None
+    except httptools.HttpParserError:
+        raise Unfetched("the answer is no HTTP") from None
+
+
+def _request(
+    place: Place, method: str, fields: tuple[tuple[str, str], ...], body: bytes
+) -> bytes:
+    if not place.unix:
+        check_url(place.url)
+    parts = urlsplit(place.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
+    lines += [f"{name}: {value}" for name, value in fields]
+    lines += ["Accept-Encoding: identity", "Connection: close"]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+@asynccontextmanager
+async def _connected(
+    place: Place,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Connect to one of the checked addresses, and to no other."""
+    if place.unix:
+        reader, writer = await asyncio.open_unix_connection(place.unix)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+        return
+    host, port = check_url(place.url)
+    addresses = await find_addresses(host, port, private=place.private)
+    tls = place.tls or ssl.create_default_context()
+    failed: OSError = OSError("no address")
+    for address in addresses:
+        try:
+            reader, writer = await asyncio.open_connection(
+                address, port, ssl=tls, server_hostname=host
+            )
+        except ssl.SSLCertVerificationError:
+            raise
+        except OSError as error:
+            failed = error
+            continue
+        try:
+            there = writer.get_extra_info("peername")[0]
+            if not is_fit(there, private=place.private):
+                raise Unfetched("the connection went somewhere else")
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+        return
+    raise failed
+
+
+async def _read(
+    reader: asyncio.StreamReader, most: int, statuses: tuple[int, ...]
+) -> Fetched:
+    answer = _Answer()
+    parser = httptools.HttpResponseParser(answer)
+    came = 0
+    while not answer.whole:
+        part = await reader.read(16 * 1024)
+        if not part:
+            raise Unfetched("the answer ended early")
+        parser.feed_data(part)
+        came += len(part)
+        # Chunk framing at most doubles the size of a body.
+        if len(answer.body) > most or came > 2 * most + _MAX_HEAD:
+            raise Unfetched(f"the answer is larger than {most} bytes")
+    status = parser.get_status_code()
+    if status not in statuses:
+        raise Unfetched(f"the answer has the status {status}, not {statuses[0]}")
+    if answer.fields.get("content-encoding", "identity") != "identity":
+        raise Unfetched("the answer is encoded")
+    return Fetched(bytes(answer.body), fresh(answer.fields.get("cache-control", "")))
+
+
+def fresh(cache_control: str) -> int:
+    """Return the freshness of a document in seconds (RFC 9111 5.2.2), within limits."""
+    said = [part.strip().lower() for part in cache_control.split(",")]
+    if "no-store" in said or "no-cache" in said:
+        return SHORTEST
+    ages = [part.removeprefix("max-age=") for part in said if "max-age=" in part]
+    if not ages or not (ages[0].isascii() and ages[0].isdigit()):
+        return USUAL
+    # Of a number of any length nine digits are enough.
+    return min(max(int(ages[0][:9]), SHORTEST), LONGEST)

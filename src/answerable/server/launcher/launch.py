@@ -1,0 +1,236 @@
+"""Start of an agent: connect, fork a waiting child, register it, start its program."""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.ids import AgentId
+from answerable.server.launcher.child_wait import block, restore, wait_for
+from answerable.server.launcher.run_client import Registered, Service
+from answerable.server.launcher.terminal_session import give_foreground, run_in_session
+from answerable.server.launcher.waiting_child import (
+    ACCOUNT_NAMES,
+    Account,
+    Child,
+    account,
+    environment_of,
+)
+
+_PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+_LARGEST = 16 * 1024 * 1024  # bytes of a file that is digested
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Parameters of a start.
+
+    Attributes:
+        agent: Id of the agent.
+        user: Name or number of the user that it runs as; empty for our own.
+        environment: Names of further variables for another user's agent.
+        descriptors: Open files above 2 for it.
+        shares_terminal: It uses our terminal instead of one of its own.
+        sts: Path of the token service's socket.
+        files: Configuration files of the agent.
+        quiet: Print nothing of our own.
+    """
+
+    agent: AgentId
+    argv: tuple[str, ...]
+    user: str
+    environment: tuple[str, ...]
+    descriptors: tuple[int, ...]
+    shares_terminal: bool
+    sts: str
+    files: tuple[str, ...]
+    quiet: bool
+
+
+def launch(start: Start, tell: Callable[[str], None]) -> int:
+    """Start an agent and wait for its end.
+
+    Args:
+        start: Parameters of the start.
+        tell: Writes a line to standard error.
+
+    Returns:
+        Its exit code, 128 + n where signal n ended it.
+
+    Raises:
+        UsageError: There is no such program, user or file.
+        EnvironmentRefused: The service refuses or does not run; the program cannot run.
+    """
+    if sys.platform != "linux":
+        raise EnvironmentRefused(
+            "only Linux identifies processes unambiguously",
+            "run it there, or give the workload a token of an issuer",
+        )
+    user = account(start.user) if start.user else None
+    _check_handed_over(start)
+    request = {
+        "agent": start.agent,
+        "program": _program(start.argv[0]),
+        "argv_sha256": _argv_digest(start.argv),
+        "config_sha256": _files_digest(start.files),
+    }
+
+    def work() -> int:
+        service = Service(start.sts)
+        mask = block()
+        try:
+            _take_in_orphans()
+            return _run(start, user, request, service, mask, tell)
+        finally:
+            restore(mask)
+            service.close()
+
+    if user is None or start.shares_terminal:
+        return work()
+    return run_in_session(user, work)
+
+
+def _run(
+    start: Start,
+    user: Account | None,
+    request: dict[str, str],
+    service: Service,
+    mask: set[signal.Signals],
+    tell: Callable[[str], None],
+) -> int:
+    child = Child(
+        request["program"],
+        start.argv,
+        None if user is None or user.uid == os.geteuid() else user,
+        mask,
+        service.socket,
+        kept=None if user is None else start.descriptors,
+    )
+    try:
+        if user is not None and not start.shares_terminal:
+            os.setpgid(child.pid, child.pid)
+            give_foreground(child.pid)
+        run = service.register(request | {"pid": child.pid, "start": child.start})
+    except BaseException:
+        child.abandon()
+        raise
+    if run.advisory and not start.quiet:
+        tell(
+            f"advisory: {start.agent} runs as its starter (uid {os.getuid()}), whose "
+            "other processes can pass for it; --user makes it enforcing"
+        )
+    if user is not None and start.shares_terminal and not start.quiet and _can_type():
+        tell(
+            "the terminal is shared: the agent can type into it; "
+            "sysctl dev.tty.legacy_tiocsti=0 stops that"
+        )
+    try:
+        child.begin(_environment(start, user, run))
+        return wait_for(child.pid)
+    finally:
+        service.finish(run.run)
+
+
+def _environment(start: Start, user: Account | None, run: Registered) -> dict[str, str]:
+    base = dict(os.environ)
+    if user is not None:
+        base = environment_of(user, start.environment)
+    # Locations only: they prove nothing.
+    return base | {
+        "ANSWERABLE_STS": os.path.abspath(start.sts),
+        "ANSWERABLE_RUN": run.run,
+    }
+
+
+def _check_handed_over(start: Start) -> None:
+    """Check that the variables and files for another user's agent exist.
+
+    Raises:
+        UsageError: A variable is not set, a descriptor not open; or no user is named.
+    """
+    if not start.user and (start.environment or start.descriptors):
+        raise UsageError(
+            "--env and --fd say what another user's agent gets (expected --user, too)",
+            "without --user it gets all that you have",
+        )
+    for name in start.environment:
+        if name in ACCOUNT_NAMES:
+            raise UsageError(f"{name} is that of the --user (got --env {name})")
+        if name not in os.environ:
+            raise UsageError(
+                f"no such variable (got --env {name!r}, expected one that is set)",
+                f"the name alone, and its value in the environment: {name}=... answerable",
+            )
+    for handle in start.descriptors:
+        try:
+            os.fstat(handle)
+        except OSError:
+            raise UsageError(f"no open file has the number {handle}") from None
+        if os.isatty(handle):
+            raise UsageError(
+                f"a terminal is not handed over (got --fd {handle})",
+                "the agent has one of its own, or yours with --no-pty",
+            )
+
+
+def _can_type() -> bool:
+    """Tell whether a process with our terminal can inject input into it (TIOCSTI).
+
+    Source: Documentation/admin-guide/sysctl, dev.tty.legacy_tiocsti, Linux 6.2.
+    """
+    if not any(os.isatty(handle) for handle in (0, 1, 2)):
+        return False
+    switch = Path("/proc/sys/dev/tty/legacy_tiocsti")
+    return not switch.exists() or switch.read_text("ascii").strip() != "0"
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise UsageError(
+            f"no such program (got {name!r})", "name one on PATH, or its path, after --"
+        )
+    return os.path.abspath(found)
+
+
+def _argv_digest(argv: tuple[str, ...]) -> str:
+    """Digest arguments in the form of /proc/PID/cmdline: a zero byte after each."""
+    return hashlib.sha256(
+        b"".join(os.fsencode(each) + b"\0" for each in argv)
+    ).hexdigest()
+
+
+def _files_digest(files: tuple[str, ...]) -> str:
+    """Digest files in the given order; empty for none.
+
+    Raises:
+        UsageError: One cannot be read, or is too large.
+    """
+    digests = []
+    for each in files:
+        try:
+            with Path(each).open("rb") as file:
+                data = file.read(_LARGEST + 1)
+        except OSError as error:
+            raise UsageError(f"cannot read {each} ({error.strerror})") from None
+        if len(data) > _LARGEST:
+            raise UsageError(f"{each} is larger than {_LARGEST} bytes")
+        digests.append(hashlib.sha256(data).digest())
+    return hashlib.sha256(b"".join(digests)).hexdigest() if digests else ""
+
+
+def _take_in_orphans() -> None:
+    """Become the subreaper of the agent's orphans, so that they stay in its run.
+
+    Source: man 2 PR_SET_CHILD_SUBREAPER.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        code = ctypes.get_errno()
+        raise EnvironmentRefused(f"cannot take in orphans ({os.strerror(code)})")

@@ -1,0 +1,132 @@
+"""Session with a pseudo-terminal for an agent of another user, as in sudo.
+
+Two processes are between the starter's terminal and the agent:
+
+    terminal <-> relay <-> pseudo-terminal <-> launcher, leader of the session -> agent
+
+The relay is the process that was started, the launcher its child, and the agent's
+parent. The agent's controlling terminal is the pseudo-terminal: `/dev/tty` leads there,
+and the agent can inject input into that one alone (TIOCSTI). Where its starter has no
+terminal at any standard stream the agent has none either.
+
+Source: sudoers(5), `use_pty`.
+"""
+
+import ctypes
+import fcntl
+import grp
+import os
+import signal
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.server.launcher.terminal_relay import Relay
+from answerable.server.launcher.waiting_child import Account
+
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_STANDARD = (0, 1, 2)
+_MODE = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK
+_WITHOUT = -1  # in place of a descriptor
+
+
+def run_in_session(account: Account, work: Callable[[], int]) -> int:
+    """Run the launcher in a session of its own, and relay to it until it ends.
+
+    This returns in two processes: in the relay with the exit code of the launcher, and
+    in the launcher as `work` does, or raises.
+
+    Args:
+        account: User of the agent, who becomes owner of the pseudo-terminal.
+        work: Function of the launcher.
+
+    Raises:
+        EnvironmentRefused: There is no pseudo-terminal or process left.
+    """
+    outer = inner = _WITHOUT
+    terminal = _open_terminal()
+    try:
+        if terminal != _WITHOUT:
+            outer, inner = map(_above_standard, os.openpty())
+            _set_up(terminal, inner, account)
+        relay, starter = Relay(terminal, outer), os.getpid()
+        launcher = os.fork()
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"cannot make a terminal for the agent ({error.strerror})",
+            "without one: --no-pty, where the agent shares yours",
+        ) from None
+    if launcher == 0:
+        relay.leave()
+        _lead(starter, inner)
+        return work()
+    if inner != _WITHOUT:
+        os.close(inner)
+    return relay.run(launcher)
+
+
+def give_foreground(group: int) -> None:
+    """Set the foreground process group of the session's terminal, if any."""
+    with suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            os.tcsetpgrp(terminal, group)
+        finally:
+            os.close(terminal)
+
+
+def _open_terminal() -> int:
+    """Open the terminal of a standard stream, -1 where none is one.
+
+    It is opened again: settings of this descriptor do not affect the shell's.
+    """
+    at = [each for each in _STANDARD if os.isatty(each)]
+    if not at:
+        return _WITHOUT
+    for place in ("/dev/tty", *map(_name, at)):
+        with suppress(OSError):
+            return _above_standard(os.open(place, _MODE))
+    return _above_standard(os.dup(at[0]))
+
+
+def _name(handle: int) -> str:
+    try:
+        return os.ttyname(handle)
+    except OSError:
+        return ""
+
+
+def _above_standard(handle: int) -> int:
+    """Move a descriptor above the standard ones, where one of these was closed."""
+    if handle > max(_STANDARD):
+        return handle
+    moved = fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, max(_STANDARD) + 1)
+    os.close(handle)
+    return moved
+
+
+def _set_up(terminal: int, inner: int, account: Account) -> None:
+    """Copy the terminal's modes to the pseudo-terminal; make the agent its owner."""
+    modes = termios.tcgetattr(terminal)
+    if not os.isatty(1):
+        modes[1] &= ~termios.OPOST  # the terminal itself ends lines then, see `relay`
+    termios.tcsetattr(inner, termios.TCSANOW, modes)
+    with suppress(OSError, KeyError):
+        os.fchown(inner, account.uid, grp.getgrnam("tty").gr_gid)
+        os.fchmod(inner, 0o620)
+
+
+def _lead(starter: int, inner: int) -> None:
+    """Lead a session, at the pseudo-terminal if there is one; end with the relay."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
+    if os.getppid() != starter:
+        os.kill(os.getpid(), signal.SIGHUP)
+    os.setsid()
+    if inner == _WITHOUT:
+        return
+    fcntl.ioctl(inner, termios.TIOCSCTTY, 0)
+    for each in _STANDARD:
+        if os.isatty(each):
+            os.dup2(inner, each)
+    os.close(inner)

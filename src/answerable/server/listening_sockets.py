@@ -1,0 +1,241 @@
+"""Listening sockets: bound by the supervisor, inherited by its workers.
+
+A worker that dies leaves its sockets open here, so clients wait for the next worker
+instead of being refused. At an address each worker has a socket of its own
+(`SO_REUSEPORT`: the kernel distributes connections); a socket in the file system is
+shared.
+
+An address belongs to one supervisor. `SO_REUSEPORT` alone would let a second one, with
+another policy, take half of the connections (socket(7)): before the workers' sockets,
+the address is bound without it, which the kernel refuses where another process listens.
+Starts at one port wait for each other meanwhile.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.connectors.config.parse.addresses import is_loopback
+from answerable.model.config import Address, Listener
+from answerable.model.errors import EnvironmentRefused
+
+BACKLOG = 1024
+# Seconds that a start waits for another start at that port, or for the workers of a
+# killed supervisor to close their sockets.
+PATIENCE = 5.0
+_PAUSE = 0.02  # seconds between two tries
+
+
+class Socket(msgspec.Struct, frozen=True):
+    """Listening socket that a worker inherits.
+
+    Attributes:
+        hosts: Accepted values of Host.
+        url: Scheme and authority for clients.
+    """
+
+    handle: int
+    listener: Listener
+    hosts: tuple[str, ...]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Bound listener.
+
+    Attributes:
+        address: Address with its actual port; None for a unix socket.
+        sockets: One for each worker, or one for all.
+        inode: Inode of a unix socket's file; 0 for an address.
+    """
+
+    listener: Listener
+    address: Address | None
+    sockets: tuple[socket.socket, ...]
+    inode: int = 0
+
+    @property
+    def url(self) -> str:
+        """URL for clients: configured, else derived from the address."""
+        if self.address is None or self.listener.url:
+            return self.listener.url
+        scheme = "https" if self.listener.tls else "http"
+        return f"{scheme}://{self.address}"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Accepted values of Host: configured, else derived from the address."""
+        if self.listener.hosts:
+            return self.listener.hosts
+        if self.address is None:
+            return ("localhost",)
+        return hosts_of(self.address)
+
+    def of_worker(self, worker: int) -> Socket:
+        """Return the socket that a worker listens on."""
+        own = self.sockets[worker % len(self.sockets)]
+        return Socket(own.fileno(), self.listener, self.hosts, self.url)
+
+    def close(self) -> None:
+        """Close the sockets of this process; workers may still hold theirs."""
+        for each in self.sockets:
+            each.close()
+        # Only our own file: another process may have bound the path since.
+        if self.listener.unix and _inode(self.listener.unix) == self.inode:
+            _remove_socket(self.listener.unix)
+
+
+def hosts_of(address: Address) -> tuple[str, ...]:
+    """Return the values of Host that clients send for an address."""
+    hosts = [str(address).lower()]
+    if is_loopback(address.host):
+        port = address.port
+        hosts += [f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"]
+    return tuple(dict.fromkeys(hosts))
+
+
+def bind(listener: Listener, workers: int) -> Bound:
+    """Bind a listener exclusively for the workers of one supervisor.
+
+    Raises:
+        EnvironmentRefused: It cannot be bound, or another process listens there.
+    """
+    if listener.address is None:
+        with _one_start(f"unix:{os.path.abspath(listener.unix)}"):
+            bound = _bind_unix(listener.unix)
+        return Bound(listener, None, (bound,), _inode(listener.unix))
+    if workers == 1:
+        first = bind_address(listener.address, share=False)
+        return Bound(listener, _named(listener.address, first), (first,))
+    with _one_start(f"tcp:{listener.address.port}"):
+        if listener.address.port:  # the kernel gives a port that is free
+            bind_address(listener.address, share=False).close()
+        first = bind_address(listener.address, share=True)
+        address = _named(listener.address, first)
+        others = [bind_address(address, share=True) for _ in range(workers - 1)]
+    return Bound(listener, address, (first, *others))
+
+
+def bind_address(address: Address, *, share: bool) -> socket.socket:
+    """Bind an address and listen.
+
+    Args:
+        address: The address.
+        share: Other sockets of this process may bind it too.
+
+    Raises:
+        EnvironmentRefused: It is in use, or may not be bound.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _bind_once(address, share=share)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
+                raise _cannot(str(address), error) from None
+        time.sleep(_PAUSE)
+
+
+def _bind_once(address: Address, *, share: bool) -> socket.socket:
+    family, kind, protocol, _, where = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(where)
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _named(address: Address, bound: socket.socket) -> Address:
+    return Address(address.host, bound.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _one_start(what: str) -> Iterator[None]:
+    """Lock for binding an address, among starting processes; a waiter times out.
+
+    The lock is a name in the abstract namespace (unix(7)): it ends with its process,
+    needs no folder and has the scope of a port. A foreign process that holds it only
+    delays: the kernel refuses an address that is bound by then in any case.
+    """
+    name = b"\0answerable-bind:" + hashlib.sha256(what.encode()).digest()
+    until = time.monotonic() + PATIENCE
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
+        while time.monotonic() < until:
+            try:
+                lock.bind(name)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    break  # a system without such names
+                time.sleep(_PAUSE)
+            else:
+                break
+        yield
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """Bind a unix socket; an abandoned file is replaced.
+
+    Any user that can reach it may connect: callers are identified by their process.
+    """
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if _is_abandoned(path):
+            _remove_socket(path)
+        bound.bind(path)
+        os.chmod(path, 0o666)  # noqa: S103 - the kernel tells who connects
+        bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise _cannot(path, error) from None
+    return bound
+
+
+def _is_abandoned(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0)  # one that takes no connections now is not abandoned
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return 0
+
+
+def _remove_socket(path: str) -> None:
+    try:
+        if stat.S_ISSOCK(os.lstat(path).st_mode):
+            os.unlink(path)
+    except OSError:
+        return  # gone already
+
+
+def _cannot(where: str, error: OSError) -> EnvironmentRefused:
+    return EnvironmentRefused(
+        f"cannot listen at {where} ({error.strerror})",
+        "another process may listen there; see `listen` in the configuration",
+    )

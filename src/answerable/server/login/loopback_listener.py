@@ -1,0 +1,184 @@
+"""Loopback listener for the redirect of a sign-in.
+
+RFC 8252 7.3 and 8.3: 127.0.0.1 and never a name, a port that the kernel chooses, open
+only while a sign-in waits. The first answer counts; a later one gets 410. Nothing of an
+answer appears in the page.
+"""
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+
+import httptools
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.server.wire.refusals import Refused
+from answerable.server.wire.request_head import Heard, fields_of
+
+PATH = "/callback"
+HOST = "127.0.0.1"
+MAX_HEAD = 32 * 1024  # a code may have kilobytes
+_READ_SECONDS = 10
+_LAST_SECONDS = 0.5  # for connections that are open when the answer arrives
+
+_PAGE = (
+    "<!doctype html><html lang=en><meta charset=utf-8>"
+    "<title>answerable</title><p>{sentence}</p></html>\n"
+)
+_SENTENCES = {
+    HTTPStatus.OK: "Your terminal has the answer and says how it went. "
+    "You may close this page.",
+    HTTPStatus.GONE: "This sign-in has had its answer.",
+    HTTPStatus.NOT_FOUND: "Nothing is here.",
+    HTTPStatus.BAD_REQUEST: "This is no answer to a sign-in.",
+}
+
+
+@dataclass(slots=True)
+class _Line:
+    """Partially parsed request of one connection."""
+
+    heard: Heard = field(default_factory=Heard)
+    whole: bool = False
+
+    def on_url(self, url: bytes) -> None:
+        self.heard.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.heard.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self.whole = True
+
+
+class Loopback:
+    """Listener that is open between enter and exit.
+
+    Raises:
+        EnvironmentRefused: No port is available.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            self._socket.bind((HOST, 0))
+            self._socket.listen(16)
+        except OSError as error:
+            self._socket.close()
+            raise EnvironmentRefused(
+                f"cannot listen at {HOST} ({error.strerror})", "try --device"
+            ) from None
+        self._authority = f"{HOST}:{self._socket.getsockname()[1]}"
+        self._query: asyncio.Future[str] | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> "Loopback":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trail: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    @property
+    def redirect_uri(self) -> str:
+        """Redirect URI for the provider."""
+        return f"http://{self._authority}{PATH}"
+
+    def wait(self, seconds: float) -> str | None:
+        """Return the query of the first answer, None after the time limit."""
+        return asyncio.run(self._wait(seconds))
+
+    async def _wait(self, seconds: float) -> str | None:
+        self._query = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_server(
+            self._connected, sock=self._socket, limit=MAX_HEAD
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(self._query)
+        except TimeoutError:
+            return None
+        finally:
+            server.close()
+            if self._open:
+                await asyncio.wait(self._open, timeout=_LAST_SECONDS)
+            for each in tuple(self._open):
+                each.cancel()
+
+    async def _connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a handler is a task
+        self._open.add(task)
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                status = await self._answered(reader)
+                if status is not None:
+                    writer.write(_page(status))
+                    await writer.drain()
+        except (OSError, TimeoutError, asyncio.CancelledError):
+            return  # a broken connection is ignored
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
+            self._open.discard(task)
+
+    async def _answered(self, reader: asyncio.StreamReader) -> HTTPStatus | None:
+        """Parse one request; None where none came (browsers connect in advance)."""
+        line, read = _Line(), 0
+        parser = httptools.HttpRequestParser(line)
+        try:
+            while not line.whole:
+                part = await reader.read(16 * 1024)
+                read += len(part)
+                if not part:
+                    return None
+                if read > MAX_HEAD:
+                    return HTTPStatus.BAD_REQUEST
+                parser.feed_data(part)
+            fields = fields_of(line.heard.pairs)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, Refused):
+            return HTTPStatus.BAD_REQUEST
+        return self._judged(parser.get_method(), line.heard.target, fields)
+
+    def _judged(
+        self, method: bytes, target: bytes, fields: dict[str, str]
+    ) -> HTTPStatus:
+        """Accept the answer, if it is one.
+
+        Host has to be the address: a web page that resolves its own name to our address
+        (DNS rebinding) is no redirect.
+        """
+        path, mark, query = target.partition(b"?")
+        if path != PATH.encode() or fields.get("host") != self._authority:
+            return HTTPStatus.NOT_FOUND
+        if method != b"GET" or not mark or not query.isascii():
+            return HTTPStatus.BAD_REQUEST
+        if self._query is None or self._query.done():
+            return HTTPStatus.GONE
+        self._query.set_result(query.decode("ascii"))
+        return HTTPStatus.OK
+
+
+def _page(status: HTTPStatus) -> bytes:
+    body = _PAGE.format(sentence=_SENTENCES[status]).encode("ascii")
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        "Content-Type: text/html; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\n"
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+        "Referrer-Policy: no-referrer\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

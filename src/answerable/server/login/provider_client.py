@@ -1,0 +1,131 @@
+"""Requests to an OpenID provider, with limits, and its signing keys.
+
+No redirect is followed.
+"""
+
+import asyncio
+import http.client
+import ssl
+import time
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+from answerable.federation.jwk_set import KeySet, read_key_set
+from answerable.federation.oidc_login.provider_metadata import MAX_BYTES, Provider
+from answerable.model.config import PinnedIssuer
+from answerable.model.errors import EnvironmentRefused
+from answerable.server.issuers.discovery import DISCOVERY
+from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.server.tls import client_context
+
+WITHIN = 10  # seconds, from the connection to the last byte
+
+
+class AskProvider:
+    """HTTP client of one provider.
+
+    Args:
+        ca: File of its certificate authorities; empty for the system's.
+
+    Raises:
+        EnvironmentRefused: The file cannot be used.
+    """
+
+    def __init__(self, ca: str) -> None:
+        try:
+            self._tls = client_context(ca)
+        except (OSError, ssl.SSLError) as error:
+            why = error.strerror or "it holds something else"
+            raise EnvironmentRefused(f"cannot use {ca} for TLS ({why})") from None
+
+    def __call__(
+        self, url: str, form: Mapping[str, str] | None, authorization: str = ""
+    ) -> tuple[int, bytes]:
+        """GET an address, or POST a form to it; return status and body.
+
+        Args:
+            url: The address.
+            form: Form to send; None for a GET.
+            authorization: Value of Authorization, empty for none.
+
+        Raises:
+            EnvironmentRefused: No complete answer came within the limits.
+        """
+        host = urlsplit(url).netloc
+        try:
+            return self._ask(url, form, authorization)
+        except ssl.SSLCertVerificationError as error:
+            why = f"its certificate does not hold ({error.reason})"
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+        raise EnvironmentRefused(
+            f"no answer from {host} ({why})", "see that this machine reaches it"
+        )
+
+    def _ask(
+        self, url: str, form: Mapping[str, str] | None, authorization: str
+    ) -> tuple[int, bytes]:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        connection = (
+            http.client.HTTPSConnection(
+                host, parts.port, timeout=WITHIN, context=self._tls
+            )
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(host, parts.port, timeout=WITHIN)
+        )
+        until = time.monotonic() + WITHIN
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        fields = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        if form is not None:
+            fields["Content-Type"] = "application/x-www-form-urlencoded"
+        if authorization:
+            fields["Authorization"] = authorization
+        try:
+            connection.request(
+                "GET" if form is None else "POST",
+                target,
+                body=None if form is None else urlencode(form),
+                headers=fields,
+            )
+            answer = connection.getresponse()
+            return answer.status, _read(answer, until)
+        finally:
+            connection.close()
+
+
+def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
+    """Read a body, up to one byte above the limit."""
+    body = bytearray()
+    while len(body) <= MAX_BYTES:
+        if time.monotonic() > until:
+            raise TimeoutError(0, "it took too long")
+        part = answer.read1(16 * 1024)
+        if not part:
+            if answer.length:
+                raise http.client.IncompleteRead(b"")
+            return bytes(body)
+        body += part
+    raise OSError(0, f"more than {MAX_BYTES} bytes")
+
+
+def keys_of(ask: AskProvider, pinned: PinnedIssuer, provider: Provider) -> KeySet:
+    """Return the keys of a pinned issuer as the token service would: see `issuers`.
+
+    A provider at a loopback address with plain http is for trials: its metadata alone
+    has the address of its keys.
+
+    Raises:
+        EnvironmentRefused: They cannot be fetched.
+        UsageError: Its file has no usable keys.
+        KeySetRefused: They are not acceptable.
+    """
+    if pinned.keys == DISCOVERY and urlsplit(provider.iss).scheme == "http":
+        _, document = ask(provider.jwks, None)
+        return read_key_set(document, pinned.pin.algs)
+    name, now = pinned.pin.name, time.time()
+    keys = IssuerKeys([pinned])
+    if keys.can_fetch(name, now) and (why := asyncio.run(keys.fetch(name, now))):
+        raise EnvironmentRefused(f"no keys of issuer {name}: {why}")
+    found = keys.issuers(now).find(pinned.pin.iss)
+    return found.keys if found else KeySet({}, ())

@@ -1,0 +1,33 @@
+"""Upstream server in the target of a request."""
+
+import re
+
+from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.request_head import Head
+
+METADATA = "/.well-known/oauth-protected-resource"
+TARGET = re.compile(r"/mcp/([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
+
+
+def server_of(target: str) -> str:
+    """Parse the name of the upstream server from a target.
+
+    Nothing is decoded and no query is accepted: `%2e`, `..`, `;` or a second slash
+    would let two parsers find two servers, and a token in a query ends up in logs.
+
+    Raises:
+        Refused: The target is none of `/mcp/SERVER`.
+    """
+    found = TARGET.fullmatch(target)
+    if found is None:
+        raise Refused(Why.UNKNOWN_PATH)
+    return found[1]
+
+
+def described_by(head: Head) -> str:
+    """Return the target of a metadata request (RFC 9728 3.1); empty for others."""
+    if head.method != "GET":
+        return ""
+    target = head.target.removeprefix(METADATA)
+    is_one = target != head.target and TARGET.fullmatch(target) is not None
+    return target if is_one else ""

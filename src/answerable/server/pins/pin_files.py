@@ -1,0 +1,113 @@
+"""Pin files: one for each server in the state folder, replaced atomically.
+
+A file survives a restart, and contains complete definitions, so that a change can be
+shown. A writer locks the folder and starts from the present contents.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.pin import NO_PINS, Pins
+from answerable.store.durable_files import make_folder, read_file, refused, write_file
+
+Stamp = tuple[int, int, int]
+Found = TypeVar("Found", bound=Pins | None)
+
+_HINT = "restore it from a copy; without it, the next definitions are learned again"
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    """Contents of a pin file."""
+
+    schema: str
+    server: str
+    pins: Pins
+
+
+_SCHEMA = "answerable/pins/v1"
+_decoder = msgspec.json.Decoder(_File)
+
+
+class PinFiles:
+    """Pin files of one gateway.
+
+    Args:
+        state: State folder of the gateway.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.folder = state / "pins"
+
+    def read(self, server: str) -> Pins:
+        """Read the pins of a server; a missing file has none.
+
+        Raises:
+            EnvironmentRefused: It may not be read, or is no pin file.
+        """
+        found = self.find(server)
+        return NO_PINS if found is None else found
+
+    def find(self, server: str) -> Pins | None:
+        """Read the pins of a server; None where there is no file.
+
+        Raises:
+            EnvironmentRefused: As `read`.
+        """
+        path = self.path(server)
+        try:
+            file = _decoder.decode(read_file(path))
+        except FileNotFoundError:
+            return None
+        except (ValueError, RecursionError):
+            file = None
+        if file is None or file.schema != _SCHEMA or file.server != server:
+            raise EnvironmentRefused(f"{path} holds no pins of {server}", _HINT)
+        return file.pins
+
+    def change(self, server: str, change: Callable[[Pins], Found]) -> Found:
+        """Change the pins of a server; durable on return.
+
+        Args:
+            server: Name of the server.
+            change: Returns the new pins; None leaves them unchanged.
+
+        Raises:
+            EnvironmentRefused: They cannot be read or written.
+        """
+        make_folder(self.folder)
+        with refused("lock", self.folder):
+            handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            before = self.read(server)
+            after = change(before)
+            if after is not None and after != before:
+                file = _File(_SCHEMA, server, after)
+                write_file(self.path(server), msgspec.json.encode(file))
+            return after
+        finally:
+            os.close(handle)
+
+    def servers(self) -> list[str]:
+        """List the servers with pins."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(path.stem for path in self.folder.glob("[!.]*.json"))
+
+    def path(self, server: str) -> Path:
+        """Return the path of a server's file."""
+        return self.folder / f"{server}.json"
+
+    def stamp(self, server: str) -> Stamp:
+        """Return inode, modification time and size, to detect a change."""
+        try:
+            facts = self.path(server).stat()
+        except OSError:
+            return 0, 0, 0
+        return facts.st_ino, facts.st_mtime_ns, facts.st_size

@@ -1,0 +1,175 @@
+"""Watch over the pin files, which applies them in one process four times a second.
+
+An approval takes effect without a supervisor, like a revocation.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+from answerable.authorization.pins.observation import held, mappings
+from answerable.authorization.quarantine import Quarantine
+from answerable.model.config import Server
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.pin import NO_PINS, Kind, Pinning, Pins, item_id, item_key
+from answerable.server.pins.pin_files import PinFiles, Stamp
+
+EVERY = 0.25  # seconds
+
+
+class Bound(Protocol):
+    """Decision point that applies the quarantine."""
+
+    def set_quarantine(self, quarantine: Quarantine) -> None:
+        """Hold back definitions that differ from the approved ones."""
+
+
+class Told(Protocol):
+    """Listener for changes of pins."""
+
+    def quarantined(self, subject: str, why: str, like: str) -> None:
+        """Handle a definition that is in quarantine from now on.
+
+        Args:
+            subject: `server:NAME`, or a tool, prompt, template or instructions.
+            why: `new`, `changed`, `shadows`, `ambiguous` or `another-server`.
+            like: Existing name that it resembles, empty for none.
+        """
+
+    def alike(self, subject: str, like: str, how: str) -> None:
+        """Handle a new name that resembles another one.
+
+        Args:
+            subject: The new item.
+            like: The existing item.
+            how: `same`, `confusable` or `near`.
+        """
+
+    def released(self, subject: str) -> None:
+        """Handle the end of a quarantine."""
+
+    def refused(self, why: str) -> None:
+        """Handle unreadable or unwritable pins; the present ones stay in force."""
+
+
+class PinWatch:
+    """Watch over the pin files, for one process.
+
+    Args:
+        bound: Decision point of this process.
+
+    Raises:
+        EnvironmentRefused: A file cannot be read at the start.
+    """
+
+    def __init__(
+        self,
+        files: PinFiles,
+        servers: Iterable[Server],
+        bound: Bound,
+        loop: asyncio.AbstractEventLoop,
+        told: Told,
+    ) -> None:
+        self.files = files
+        self._bound, self._loop, self._told = bound, loop, told
+        self._pinning: dict[str, Pinning] = {}
+        self._pins: dict[str, Pins] = {}
+        self._stamps: dict[str, Stamp] = {}
+        self._why = ""  # they were refused the last time
+        self.swap(servers)
+        self._timer = loop.call_later(EVERY, self._look)
+
+    def swap(self, servers: Iterable[Server]) -> None:
+        """Watch the servers as configured now.
+
+        Raises:
+            EnvironmentRefused: The file of a new server cannot be read; nothing
+                changes.
+        """
+        pinning: dict[str, Pinning] = {
+            each.name: each.pin for each in servers if each.pin is not Pinning.OFF
+        }
+        stamps = {name: self.files.stamp(name) for name in pinning}
+        fresh = {
+            name: self.files.read(name) for name in pinning.keys() - self._pins.keys()
+        }
+        self._stamps = stamps | {
+            name: stamp for name, stamp in self._stamps.items() if name in pinning
+        }
+        kept = {name: pins for name, pins in self._pins.items() if name in pinning}
+        self._pinning, self._pins = pinning, kept | fresh
+        self._enforce()
+
+    def close(self) -> None:
+        """Stop the watch."""
+        self._timer.cancel()
+
+    def look(self) -> None:
+        """Apply the files as they are now, without waiting for the next poll."""
+        changed = False
+        for server, before in self._stamps.items():
+            stamp = self.files.stamp(server)
+            if stamp != before:
+                changed |= self._take(server, stamp)
+        if changed:
+            self._enforce()
+
+    def mappings(self) -> dict[tuple[str, str], str]:
+        """Return the approved AuthZEN mappings: (server, tool) -> JSON."""
+        return mappings(self._pins)
+
+    def definition(self, server: str, tool: str) -> str:
+        """Return the digest of a tool's pinned definition, hex; empty for none.
+
+        The definition in quarantine is not the pinned one, and does not count here.
+        """
+        pin = self._pins.get(server, NO_PINS).items.get(item_key(Kind.TOOL, tool))
+        return "" if pin is None else pin.definition.sha256
+
+    def _look(self) -> None:
+        self._timer = self._loop.call_later(EVERY, self._look)
+        self.look()
+
+    def _take(self, server: str, stamp: Stamp) -> bool:
+        """Load a changed file; tell whether it could be read."""
+        try:
+            pins = self.files.find(server)
+        except EnvironmentRefused as error:
+            self._refuse(error.message)
+            return False
+        if pins is None:
+            self._refuse(f"{self.files.path(server)} is gone")
+            return False
+        # Only now: what could not be read is tried again.
+        self._stamps[server], self._why = stamp, ""
+        self._replace(server, self._onto(server, pins))
+        return True
+
+    def _onto(self, server: str, pins: Pins) -> Pins:
+        """Return the pins in force of a server with this file."""
+        return pins
+
+    def _replace(self, server: str, pins: Pins) -> None:
+        """Replace the pins of a server, and report the changes."""
+        before, self._pins[server] = self._pins.get(server, NO_PINS), pins
+        for key in pins.seen.keys() - before.seen.keys():
+            seen = pins.seen[key]
+            subject = item_id(server, seen.definition.kind, seen.definition.name)
+            self._told.quarantined(subject, seen.why, seen.like)
+        for key in before.seen.keys() - pins.seen.keys():
+            lifted = before.seen[key].definition
+            self._told.released(item_id(server, lifted.kind, lifted.name))
+        if pins.is_another and not before.is_another:
+            self._told.quarantined(f"server:{server}", "another-server", "")
+        elif before.is_another and not pins.is_another:
+            self._told.released(f"server:{server}")
+
+    def _enforce(self) -> None:
+        self._bound.set_quarantine(
+            {name: held(pins, self._pinning[name]) for name, pins in self._pins.items()}
+        )
+
+    def _refuse(self, why: str) -> None:
+        if why != self._why:
+            self._why = why
+            self._told.refused(why)

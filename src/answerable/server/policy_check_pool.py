@@ -1,0 +1,118 @@
+"""Process pool that checks large policy sets, one process per core.
+
+Checking 10,000 policies takes more than a second of a core, and several times their
+size in memory, which a service would not get back. Each process gets a batch as soon as
+one is parsed.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain, islice
+from typing import Self
+
+import msgspec
+
+from answerable.authorization.cedar.approved_schemas import NOTHING_APPROVED, Approved
+from answerable.authorization.cedar.lexer import Piece
+from answerable.authorization.cedar.validation import Judged, judge
+from answerable.server.policy_check_worker import received, send
+
+_MODULE = "answerable.server.policy_check_worker"
+SHARE = 500  # policies: fewer are judged about as soon as a process starts
+MOST = 8  # processes
+
+_judged = msgspec.msgpack.Decoder(list[Judged])
+Share = tuple[Piece, ...]
+
+
+def judged_apart(
+    pieces: Iterable[Piece], approved: Approved = NOTHING_APPROVED
+) -> list[Judged]:
+    """Check policies as `judge` does, a large set in several processes.
+
+    A batch that a process does not answer is checked here.
+
+    Args:
+        pieces: Texts of one policy each, or of a malformed one.
+        approved: Tool schemas that persons have approved.
+    """
+    shares = _shares(iter(pieces))
+    first = next(shares, ())
+    if len(first) < SHARE:
+        return judge(first, approved)
+    with _Judges(approved) as judges:
+        handed = [(each, judges.take(each)) for each in chain((first,), shares)]
+        found = [answer.result() or judge(share, approved) for share, answer in handed]
+    return list(chain.from_iterable(found))
+
+
+def _shares(pieces: Iterator[Piece]) -> Iterator[Share]:
+    while share := tuple(islice(pieces, SHARE)):
+        yield share
+
+
+class _Judges:
+    """Processes, started when needed; a thread waits for each."""
+
+    def __init__(self, approved: Approved) -> None:
+        self._approved = approved
+        most = min(os.cpu_count() or 1, MOST)
+        self._waiting = ThreadPoolExecutor(most, initializer=self._start)
+        self._own = threading.local()
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.shutdown(cancel_futures=True)
+        for each in self._started:
+            if each.stdin is not None:
+                with suppress(OSError):  # gone already, with something unsaid
+                    each.stdin.close()
+        for each in self._started:
+            with each:
+                pass
+
+    def take(self, share: Share) -> Future[list[Judged]]:
+        """Submit a batch to the first free process; empty where it fails."""
+        return self._waiting.submit(self._answered, share)
+
+    def _start(self) -> None:
+        self._own.process, self._own.is_new = None, True
+        try:
+            # -P: no module is imported from the working directory.
+            process = subprocess.Popen(  # noqa: S603 - our own words
+                (sys.executable, "-P", "-m", _MODULE),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # an interrupt goes to the service alone
+            )
+        except OSError:  # no process: shares are judged here
+            return
+        self._started.append(process)
+        self._own.process = process
+
+    def _answered(self, share: Share) -> list[Judged]:
+        process = self._own.process
+        if process is None:
+            return []
+        try:
+            if self._own.is_new:
+                send(process.stdin, self._approved)
+                self._own.is_new = False
+            send(process.stdin, share)
+            found = _judged.decode(received(process.stdout))
+        except (
+            OSError,
+            msgspec.DecodeError,
+        ):  # it has ended, or its answer is malformed
+            self._own.process = None
+            return []
+        return found if len(found) == len(share) else []

@@ -1,0 +1,53 @@
+"""Worker process of the policy check pool.
+
+    python -P -m answerable.server.policy_check_worker
+
+reads the approved schemas and then batches of policies as MessagePack, each with a
+length prefix, and writes the result of each batch in the same way. It imports little:
+its pool waits for the start.
+"""
+
+import gc
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from answerable.authorization.cedar.json_cache import Forms
+from answerable.authorization.cedar.lexer import Piece
+from answerable.authorization.cedar.validation import judge, written
+
+LENGTH = 4  # bytes of a length, big-endian
+
+
+def send(to: BinaryIO, what: object) -> None:
+    """Write one message and flush.
+
+    Raises:
+        OSError: The reader is gone.
+    """
+    data = msgspec.msgpack.encode(what)
+    to.write(len(data).to_bytes(LENGTH, "big") + data)
+    to.flush()
+
+
+def received(source: BinaryIO) -> bytes:
+    """Read one message; empty at the end."""
+    return source.read(int.from_bytes(source.read(LENGTH), "big"))
+
+
+def main() -> None:
+    """Check batches from standard input."""
+    gc.disable()  # few cycles, and a short life
+    pieces = msgspec.msgpack.Decoder(list[Piece])
+    forms = Forms(written)
+    said = received(sys.stdin.buffer)
+    if not said:
+        return
+    approved = msgspec.msgpack.decode(said, type=dict[str, str])
+    while share := received(sys.stdin.buffer):
+        send(sys.stdout.buffer, judge(pieces.decode(share), approved, forms))
+
+
+if __name__ == "__main__":
+    main()

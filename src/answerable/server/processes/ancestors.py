@@ -1,0 +1,216 @@
+"""Ancestors of our own process, and the detection of an agent among them.
+
+A person signs; a process started by an agent does not. The ancestors are read from
+/proc, each process held by a pidfd meanwhile, and an incomplete reading is refused as
+well.
+
+It is advice and no security boundary: processes of one user can leave their parents,
+rename themselves, and write each other's files. It keeps an agent from signing by
+accident, not by intent.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.server.processes.agent_programs import client_of
+from answerable.server.processes.held_process import ProcessGone, held, opened, text
+from answerable.server.processes.proc_parsing import start_in, uid_in
+
+MARK = "ANSWERABLE_RUN"  # in the environment of whatever `answerable run` starts
+_MOST = 256
+_LARGEST = 1 << 16  # bytes of a registered run
+_TRIES = 5  # of a walk: an ancestor may end meanwhile
+
+_HINT = "do it in a terminal of your own, which no agent or agent's editor has opened"
+
+Run = tuple[int, int]  # process number, start in clock ticks since boot
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """Our own process, or one of its ancestors.
+
+    Attributes:
+        start: When it started, clock ticks since boot.
+        parent: Pid of its parent, 0 for none in our namespace.
+        name: Name, which a process can set itself.
+        program: Path of its executable; empty where it is not readable.
+        argv: Arguments; empty where they are not readable.
+        marked: Its environment has the variable that `answerable run` sets.
+    """
+
+    pid: int
+    start: int
+    parent: int
+    uid: int
+    name: str
+    program: str
+    argv: tuple[str, ...]
+    marked: bool
+
+
+class AgentAbove(EnvironmentRefused):
+    """Process that was started by an agent, or whose ancestors are unknown."""
+
+
+def refuse_agents(runs: Collection[Run] = ()) -> None:
+    """Refuse to continue in a process with an agent among its ancestors.
+
+    Args:
+        runs: Processes that `answerable run` has registered.
+
+    Raises:
+        AgentAbove: An ancestor is an agent, or the ancestors cannot be read.
+    """
+    if MARK in os.environ:
+        raise AgentAbove(
+            f"only a person may do this, and {MARK} says that an agent runs this",
+            _HINT,
+        )
+    why = agent_among(ancestors(), frozenset(runs))
+    if why:
+        raise AgentAbove(f"only a person may do this, and {why}", _HINT)
+
+
+def agent_among(line: Iterable[Ancestor], runs: Collection[Run]) -> str:
+    """Describe the first agent in a list of processes, empty without one."""
+    for each in line:
+        if (each.pid, each.start) in runs:
+            return f"process {each.pid} above is an agent that `answerable run` started"
+        if each.marked:
+            return f"process {each.pid} above runs in what `answerable run` started"
+        client = client_of(each.name, each.program, each.argv)
+        if client:
+            return f"process {each.pid} above is {client}"
+    return ""
+
+
+def ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
+    """Describe a process and its ancestors, nearest first.
+
+    Args:
+        own: Pid; our own by default.
+
+    Raises:
+        AgentAbove: They cannot be read completely.
+    """
+    if not Path("/proc/self/stat").exists():
+        raise _unknown("this machine has no /proc")
+    for _ in range(_TRIES):
+        with suppress(ProcessGone):
+            return _line(os.getpid() if own is None else own)
+    raise _unknown("the processes above end while they are looked up")
+
+
+class _Numbered(msgspec.Struct):
+    pid: int
+    start: int
+
+
+class _Registered(msgspec.Struct):
+    """Process ids in the file of a registered run."""
+
+    process: _Numbered
+    launcher: _Numbered | None = None
+
+
+def registered(folders: Sequence[Path]) -> frozenset[Run]:
+    """Read the processes that `answerable run` registered.
+
+    A file is named `PID-START.json`, or contains `process` and `launcher`, which adopts
+    orphans of the run. A folder that is missing, or another user's, has none; runs of
+    that user are marked in their environment, too.
+    """
+    found: set[Run] = set()
+    for folder in folders:
+        with suppress(OSError):
+            for file in folder.iterdir():
+                found.update(_registered(file))
+    return frozenset(found)
+
+
+def _registered(file: Path) -> list[Run]:
+    pid, dash, start = file.name.removesuffix(".json").partition("-")
+    if dash and pid.isdecimal() and start.isdecimal():
+        return [(int(pid), int(start))]
+    try:
+        with file.open("rb") as opened_file:
+            data = opened_file.read(_LARGEST)
+        said = msgspec.json.decode(data, type=_Registered)
+    except (OSError, ValueError, RecursionError):
+        return []
+    both = (said.process, said.launcher)
+    return [(each.pid, each.start) for each in both if each is not None]
+
+
+def _line(own: int) -> tuple[Ancestor, ...]:
+    line = [_read(own)]
+    while (child := line[-1]).parent:
+        above = _read(child.parent)
+        # Still the same parent, so its pid was not reused.
+        if _read(child.pid) != child:
+            raise ProcessGone
+        line.append(above)
+        if len(line) > _MOST:
+            raise _unknown(f"more than {_MOST} processes are above")
+    if line[-1].pid != 1:
+        raise _unknown(f"process {line[-1].pid} was started from outside the container")
+    return tuple(line)
+
+
+def _read(pid: int) -> Ancestor:
+    try:
+        return held(opened(pid), pid, _describe)
+    except ProcessGone:
+        if not Path("/proc", str(pid)).exists() and _lives(pid):
+            raise _unknown(f"/proc hides process {pid}") from None
+        raise
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _describe(folder: Path) -> Ancestor:
+    stat = text(folder / "stat")
+    program = ""
+    with suppress(OSError):  # of another user: not ours to see
+        program = str((folder / "exe").readlink())
+    return Ancestor(
+        pid=int(folder.name),
+        start=start_in(stat),
+        parent=int(stat[stat.rindex(")") + 1 :].split()[1]),
+        uid=uid_in(text(folder / "status")),
+        name=stat[stat.index("(") + 1 : stat.rindex(")")],
+        program=program.removesuffix(" (deleted)"),
+        argv=tuple(text(folder / "cmdline").split("\0")[:-1]),
+        marked=_marked(folder),
+    )
+
+
+def _marked(folder: Path) -> bool:
+    try:
+        environment = (folder / "environ").read_bytes()
+    except OSError:  # of another user, or one that may not be traced
+        return False
+    mark = MARK.encode() + b"="
+    return any(each.startswith(mark) for each in environment.split(b"\0"))
+
+
+def _unknown(why: str) -> AgentAbove:
+    return AgentAbove(
+        f"only a person may do this, and whether an agent asks is not known: {why}",
+        "do it on Linux, in a terminal whose processes /proc shows",
+    )

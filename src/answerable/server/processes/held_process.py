@@ -1,0 +1,176 @@
+"""Facts about a process, read while a pidfd holds it.
+
+A pid may belong to another process by the time it is looked up. Facts from /proc count
+only if the process that the pidfd holds was alive after they were read.
+"""
+
+import os
+import select
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from answerable.model.errors import AnswerableError
+from answerable.server.processes.pidfd_info import Credentials, told_by
+from answerable.server.processes.proc_parsing import credentials_in
+
+Facts = TypeVar("Facts")
+
+
+class NotAttested(AnswerableError):  # noqa: N818 - an outcome
+    """Process that cannot be attested.
+
+    Args:
+        reason: A word for the evidence.
+        message: Description of the problem.
+        hint: Next step, may be empty.
+    """
+
+    def __init__(self, reason: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+
+class ProcessGone(NotAttested):
+    """Process that ended before it could be described."""
+
+    def __init__(self) -> None:
+        super().__init__("process-gone", "the process at the other end is gone")
+
+
+class Hold:
+    """Process that a pidfd holds; while it lives, its pid is not reused.
+
+    Args:
+        pidfd: Pidfd; closed with this object.
+        pid: Its number, in our own namespace.
+    """
+
+    def __init__(self, pidfd: int, pid: int) -> None:
+        self.pidfd, self.pid = pidfd, pid
+
+    def __enter__(self) -> "Hold":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pidfd."""
+        pidfd, self.pidfd = self.pidfd, -1
+        if pidfd >= 0:
+            os.close(pidfd)
+
+    def has_ended(self) -> bool:
+        """Tell whether it ended; a zombie has."""
+        ended = select.poll()
+        ended.register(self.pidfd, select.POLLIN)
+        return bool(ended.poll(0))
+
+    def check(self) -> None:
+        """Check that it is alive: facts read by its pid until now are its own.
+
+        Raises:
+            ProcessGone: It ended.
+        """
+        if self.has_ended():
+            raise ProcessGone
+
+    def facts(self, read: Callable[[Path], Facts]) -> Facts:
+        """Read its folder in /proc.
+
+        Raises:
+            ProcessGone: It ended, or is not readable.
+        """
+        try:
+            facts = read(Path("/proc") / str(self.pid))
+        except OSError:
+            raise ProcessGone from None
+        self.check()
+        return facts
+
+    def credentials(self) -> Credentials:
+        """Read its users, groups and parent, from the pidfd itself where possible.
+
+        Raises:
+            ProcessGone: It ended.
+        """
+        told = told_by(self.pidfd)
+        if told is None:
+            return self.facts(_credentials)
+        self.check()
+        return told
+
+
+def held(pidfd: int, pid: int, read: Callable[[Path], Facts]) -> Facts:
+    """Read the facts of a process.
+
+    Args:
+        pidfd: Pidfd; closed here.
+        pid: Process id.
+        read: Reads its folder in /proc.
+
+    Raises:
+        ProcessGone: It ended.
+    """
+    with Hold(pidfd, pid) as process:
+        return process.facts(read)
+
+
+def opened(pid: int) -> int:
+    """Open a pidfd of the process with a pid.
+
+    Raises:
+        ProcessGone: There is none.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except (OSError, OverflowError):
+        raise ProcessGone from None
+
+
+def parent_of(child: Hold) -> Hold | None:
+    """Hold the parent of a process; None where it has no visible one.
+
+    The pid of a parent is not reused until the parent was reaped. An orphaned child
+    goes to an ancestor, which is older. So a child with the same parent pid before and
+    after the pidfd was opened has had one parent, and that one is held.
+
+    Raises:
+        ProcessGone: The child ended, or was orphaned meanwhile.
+    """
+    pid = child.credentials().ppid
+    if pid <= 0:
+        return None
+    parent = Hold(opened(pid), pid)
+    try:
+        if child.credentials().ppid != pid:
+            raise ProcessGone
+    except BaseException:
+        parent.close()
+        raise
+    return parent
+
+
+def text(file: Path) -> str:
+    """Read a file of /proc; names in it may have any encoding."""
+    return file.read_text("utf-8", "replace")
+
+
+def boot_id() -> str:
+    """Return the boot id, without which pid and start time are ambiguous.
+
+    Source: man 5 proc_sys_kernel. Empty where there is no /proc.
+    """
+    file = Path("/proc/sys/kernel/random/boot_id")
+    return text(file).strip() if file.exists() else ""
+
+
+def _credentials(folder: Path) -> Credentials:
+    return credentials_in(text(folder / "stat"), text(folder / "status"))

@@ -1,0 +1,149 @@
+"""Attestation of the process at the other end of a unix socket, with its limits.
+
+The security boundary is the user, the unit or the container, never one process of a
+user: a process may run another program after it connected, and a connection may be
+inherited or passed on. `senders` ensures that bytes come from the process that
+connected; who instructs that process is unknown.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+from answerable.model.attestation import Attestation, Attestor, Process
+from answerable.server.processes.attestation_statements import Facts, proves, proves_not
+from answerable.server.processes.container_id import container_in
+from answerable.server.processes.executable_digest import Executables
+from answerable.server.processes.held_process import NotAttested, text
+from answerable.server.processes.pidfd_info import Credentials
+from answerable.server.processes.proc_parsing import unit_in
+from answerable.server.processes.run_registry import Run, Runs, identified
+from answerable.server.processes.unix_peer import SO_PEERPIDFD, Connector, connector_of
+
+ROOT = 0
+_UNITS = Path("/run/systemd/units")
+_EXECUTABLES = Executables()
+
+
+def attest_peer(
+    connection: socket.socket,
+    runs: Runs | None = None,
+    *,
+    root: bool = False,
+    option: int = SO_PEERPIDFD,
+) -> Attestation:
+    """Attest the process that connected.
+
+    It reads /proc, and each version of an executable once: too slow for a shared event
+    loop.
+
+    Args:
+        connection: A connected unix socket, as accepted.
+        runs: Registry of runs; None for none.
+        root: Accept a process of root, which can act as any user.
+        option: Socket option that returns a pidfd of the peer.
+
+    Raises:
+        NotAttested: It ended (`process-gone`), is root (`superuser`), or has several
+            users, or another one than when it connected (`several-users`).
+    """
+    peer = connector_of(connection, option)
+    with peer.process as process:
+        before = one_user(peer, root=root)
+        facts = _facts(peer)
+        run = runs.of_process(process) if runs is not None and peer.is_certain else None
+        named = identified(process)
+        # Last check: it is alive, and has the same user.
+        after = process.credentials()
+    if (after.uids, after.gids) != (before.uids, before.gids):
+        raise _several()
+    return _attestation(named, facts, run)
+
+
+def one_user(peer: Connector, *, root: bool) -> Credentials:
+    """Require that a process has one user, the same as when it connected.
+
+    A setuid program has two. It is unknown for which of them it acts: one may have
+    started it to act for the other.
+
+    Raises:
+        NotAttested: It has several, or ended, or is root.
+    """
+    now = peer.process.credentials()
+    if ROOT in (peer.uid, *now.uids) and not root:
+        raise NotAttested(
+            "superuser",
+            "the process at the other end runs as the superuser, who can be anybody",
+            "run it as a user of its own; a rule may name uid 0 where it has to be",
+        )
+    if not now.is_one or (now.uids[0], now.gids[0]) != (peer.uid, peer.gid):
+        raise _several()
+    return now
+
+
+def _several() -> NotAttested:
+    return NotAttested(
+        "several-users",
+        "the process at the other end is not, or no longer, one user and one group",
+        "connect from a program that is not set to another user",
+    )
+
+
+def _facts(peer: Connector) -> Facts:
+    if not peer.is_certain:
+        return Facts(peer.uid, peer.gid, is_certain=False)
+    cgroup, (program, digest) = peer.process.facts(
+        lambda folder: (text(folder / "cgroup"), _EXECUTABLES.of(folder))
+    )
+    unit = unit_in(cgroup)
+    return Facts(
+        uid=peer.uid,
+        gid=peer.gid,
+        unit=unit,
+        invocation=_invocation(unit),
+        container=container_in(cgroup),
+        program=program,
+        program_sha256=digest,
+    )
+
+
+def _invocation(unit: str) -> str:
+    """Find systemd's invocation id of a unit.
+
+    The service manager keeps it as a link that every user may read and only the manager
+    may write. The environment of the process is the process's own claim.
+    """
+    if not unit:
+        return ""
+    try:
+        named = os.readlink(_UNITS / f"invocation:{unit}")
+    except OSError:
+        return ""
+    is_id = len(named) == 32 and set(named) <= set("0123456789abcdef")
+    return named if is_id else ""
+
+
+def _attestation(process: Process, facts: Facts, run: Run | None) -> Attestation:
+    # A process of our own user can read our keys, and needs no token.
+    advisory = facts.uid == os.geteuid() or (run is not None and run.is_advisory)
+    return Attestation(
+        attestor=Attestor.UNIX_PEER if run is None else Attestor.LAUNCHER,
+        process=process,
+        uid=facts.uid,
+        gid=facts.gid,
+        unit=facts.unit,
+        container=facts.container,
+        program=facts.program,
+        program_sha256=facts.program_sha256,
+        run=str(process) if run is None else run.name,
+        agent="" if run is None else run.agent,
+        started_by=-1 if run is None else run.started_by,
+        argv_sha256="" if run is None else run.argv_sha256,
+        config_sha256="" if run is None else run.config_sha256,
+        advisory=advisory,
+        proves=proves(facts, run),
+        does_not_prove=proves_not(facts, run),
+        invocation=facts.invocation,
+        started="" if run is None else run.program,
+        rule="" if run is None else run.rule,
+    )

@@ -1,0 +1,96 @@
+"""Parsers for the texts of /proc/PID.
+
+The unit is that of the system's service manager. A user may run a manager below their
+own unit and choose any names, so deeper units do not count.
+"""
+
+from answerable.server.processes.pidfd_info import Credentials
+
+# man 5 systemd.unit; slices hold units, and a process is in one of these.
+_KINDS = (".service", ".scope", ".socket", ".mount", ".swap")
+
+
+def unit_in(cgroup: str) -> str:
+    """Return the systemd unit in the text of /proc/PID/cgroup, empty without one.
+
+    Args:
+        cgroup: Lines `HIERARCHY:CONTROLLERS:PATH` (man 7 cgroups). Where systemd has a
+            hierarchy of its own (version 1), that one counts, else the one of version
+            2.
+    """
+    paths = {}
+    for line in cgroup.splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        paths[controllers if controllers or number != "0" else "2"] = path
+    path = paths.get("name=systemd", "/")
+    if path == "/":
+        path = paths.get("2", "/")
+    for part in path.split("/")[1:]:
+        # A leading underscore keeps a name apart from files of the kernel's.
+        name = part.removeprefix("_")
+        if not name.endswith(".slice"):
+            return name if name.endswith(_KINDS) and name.isprintable() else ""
+    return ""
+
+
+def start_in(stat: str) -> int:
+    """Return the start time of a process, from the text of /proc/PID/stat (field 22).
+
+    Returns:
+        Clock ticks since boot.
+    """
+    return int(_fields(stat)[19])
+
+
+def spent_in(stat: str) -> int:
+    """Return the CPU time of a process, from the text of /proc/PID/stat (14 and 15).
+
+    Returns:
+        Clock ticks, of all its threads.
+    """
+    fields = _fields(stat)
+    return int(fields[11]) + int(fields[12])
+
+
+def has_only_forked(stat: str) -> bool:
+    """Tell whether a process was forked and has not executed a program yet.
+
+    Args:
+        stat: Text of /proc/PID/stat. Field 9 holds the kernel's flags, among them
+            PF_FORKNOEXEC (0x40, <linux/sched.h>).
+    """
+    return bool(int(_fields(stat)[6]) & 0x40)
+
+
+def credentials_in(stat: str, status: str) -> Credentials:
+    """Parse the users and groups of a process from /proc/PID/stat and status."""
+    return Credentials(
+        pid=int(stat.partition(" ")[0]),
+        ppid=int(_fields(stat)[1]),
+        uids=_ids_in(status, "Uid:"),
+        gids=_ids_in(status, "Gid:"),
+    )
+
+
+def uid_in(status: str) -> int:
+    """Return the real user of a process, from the text of /proc/PID/status."""
+    return _ids_in(status, "Uid:")[0]
+
+
+def gid_in(status: str) -> int:
+    """Return the real group of a process, from the text of /proc/PID/status."""
+    return _ids_in(status, "Gid:")[0]
+
+
+def _fields(stat: str) -> list[str]:
+    """Split the fields from the third on."""
+    # The second field is the program's name in parentheses, and may hold any letter.
+    return stat[stat.rindex(")") + 1 :].split()
+
+
+def _ids_in(status: str, name: str) -> tuple[int, int, int]:
+    """Return the real, effective and saved id."""
+    line = next(each for each in status.splitlines() if each.startswith(name))
+    real, effective, saved = line.split()[1:4]
+    return int(real), int(effective), int(saved)

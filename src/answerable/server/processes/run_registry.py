@@ -1,0 +1,346 @@
+"""Registry of runs: agents that a launcher started, and the processes of each.
+
+A process belongs to a run if its parents, each held while the next is looked up, lead
+to the started process, or to the launcher: that one adopts orphans of its run
+(`PR_SET_CHILD_SUBREAPER`) and starts nothing else. Orphans without a launcher belong to
+no run. A run ends with the started process, whatever is left of its descendants; and a
+process of another user does not belong to it. Session, process group and terminal do
+not count: a process may leave the first two, and any of the same user may write to the
+third.
+
+Each run is a file in the state folder, so that all processes of a service, and the next
+one after a restart, know it. A file counts only while the process that it names is
+alive: same boot, same pid, same start time.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.attestation import Process
+from answerable.model.ids import AgentId
+from answerable.server.processes.held_process import (
+    Hold,
+    NotAttested,
+    ProcessGone,
+    boot_id,
+    opened,
+    parent_of,
+    text,
+)
+from answerable.server.processes.proc_parsing import start_in
+from answerable.store.durable_files import (
+    make_folder,
+    read_file,
+    sync_folder,
+    write_file,
+)
+
+MOST = 4096  # living runs
+MOST_BY_ONE = 256  # started by one user
+GENERATIONS = 128  # from a process up to the one that was started
+FOLDER = "runs"
+_TICK = 100_000_000  # nanoseconds; stamps of a local file system are finer
+_TRIES = 4  # to walk up, while those above come and go
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One start of an agent.
+
+    Attributes:
+        id: 32 hex digits.
+        agent: Id of the agent.
+        rule: Id of the rule that allowed it.
+        launcher: Process that started it.
+        started_by: User of the launcher.
+        uid: User that it runs as.
+        program: Absolute path of the program.
+        argv_sha256: Digest of its arguments, each followed by a zero byte, hex.
+        config_sha256: Digest of the agent's configuration, hex, or empty.
+        since: NumericDate of its start.
+    """
+
+    id: str
+    agent: AgentId
+    rule: str
+    process: Process
+    launcher: Process
+    started_by: int
+    uid: int
+    gid: int
+    program: str
+    argv_sha256: str
+    config_sha256: str
+    since: int
+
+    @property
+    def name(self) -> str:
+        """Name in attestations and delegations."""
+        return f"run:{self.id}"
+
+    @property
+    def is_advisory(self) -> bool:
+        """True where other processes of its user can impersonate it."""
+        return self.uid == self.started_by
+
+
+class _Living:
+    """Run whose process and launcher are held."""
+
+    def __init__(self, run: Run, process: Hold, launcher: Hold | None) -> None:
+        self.run, self.process, self.launcher = run, process, launcher
+
+    def close(self) -> None:
+        self.process.close()
+        if self.launcher is not None:
+            self.launcher.close()
+
+
+class Runs:
+    """Thread-safe registry of the runs of a service.
+
+    Args:
+        state: State folder of the service.
+        ended: Called for each run whose end this process notices first.
+
+    Raises:
+        EnvironmentRefused: The folder cannot be used.
+    """
+
+    def __init__(
+        self, state: Path, ended: Callable[[Run], None] = lambda _: None
+    ) -> None:
+        self._folder = state / FOLDER
+        self._ended = ended
+        self._living: dict[str, _Living] = {}
+        self._roots: dict[int, _Living] = {}  # by number
+        self._launchers: dict[int, _Living] = {}
+        self._stamp = -1  # of the folder when it was read, -1 where that may be stale
+        self._lock = threading.RLock()
+        make_folder(self._folder)
+        self.sweep()
+
+    def __iter__(self) -> Iterator[Run]:
+        """Yield the runs that are alive."""
+        with self._lock:
+            self.sweep()
+            return iter([each.run for each in self._living.values()])
+
+    def close(self) -> None:
+        """Release all runs; they continue, and the next process reads the folder."""
+        with self._lock:
+            for name in list(self._living):
+                self._forget(name)
+
+    def of_process(self, process: Hold) -> Run | None:
+        """Find the run that a process belongs to.
+
+        Raises:
+            ProcessGone: It ended, or was orphaned, while its parents were looked up.
+        """
+        run = self.above(process)
+        if run is None:
+            return None
+        return run if set(process.credentials().uids) == {run.uid} else None
+
+    def above(self, process: Hold) -> Run | None:
+        """Find the run that a process descends from, whatever its present user.
+
+        Raises:
+            ProcessGone: As `of_process`.
+        """
+        with self._lock:
+            self._look()
+            if not self._living:
+                return None
+            for _ in range(_TRIES):
+                try:
+                    return self._above(process)
+                except ProcessGone:
+                    # A parent between may have ended, as shells do. Is this one alive?
+                    process.check()
+        raise ProcessGone
+
+    def _above(self, process: Hold) -> Run | None:
+        found: Run | None = None
+        with ExitStack() as held:
+            each: Hold | None = process
+            for generation in range(GENERATIONS):
+                if each is None:
+                    break
+                found = self._at(each, orphaned=generation > 0)
+                if found is not None:
+                    break
+                each = parent_of(each)
+                if each is not None:
+                    held.enter_context(each)
+        # Each was alive when its parent was read, and this one still is.
+        process.check()
+        return found
+
+    def add(self, run: Run, process: Hold, launcher: Hold) -> None:
+        """Register a run, on disk on return.
+
+        Args:
+            run: Checked run.
+            process: Held process that was started; kept here.
+            launcher: Held process that started it; kept here.
+
+        Raises:
+            EnvironmentRefused: It cannot be written.
+        """
+        with self._lock:
+            write_file(self._folder / run.id, msgspec.json.encode(run))
+            self._keep(_Living(run, process, launcher))
+
+    def started_from(self, launcher: Hold) -> Run | None:
+        """Find the run of a launcher that is alive."""
+        with self._lock:
+            self.sweep()
+            living = self._launchers.get(launcher.pid)
+            if living is None or living.launcher is None:
+                return None
+            launcher.check()
+            return None if living.launcher.has_ended() else living.run
+
+    def find(self, id: str) -> Run | None:
+        """Find a run by its id, unless its end was noticed."""
+        with self._lock:
+            self._look()
+            living = self._living.get(id)
+        return None if living is None else living.run
+
+    def end(self, run: Run) -> None:
+        """Remove a run: no process belongs to it any more, though it may be alive."""
+        with self._lock:
+            self._forget(run.id)
+        try:
+            (self._folder / run.id).unlink()
+        except FileNotFoundError:
+            return  # another process of the service was first
+        sync_folder(self._folder)
+        self._ended(run)
+
+    def sweep(self) -> None:
+        """Load new runs from disk, and remove ended ones."""
+        with self._lock:
+            self._look()
+            for each in list(self._living.values()):
+                if each.process.has_ended():
+                    self.end(each.run)
+
+    def is_full(self, started_by: int) -> bool:
+        """Tell whether no more runs can be registered for a user."""
+        with self._lock:
+            theirs = [
+                each.run.started_by == started_by for each in self._living.values()
+            ]
+        return len(theirs) >= MOST or sum(theirs) >= MOST_BY_ONE
+
+    def _at(self, process: Hold, *, orphaned: bool) -> Run | None:
+        """Find the run whose root is this process, or whose launcher adopted it.
+
+        Two processes that are alive at once have two pids: equal pids mean the same
+        process.
+        """
+        living = self._roots.get(process.pid)
+        if living is None and orphaned:
+            living = self._launchers.get(process.pid)
+            if living is None or living.launcher is None:
+                return None
+            if living.launcher.has_ended():
+                return None
+        if living is None:
+            return None
+        if living.process.has_ended():
+            self.end(living.run)
+            return None
+        process.check()
+        return living.run
+
+    def _look(self) -> None:
+        """Load new runs of the folder; drop those no longer there."""
+        stamp = self._folder.stat().st_mtime_ns
+        if stamp == self._stamp:
+            return
+        # A second change within one tick of the clock would leave the same stamp.
+        self._stamp = stamp if time.time_ns() - stamp > _TICK else -1
+        names = {each.name for each in os.scandir(self._folder) if is_name(each.name)}
+        for gone in self._living.keys() - names:
+            self._forget(gone)
+        for name in names - self._living.keys():
+            self._take_up(name)
+
+    def _keep(self, living: _Living) -> None:
+        self._living[living.run.id] = living
+        self._roots[living.process.pid] = living
+        if living.launcher is not None:
+            self._launchers[living.launcher.pid] = living
+
+    def _forget(self, id: str) -> None:
+        living = self._living.pop(id, None)
+        if living is None:
+            return
+        # The pid may belong to another run by now.
+        if self._roots.get(living.process.pid) is living:
+            del self._roots[living.process.pid]
+        launcher = living.launcher
+        if launcher is not None and self._launchers.get(launcher.pid) is living:
+            del self._launchers[launcher.pid]
+        living.close()
+
+    def _take_up(self, name: str) -> None:
+        try:
+            run = msgspec.json.decode(read_file(self._folder / name), type=Run)
+        except FileNotFoundError:
+            return
+        except msgspec.DecodeError:
+            run = None
+        if run is None or run.id != name:
+            # Not our file, or an incomplete one; no process belongs to it.
+            (self._folder / name).unlink(missing_ok=True)
+            return
+        process = found_again(run.process)
+        if process is None:
+            self.end(run)
+            return
+        self._keep(_Living(run, process, found_again(run.launcher)))
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a file name is a run's; others may be incomplete."""
+    return len(name) == 32 and set(name) <= set("0123456789abcdef")
+
+
+def identified(process: Hold) -> Process:
+    """Identify a held process unambiguously: boot, pid and start time.
+
+    Raises:
+        ProcessGone: It ended, or is not readable.
+    """
+    start = process.facts(lambda folder: start_in(text(folder / "stat")))
+    return Process(boot_id(), process.pid, start)
+
+
+def found_again(process: Process) -> Hold | None:
+    """Hold a process that was identified earlier, if it is alive."""
+    if process.boot != boot_id():
+        return None
+    try:
+        hold = Hold(opened(process.pid), process.pid)
+    except ProcessGone:
+        return None
+    try:
+        if identified(hold) == process:
+            return hold
+    except NotAttested:
+        pass
+    hold.close()
+    return None

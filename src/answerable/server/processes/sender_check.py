@@ -1,0 +1,117 @@
+"""Sender check of a unix socket: bytes count only from the process that connected.
+
+A socket can be inherited, or passed on in a message (SCM_RIGHTS); another process would
+then act in the name of the one that connected. With SO_PASSCRED the kernel names the
+process that wrote each piece, and never joins pieces of two (man 7 unix).
+
+The kernel gives a pid. It is the connector's own while that one is alive, which is
+checked after each piece: so a pidfd for each of them (SO_PASSPIDFD) would add nothing.
+Bytes of a process that has ended are refused, since it cannot be attested any more.
+Bytes that a process writes on another one's behalf are its own.
+"""
+
+import array
+import os
+import socket
+import struct
+from collections.abc import Iterable
+from contextlib import suppress
+
+from answerable.server.processes.held_process import NotAttested
+from answerable.server.processes.unix_peer import connector_of
+
+_CREDENTIALS = struct.Struct("=iII")
+_SCM_CREDENTIALS = 2  # <linux/socket.h>; Python names it from 3.14 on
+_SO_PASSRIGHTS = 83  # <asm-generic/socket.h>, Linux 6.16: off, no files are received
+_HANDLE = array.array("i").itemsize
+_ROOM = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(64 * _HANDLE)
+
+_Ancillary = Iterable[tuple[int, int, bytes]]
+
+
+class ForeignSender(NotAttested):
+    """Bytes from another process than the one that connected, or an unknown one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "foreign-sender",
+            "another process than the one that connected wrote to this socket",
+            "connect again from the requesting process",
+        )
+
+
+def name_senders(listening: socket.socket) -> None:
+    """Enable sender credentials from the first byte on.
+
+    A connection inherits the option from its listener. Only there it covers bytes that
+    were sent before the connection was accepted.
+    """
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+
+
+class Senders:
+    """Reader of an accepted connection that checks the sender.
+
+    Args:
+        connection: A unix stream socket, accepted from one with `name_senders`.
+
+    Raises:
+        ProcessGone: The process that connected has ended.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        # On an older kernel, received files are closed.
+        with suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, _SO_PASSRIGHTS, 0)
+        self._connector = connector_of(connection)
+
+    def close(self) -> None:
+        """Release the process that connected."""
+        self._connector.process.close()
+
+    def receive(self, size: int) -> bytes:
+        """Read available bytes of one process.
+
+        Args:
+            size: Maximum number of bytes.
+
+        Returns:
+            Empty at the end.
+
+        Raises:
+            BlockingIOError: There are none yet.
+            ForeignSender: Another process wrote them, or files came with them.
+            ProcessGone: The process that connected has ended.
+            OSError: The connection is broken.
+        """
+        data, ancillary, flags, _ = self._connection.recvmsg(
+            size, _ROOM, socket.MSG_CMSG_CLOEXEC
+        )
+        said, has_files = _read(ancillary)
+        if not data and not has_files:
+            return b""
+        connector = self._connector
+        who = (connector.process.pid, connector.uid, connector.gid)
+        if has_files or flags & socket.MSG_CTRUNC or said != [who]:
+            raise ForeignSender
+        connector.process.check()
+        return data
+
+
+def _read(ancillary: _Ancillary) -> tuple[list[tuple[int, ...]], bool]:
+    """Find the senders, and close files that came along."""
+    said, has_files = [], False
+    for level, kind, data in ancillary:
+        if level != socket.SOL_SOCKET:
+            continue
+        if kind == _SCM_CREDENTIALS and len(data) == _CREDENTIALS.size:
+            said.append(_CREDENTIALS.unpack(data))
+        elif kind == socket.SCM_RIGHTS:
+            has_files = True
+            handles = array.array("i")
+            handles.frombytes(data[: len(data) - len(data) % _HANDLE])
+            for handle in handles:
+                os.close(handle)
+    return said, has_files

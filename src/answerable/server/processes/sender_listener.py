@@ -1,0 +1,237 @@
+"""Unix socket listener that accepts bytes only from the process that connected.
+
+The transports of an event loop do not check the sender. So this one accepts, reads and
+writes itself; protocols work unchanged, but that `connection_lost` may get a
+`NotAttested`.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from answerable.server.accept_loop import AcceptLoop
+from answerable.server.processes.held_process import NotAttested
+from answerable.server.processes.sender_check import Senders, name_senders
+
+_PIECE = 256 * 1024
+_HIGH, _LOW = 64 * 1024, 16 * 1024  # bytes that wait to be written
+
+
+class Listening:
+    """Listener for connections with checked senders.
+
+    Args:
+        listening: A listening unix stream socket; it is not closed here.
+        make: Builds the protocol of a connection.
+        refused: Called with the reason why a connection was cut, in a word.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        refused: Callable[[str], None],
+    ) -> None:
+        self._loop, self._make, self._refused = loop, make, refused
+        name_senders(listening)
+        self._accepting = AcceptLoop(loop, listening, self._begin)
+
+    def close(self) -> None:
+        """Stop accepting; accepted connections continue."""
+        self._accepting.close()
+
+    def _begin(self, connection: socket.socket) -> None:
+        try:
+            SenderTransport(self._loop, connection, self._make(), self._refused)
+        except NotAttested as gone:
+            connection.close()
+            self._refused(gone.reason)
+
+
+class SenderTransport(asyncio.Transport):
+    """Transport of one connection with a checked sender.
+
+    Args:
+        protocol: Protocol of the connection.
+        refused: Called with the reason why it was cut, in a word.
+
+    Raises:
+        ProcessGone: The process that connected has ended.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: socket.socket,
+        protocol: asyncio.Protocol,
+        refused: Callable[[str], None],
+    ) -> None:
+        super().__init__({"socket": connection})
+        self._loop, self._connection = loop, connection
+        self._protocol: asyncio.Protocol = protocol
+        self._refused = refused
+        self._senders = Senders(connection)
+        self._waiting = bytearray()
+        self._high, self._low = _HIGH, _LOW
+        self._is_closing = self._is_lost = self._ends = False
+        self._is_reading = self._is_full = False
+        connection.setblocking(False)
+        protocol.connection_made(self)
+        if not self._is_closing:
+            self.resume_reading()
+
+    # Reading.
+
+    def pause_reading(self) -> None:
+        """Stop reading."""
+        if self._is_reading:
+            self._is_reading = False
+            self._loop.remove_reader(self._connection)
+
+    def resume_reading(self) -> None:
+        """Continue reading."""
+        if not self._is_reading and not self._is_closing:
+            self._is_reading = True
+            self._loop.add_reader(self._connection, self._read)
+
+    def is_reading(self) -> bool:
+        """Tell whether it reads."""
+        return self._is_reading
+
+    def _read(self) -> None:
+        try:
+            data = self._senders.receive(_PIECE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except NotAttested as refused:
+            self._refused(refused.reason)
+            self._lose(refused)
+            return
+        except OSError as error:
+            self._lose(error)
+            return
+        if data:
+            self._protocol.data_received(data)
+            return
+        self.pause_reading()
+        if not self._protocol.eof_received():
+            self.close()
+
+    # Writing.
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write bytes, now or when the other end is ready."""
+        if self._is_lost or self._ends or not data:
+            return
+        if not self._waiting:
+            try:
+                sent = self._connection.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._lose(error)
+                return
+            data = memoryview(data)[sent:]
+            if not data:
+                return
+            self._loop.add_writer(self._connection, self._write)
+        self._waiting += data
+        if len(self._waiting) > self._high and not self._is_full:
+            self._is_full = True
+            self._protocol.pause_writing()
+
+    def _write(self) -> None:
+        try:
+            sent = self._connection.send(self._waiting)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lose(error)
+            return
+        del self._waiting[:sent]
+        if self._is_full and len(self._waiting) <= self._low:
+            self._is_full = False
+            self._protocol.resume_writing()
+        if not self._waiting:
+            self._loop.remove_writer(self._connection)
+            self._written()
+
+    def _written(self) -> None:
+        if self._is_closing:
+            self._lose(None)
+        elif self._ends:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_WR)
+
+    def can_write_eof(self) -> bool:
+        """Tell that writing can end before reading does."""
+        return True
+
+    def write_eof(self) -> None:
+        """End writing."""
+        self._ends = True
+        if not self._waiting:
+            self._written()
+
+    def get_write_buffer_size(self) -> int:
+        """Return the number of buffered bytes."""
+        return len(self._waiting)
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """Return the low and the high mark."""
+        return self._low, self._high
+
+    def set_write_buffer_limits(
+        self, high: int | None = None, low: int | None = None
+    ) -> None:
+        """Set the marks at which the protocol pauses and continues."""
+        self._high = _HIGH if high is None else high
+        self._low = self._high // 4 if low is None else low
+
+    # The end.
+
+    def is_closing(self) -> bool:
+        """Tell whether it is closed, or will be once all is written."""
+        return self._is_closing
+
+    def close(self) -> None:
+        """Close once all is written."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self.pause_reading()
+        if not self._waiting:
+            self._lose(None)
+
+    def abort(self) -> None:
+        """Close now."""
+        self._lose(None)
+
+    def _lose(self, error: Exception | None) -> None:
+        if self._is_lost:
+            return
+        self._is_lost = self._is_closing = True
+        self.pause_reading()
+        if self._waiting:
+            self._loop.remove_writer(self._connection)
+            self._waiting.clear()
+        # Never from within a call of the protocol's own.
+        self._loop.call_soon(self._lost, error)
+
+    def _lost(self, error: Exception | None) -> None:
+        try:
+            self._protocol.connection_lost(error)
+        finally:
+            self._senders.close()
+            self._connection.close()
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return the protocol."""
+        return self._protocol
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Set another protocol."""
+        assert isinstance(protocol, asyncio.Protocol)  # noqa: S101 - ours all are
+        self._protocol = protocol

@@ -1,0 +1,81 @@
+"""Peer process of a unix socket, as the kernel identifies it.
+
+User and group are those of the time of the connection. A connection can be passed on,
+and a process can run another program, so users and units are distinguished, never two
+processes of one user.
+"""
+
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.server.connection_info import UnixPeer
+from answerable.server.processes.held_process import Hold, ProcessGone, opened, text
+from answerable.server.processes.proc_parsing import start_in, unit_in
+
+# <asm-generic/socket.h>, Linux 6.5; Python's socket does not name it.
+SO_PEERPIDFD = 77
+_CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid (man 7 unix)
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Process that made a connection.
+
+    Attributes:
+        uid: Effective user when it connected.
+        gid: Effective group when it connected.
+        is_certain: The kernel returned the pidfd. Otherwise the pid could belong to
+            another process by now.
+    """
+
+    process: Hold
+    uid: int
+    gid: int
+    is_certain: bool
+
+
+def connector_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> Connector:
+    """Hold the process that connected; the caller closes it.
+
+    Args:
+        connection: A connected unix socket, as accepted.
+        option: Socket option that returns a pidfd of the peer.
+
+    Raises:
+        ProcessGone: It ended, or is outside our pid namespace.
+    """
+    said = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
+    )
+    pid, uid, gid = _CREDENTIALS.unpack(said)
+    if pid <= 0:
+        raise ProcessGone
+    try:
+        pidfd, certain = connection.getsockopt(socket.SOL_SOCKET, option), True
+    except OSError:
+        pidfd, certain = opened(pid), False
+    return Connector(Hold(pidfd, pid), uid, gid, certain)
+
+
+def peer_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> UnixPeer:
+    """Describe the process that connected.
+
+    Args:
+        connection: A connected unix socket, as accepted.
+        option: Socket option that returns a pidfd of the peer. Without it the unit
+            stays unknown: the pid could belong to another process by now.
+
+    Raises:
+        ProcessGone: It ended, or is outside our pid namespace.
+    """
+    peer = connector_of(connection, option)
+    with peer.process as process:
+        start, unit = process.facts(_read)
+    unit = unit if peer.is_certain else ""
+    return UnixPeer(process.pid, peer.uid, peer.gid, unit, start)
+
+
+def _read(folder: Path) -> tuple[int, str]:
+    return start_in(text(folder / "stat")), unit_in(text(folder / "cgroup"))

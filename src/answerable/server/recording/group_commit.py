@@ -1,0 +1,226 @@
+"""Group commit: a thread writes one group of records at a time, and syncs it.
+
+All queued records form one group. A group of the buffered class waits for more up to
+`GROUP` seconds. With a record of the durable class it is written together with the
+others of the same loop iteration: each group costs the loop's thread several handovers
+of the interpreter lock. Records that arrive while the disk works form the next group.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from answerable.evidence.spool_format import lines
+from answerable.server.recording.record_ticket import Ticket
+from answerable.server.recording.segments import Segments, waiting
+
+GROUP = 0.020
+RETRY = 0.5  # after an error of the disk
+MEASURE = 1.0
+STALL = 2.0  # seconds over one group, after which the disk is taken to have stopped
+MOST_WAITING = 32 << 20  # bytes of records in memory
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Record on its way to disk.
+
+    Attributes:
+        agent: Agent whose quota it counts against, empty for none.
+        ticket: Ticket that waits for it, or None.
+    """
+
+    record: bytes
+    agent: str
+    ticket: Ticket | None
+
+
+class Bell:
+    """Event that one thread sets for another; several sets count as one.
+
+    `threading.Event` does that in Python, at several times the cost.
+    """
+
+    def __init__(self) -> None:
+        self._rung = threading.Lock()  # held while it is silent
+        self._rung.acquire()
+
+    def ring(self) -> None:
+        """Wake the waiting thread, now or at its next wait."""
+        if self._rung.locked():
+            self._rung.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is set; tell whether it was."""
+        return self._rung.acquire(timeout=seconds)
+
+    def silence(self) -> None:
+        """Clear it."""
+        self._rung.acquire(blocking=False)
+
+
+class Heard(NamedTuple):
+    """Callbacks of the writer, called in the event loop.
+
+    Attributes:
+        written: Called with tickets whose records are on disk.
+        failed: Called with tickets whose records are not, and the reason; the writer
+            retries.
+        released: Called with the shipped bytes by agent.
+    """
+
+    written: Callable[[list[Ticket]], None]
+    failed: Callable[[list[Ticket], str], None]
+    released: Callable[[dict[str, int]], None]
+
+
+class Writer:
+    """Writer of the entries of one recorder, in order.
+
+    Args:
+        spool: Folder of all recorders' folders.
+        segments: Segment files of the recorder.
+        loop: Event loop of the callbacks.
+
+    Attributes:
+        spooled: Bytes in the whole spool, measured a second ago, plus bytes written
+            since.
+    """
+
+    def __init__(
+        self,
+        spool: Path,
+        segments: Segments,
+        loop: asyncio.AbstractEventLoop,
+        heard: Heard,
+    ) -> None:
+        self.spooled = 0
+        with contextlib.suppress(OSError):  # it is measured again in a second
+            self.spooled = waiting(spool)
+        self._spool, self._segments = spool, segments
+        self._loop, self._heard = loop, heard
+        self._queue: deque[Entry] = deque()
+        self._some, self._now = Bell(), Bell()
+        self._going = False  # the next round of the loop has it written
+        self._closing = False
+        self._failing = False
+        # Each is set by one thread alone.
+        self._put, self._done = 0, 0  # bytes of records
+        self._began = 0.0  # the group that the disk works on, 0 for none
+        self._measured = time.monotonic()
+        self._left: list[Entry] = []  # taken from the queue, and not yet on disk
+        self._used: dict[int, dict[str, int]] = {}  # bytes by file and agent
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_behind(self) -> bool:
+        """True where the disk neither completes nor fails a write."""
+        began = self._began
+        stalls = began > 0 and time.monotonic() - began > STALL
+        return stalls or self._put - self._done >= MOST_WAITING
+
+    def put(self, entry: Entry, *, at_once: bool) -> None:
+        """Queue an entry; on the loop's thread."""
+        self._put += len(entry.record)
+        # A deque is appended to and taken from by two threads without a lock.
+        self._queue.append(entry)
+        if at_once:
+            if not self._going:
+                self._going = True
+                self._loop.call_soon(self._go)
+        else:
+            self._some.ring()
+
+    def _go(self) -> None:
+        self._going = False
+        self._now.ring()
+        self._some.ring()
+
+    def close(self) -> None:
+        """Write the rest, once, and end the thread."""
+        self._closing = True
+        self._go()
+        self._thread.join()
+        self._segments.close()
+
+    def _run(self) -> None:
+        closing = False
+        try:
+            while not closing:
+                self._wait()
+                closing = self._closing  # read before the last entries are taken
+                self._write()
+                if time.monotonic() - self._measured >= MEASURE:
+                    self._measure()
+        finally:  # also where this thread fails: no ticket waits for ever
+            if not closing or self._left:
+                tickets = _tickets([*self._left, *self._queue])
+                self._tell(self._heard.failed, tickets, "the writer ended")
+
+    def _wait(self) -> None:
+        if self._failing:
+            self._now.wait(RETRY)
+        elif self._some.wait(MEASURE):
+            self._now.wait(GROUP)
+        # What was put until now is taken now.
+        self._some.silence()
+        self._now.silence()
+
+    def _write(self) -> None:
+        group = self._left
+        with contextlib.suppress(IndexError):
+            while True:
+                group.append(self._queue.popleft())
+        if not group:
+            return
+        tickets = _tickets(group)
+        records = [entry.record for entry in group]
+        data, chain = lines(records, self._segments.chain)
+        self._began = time.monotonic()
+        try:
+            self._segments.write(data, chain)
+        except OSError as error:
+            self._failing = True
+            self._left = [Entry(entry.record, entry.agent, None) for entry in group]
+            self._tell(self._heard.failed, tickets, os.strerror(error.errno or 0))
+            return
+        finally:
+            self._began = 0.0
+        self._left = []
+        self._done += sum(map(len, records))
+        self._count(group, len(data))
+        if tickets or self._failing:
+            self._failing = False
+            self._tell(self._heard.written, tickets)
+
+    def _count(self, group: list[Entry], size: int) -> None:
+        self.spooled += size
+        used = self._used.setdefault(self._segments.current, {})
+        for entry in group:
+            if entry.agent:
+                used[entry.agent] = used.get(entry.agent, 0) + len(entry.record)
+
+    def _measure(self) -> None:
+        """Measure the spool, and detect shipped files; ignore an unreadable spool."""
+        self._measured = time.monotonic()
+        # An unreadable spool must not end this thread, which writes the evidence.
+        with contextlib.suppress(OSError):
+            self.spooled = waiting(self._spool) - self._segments.room
+            for number in self._segments.gone(set(self._used)):
+                self._tell(self._heard.released, self._used.pop(number))
+
+    def _tell(self, what: Callable[..., None], *said: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(what, *said)
+
+
+def _tickets(entries: Iterable[Entry]) -> list[Ticket]:
+    return [entry.ticket for entry in entries if entry.ticket is not None]

@@ -1,0 +1,235 @@
+"""Segment files of one recorder, and the size of the spool.
+
+    SPOOL/RECORDER/000001.jsonl    at most `SEGMENT` bytes and one group; 0600
+    SPOOL/worker-N                 name of the last recorder of worker N
+
+The current file ends with up to `ROOM` preallocated zero bytes. Lines that replace them
+change neither its length nor its blocks, so a sync writes the lines alone: a longer
+file is a change of the file system's own journal, several blocks per sync, which delays
+all its writers.
+
+The folder of a recorder is locked while its process lives: the shipper sees by that
+whether more may come. A crashed recorder is never written to again.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from answerable.connectors.gateway.recorder_folder import files_of, is_locked
+from answerable.evidence.spool_format import chain_start, read_line
+from answerable.model.errors import EnvironmentRefused, ParseError
+from answerable.store.durable_files import (
+    FILE_MODE,
+    make_folder,
+    read_file,
+    refuse_foreign,
+    refused,
+    sync_folder,
+    write_all,
+    write_file,
+)
+
+SEGMENT = 8 << 20
+ROOM = 256 << 10
+SUFFIX = ".jsonl"
+# Temporary lack of resources: a failed listing does not mean a missing file.
+LACKING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def is_written(spool: Path) -> bool:
+    """Tell whether a process records in a spool now; true where it is not readable."""
+    try:
+        folders = [each for each in spool.iterdir() if each.is_dir()]
+        return any(map(is_locked, folders))
+    except FileNotFoundError:
+        return False
+    except (OSError, EnvironmentRefused):
+        return True
+
+
+class Segments:
+    """Writer of one recorder's files, for one thread at a time.
+
+    Args:
+        spool: Folder of all recorders' folders.
+        name: Name of the recorder.
+        room: Bytes to preallocate after the lines of a file.
+
+    Attributes:
+        current: Number of the current file, 0 before the first.
+
+    Raises:
+        EnvironmentRefused: The spool cannot be written.
+    """
+
+    def __init__(self, spool: Path, name: str, *, room: int = ROOM) -> None:
+        for folder in (spool.parent, spool):
+            refuse_foreign(folder)
+        make_folder(spool)
+        self._room = room
+        self.folder = spool / name
+        self.current = 0
+        self.chain = chain_start(name)
+        self._handle = -1
+        self._size = self._end = 0  # of the lines in the file, and of the file
+        # Renamed once it is locked: an unlocked folder's process has ended.
+        hidden = spool / f".{name}"
+        with refused("make", self.folder):
+            hidden.mkdir(mode=0o700)
+            self._lock = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            hidden.rename(self.folder)
+            sync_folder(spool)
+
+    def write(self, data: bytes, chain: bytes) -> None:
+        """Write complete lines durably.
+
+        Args:
+            data: Complete lines.
+            chain: Chain hash after them.
+
+        Raises:
+            OSError: They may be on disk in part. After a failed sync the file is not to
+                be trusted (the kernel drops such pages), so the same lines are to be
+                written again, and go to a new file.
+        """
+        try:
+            if self._handle < 0:
+                self._open()
+            os.lseek(self._handle, self._size, os.SEEK_SET)
+            write_all(self._handle, data, "spool-write")
+            end = self._size + len(data)
+            if end > self._end:
+                self._end = end + self._make_room(end, len(data))
+            os.fdatasync(self._handle)
+        except OSError:
+            self._shut()
+            raise
+        self.chain, self._size = chain, end
+        if self._size >= SEGMENT:
+            self._shut()
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / f"{self.current:06d}{SUFFIX}"
+
+    @property
+    def room(self) -> int:
+        """Preallocated bytes at the end of the file."""
+        return self._end - self._size
+
+    def close(self) -> None:
+        """Close the file and release the folder."""
+        self._shut()
+        os.close(self._lock)
+
+    def gone(self, numbers: set[int]) -> set[int]:
+        """Return those of the files that no longer exist: they were shipped.
+
+        Raises:
+            OSError: The folder is not readable.
+        """
+        with os.scandir(self.folder) as entries:
+            stems = [entry.name.rpartition(SUFFIX) for entry in entries]
+        return numbers - {
+            int(stem) for stem, _, rest in stems if stem.isdecimal() and not rest
+        }
+
+    def _open(self) -> None:
+        self.current += 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        self._handle = os.open(self._path, flags, FILE_MODE)
+        self._size = self._end = 0
+        sync_folder(self.folder)
+
+    def _make_room(self, end: int, size: int) -> int:
+        """Preallocate zero bytes after a group; return how many."""
+        if size > self._room // 4:  # large groups would double the write volume
+            return 0
+        with contextlib.suppress(OSError):  # preallocation is optional
+            return os.pwrite(self._handle, bytes(self._room), end)
+        return 0
+
+    def _shut(self) -> None:
+        handle, self._handle = self._handle, -1
+        self._end = self._size
+        if handle < 0:
+            return
+        # All lines are synced.
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, self._size)
+        with contextlib.suppress(OSError):
+            os.close(handle)
+        if not self._size:  # a full disk would leave an empty file per retry
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+
+
+def waiting(spool: Path) -> int:
+    """Sum the bytes of all recorders' files.
+
+    Folders and files may appear and disappear meanwhile, by hooks and shipping.
+
+    Raises:
+        OSError: It is not readable, for lack of handles or memory.
+    """
+    return sum(
+        _size(file)
+        for folder in _entries(spool)
+        if folder.is_dir(follow_symlinks=False)
+        for file in _entries(folder.path)
+        if file.name.endswith(SUFFIX)
+    )
+
+
+def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    """List a folder without hidden entries; empty where it is gone."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        if error.errno in LACKING:
+            raise
+        return []
+
+
+def _size(file: os.DirEntry[str]) -> int:
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        if error.errno in LACKING:
+            raise
+        return 0  # shipped meanwhile
+
+
+def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
+    """Replace the recorder of a worker; the folder of `name` exists by now.
+
+    Returns:
+        The previous recorder, empty for the first, and its number of records on disk; 0
+        where they were shipped.
+
+    Raises:
+        EnvironmentRefused: The spool cannot be written.
+    """
+    place = spool / f"worker-{worker}"
+    try:
+        previous = read_file(place).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        previous = ""
+    write_file(place, name.encode() + b"\n")
+    return previous, _recorded(spool / previous) if previous else 0
+
+
+def _recorded(folder: Path) -> int:
+    """Return the last sequence number on disk; 0 where it was shipped meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in reversed(files_of(folder)):
+            # A crash may have lost its end, or a part before its end.
+            for line in reversed(read_file(path).splitlines(keepends=True)):
+                with contextlib.suppress(ParseError):
+                    return read_line(line)[0].sequence
+    return 0

@@ -1,0 +1,359 @@
+"""Revocation at every server of a configuration: the gateway and the token service.
+
+The command line and the web page write the revocation to the one file in the store,
+which all servers watch. A running token service is asked over its socket as well, since
+it knows which delegations a revocation ends; these are revoked with it, as a call names
+no rule, no issuer and no owner of its agent. Without its answer the result claims
+nothing about the gateway.
+
+A server of another user, of an earlier release, or with another store does not read
+that file: the revocation is written to its own folder, too. Where that folder is not
+writable, the result names the command to run.
+"""
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from answerable.authorization.revocations import kill_subject
+from answerable.model.config import Config
+from answerable.model.errors import EnvironmentRefused, IdError
+from answerable.server.admin_client import SOMEBODY, Post, owner_of, user
+from answerable.server.recording.segments import is_written
+from answerable.server.revocation_list import KillFile, KillList, Note
+from answerable.server.state_folders import decisions_state, gateway_state, token_state
+from answerable.server.state_lock import is_of
+from answerable.server.store_access import make_store
+
+GATEWAY, SERVICE = "the gateway", "the token service"
+NOBODY = "no server of the configuration knows it"
+# Subjects of calls, which no token names.
+_OF_CALLS = ("principal:", "server:", "tool:", "cred:", "key:")
+# Subjects of tokens, which no call names.
+_OF_TOKENS = ("rule:", "issuer:")
+# Subjects whose tokens may stay valid without the token service's answer: a run has
+# others below it, a person agents that act for no person.
+_HALF_KNOWN = ("rule:", "person:", "run:")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Result of a revocation or reinstatement.
+
+    Attributes:
+        at: Servers where it is in force: `GATEWAY`, `SERVICE`.
+        ended: Delegations that the token service refuses by it; None where it did not
+            answer.
+        refused: Servers where it is not in force, and why; empty where there is none.
+        hints: Commands to run for them.
+        waits: Effects that are still pending, and what to do, a sentence each.
+        waiting: Servers where it is in force once they start.
+    """
+
+    is_new: bool
+    at: tuple[str, ...] = ()
+    ended: tuple[str, ...] | None = None
+    refused: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Doing:
+    """Progress of a revocation, by server."""
+
+    changed: dict[str, bool] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+
+    def try_at(self, where: str, act: Callable[[], bool]) -> None:
+        try:
+            self.changed[where] = act() or self.changed.get(where, False)
+        except EnvironmentRefused as error:
+            self.why[where] = error.message
+
+    def add(self, where: str, other: "_Doing") -> None:
+        """Merge the result of a change that several servers share."""
+        for changed in other.changed.values():
+            self.changed[where] = changed or self.changed.get(where, False)
+        for why in other.why.values():
+            self.why[where] = why
+
+    def stands(self, where: str) -> bool:
+        return where in self.changed and where not in self.why
+
+
+def operator() -> str:
+    """Return the name of the user that runs a command, for display."""
+    return user(os.getuid())
+
+
+class Kills:
+    """Revocations of one store and its configuration; None for the default folders."""
+
+    def __init__(self, store: Path, config: Config | None) -> None:
+        service = None if config is None else config.sts
+        self._post, self._store = Post(service), store
+        self._place = "FILE" if config is None else config.place
+        own = store / "gateway" if config is None else gateway_state(config, store)
+        state = token_state(service, store)
+        # A token service may run without a gateway.
+        alone = config is not None and config.sts and not config.servers
+        self.has_gateway = not (alone and not own.is_dir())
+        self._has_service = bool(service) or state.is_dir()
+        point = store / "decisions"
+        if config is not None and config.decisions is not None:
+            point = decisions_state(config.decisions, store)
+        # Spools of the servers that apply the gateway's revocations.
+        self._spools = (own / "spool", point / "spool")
+        # Folders of another user that we may not enter are left out.
+        listed = [each for each in (own, state) if KillFile(each).may_be_seen()]
+        self._list = KillList(store, *listed)
+        self._folders = {GATEWAY: own, SERVICE: state}
+        elsewhere = config is not None and Path(config.store or store) != store
+        self._apart = {
+            where: KillFile(folder)
+            for where, folder in self._folders.items()
+            if folder.is_dir() and self._is_apart(folder, elsewhere=elsewhere)
+        }
+
+    def told(self) -> Mapping[str, Note]:
+        """Return all revoked subjects, with the facts about each revocation."""
+        return self._list.told()
+
+    def servers_of(self, subject: str) -> tuple[str, ...]:
+        """List the servers that a revocation of a subject concerns.
+
+        Raises:
+            IdError: It names no subject.
+        """
+        kill_subject(subject)
+        gateway = self.has_gateway and not subject.startswith(_OF_TOKENS)
+        service = self._has_service and not subject.startswith(_OF_CALLS)
+        return (*((GATEWAY,) if gateway else ()), *((SERVICE,) if service else ()))
+
+    def kill(self, subject: str, by: str, reason: str = "") -> Done:
+        """Revoke a subject at every server that can be reached.
+
+        Args:
+            subject: Subject to revoke.
+            by: Name of the person or user, for display.
+            reason: Reason, for display.
+
+        Raises:
+            IdError: It names no subject.
+            EnvironmentRefused: It is in force nowhere.
+        """
+        note = Note(by, reason=reason)
+        doing, servers = _Doing(), self._servers(subject, "kill")
+
+        def write(file: KillFile) -> bool:
+            return file.kill_all((subject,), note)
+
+        # First the gateway: a token service that hangs must not delay it.
+        self._write(doing, servers, write)
+        said = None
+        if SERVICE in servers:
+            said = self._at_service(doing, subject, "kill", note)
+        ended = None if said is None else _ended(said)
+        if ended is not None and self.has_gateway:
+            runs = tuple(f"run:{each}" for each in ended)
+            with_it = Note(by, ended_with=subject)
+            self._write(doing, (GATEWAY,), lambda file: file.kill_all(runs, with_it))
+        waiting = self._waiting(doing, is_told=said is not None)
+        return replace(
+            self._done(doing, subject, "kill"),
+            ended=ended,
+            waiting=waiting,
+            waits=self._waits(waiting, subject, is_known=ended is not None),
+        )
+
+    def preview(self, subject: str) -> Done:
+        """Preview a revocation, without changing anything; errors as for `kill`."""
+        servers = self._servers(subject, "kill")
+        said = None
+        if SERVICE in servers:
+            owner = owner_of(self._folders[SERVICE])
+            said, _ = self._post.ask("/admin/given", subject, "", {0, owner})
+        ended = None if said is None else _ended(said)
+        doing = _Doing(dict.fromkeys(servers, True))
+        waiting = self._waiting(doing, is_told=said is not None)
+        is_new = subject not in self.told()
+        return Done(is_new, servers, ended, waiting=waiting)
+
+    def revive(self, subject: str) -> Done:
+        """Reinstate a subject at every server; ended delegations stay ended."""
+        doing, servers = _Doing(), self._servers(subject, "revive")
+
+        def write(file: KillFile) -> bool:
+            return file.revive(subject)
+
+        self._write(doing, servers, write)
+        for where, folder in self._folders.items():
+            # A file of an earlier release is in force, too.
+            old = KillFile(folder)
+            if where not in self._apart and _stands_in(old, subject):
+                doing.try_at(where, partial(write, old))
+        if SERVICE in servers:
+            self._at_service(doing, subject, "revive", Note())
+        return self._done(doing, subject, "revive")
+
+    def _is_apart(self, folder: Path, *, elsewhere: bool) -> bool:
+        """Tell whether a server does not read the file of our store."""
+        if folder.is_relative_to(self._store):
+            return not is_of(folder, self._store)
+        of_another = owner_of(folder) != owner_of(self._store) != SOMEBODY
+        return of_another or elsewhere or not is_of(folder, self._store)
+
+    def _servers(self, subject: str, act: str) -> tuple[str, ...]:
+        servers = self.servers_of(subject)
+        if not servers:
+            raise EnvironmentRefused(
+                f"{subject} is not {_PAST[act]} ({NOBODY})", _elsewhere(subject)
+            )
+        return servers
+
+    def _write(
+        self,
+        doing: "_Doing",
+        servers: Collection[str],
+        write: Callable[[KillFile], bool],
+    ) -> None:
+        """Change the shared file, and those of servers that do not read it."""
+
+        def shared() -> bool:
+            if not self._store.exists():
+                make_store(self._store)
+            return write(self._list.shared)
+
+        common = _Doing()
+        common.try_at(GATEWAY, shared)
+        for where in servers:
+            doing.add(where, common)
+        apart = self._apart.get(GATEWAY)
+        if GATEWAY in servers and apart is not None:
+            doing.try_at(GATEWAY, partial(write, apart))
+
+    def _at_service(
+        self, doing: "_Doing", subject: str, act: str, note: Note
+    ) -> Mapping[str, object] | None:
+        """Ask the token service; return its answer, None without one."""
+        folder = self._folders[SERVICE]
+        owner = owner_of(folder)
+        said, uid = self._post.ask(
+            f"/admin/{act}", subject, note.by, {0, owner}, note.reason
+        )
+        if said is not None:
+            doing.why.pop(SERVICE, None)
+            is_new = said.get("new", said.get("revived")) is True
+            doing.changed[SERVICE] = is_new or doing.changed.get(SERVICE, False)
+        elif uid is None or uid == owner != SOMEBODY:
+            apart = self._apart.get(SERVICE)
+            if apart is not None:
+                doing.try_at(SERVICE, partial(_written, apart, subject, act, note))
+        else:
+            # Its folder is elsewhere: no server would read a file of ours.
+            but = "does not answer us"
+            if uid:
+                but = f"{folder} is {_whose(owner)}, so its word is not taken"
+            doing.why[SERVICE] = f"it runs as {user(uid)}, and {but}"
+        return said
+
+    def _waiting(self, doing: "_Doing", *, is_told: bool) -> tuple[str, ...]:
+        """List the servers where the revocation is in force once they start."""
+        waiting = []
+        if doing.stands(GATEWAY) and not any(map(is_written, self._spools)):
+            waiting.append(GATEWAY)
+        if doing.stands(SERVICE) and not is_told:
+            waiting.append(SERVICE)
+        return tuple(waiting)
+
+    def _waits(
+        self, waiting: Collection[str], subject: str, *, is_known: bool
+    ) -> tuple[str, ...]:
+        """Describe what the revocation does not stop yet."""
+        waits = []
+        if GATEWAY in waiting:
+            waits.append(
+                f"no gateway runs with {self._folders[GATEWAY]}: the kill waits in "
+                "its store; name another one with --store"
+            )
+        if SERVICE in waiting:
+            waits.append(
+                "the token service does not run, or does not answer you: "
+                "the kill waits in its store"
+            )
+        if subject.startswith("issuer:"):
+            waits.append(
+                "no delegation says for whose token it was given, so those of before "
+                "go on until they end: kill the issuer's rules as well "
+                f"(answerable kill rule:ID --config {self._place})"
+            )
+        elif (
+            self.has_gateway
+            and self._has_service
+            and not is_known
+            and subject.startswith(_HALF_KNOWN)
+        ):
+            waits.append(
+                f"the gateway does not know all that was given by {subject}: "
+                "such tokens serve there until they end, ten minutes at most (once "
+                "the token service runs, run this again; until then: answerable "
+                f"kill run:DELEGATION --config {self._place})"
+            )
+        return tuple(waits)
+
+    def _done(self, doing: _Doing, subject: str, act: str) -> Done:
+        at = tuple(filter(doing.stands, doing.changed))
+        refused = tuple(f"{where}: {why}" for where, why in doing.why.items())
+        hints = tuple(
+            f"as {where}'s user: answerable {act} {subject} --config {self._place}"
+            for where in doing.why
+        )
+        if not at:
+            raise EnvironmentRefused(
+                f"{subject} is not {_PAST[act]} ({'; '.join(refused)})",
+                "; ".join(hints),
+            )
+        is_new = any(doing.changed.values())
+        return Done(is_new, at, refused=refused, hints=hints)
+
+
+_PAST = {"kill": "killed", "revive": "revived"}
+
+
+def _written(file: KillFile, subject: str, act: str, note: Note) -> bool:
+    if act == "revive":
+        return file.revive(subject)
+    return file.kill_all((subject,), note)
+
+
+def _stands_in(file: KillFile, subject: str) -> bool:
+    try:
+        return subject in (file.told() or {})
+    except EnvironmentRefused:
+        return False  # it cannot be changed there, and is reported where it is in force
+
+
+def _elsewhere(subject: str) -> str:
+    if subject.startswith(_OF_TOKENS):
+        return "a rule or an issuer is the token service's: name a file with one"
+    return "a token service alone knows no calls: agent:..., run:..."
+
+
+def _ended(said: Mapping[str, object]) -> tuple[str, ...] | None:
+    ended = said.get("ended")
+    if not isinstance(ended, list) or not all(isinstance(each, str) for each in ended):
+        return None
+    try:
+        for each in ended:
+            kill_subject(f"run:{each}")
+    except IdError:
+        return None
+    return tuple(ended)
+
+
+def _whose(owner: int) -> str:
+    return f"{user(owner)}'s" if owner != SOMEBODY else "nobody's that can be seen"

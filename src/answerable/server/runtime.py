@@ -1,0 +1,273 @@
+"""Runtime of a server process: start, reload at SIGHUP, and shutdown.
+
+It has a state folder of its own, and ships the evidence there to the store.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from answerable.connectors.config.parse.config_faults import ConfigError, fault_lines
+from answerable.connectors.config.parse.config_file import Reading
+from answerable.model.config import Config
+from answerable.model.errors import AnswerableError
+from answerable.server.background_tasks import Tasks
+from answerable.server.evidence_shipping import ship_apart
+from answerable.server.operator_log import Log
+from answerable.server.reloadable_plan import Plan as Lasting
+from answerable.server.reloadable_plan import needs_restart
+from answerable.server.state_lock import claim
+from answerable.server.store_access import make_store
+from answerable.server.systemd_notify import Notifier
+
+SHIP = 30.0  # seconds between two shippings
+LOOK = 0.1  # seconds between two checks for open requests
+
+Listening = list[tuple[str, str]]
+
+# Signals for a graceful shutdown. The default action of the last two would end the
+# process at once (signal(7)).
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+
+LINK = "sign-in"  # no listener: a sign-in link, which is never logged
+
+
+class Plan(Lasting, Protocol):
+    """Result of one reading of the configuration, with the folders of a process."""
+
+    @property
+    def config(self) -> Config:
+        """Configuration of the process."""
+
+    @property
+    def reading(self) -> Reading:
+        """Result of parsing the file, its faults included."""
+
+    @property
+    def store(self) -> Path:
+        """Folder of the store."""
+
+    @property
+    def state(self) -> Path:
+        """State folder of the process, with its spool."""
+
+    @property
+    def is_whole(self) -> bool:
+        """True where its policy or rules are valid."""
+
+
+OfPlan = TypeVar("OfPlan", bound=Plan)
+Taken = TypeVar("Taken", bound=Plan, contravariant=True)
+
+
+class House(Protocol[Taken]):
+    """Application of a server process.
+
+    Attributes:
+        listening: Endpoints of the server.
+        reload_refused: Reason that the last reload failed; empty where it did not.
+        ship_refused: Reason that the last shipping failed; empty where it did not.
+    """
+
+    listening: Listening
+    reload_refused: str
+    ship_refused: str
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a request is being answered."""
+
+    async def swap(self, plan: Taken) -> None:
+        """Apply another configuration."""
+
+    def drain(self) -> None:
+        """Stop accepting; open requests continue."""
+
+    async def close(self) -> None:
+        """Cut open connections, and write the remaining records."""
+
+
+class Process(Generic[OfPlan]):
+    """Runtime of one server process.
+
+    Args:
+        name: Name in the log.
+        read: Reads the plan, at the start and at each SIGHUP.
+        made: Builds the listening application.
+        notifier: Reports the state to a service manager.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], OfPlan],
+        made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
+        notifier: Notifier | None = None,
+    ) -> None:
+        self._notifier = notifier or Notifier()
+        self._name, self._read, self._made = name, read, made
+        self._plan, self._log = read(), Log(name)
+        self._told_to_end = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._tasks = Tasks()
+
+    async def run(self, ready: Callable[[Listening], None], *, alone: bool) -> None:
+        """Serve until a signal stops it.
+
+        Args:
+            ready: Called with the endpoints once they are open.
+            alone: No parent process holds its input open to stop it.
+
+        Raises:
+            EnvironmentRefused: Something cannot be used.
+        """
+        self._hear_signals()
+        if not alone:
+            self._tasks.spawn(self._end_with_parent())
+        make_store(self._plan.store)
+        with claim(self._plan.state, self._plan.store):
+            async with self._reloading:  # a SIGHUP during the start is handled after it
+                self._house = house = await self._made(self._plan, self._log)
+            _settle()
+            try:
+                ready(house.listening)
+                self._tell_start(house)
+                self._notifier.ready(serving_at(house.listening))
+                self._tasks.spawn(self._notifier.keep_alive())
+                self._tasks.spawn(self._ship_now_and_then())
+                await self._told_to_end.wait()
+            finally:
+                await self._end(house)
+
+    def _hear_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._log.of_loop)
+        for number in ENDING:
+            loop.add_signal_handler(number, self._told_to_end.set)
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
+        )
+
+    def _tell_start(self, house: House[OfPlan]) -> None:
+        self._log.info(
+            f"{self._name}.ready", listening=[at for _, at in house.listening]
+        )
+        if not self._plan.is_whole:
+            place, faults = self._plan.config.place, self._plan.reading.faults
+            self._log.error("policy.missing", faults=fault_lines(place, faults))
+
+    async def _reload(self) -> None:
+        """Apply the file as it is now; an invalid one leaves the last in force."""
+        async with self._reloading:
+            self._notifier.reloading()
+            try:
+                plan = await asyncio.to_thread(self._read)
+                if not plan.is_whole:
+                    raise ConfigError(plan.config.place, plan.reading.faults)
+                await self._house.swap(plan)
+            except ConfigError as error:
+                self._refuse(error.message, error.lines)
+            except AnswerableError as error:
+                self._refuse(error.message, [error.message])
+            else:
+                later = needs_restart(self._plan, plan)
+                if later:
+                    self._log.warning("config.needs-restart", keys=later)
+                self._house.reload_refused = ""
+                self._log.info("config.taken", digest=plan.config.digest)
+            finally:
+                refused = self._house.reload_refused
+                self._notifier.ready(serving_at(self._house.listening, refused))
+
+    def _refuse(self, why: str, lines: list[str]) -> None:
+        self._house.reload_refused = why
+        self._log.error("config.refused", faults=lines)
+
+    async def _end_with_parent(self) -> None:
+        """Stop when the parent process closes our input."""
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
+        while await reader.read(1024):
+            pass
+        self._told_to_end.set()
+
+    async def _ship_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(SHIP)
+            await self._ship(behind=True)
+
+    async def _ship(self, *, behind: bool = False) -> None:
+        plan, house = self._plan, self._house
+        most = plan.config.limits.spool if behind else 0
+        told = await ship_apart(plan.store, plan.state / "spool", most=most)
+        if told.refused and house.ship_refused != told.refused:
+            self._log.error("evidence.not-shipped", why=told.refused)
+        house.ship_refused = told.refused
+        for place, what in told.problems:
+            self._log.error("evidence.problem", place=place, what=what)
+
+    async def _end(self, house: House[OfPlan]) -> None:
+        self._log.info(f"{self._name}.ending")
+        self._notifier.stopping()
+        house.drain()
+        until = time.monotonic() + self._plan.config.limits.drain
+        # No event signals the last answer.
+        while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)
+        await self._tasks.cancel()
+        await house.close()
+        await self._ship()
+        self._log.info(f"{self._name}.ended")
+
+
+def serving_at(listening: Listening, refused: str = "") -> str:
+    """Format the endpoints and the reason of a refused reload in one line."""
+    places = ", ".join(at for what, at in listening if what != LINK)
+    last = f"the configuration is refused ({refused}), the last good one is in force; "
+    return f"{last if refused else ''}serving at {places}"
+
+
+def _settle() -> None:
+    """Freeze the objects of the start: garbage collection scans only later ones.
+
+    They live as long as the process, and a request leaves no cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def serve(
+    name: str,
+    read: Callable[[], OfPlan],
+    made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
+    ready: Callable[[Listening], None],
+    *,
+    alone: bool = True,
+) -> None:
+    """Run a server until a signal stops it.
+
+    Args:
+        name: Name of the process in the log.
+        read: Reads the plan.
+        made: Builds the listening application.
+        ready: Called with the endpoints once they are open.
+        alone: No parent process holds its input open to stop it.
+
+    Raises:
+        AnswerableError: The configuration cannot be read, or cannot be served.
+    """
+    import uvloop
+
+    notifier = Notifier.of_environment(os.environ)
+    process = Process(name, read, made, notifier)
+    uvloop.run(process.run(ready, alone=alone))

@@ -1,0 +1,26 @@
+"""Keyed fingerprints of secrets, equal to those in the store's inventory.
+
+A scan that finds the secret on a machine gives it the same id.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from answerable.store.log_keys import Keys
+from answerable.store.store_layout import Layout
+
+
+def fingerprints(store: Path) -> Callable[[str], str]:
+    """Return a fingerprint function with a store's key, which is read at the first use.
+
+    It may be called by several threads, and raises `EnvironmentRefused` where the key
+    may not be read.
+    """
+    keys, lock = Keys(Layout(store)), Lock()
+
+    def fingerprint(value: str) -> str:
+        with lock:  # the first of them may have to make the key
+            return keys.fingerprint(value)
+
+    return fingerprint

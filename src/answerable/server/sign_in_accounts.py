@@ -1,0 +1,137 @@
+"""Sign-in accounts: each person is bound to one account at the first sign-in.
+
+A provider can give an address to another person; `sub` is never reassigned (OpenID
+Connect Core 2). So for one issuer and audience a person is one `sub`, until an
+administrator releases it. `sub` may differ between audiences (pairwise identifiers,
+Core 8.1).
+
+Each binding is a file in a state folder, named by the digest of issuer, audience and
+person: processes that see a person first at the same moment agree.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.claims import SignedClaims
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.ids import PersonId
+from answerable.store.durable_files import make_folder, read_file, refused, sync_folder
+
+FOLDER = "sign-ins"  # in a state folder
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Account at a provider, and the person that it is bound to.
+
+    Attributes:
+        aud: Audience of its tokens.
+        person: Person that it is bound to.
+        sub: Subject at the issuer.
+    """
+
+    iss: str
+    aud: str
+    person: PersonId
+    sub: str
+
+
+class SignIns:
+    """Bound accounts of one server.
+
+    Args:
+        state: State folder of the server.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._folder = state / FOLDER
+
+    def is_bound(self, claims: SignedClaims, person: PersonId) -> bool:
+        """Tell whether a token belongs to the account that a person is bound to.
+
+        The first token that names a person binds them, durably.
+
+        Args:
+            claims: Verified claims.
+            person: Person that they name.
+
+        Raises:
+            EnvironmentRefused: The folder may not be read or written.
+        """
+        account = Account(claims.iss, claims.aud, person, claims.sub)
+        path = self._folder / _name(account)
+        found = _read(path)
+        if found is None:
+            self._write(path, account)
+            found = _read(path)
+        return found == account
+
+    def release(self, person: PersonId) -> tuple[Account, ...]:
+        """Remove the accounts of a person; the next sign-in binds another.
+
+        Raises:
+            EnvironmentRefused: The folder may not be read or written.
+        """
+        gone = tuple(each for each in self if each.person == person)
+        for account in gone:
+            path = self._folder / _name(account)
+            with refused("remove", path):
+                path.unlink(missing_ok=True)
+                sync_folder(self._folder)
+        return gone
+
+    def __iter__(self) -> Iterator[Account]:
+        """Yield every account, ordered by person.
+
+        Raises:
+            EnvironmentRefused: The folder may not be read.
+        """
+        with refused("read", self._folder):
+            names = os.listdir(self._folder) if self._folder.is_dir() else []
+        found = (_read(self._folder / name) for name in names if "." not in name)
+        return iter(sorted(filter(None, found), key=msgspec.structs.astuple))
+
+    def _write(self, path: Path, account: Account) -> None:
+        make_folder(self._folder)
+        with refused("write", path):
+            beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            handle = os.open(beside, flags, 0o600)
+            try:
+                os.write(handle, msgspec.json.encode(account))
+                os.fsync(handle)
+                with contextlib.suppress(FileExistsError):  # another was first
+                    os.link(beside, path)
+            finally:
+                os.close(handle)
+                beside.unlink()
+            sync_folder(self._folder)
+
+
+def release_all(states: Iterable[Path], person: PersonId) -> tuple[Account, ...]:
+    """Remove the accounts of a person at several servers."""
+    return tuple(
+        each
+        for state in dict.fromkeys(states)
+        for each in SignIns(state).release(person)
+    )
+
+
+def _name(account: Account) -> str:
+    parts = msgspec.json.encode((account.iss, account.aud, account.person))
+    return hashlib.sha256(parts).hexdigest()
+
+
+def _read(path: Path) -> Account | None:
+    try:
+        return msgspec.json.decode(read_file(path), type=Account)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError:
+        raise EnvironmentRefused(
+            f"{path} is no account that signed in", "remove it: the next sign-in binds"
+        ) from None

@@ -1,0 +1,61 @@
+"""Exclusive lock on a state folder: one server at a time.
+
+The lock file contains the path of the store that its server reads, so that a revocation
+reaches a server that was started with another store.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.store.durable_files import make_folder, refuse_foreign
+
+_LONGEST = 4096  # bytes of a path (PATH_MAX)
+
+
+def claim(state: Path, store: Path) -> IO[bytes]:
+    """Create the folder if it is missing, and lock it until the file is closed.
+
+    Args:
+        state: State folder of the server.
+        store: Folder of the store that it reads.
+
+    Raises:
+        EnvironmentRefused: It may not be used, or another server has locked it.
+    """
+    refuse_foreign(state)
+    make_folder(state)
+    try:
+        held = (state / "lock").open("ab")
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.truncate(0)
+        held.write(os.fsencode(store.resolve()))
+        held.flush()
+    except BlockingIOError:
+        held.close()
+        raise EnvironmentRefused(
+            f"another gateway runs with {state}",
+            "end that one, or name another folder: `state` in the configuration",
+        ) from None
+    except OSError as error:
+        raise EnvironmentRefused(f"cannot use {state} ({error.strerror})") from None
+    return held
+
+
+def is_of(state: Path, store: Path) -> bool:
+    """Tell whether the server that last locked a folder reads a store.
+
+    False for one of an earlier release, which stores no path; True where none ever ran.
+    """
+    try:
+        handle = os.open(state / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        return os.read(handle, _LONGEST) == os.fsencode(store.resolve())
+    except OSError:
+        return True
+    finally:
+        os.close(handle)

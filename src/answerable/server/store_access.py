@@ -1,0 +1,47 @@
+"""Store access of servers: known agents, creation, and shipping of the spool."""
+
+import time
+from pathlib import Path
+
+from answerable.model.errors import AnswerableError
+from answerable.services.inventory import snapshots
+from answerable.store.store import Store
+from answerable.usecases.evidence.ship_spool import Shipped, ship
+
+
+def known_agents(root: Path) -> tuple[str, ...]:
+    """List the agents of the newest snapshot; empty before the first scan.
+
+    Raises:
+        EnvironmentRefused: The store may not be read.
+        VerificationError: A stored object was altered.
+    """
+    if not root.is_dir():
+        return ()
+    now = time.time_ns()
+    with Store.open(root, now=now) as store:
+        return tuple(snapshots.load(store).agents)
+
+
+def make_store(root: Path) -> None:
+    """Create the store if it does not exist.
+
+    Raises:
+        UsageError: The folder holds something else.
+        EnvironmentRefused: It may not be written.
+    """
+    Store.open(root, now=time.time_ns()).close()
+
+
+def ship_spool(root: Path, spool: Path) -> Shipped | AnswerableError:
+    """Ship the spool to the store.
+
+    Returns:
+        The result; or the error, where it stays for a later shipping.
+    """
+    now = time.time_ns()
+    try:
+        with Store.open(root, now=now) as store:
+            return ship(store, spool, now=now)
+    except AnswerableError as error:
+        return error

@@ -1,0 +1,245 @@
+"""TLS of a listener: each reload reads its files into a new SSL context.
+
+A certificate authority that was loaded into a context stays in it, so a context is
+never added to. The context in force tracks the connections with a client certificate;
+those whose certificate the next context does not trust are closed.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from answerable.connectors.named_file import check_regular
+from answerable.model.config import Address, Listener, Tls
+from answerable.model.errors import EnvironmentRefused
+from answerable.server.client_certificates import parse_certificate
+
+HTTP_1 = "http/1.1"
+_FEW = 64  # tracked connections before closed ones are dropped
+
+
+class ServerContext(ssl.SSLContext):
+    """SSL context of one reading of a listener's files.
+
+    Attributes:
+        later: Context that replaced it, None while it is in force.
+    """
+
+    later: "ServerContext | None" = None
+
+    def __init__(self, *_: object) -> None:
+        super().__init__()
+        self._shown: dict[asyncio.Transport, bytes] = {}
+        self._look_at = _FEW
+
+    @property
+    def authorities(self) -> frozenset[bytes]:
+        """DER of each trusted authority of client certificates."""
+        return frozenset(self.get_ca_certs(binary_form=True))
+
+    def admits(self, transport: asyncio.Transport, certificate: bytes) -> bool:
+        """Tell whether a client certificate is trusted now, and track its connection.
+
+        Args:
+            transport: The connection whose handshake used this context.
+            certificate: DER, verified in the handshake.
+        """
+        newest = self
+        while newest.later is not None:
+            newest = newest.later
+        if newest is not self and not newest._takes(certificate, self.authorities):
+            return False
+        newest._remember(transport, certificate)
+        return True
+
+    def retire(self, later: "ServerContext") -> None:
+        """Replace the context, and close connections that the next one distrusts."""
+        self.later = later
+        shown, authorities = list(self._shown.items()), self.authorities
+        self._shown.clear()
+        for transport, certificate in shown:
+            if later._takes(certificate, authorities):
+                later._remember(transport, certificate)
+            else:
+                transport.abort()
+
+    def _remember(self, transport: asyncio.Transport, certificate: bytes) -> None:
+        if len(self._shown) >= self._look_at:
+            # No event signals their end, and uvloop's transports have no weak references.
+            open_ones = (
+                each for each in self._shown.items() if not each[0].is_closing()
+            )
+            self._shown = dict(open_ones)
+            self._look_at = max(_FEW, 2 * len(self._shown))
+        self._shown[transport] = certificate
+
+    def _takes(self, certificate: bytes, before: frozenset[bytes]) -> bool:
+        """Tell whether it trusts a certificate that these authorities verified.
+
+        OpenSSL does not name the authority. Where one of them was removed, a
+        certificate counts if a remaining one signed it directly.
+        """
+        now = self.authorities
+        return before <= now or any(_signed(each, certificate) for each in now)
+
+
+class ListenerTls(ssl.SSLContext):
+    """SSL context for an event loop, which delegates to the context in force.
+
+    Args:
+        files: PEM files of the listener.
+        protocol: ALPN protocol to negotiate.
+
+    Raises:
+        EnvironmentRefused: A file cannot be read, or holds something else.
+    """
+
+    def __new__(cls, *_: object) -> "ListenerTls":
+        """Create the outer context; it is never used for a handshake."""
+        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+
+    def __init__(self, files: Tls, protocol: str = HTTP_1) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._files = files
+        self._context = server_context(files, protocol)
+
+    def prepare(self, files: Tls | None) -> tuple[Tls, ServerContext]:
+        """Read the files again, or other ones.
+
+        Raises:
+            EnvironmentRefused: A file cannot be read, or holds something else.
+        """
+        files = files or self._files
+        return files, server_context(files, self._protocol)
+
+    def use(self, files: Tls, context: ServerContext) -> None:
+        """Use a context for every handshake from now on."""
+        before, self._context, self._files = self._context, context, files
+        before.retire(context)
+
+    def wrap_bio(self, *words: Any, **more: Any) -> ssl.SSLObject:
+        """Start TLS on a connection, as `asyncio` and `uvloop` do."""
+        return self._context.wrap_bio(*words, **more)
+
+
+class TlsListeners:
+    """TLS listeners of a process."""
+
+    def __init__(self) -> None:
+        self._listeners: list[tuple[Listener, ListenerTls]] = []
+
+    def add(self, listener: Listener, protocol: str = HTTP_1) -> ListenerTls | None:
+        """Create the context of one more listener; None for plain text.
+
+        Raises:
+            EnvironmentRefused: A file cannot be read, or holds something else.
+        """
+        if listener.tls is None:
+            return None
+        made = ListenerTls(listener.tls, protocol)
+        self._listeners.append((listener, made))
+        return made
+
+    def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
+        """Read the files of every listener again, without applying them.
+
+        Args:
+            configured: Listeners of the present configuration, which may name other
+                files.
+
+        Returns:
+            Function that applies them.
+
+        Raises:
+            EnvironmentRefused: A file cannot be read, or holds something else.
+        """
+        listeners = tuple(configured)
+        read = [
+            (own, *own.prepare(as_configured(listener, listeners).tls))
+            for listener, own in self._listeners
+        ]
+
+        def use() -> None:
+            for own, files, context in read:
+                own.use(files, context)
+
+        return use
+
+
+def client_context(ca: str) -> ssl.SSLContext:
+    """Build the SSL context of a client.
+
+    Args:
+        ca: PEM file of the authorities to trust; empty for the system's.
+
+    Raises:
+        UsageError: It is a named pipe, a socket or a device.
+        OSError: It cannot be read, or holds no certificate.
+    """
+    if ca:
+        check_regular(ca)
+    return ssl.create_default_context(cafile=ca or None)
+
+
+def as_configured(listener: Listener, configured: Iterable[Listener]) -> Listener:
+    """Return a listener with the TLS files of the present configuration."""
+    place = _place(listener)
+    found = (each.tls for each in configured if _place(each) == place and each.tls)
+    return replace(listener, tls=next(found, listener.tls))
+
+
+def without_tls_files(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
+    """Return listeners without the parts that a running process can change."""
+    nameless = Tls("", "", "")
+    return tuple(
+        each if each.tls is None else replace(each, tls=nameless) for each in listeners
+    )
+
+
+def _place(listener: Listener) -> tuple[Address | None, str]:
+    return listener.address, listener.unix
+
+
+def server_context(files: Tls, protocol: str) -> ServerContext:
+    """Build the SSL context of a listener; client certificates are optional.
+
+    A token that is bound to a certificate is refused without it, so the handshake
+    requires none. Where client certificates are accepted, session tickets are disabled:
+    a resumed session would skip the check of its chain.
+
+    Raises:
+        EnvironmentRefused: A file cannot be read, or holds something else.
+    """
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols([protocol])
+    path = files.certificate
+    try:
+        for path in filter(None, (files.certificate, files.key, files.client_ca)):
+            check_regular(path)
+        path = files.certificate
+        context.load_cert_chain(files.certificate, files.key)
+        if files.client_ca:
+            path = files.client_ca
+            context.load_verify_locations(files.client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.options |= ssl.OP_NO_TICKET
+            context.num_tickets = 0
+    except (OSError, ssl.SSLError) as error:
+        why = error.strerror or "it holds something else"
+        raise EnvironmentRefused(
+            f"cannot use {path} for TLS ({why})", "name PEM files of one certificate"
+        ) from None
+    return context
+
+
+def _signed(authority: bytes, certificate: bytes) -> bool:
+    try:
+        signer = parse_certificate(authority)
+        parse_certificate(certificate).verify_directly_issued_by(signer)
+    except Exception:  # noqa: BLE001 - any error of three libraries is a no
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""TLS listener that counts a connection from its first packet, not from its handshake.
+
+An event loop tells a protocol of a connection once its handshake is over, so handshakes
+that never end would be bounded by open files alone.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+
+from answerable.server.accept_loop import AcceptLoop
+from answerable.server.admission import AdmissionControl, Slot, address_of
+
+
+class _Handshake:
+    """Connection before its handshake is over."""
+
+    is_busy = False
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def abort(self) -> None:
+        """Shut the socket down; the loop then closes it."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    def get_extra_info(self, name: str) -> object:
+        """Return the address of the other end, as a transport does."""
+        with suppress(OSError):
+            return self._connection.getpeername() if name == "peername" else None
+        return None
+
+
+class TlsServer:
+    """Server that accepts connections and bounds their TLS handshakes.
+
+    Args:
+        listening: Listening socket; closed with the server.
+        make: Builds the protocol of a connection.
+        context: SSL context of the handshakes.
+        admission: Quotas for connections, and the timeout of a handshake.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        make: Callable[[], asyncio.BaseProtocol],
+        context: ssl.SSLContext,
+        admission: AdmissionControl,
+    ) -> None:
+        self._loop, self._listening, self._make = loop, listening, make
+        self._context, self._admission = context, admission
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._accepting = AcceptLoop(loop, listening, self._begin)
+
+    def close(self) -> None:
+        """Stop accepting; accepted connections continue."""
+        self._accepting.close()
+        self._listening.close()
+
+    def _begin(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        handshake = _Handshake(connection)
+        slot = self._admission.admit(handshake, address_of(handshake))
+        if slot is None:
+            connection.close()
+            return
+
+        task = self._loop.create_task(self._shake(connection, slot))
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+    async def _shake(self, connection: socket.socket, slot: Slot) -> None:
+        """Do one handshake; after it the protocol takes a slot of its own."""
+        try:
+            await self._loop.connect_accepted_socket(
+                self._make,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=self._admission.limits.first_request,
+            )
+        except OSError:  # of TLS, too
+            connection.close()
+        finally:
+            slot.release()

@@ -1,0 +1,38 @@
+"""Check of Host and Origin against DNS rebinding and foreign web pages.
+
+A web page can make a browser call a server on its user's machine, under a name that the
+page's author resolves to it (DNS rebinding). Host then has the author's name, and
+Origin the page: both are compared completely, with the port, and never by prefix (MCP
+basic/transports "Security & Endpoint" 1).
+"""
+
+from dataclasses import dataclass
+
+from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.request_head import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Accepted values of Host and Origin of one listener, in lower case.
+
+    Attributes:
+        hosts: Values of Host, with the port where clients send one.
+        origins: Values of Origin; other web pages are refused.
+    """
+
+    hosts: frozenset[str]
+    origins: frozenset[str] = frozenset()
+
+
+def check_place(head: Head, served: Served) -> None:
+    """Refuse another host, and a web page that may not call.
+
+    Raises:
+        Refused: See above.
+    """
+    if head.fields["host"].lower() not in served.hosts:
+        raise Refused(Why.MISDIRECTED)
+    origin = head.fields.get("origin")
+    if origin is not None and origin.lower() not in served.origins:
+        raise Refused(Why.ORIGIN)

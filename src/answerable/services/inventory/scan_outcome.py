@@ -1,0 +1,40 @@
+"""Result of scanning one source, or one account of an organization."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from answerable.model.sighting import Problem, ProblemKind
+from answerable.services.inventory.stored_sync import StoredSync
+
+
+def _nothing() -> None:
+    """Default cleanup: do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Result of one source.
+
+    Attributes:
+        source: Name of the source in the document.
+        connector: Name of the connector.
+        stored: Stored syncs.
+        problems: Parts that could not be read.
+        error: Error of a source that could not be read at all, else None.
+        end: Callback after the snapshot is stored.
+    """
+
+    source: str
+    connector: str
+    stored: tuple[StoredSync, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    error: Exception | None = None
+    end: Callable[[], None] = _nothing
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Problems, with the error included."""
+        if self.error is None:
+            return self.problems
+        failed = Problem(ProblemKind.UNREADABLE, self.source, str(self.error))
+        return (*self.problems, failed)

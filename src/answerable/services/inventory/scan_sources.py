@@ -1,0 +1,87 @@
+"""Scan sources in the form `NAME[:LOCATION]`, resolved to absolute paths."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.connectors import registry
+from answerable.model.errors import UsageError
+
+DEFAULT = ("home:~", "repo:.")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Parsed source.
+
+    Attributes:
+        location: Absolute path; live: empty, or what the connector's `live_prefix`
+            begins.
+    """
+
+    name: str
+    location: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.location}"
+
+
+# Default folder of a source that needs one.
+_USUAL = {"home": "~", "repo": "."}
+
+
+def parse(
+    texts: Sequence[str], *, home: Path, cwd: Path, gives: str = registry.INVENTORY
+) -> tuple[Source, ...]:
+    """Parse sources; none given means `home:~ repo:.`.
+
+    Args:
+        texts: `NAME` or `NAME:LOCATION`.
+        home: Directory for `~`.
+        cwd: Directory for relative locations.
+        gives: `inventory` or `events`.
+
+    Returns:
+        Each source once, in the order given.
+
+    Raises:
+        UsageError: A name is unknown, or its source supplies something else.
+    """
+    found: dict[Source, None] = {}
+    for text in texts or DEFAULT:
+        name, _, location = text.partition(":")
+        if gives == registry.INVENTORY:
+            registry.inventory_connector(name)
+        else:
+            registry.event_connector(name)
+        location = location or _USUAL.get(name, "")
+        live = registry.entry(name).spec.live_prefix
+        if not (live and location.startswith(live)):
+            location = _absolute(location, home, cwd)
+        found[Source(name, location)] = None
+    return tuple(found)
+
+
+def is_scanned(text: str) -> bool:
+    """Return whether a text names a source of `scan`."""
+    try:
+        registry.inventory_connector(text.partition(":")[0])
+    except UsageError:
+        return False
+    return True
+
+
+def _absolute(location: str, home: Path, cwd: Path) -> str:
+    if not location or location == "-":
+        return location
+    if location == "~" or location.startswith("~/"):
+        location = str(home) + location[1:]
+    # Links stay: a source keeps its name when a link moves.
+    parts = Path(cwd, location).parts
+    kept: list[str] = []
+    for part in parts:
+        if part == ".." and len(kept) > 1:
+            kept.pop()
+        elif part != "..":
+            kept.append(part)
+    return str(Path(*kept))

@@ -1,0 +1,255 @@
+"""Snapshots in the store: load, list, complete, and history."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from answerable import inventory as room
+from answerable.model.connector import no_progress
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.inventory import STAGES, Inventory, Progress
+from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.sighting import Snapshot, Sync
+from answerable.store import derived_inventory
+from answerable.store.lineage_facts import chains_generation
+from answerable.store.store import Store
+
+# The rest is imported where a snapshot is joined: most commands read a joined one.
+if TYPE_CHECKING:
+    from answerable.model.lineage import DeclaredUse
+    from answerable.services.inventory.declared_uses import Standing
+    from answerable.services.inventory.stored_sync import StoredSync
+
+LATEST = "latest"
+_SHOWN = 3  # newest snapshots, listed when a name matches none
+_LASTING = "cred:aws/AKIA"
+_RESTORE = "restore the file objects/... from a copy; see `answerable evidence verify`"
+_WORDS = {Sync: "sync", Snapshot: "snapshot", OwnerEvidence: "statement of an owner"}
+_HINTS = {
+    Sync: "scan its source again, or restore it; see `answerable evidence verify`",
+    Snapshot: _RESTORE,
+    OwnerEvidence: _RESTORE,
+}
+Stored = TypeVar("Stored", Sync, Snapshot, OwnerEvidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Snapshot in the store.
+
+    Attributes:
+        name: `2026-11-24T15-30-05Z`, with `-2` and so on for several in one second.
+        digest: Digest of its object.
+    """
+
+    name: str
+    digest: str
+
+
+def load(
+    store: Store, name: str = "", *, now: int = 0, progress: Progress = no_progress
+) -> Inventory:
+    """Load a snapshot as an inventory, completed by ingested audit logs.
+
+    Args:
+        name: Name of a snapshot; empty or `latest` for the newest.
+        now: Time at which ages of evidence are computed; 0 for that of the snapshot.
+        progress: Receives the stages of what is derived and kept for later commands.
+
+    Returns:
+        An empty inventory if nothing was scanned yet.
+
+    Raises:
+        UsageError: The snapshot does not exist.
+        VerificationError: A stored object was changed.
+    """
+    chosen = _choose(named(store), name)
+    newest_one = chosen is None or chosen == named(store)[-1]
+    generation = chains_generation(store)
+    if not newest_one:
+        joined = _joined(store, chosen)
+        return room.aged(joined, now or joined.judged_at)
+    kept = derived_inventory.load_inventory(store, generation, now)
+    if kept is None:
+        progress(0, STAGES, "joining what was scanned")
+        joined = _joined(store, chosen)
+        derived_inventory.save_inventory(store, generation, joined)
+        kept = room.aged(joined, now or joined.judged_at)
+    return replace(
+        kept, derived=derived_inventory.DerivedFiles(store, generation, progress)
+    )
+
+
+def _joined(store: Store, chosen: Named | None) -> Inventory:
+    """Join a snapshot with the audit logs, judged at its own time."""
+    snapshot = Snapshot(0, ())
+    if chosen is not None:
+        snapshot = read(store, chosen.digest, Snapshot)
+    syncs = [read(store, digest, Sync) for _, digest in snapshot.syncs]
+    trail = _trail(store, syncs)
+    joined = room.join(
+        [(sync.source, sync) for sync in (*syncs, trail)],
+        now=snapshot.taken_at or trail.started_at,
+        taken_at=snapshot.taken_at,
+        name=chosen.name if chosen is not None else "",
+        attestations=attestations(store),
+    )
+    # An audit log is no scanned source: its age does not affect the others.
+    scanned = tuple(c for c in joined.coverage if c.source != trail.source)
+    return replace(joined, coverage=scanned)
+
+
+def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
+    """Build a sync from the audit logs: identities and known credentials.
+
+    An audit log has a new session key every hour. The inventory lists only long-lived
+    keys, and keys that a source found in a place.
+    """
+    from answerable.services.inventory.trail_ownership import trail_facts
+
+    facts = trail_facts(store)
+    lying = {credential.id for sync in syncs for credential in sync.facts.credentials}
+    links = tuple(
+        link
+        for link in facts.links
+        if link.credential in lying or link.credential.startswith(_LASTING)
+    )
+    times = [link.seen.at for link in links] + [e.seen.at for e in facts.evidence]
+    last = max(times, default=0)
+    return Sync("trail:", "trail", last, replace(facts, links=links))
+
+
+def complete(store: Store, syncs: "Sequence[StoredSync]", now: int) -> str:
+    """Store a snapshot with these syncs and the latest sync of every other source.
+
+    Returns:
+        The snapshot's name.
+    """
+    latest = newest(store)
+    parts = dict(latest.syncs) if latest is not None else {}
+    parts |= {sync.source: sync.digest for sync in syncs}
+    snapshot = Snapshot(now, tuple(sorted(parts.items())))
+    store.put_object("snapshot", msgspec.json.encode(snapshot), now)
+    return named(store)[-1].name
+
+
+def newest(store: Store) -> Snapshot | None:
+    """Return the latest snapshot, or None if nothing was scanned."""
+    logged = store.objects("snapshot")
+    return read(store, logged[-1].digest, Snapshot) if logged else None
+
+
+def named(store: Store) -> tuple[Named, ...]:
+    """List all snapshots, oldest first."""
+    found: list[Named] = []
+    same: dict[str, int] = {}
+    for logged in store.objects("snapshot"):
+        stamp = spelled(logged.at)
+        same[stamp] = same.get(stamp, 0) + 1
+        suffix = f"-{same[stamp]}" if same[stamp] > 1 else ""
+        found.append(Named(stamp + suffix, logged.digest))
+    return tuple(found)
+
+
+def spelled(at: int) -> str:
+    """Format a time as a snapshot name that is a valid file name."""
+    moment = datetime.fromtimestamp(at // 1_000_000_000, tz=UTC)
+    return moment.strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
+def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
+    """Read all statements about owners: unsigned ones first, then signed ones.
+
+    An unsigned statement is a confirmation, whatever kind it claims.
+    """
+    from answerable.services.statements import owner_keys
+
+    plain = (
+        read(store, logged.digest, OwnerEvidence)
+        for logged in store.objects("attestation")
+    )
+    unsigned = (
+        item
+        if item.kind is EvidenceKind.CONFIRMATION
+        else replace(item, kind=EvidenceKind.CONFIRMATION)
+        for item in plain
+    )
+    return (*unsigned, *owner_keys.attestations(store))
+
+
+def read(store: Store, digest: str, kind: type[Stored]) -> Stored:
+    """Read one stored object.
+
+    Raises:
+        VerificationError: It is damaged, missing, or malformed.
+    """
+    try:
+        return msgspec.json.decode(store.get_object(digest), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        why = "does not decode"
+    except UsageError:
+        why = "is missing"
+    except VerificationError:
+        why = "is damaged"
+    raise VerificationError(f"stored {_WORDS[kind]} {digest[:16]} {why}", _HINTS[kind])
+
+
+FOREVER = (1 << 63) - 1
+
+
+def history(store: Store) -> "Iterator[Standing]":
+    """Iterate over all joined snapshots with the interval each was the latest.
+
+    A statement about an owner counts from the snapshot that was the latest at its time.
+    """
+    from answerable.services.inventory.declared_uses import Standing
+
+    said = attestations(store)
+    syncs: dict[str, Sync] = {}
+    every = [(each, read(store, each.digest, Snapshot)) for each in named(store)]
+    for position, (each, snapshot) in enumerate(every):
+        last = position + 1 == len(every)
+        until = FOREVER if last else every[position + 1][1].taken_at
+        for _, digest in snapshot.syncs:
+            if digest not in syncs:
+                syncs[digest] = read(store, digest, Sync)
+        joined = room.join(
+            [(source, syncs[digest]) for source, digest in snapshot.syncs],
+            now=snapshot.taken_at,
+            taken_at=snapshot.taken_at,
+            name=each.name,
+            attestations=[item for item in said if item.seen.at < until],
+        )
+        yield Standing(joined, snapshot.taken_at if position else 0, until)
+
+
+def declared_uses(store: Store) -> "tuple[DeclaredUse, ...]":
+    """Load the declared users and owners of each snapshot's interval.
+
+    Returns:
+        Uses sorted by subject and time; intervals of one subject do not overlap.
+    """
+    from answerable.services.inventory import declared_uses
+
+    return declared_uses.uses(history(store))
+
+
+def _choose(found: Sequence[Named], name: str) -> Named | None:
+    if not name or name == LATEST:
+        return found[-1] if found else None
+    for each in found:
+        if each.name == name:
+            return each
+    names = [each.name for each in found]
+    close = get_close_matches(name, names, n=1, cutoff=0.3)
+    if close:
+        hint = f"did you mean {close[0]}?"
+    elif names:
+        hint = f"the newest are {', '.join(reversed(names[-_SHOWN:]))}"
+    else:
+        hint = "run `answerable scan` first"
+    raise UsageError(f"unknown snapshot (got {name[:80]!r})", hint)

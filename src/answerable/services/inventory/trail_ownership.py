@@ -1,0 +1,135 @@
+"""Ownership evidence from audit logs: creators and users of identities."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from answerable.lineage.issuance_path import Issued, index, trace_back
+from answerable.lineage.stitch_inputs import Joint
+from answerable.model.credential import CredentialLink
+from answerable.model.errors import IdError
+from answerable.model.ids import CredentialId, IdentityId, PersonId, person_id
+from answerable.model.lineage import ChainKey, Issuance
+from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.sighting import Facts
+from answerable.store import lineage_facts
+from answerable.store.lineage_facts import TrailFacts
+from answerable.store.store import Store
+
+# An identity that assumes a role at least this often, and most often, may own it.
+OFTEN = 3
+
+
+def trail_facts(store: Store) -> Facts:
+    """Collect ownership evidence and credential links of ingested logs."""
+    known = lineage_facts.load_facts(store)
+    return Facts(links=tuple(_links(known)), evidence=tuple(_evidence(known)))
+
+
+def _links(known: TrailFacts) -> Iterator[CredentialLink]:
+    """List the identities that keys act as: seen in use, or named at creation."""
+    used: dict[str, set[str]] = {}
+    for use in known.uses:
+        used.setdefault(use.credential, set()).add(use.identity)
+        yield CredentialLink(
+            CredentialId(use.credential),
+            IdentityId(use.identity),
+            "trail",
+            _seen(use.source, f"{use.count} events", use.last),
+        )
+    for made in known.issuances:
+        created = made.credential.startswith("cred:aws/AKIA") and made.identity
+        if created and made.credential not in used:
+            yield CredentialLink(
+                CredentialId(made.credential),
+                IdentityId(made.identity),
+                "trail",
+                _seen(made.source, f"event {made.event}", made.at),
+            )
+
+
+def _evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
+    issued = index(known.issuances)
+    for change in known.changes:
+        if change.created:
+            person, by = _behind(change.key, change.source, issued)
+            if person:
+                yield OwnerEvidence(
+                    subject=change.created,
+                    person=person,
+                    kind=EvidenceKind.CREATOR,
+                    reference=f"{change.action} by {by}",
+                    act=f"event {change.event}",
+                    standing=False,
+                    seen=_seen(change.source, f"event {change.event}", change.at),
+                )
+    yield from _makers(known, issued)
+    yield from _assumers(known, issued)
+
+
+def _makers(known: TrailFacts, issued: Issued) -> Iterator[OwnerEvidence]:
+    for made in known.issuances:
+        if not made.credential.startswith("cred:aws/AKIA"):
+            continue
+        person, by = _behind(made.parent, made.source, issued)
+        if person:
+            yield OwnerEvidence(
+                subject=made.credential,
+                person=person,
+                kind=EvidenceKind.CREATOR,
+                reference=f"access key created by {by}",
+                act=f"event {made.event}",
+                standing=False,
+                seen=_seen(made.source, f"event {made.event}", made.at),
+            )
+
+
+def _assumers(known: TrailFacts, issued: Issued) -> Iterator[OwnerEvidence]:
+    counts: dict[str, Counter[PersonId]] = {}
+    last: dict[tuple[str, PersonId], tuple[Issuance, str]] = {}
+    origins: dict[tuple[ChainKey, str], tuple[PersonId | None, str]] = {}
+    for made in known.issuances:
+        if not made.credential.startswith("cred:aws/ASIA") or not made.identity:
+            continue
+        caller = (made.parent, made.source)
+        if caller not in origins:  # few callers open most sessions
+            origins[caller] = _behind(made.parent, made.source, issued)
+        person, by = origins[caller]
+        if person:
+            counts.setdefault(made.identity, Counter())[person] += 1
+            last[made.identity, person] = (made, by)
+    for identity, persons in sorted(counts.items()):
+        ranked = persons.most_common(2)
+        person, most = ranked[0]
+        alone = len(ranked) == 1 or ranked[1][1] < most
+        made, by = last[identity, person]
+        if most >= OFTEN and alone and by != identity:
+            yield OwnerEvidence(
+                subject=identity,
+                person=person,
+                kind=EvidenceKind.ASSUMER,
+                reference=f"assumed {most} times by {by}",
+                act=f"assume {identity}",
+                standing=False,
+                seen=_seen(made.source, f"event {made.event}", made.at),
+            )
+
+
+def _behind(key: ChainKey, source: str, issued: Issued) -> tuple[PersonId | None, str]:
+    """Find the person at the origin: a signed-in person or an IAM user."""
+    path = trace_back(Joint(key, source, believed=True), issued)
+    for step in path.steps:
+        if step.person:
+            return PersonId(step.person), step.identity
+    origin = path.steps[-1].identity
+    account_and_kind, slash, name = origin.partition(":user/")
+    if not slash or not account_and_kind.startswith("arn:"):
+        return None, origin
+    try:
+        return person_id(name.rpartition("/")[2]), origin
+    except IdError:
+        return None, origin
+
+
+def _seen(source: str, place: str, at: int) -> Seen:
+    return Seen(f"{source}:", place, WrittenBy.PLATFORM, at)

@@ -1,0 +1,66 @@
+"""Check of action globs and source names against stored events and catalogues."""
+
+from difflib import get_close_matches
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.registry import CONNECTORS, EVENTS
+from answerable.model.errors import UsageError
+from answerable.reach.aws.action_names import unmatched
+from answerable.store.chain_queries import Filter, count_sources, find_events
+from answerable.store.store import Store
+
+_CLOSE = 0.6
+
+
+def check_trail_action(store: Store, glob: str) -> None:
+    """Refuse an action glob that matches no stored event and no AWS action.
+
+    It is called for an empty answer: a misspelled action must not read as "it was never
+    called". Every action of a stored event is accepted, from any source.
+
+    Args:
+        glob: `*` and `?`, in any case; empty for none.
+
+    Raises:
+        UsageError: Nothing matches; the hint has the nearest action.
+    """
+    if not glob or find_events(store, Filter(actions=[glob], limit=1)):
+        return
+    near = unmatched(glob, load)
+    if near is None:
+        return
+    rows = store.rows("SELECT DISTINCT action FROM events")
+    stored = {str(action).lower(): str(action) for (action,) in rows}
+    names = {folded.rpartition(":")[2]: text for folded, text in stored.items()}
+    asked = glob.lower().strip("*?")
+    for known in (names, stored):
+        close = get_close_matches(asked, known, n=1, cutoff=_CLOSE)
+        near = known[close[0]] if close else near
+    raise UsageError(
+        f"no event and no AWS action has such a name (got {glob[:80]!r})",
+        f"did you mean {near}?" if near else "for example --action 's3:Get*'",
+    )
+
+
+def check_trail_source(store: Store, source: str) -> None:
+    """Refuse the name of a source that no connector and no stored event has.
+
+    It is called when an answer is empty, as `check_trail_action` is.
+
+    Args:
+        store: The store.
+        source: Exact name; empty is no question.
+
+    Raises:
+        UsageError: There is no such source; the hint has the nearest name.
+    """
+    names = {each.spec.name for each in CONNECTORS if each.spec.gives == EVENTS}
+    names |= {name for name, _ in count_sources(store)}
+    if not source or source in names:
+        return
+    close = get_close_matches(source.lower(), names, n=1, cutoff=_CLOSE)
+    known = f"events come from: {', '.join(sorted(names))}"
+    raise UsageError(
+        f"unknown source of events (got {source[:80]!r})",
+        f"did you mean {close[0]}?" if close else known,
+    )

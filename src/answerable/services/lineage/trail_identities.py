@@ -1,0 +1,56 @@
+"""Identities that only the records of their creation or deletion name."""
+
+from collections.abc import Sequence
+
+from answerable.lineage.stitch_inputs import JointChains
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.inventory import Inventory
+from answerable.services.lineage import name_resolution
+from answerable.store.store import Store
+
+# An identity that never acted is on no path: only these columns name it.
+_NAMED = (
+    "SELECT DISTINCT value FROM ("
+    "SELECT created AS value FROM events UNION ALL SELECT deleted FROM events "
+    "UNION ALL SELECT issued_to FROM events) WHERE ends_with(value, ?)"
+)
+
+
+def trail_identity(
+    store: Store, inventory: Inventory, chains: Sequence[JointChains], text: str
+) -> str:
+    """Resolve the short name of an identity that was created and never acted.
+
+    Args:
+        store: The store.
+        inventory: The snapshot.
+        chains: Chains behind the events.
+        text: As asked; empty for no question.
+
+    Returns:
+        The ARN, or the text itself where it is a pattern or names something known.
+
+    Raises:
+        UsageError: Neither the snapshot nor an event knows it.
+        AmbiguousError: It names several identities.
+    """
+    if not text or name_resolution.is_pattern(text):
+        return text
+    try:
+        name_resolution.identity(inventory, chains, text)
+    except AmbiguousError:
+        raise
+    except UsageError:
+        found = _created(store, text.strip())
+        if not found:
+            raise
+        if len(found) > 1:
+            raise AmbiguousError(
+                f"{text.strip()!r} names {len(found)} things (expected one)", found
+            ) from None
+        return found[0]
+    return text
+
+
+def _created(store: Store, name: str) -> tuple[str, ...]:
+    return tuple(sorted(str(value) for (value,) in store.rows(_NAMED, ["/" + name])))

@@ -1,0 +1,123 @@
+"""Items for `not-known` verdicts, with the source that would resolve them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from answerable.inventory.resolve import KINDS, resolve
+from answerable.model.documents.core import ReachItem
+from answerable.model.documents.not_known import LookedItem, UnknownItem
+from answerable.model.errors import AnswerableError
+from answerable.model.inventory import Inventory
+from answerable.presentation.command_hints import command
+from answerable.reach.answer_documents import path_item
+from answerable.reach.aws.paths.search import Hop
+from answerable.reach.formula import Verdict
+from answerable.reach.subjects import Starts
+from answerable.reach.unknown_subjects import AWS, UnknownSubject, unknown_platform
+from answerable.services.reach.compiled_graph import summary_of
+from answerable.services.reach.query_context import Asked
+
+
+def unknown_items(
+    inventory: Inventory, unknown: Iterable[UnknownSubject]
+) -> list[UnknownItem]:
+    """Build the reasons of a `not-known` verdict, with the nearest scanned id."""
+    return [
+        {
+            "id": each.id,
+            "because": each.because
+            + (_nearest(inventory, each.id) if each.absent else ""),
+            "source": each.source,
+        }
+        for each in unknown
+    ]
+
+
+def _nearest(inventory: Inventory, key: str) -> str:
+    """Return the scanned id whose spelling is nearest."""
+    try:
+        resolve(inventory, key, KINDS)
+    except AnswerableError as error:
+        return f"; {error.hint}" if error.hint.startswith("did you mean") else ""
+    return ""
+
+
+def unknown_row(
+    inventory: Inventory,
+    subject: str,
+    action: str,
+    resource: str,
+    unknown: UnknownSubject,
+    hops: Sequence[Hop] = (),
+) -> ReachItem:
+    """Build a row of `reach` or `who-can` with a `not-known` verdict."""
+    return {
+        "subject": subject,
+        "action": action,
+        "resource": resource,
+        "verdict": Verdict.NOT_KNOWN.value,
+        "conditions": [],
+        "admin": False,
+        "determining": [],
+        "path": [path_item(hop) for hop in hops],
+        "assuming": [],
+        "unknown": unknown_items(inventory, [unknown]),
+    }
+
+
+def unknown_rows(
+    asked: Asked, found: Starts, subject: str, action: str, resource: str
+) -> list[ReachItem]:
+    """Build a row for each unknown part of a subject's permissions."""
+    inventory = asked.inventory
+    rows = [
+        unknown_row(inventory, subject, action, resource, each.unknown, each.hops)
+        for each in found.starts
+        if each.unknown
+    ]
+    return rows + [
+        unknown_row(inventory, subject, action, resource, each) for each in found.apart
+    ]
+
+
+def unknown_holders(asked: Asked) -> list[UnknownSubject]:
+    """List the AWS identities whose permissions were not collected.
+
+    Without a scanned account and a named identity, one pattern represents all of
+    them.
+    """
+    found = summary_of(asked.inventory, asked.graph).unknown
+    of_aws = [each.subject for each in found if each.subject.source == AWS]
+    every = unknown_platform(asked.estate)
+    return of_aws if of_aws or every is None else [every]
+
+
+def looked(asked: Asked) -> LookedItem:
+    """Describe the identities, accounts and platforms that an answer covers."""
+    summary = summary_of(asked.inventory, asked.graph)
+    missing = Counter(
+        (each.kind or "identity", each.subject.source) for each in summary.unknown
+    )
+    return {
+        "identities": summary.collected,
+        "accounts": sorted(asked.estate.inhabited - {""}),
+        "platforms": [AWS] if summary.collected else [],
+        "not_evaluated": [
+            {"kind": kind, "count": count, "source": source}
+            for (kind, source), count in sorted(missing.items())
+        ],
+    }
+
+
+def scan_command(unknown: Iterable[UnknownSubject]) -> str:
+    """Return the scan that would supply the data; empty if no source does."""
+    unknown = list(unknown)
+    if not unknown:
+        return ""
+    # Importing every connector takes a while; most answers need none.
+    from answerable.connectors.registry import CONNECTORS
+
+    sources = dict.fromkeys(each.source for each in unknown)
+    scanned = {each.spec.name for each in CONNECTORS}
+    known = [f"{each}:FILE" for each in sources if each in scanned]
+    return command("scan", *known) if known else ""

@@ -1,0 +1,214 @@
+"""Attested owners of agents: owners confirmed by a valid signature.
+
+Only agents with an attested owner receive tokens. A lookup per exchange is cheap: the
+log is read again only when it has grown, and validity is checked at the time of use.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+
+from answerable.inventory.merge import merge, ordered
+from answerable.inventory.ownership_score import attests, end_of
+from answerable.inventory.people import People, is_pipeline
+from answerable.model.ids import AgentId, PersonId
+from answerable.model.owner_key import OwnerKeyId
+from answerable.model.person import OwnerEvidence, Person
+from answerable.model.sighting import Facts, Snapshot, Sync
+from answerable.services.statements import owner_keys
+from answerable.store.store import Store
+
+_AGENT = "agent:"
+_FOREVER = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class AttestedOwner:
+    """Owner of an agent, confirmed by a signature.
+
+    Attributes:
+        person: Owner, under the id that the inventory uses.
+        signed_at: UTC nanoseconds.
+        expires: End of the attestation, UTC nanoseconds.
+        digest: SHA-256 of the signed statement, hex.
+    """
+
+    person: PersonId
+    key_id: OwnerKeyId
+    signed_at: int
+    expires: int
+    digest: str
+
+
+class _Persons(msgspec.Struct):
+    persons: tuple[Person, ...] = ()
+
+
+class _SyncPersons(msgspec.Struct):
+    """Person records of a stored sync; other fields are skipped."""
+
+    source: str
+    connector: str
+    started_at: int
+    facts: _Persons
+
+
+class AttestedOwners:
+    """Cached reader of the attested owners of one store.
+
+    Args:
+        store: Open store, used by this thread only.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stamp = b""
+        self._objects: tuple[tuple[int, str], ...] = ()
+        self._said: tuple[OwnerEvidence, ...] = ()
+        self._people = People(())
+        self._judged: Mapping[AgentId, AttestedOwner] = {}
+        self._while = (0, 0)  # interval in which the result stays valid
+
+    def now(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+        """Return the attested owner of each agent that has one.
+
+        Args:
+            now: UTC nanoseconds.
+
+        Raises:
+            VerificationError: The log or an object in it was changed.
+            EnvironmentRefused: The store cannot be read.
+        """
+        self._refresh()
+        begin, end = self._while
+        if not begin <= now < end:
+            self._judged = self._judge(now)
+            ends = [end_of(item) for item in self._said if attests(item, now)]
+            self._while = (now, min(ends, default=_FOREVER))
+        return self._judged
+
+    def same(self, person: str) -> PersonId:
+        """Return the canonical id of a person, as of the latest read."""
+        return self._people(person)
+
+    def _judge(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+        found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
+        for item in self._said:
+            if not item.subject.startswith(_AGENT) or not attests(item, now):
+                continue
+            person = self._people(item.person)
+            rank = (item.seen.at, person)
+            agent = AgentId(item.subject)
+            if is_pipeline(person) or (agent in found and found[agent][0] >= rank):
+                continue
+            found[agent] = (
+                rank,
+                AttestedOwner(
+                    person=person,
+                    key_id=OwnerKeyId(item.key),
+                    signed_at=item.seen.at,
+                    expires=end_of(item),
+                    digest=item.digest,
+                ),
+            )
+        return MappingProxyType(
+            {
+                agent: owner
+                for agent, (_, owner) in found.items()
+                if not self._has_left(owner.person)
+            }
+        )
+
+    def _has_left(self, person: PersonId) -> bool:
+        known = self._people.get(person)
+        return known is not None and not known.alive
+
+    def _refresh(self) -> None:
+        stamp = self._store.log.checkpoint()
+        if stamp and stamp == self._stamp:
+            return
+        objects = tuple(
+            (logged.index, logged.digest)
+            for kind in ("snapshot", *owner_keys.KINDS)
+            for logged in self._store.objects(kind)
+        )
+        if objects != self._objects:
+            self._store.log.check()
+            self._said = owner_keys.attestations(self._store)
+            self._people = People(_persons(self._store))
+            self._objects = objects
+            self._while = (0, 0)
+        self._stamp = stamp
+
+
+class Attesting:
+    """Cached reader of the latest valid attestation of each subject, agent or not.
+
+    Only signed statements are read, so the size of the snapshot does not matter. The
+    caller checks whether a person has left, and maps aliases.
+
+    Args:
+        store: Open store, used by this thread only.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stamp = b""
+        self._objects: tuple[str, ...] = ()
+        self._said: tuple[OwnerEvidence, ...] = ()
+
+    def now(self, now: int) -> Mapping[str, PersonId]:
+        """Return the latest attester of each subject, under the name they signed with.
+
+        Args:
+            now: UTC nanoseconds.
+
+        Raises:
+            VerificationError: The log or an object in it was changed.
+            EnvironmentRefused: The store cannot be read.
+        """
+        self._refresh()
+        holding = [item for item in self._said if attests(item, now)]
+        holding.sort(key=lambda item: (item.seen.at, item.person))
+        return {item.subject: item.person for item in holding}
+
+    def _refresh(self) -> None:
+        stamp = self._store.log.checkpoint()
+        if stamp and stamp == self._stamp:
+            return
+        objects = tuple(
+            logged.digest
+            for kind in owner_keys.KINDS
+            for logged in self._store.objects(kind)
+        )
+        if objects != self._objects:
+            self._store.log.check()
+            self._said = owner_keys.attestations(self._store)
+            self._objects = objects
+        self._stamp = stamp
+
+
+def attested_owners(store: Store, now: int) -> Mapping[AgentId, AttestedOwner]:
+    """Return the attested owner of each agent that has one; see `AttestedOwners`."""
+    return owners_of(store).now(now)
+
+
+def owners_of(store: Store) -> AttestedOwners:
+    """Return the attested-owner reader that is cached with the store."""
+    return store.beside("attested owners", AttestedOwners)
+
+
+def _persons(store: Store) -> tuple[Person, ...]:
+    """Decode only the persons of the newest snapshot."""
+    logged = store.objects("snapshot")
+    if not logged:
+        return ()
+    snapshot = msgspec.json.decode(store.get_object(logged[-1].digest), type=Snapshot)
+    syncs = []
+    for source, digest in snapshot.syncs:
+        part = msgspec.json.decode(store.get_object(digest), type=_SyncPersons)
+        facts = Facts(persons=part.facts.persons)
+        syncs.append((source, Sync(source, part.connector, part.started_at, facts)))
+    return merge(ordered(syncs)).persons

@@ -1,0 +1,368 @@
+"""Owner keys: enrolment, revocation, and verification of what they signed."""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from answerable.evidence import dsse, owner_attestations, signed_statements
+from answerable.evidence.note import PublicKey
+from answerable.evidence.signed_statements import Keys
+from answerable.model.documents.core import Coverage, Document
+from answerable.model.documents.owners import NewOwnerKeyItem, OwnerKeyItem
+from answerable.model.errors import AmbiguousError, UsageError, VerificationError
+from answerable.model.ids import PersonId
+from answerable.model.owner_key import (
+    Enrolment,
+    OwnerKey,
+    OwnerKeyId,
+    Placed,
+    Revocation,
+    Statement,
+    Verified,
+    owner_key_id,
+    unrecorded,
+)
+from answerable.model.person import OwnerEvidence
+from answerable.model.provenance import WrittenBy
+from answerable.presentation.command_hints import command
+from answerable.presentation.inventory_lists import spelled_time
+from answerable.store.store import Store
+
+ENROLMENT, REVOCATION, ATTESTATION = (
+    "owner-key",
+    "owner-key-revoked",
+    "signed-attestation",
+)
+KINDS = (ENROLMENT, REVOCATION, ATTESTATION)
+
+# Keys are read from the log only.
+_COVERAGE: Coverage = {
+    "partial": False,
+    "sources": [],
+    "seen": [],
+    "not_collected": [],
+}
+
+Recorded = TypeVar("Recorded", Enrolment, Revocation)
+
+
+class Signatory(Protocol):
+    """Signer of a statement: a local key, or a remote one."""
+
+    @property
+    def id(self) -> OwnerKeyId:
+        """Id of the key."""
+
+    def at(self, now: int) -> int:
+        """Return the signing time of a statement, UTC nanoseconds.
+
+        Raises:
+            VerificationError: It was signed too long ago, or in the future.
+        """
+
+    def envelope(self, said: Statement) -> bytes:
+        """Return the signed envelope of a statement.
+
+        Raises:
+            VerificationError: The signature is for another statement.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Unlocked private key, in memory for the duration of one command.
+
+    Attributes:
+        public: 32 bytes.
+        seed: 32 bytes; never stored, shown or logged.
+    """
+
+    public: bytes
+    seed: bytes
+
+    def __repr__(self) -> str:
+        """Name the key, and keep the seed out of every message and traceback."""
+        return f"Signer({self.id})"
+
+    @property
+    def id(self) -> OwnerKeyId:
+        """Id of the key."""
+        return owner_key_id(self.public)
+
+    def at(self, now: int) -> int:
+        """Return the current time."""
+        return now
+
+    def envelope(self, said: Statement) -> bytes:
+        """Sign a statement."""
+        text = signed_statements.payload(said)
+        signed = dsse.sign(signed_statements.PAYLOAD_TYPE, text, self.id, self.seed)
+        return dsse.encode(signed)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Authority behind an enrolment or a revocation.
+
+    Attributes:
+        by: Issuer and subject of a sign-in, or an administrator's id; empty if only the
+            operating-system user is known.
+        written_by: Who could have written it.
+    """
+
+    by: str = ""
+    written_by: WrittenBy = WrittenBy.SELF_REPORTED
+
+
+def keys(store: Store) -> Keys:
+    """Read all keys that were ever enrolled.
+
+    Raises:
+        VerificationError: A stored object was changed.
+    """
+    return signed_statements.keys_of(
+        _recorded(store, ENROLMENT, Enrolment), _recorded(store, REVOCATION, Revocation)
+    )
+
+
+def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
+    """Read the evidence of every signed attestation, rejected ones included.
+
+    Raises:
+        VerificationError: A stored object was changed.
+    """
+    logged = store.objects(ATTESTATION)
+    if not logged:
+        return ()
+    known, here = keys(store), identity(store)
+    found: dict[str, OwnerEvidence | None] = {}
+    for each in logged:
+        if each.digest not in found:
+            data = kept(store, each.digest)
+            placed = Placed(each.index, each.at)
+            found[each.digest] = owner_attestations.evidence(data, known, placed, here)
+    return tuple(item for item in found.values() if item is not None)
+
+
+def identity(store: Store) -> str:
+    """Return the id of the store in statements: the fingerprint of its log key."""
+    key: PublicKey = store.keys.public
+    return str(key)
+
+
+def verify_statement(store: Store, envelope: bytes, now: int) -> Verified:
+    """Verify a new statement before it is recorded.
+
+    The caller checks the type and subject of the statement, and that `key.person` may
+    make its claims.
+
+    Args:
+        store: Store of the enrolled keys.
+        envelope: A DSSE envelope that is not recorded yet.
+        now: UTC nanoseconds.
+
+    Raises:
+        StatementVoid: It is invalid; the message has the reason.
+        VerificationError: A stored object was changed.
+    """
+    return signed_statements.verify(
+        envelope, keys(store), unrecorded(now), identity(store)
+    )
+
+
+def enroll(
+    store: Store,
+    public: bytes,
+    person: PersonId,
+    *,
+    valid_from: int,
+    valid_until: int,
+    uid: int,
+    now: int,
+    word: Word = Word(),
+) -> Document:
+    """Record a key as the key of a person.
+
+    Args:
+        public: 32 bytes.
+        valid_from: UTC nanoseconds.
+        valid_until: UTC nanoseconds.
+        uid: User id of the operator.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The key is malformed, belongs to another person or is revoked, or
+            the times are in the wrong order.
+    """
+    if not signed_statements.usable(public):
+        raise UsageError(
+            "not a usable Ed25519 key (its point is of small order)",
+            "make one with: answerable owner-keys new --person PERSON",
+        )
+    if not valid_from < valid_until or valid_until <= now:
+        raise UsageError(
+            f"the key would be valid from {spelled_time(valid_from)} until "
+            f"{spelled_time(valid_until)} (expected an end that is later, and ahead)",
+            "give --until a time to come",
+        )
+    key = keys(store).get(owner_key_id(public))
+    if key is not None and key.person != person:
+        raise UsageError(
+            f"the key {key.id} is {key.person}'s (a key is one person's)",
+            "let each person make a key: answerable owner-keys new --person PERSON",
+        )
+    if key is not None and key.revoked:
+        raise UsageError(
+            f"the key {key.id} is revoked, and stays so",
+            "let its person make a new one",
+        )
+    said = Enrolment(
+        public, person, valid_from, valid_until, word.written_by, uid, word.by
+    )
+    store.put_object(ENROLMENT, msgspec.json.encode(said), now)
+    return _shown(store, now, owner_key_id(public))
+
+
+def revoke(
+    store: Store,
+    name: str,
+    *,
+    since: int | None,
+    uid: int,
+    now: int,
+    word: Word = Word(),
+) -> Document:
+    """Record that signatures of a key are invalid from a time on.
+
+    Args:
+        name: The key's id, or a prefix of it.
+        since: UTC nanoseconds; None for now.
+        uid: User id of the operator.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The key does not exist.
+    """
+    key = find(keys(store), name)
+    begin = now if since is None else since
+    said = Revocation(key.id, begin, word.written_by, uid, word.by)
+    store.put_object(REVOCATION, msgspec.json.encode(said), now)
+    return _shown(store, now, key.id)
+
+
+def listed(store: Store, *, now: int) -> Document:
+    """List the keys with their current state."""
+    return _shown(store, now)
+
+
+def made(key: OwnerKeyId, person: PersonId, private: str, public: str) -> Document:
+    """Describe a new key and the next step; it is not enrolled yet."""
+    item: NewOwnerKeyItem = {
+        "id": key,
+        "person": person,
+        "key_file": private,
+        "public_file": public,
+    }
+    name = person.removeprefix("person:")
+    following = command("owner-keys", "enroll", public, "--person", name)
+    return Document("owner-keys-new", [item], _COVERAGE, next=following)
+
+
+def find(known: Keys, name: str) -> OwnerKey:
+    """Find a key by its id or a prefix of it.
+
+    Raises:
+        AmbiguousError: Several ids begin like this.
+        UsageError: The key does not exist.
+    """
+    asked = "owner-key:" + name.strip().removeprefix("owner-key:")
+    fit = [each for each in known if each == asked] or [
+        each
+        for each in known
+        if len(asked) >= len("owner-key:") + 6 and each.startswith(asked)
+    ]
+    if len(fit) > 1:
+        raise AmbiguousError(
+            f"{name[:80]!r} names {len(fit)} keys (expected one)", tuple(sorted(fit))
+        )
+    if not fit:
+        raise UsageError(
+            f"unknown owner key (got {name[:80]!r}, expected its id or the first six "
+            "letters of it)",
+            "see `answerable owner-keys list`",
+        )
+    return known[fit[0]]
+
+
+def state(key: OwnerKey, now: int) -> str:
+    """Return the current state of a key as one word."""
+    if any(said.since <= now for _, said in key.revoked):
+        return "revoked"
+    spans = [(each.valid_from, each.valid_until) for _, each in key.enrolled]
+    if any(begin <= now < end for begin, end in spans):
+        return "valid"
+    return "expired" if all(end <= now for _, end in spans) else "not-yet"
+
+
+def _shown(store: Store, now: int, only: OwnerKeyId | None = None) -> Document:
+    known = keys(store)
+    signed: dict[str, int] = {}
+    for item in attestations(store):
+        signed[item.key] = signed.get(item.key, 0) + (not item.void)
+    items = [
+        _item(key, now, signed.get(key.id, 0))
+        for key in sorted(known.values(), key=lambda each: (each.person, each.id))
+        if only in (None, key.id)
+    ]
+    return Document("owner-keys", items, _COVERAGE)
+
+
+def _item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
+    last = key.enrolled[-1][1]
+    since = min((said.since for _, said in key.revoked), default=None)
+    return {
+        "id": key.id,
+        "person": key.person,
+        "state": state(key, now),
+        "valid_from": spelled_time(min(each.valid_from for _, each in key.enrolled)),
+        "valid_until": spelled_time(max(each.valid_until for _, each in key.enrolled)),
+        "revoked_at": None if since is None else spelled_time(since),
+        "enrolled_at": spelled_time(key.enrolled[0][0].at),
+        "enrolled_by": last.by or f"uid {last.uid}",
+        "written_by": last.written_by.value,
+        "attestations": signed,
+    }
+
+
+def _recorded(
+    store: Store, kind: str, shape: type[Recorded]
+) -> list[tuple[Placed, Recorded]]:
+    found = []
+    for each in store.objects(kind):
+        data = kept(store, each.digest)
+        try:
+            said = msgspec.json.decode(data, type=shape)
+        except (ValueError, RecursionError):
+            raise _damaged(each.digest, "does not decode") from None
+        found.append((Placed(each.index, each.at), said))
+    return found
+
+
+def kept(store: Store, digest: str) -> bytes:
+    """Load a recorded statement.
+
+    Raises:
+        VerificationError: It is missing or was changed.
+    """
+    try:
+        return store.get_object(digest)
+    except UsageError:
+        raise _damaged(digest, "is missing") from None
+
+
+def _damaged(digest: str, why: str) -> VerificationError:
+    return VerificationError(
+        f"the stored object {digest[:16]} of an owner key {why}",
+        "restore the file objects/... from a copy; see `answerable evidence verify`",
+    )

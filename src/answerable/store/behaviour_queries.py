@@ -1,0 +1,118 @@
+"""SQL of monitored calls of an agent, from gateway records."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from answerable.model.event import AuditEvent
+from answerable.model.ids import AgentId
+from answerable.store.event_columns import NAMES, fact, to_event
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+_FACTS = ("behaviour", "came", "effect", "reason", "ended_sequence", "chain")
+_FOREVER = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedCall:
+    """Monitored call.
+
+    Attributes:
+        decision_id: Id of its decision, hex.
+        at: Decision time, UTC nanoseconds.
+        recorder: Its recorder.
+        sequence: Its sequence number.
+        ended: Sequence number of its end record, 0 for none.
+        agent: Agent name.
+        run: Its run.
+        person: Person it acts for, empty for none.
+        written_by: Author class of the record.
+        effect: Effect of the decision.
+        reason: Reason of the decision.
+        behaviour: JSON of `model.record.Acted`.
+        came: Result summary, empty for none.
+        chain: Parent agents.
+    """
+
+    decision_id: str
+    at: int
+    recorder: str
+    sequence: int
+    ended: int
+    agent: str
+    run: str
+    person: str
+    written_by: str
+    effect: str
+    reason: str
+    behaviour: str
+    came: str
+    chain: str
+
+
+def watched_calls(
+    store: "Store", agent: AgentId, *, since: int = 0, until: int = _FOREVER
+) -> Iterator[WatchedCall]:
+    """Find the monitored calls of an agent, in recording order.
+
+    Args:
+        store: The evidence store.
+        agent: Agent name.
+        since: UTC nanoseconds, inclusive.
+        until: UTC nanoseconds, exclusive.
+    """
+    behaviour, came, effect, reason, ended, chain = (
+        fact(name, "''") for name in _FACTS
+    )
+    query = (
+        "SELECT decision_id, event_time, recorder, sequence, "  # noqa: S608 - ours
+        f"coalesce(try_cast({ended} AS BIGINT), 0), agent, run, person, written_by, "
+        f"{effect}, {reason}, {behaviour}, {came}, {chain} FROM events e "
+        "WHERE agent = ? AND event_time >= ? AND event_time < ? "
+        f"AND decision_id <> '' AND written_by <> 'self-reported' AND {behaviour} <> '' "
+        "ORDER BY recorder, sequence"
+    )
+    for row in store.rows(query, [agent, since, until]):
+        yield WatchedCall(*cast("tuple[Any, ...]", row))
+
+
+def watched_since(store: "Store", agent: AgentId, *, most: int) -> int:
+    """Find the start time of a window with at most so many monitored calls.
+
+    Args:
+        store: The evidence store.
+        agent: Agent name.
+        most: Maximum number of calls.
+
+    Returns:
+        UTC nanoseconds; 0 where there are no more calls.
+    """
+    behaviour = fact("behaviour", "''")
+    query = (
+        "SELECT event_time FROM events e WHERE agent = ? AND decision_id <> '' "  # noqa: S608 - ours
+        f"AND written_by <> 'self-reported' AND {behaviour} <> '' "
+        "ORDER BY event_time DESC LIMIT 1 OFFSET ?"
+    )
+    rows = store.rows(query, [agent, most])
+    return int(cast("int", rows[0][0])) + 1 if rows else 0
+
+
+def events_of_identity(
+    store: "Store", identity: str, *, since: int, until: int
+) -> list[AuditEvent]:
+    """Find platform events of an identity's calls, oldest first.
+
+    Args:
+        store: The evidence store.
+        identity: Identity as spelled in events.
+        since: UTC nanoseconds, inclusive.
+        until: UTC nanoseconds, exclusive.
+    """
+    query = (
+        f"SELECT {NAMES} FROM events e WHERE identity = ? AND event_time >= ? "  # noqa: S608 - ours
+        "AND event_time < ? AND written_by = 'platform' AND decision_id = '' "
+        "ORDER BY event_time, event_id"
+    )
+    return [to_event(row) for row in store.rows(query, [identity, since, until])]

@@ -1,0 +1,225 @@
+"""Sorted block file: a read-only, memory-mapped table of keys and encoded values.
+
+Derived state of any size is looked up by key without reading the rest. Several
+processes share the mapped pages. The file is replaced as a whole, by rename.
+
+    magic | length of the index | MAC of the index | index | blocks
+
+Each block holds a run of sorted rows, compressed, with a keyed BLAKE2b in the index, so
+that a changed file is never used: it reads as missing and is derived again.
+"""
+
+import bisect
+import hashlib
+import hmac
+import itertools
+import mmap
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+import zstandard
+
+from answerable.model.errors import VerificationError
+from answerable.store.durable_files import open_regular
+
+_MAGIC = b"ansblk1\n"
+_MAC = 16
+_HEAD = struct.Struct(f">8sQ{_MAC}s")
+_ROWS_BYTES = 32_768
+_MOST_READ = 128  # blocks of a section that stay in memory
+Value = TypeVar("Value")
+
+
+class _Block(msgspec.Struct, frozen=True, array_like=True):
+    """Index entry of one block: position and MAC.
+
+    Attributes:
+        first: Its first key.
+        at: Offset in bytes from the first block.
+        size: Bytes of the block.
+        rows: Rows in it.
+        mac: Keyed BLAKE2b of its bytes.
+    """
+
+    first: str
+    at: int
+    size: int
+    rows: int
+    mac: bytes
+
+
+class _Index(msgspec.Struct, frozen=True, array_like=True):
+    generation: str
+    sections: dict[str, list[_Block]]
+
+
+class BlockFileError(Exception):
+    """Unusable block file: missing, truncated, changed, or of another generation."""
+
+
+_Rows = list[tuple[str, msgspec.Raw]]
+_ROWS: msgspec.msgpack.Decoder[_Rows] = msgspec.msgpack.Decoder(_Rows)
+_INDEX = msgspec.msgpack.Decoder(_Index)
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def encode(
+    generation: str,
+    sections: Mapping[str, Iterable[tuple[str, object]]],
+    key: bytes,
+) -> bytes:
+    """Encode sections of rows as the bytes of a block file.
+
+    Args:
+        generation: Names the input that the rows were derived from.
+        sections: Rows by section, each with keys ascending and unique.
+        key: MAC key, at most 64 bytes.
+
+    Raises:
+        ValueError: The keys of a section do not ascend.
+    """
+    compress = zstandard.ZstdCompressor(level=1).compress
+    blocks: list[bytes] = []
+    listed: dict[str, list[_Block]] = {}
+    at = 0
+    for name, rows in sections.items():
+        listed[name] = []
+        for run in _runs(rows):
+            body = compress(_ENCODER.encode(run))
+            first = run[0][0]
+            listed[name].append(_Block(first, at, len(body), len(run), _mac(body, key)))
+            blocks.append(body)
+            at += len(body)
+    index = compress(_ENCODER.encode(_Index(generation, listed)))
+    return b"".join((_HEAD.pack(_MAGIC, len(index), _mac(index, key)), index, *blocks))
+
+
+def _runs(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
+    run: _Rows = []
+    size, before = 0, None
+    for key, value in rows:
+        if before is not None and key <= before:
+            raise ValueError(f"keys do not ascend (got {key!r} after {before!r})")
+        before = key
+        encoded = _ENCODER.encode(value)
+        run.append((key, msgspec.Raw(encoded)))
+        size += len(key) + len(encoded)
+        if size >= _ROWS_BYTES:
+            yield run
+            run, size = [], 0
+    if run:
+        yield run
+
+
+def _mac(body: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=_MAC, key=key).digest()
+
+
+class BlockFile:
+    """Open block file."""
+
+    def __init__(self, path: Path, generation: str, key: bytes) -> None:
+        """Map a file and read its index.
+
+        Raises:
+            BlockFileError: It is missing, changed, of another generation, or not
+                readable.
+        """
+        self._key = key
+        try:
+            with open_regular(path) as file:
+                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise BlockFileError(f"{path.name} is missing") from error
+        try:
+            magic, size, mac = _HEAD.unpack(self._bytes[: _HEAD.size])
+            self._start = _HEAD.size + size
+            index = self._bytes[_HEAD.size : self._start]
+            if magic != _MAGIC or not hmac.compare_digest(mac, _mac(index, key)):
+                raise BlockFileError(f"{path.name} is changed")
+            self._index = _INDEX.decode(zstandard.ZstdDecompressor().decompress(index))
+        except (struct.error, msgspec.MsgspecError, zstandard.ZstdError) as error:
+            raise BlockFileError(f"{path.name} is changed") from error
+        blocks = (b for listed in self._index.sections.values() for b in listed)
+        ends = max((block.at + block.size for block in blocks), default=0)
+        if len(self._bytes) != self._start + ends:
+            raise BlockFileError(f"{path.name} is cut off")
+        if self._index.generation != generation:
+            raise BlockFileError(f"{path.name} is of another generation")
+        self._name = path.name
+
+    def section(self, name: str, kind: type[Value]) -> "Section[Value]":
+        """Return the rows of a section; an unknown one is empty."""
+        return Section(self, self._index.sections.get(name, []), kind)
+
+    def rows(self, block: _Block) -> _Rows:
+        """Read one block.
+
+        Raises:
+            VerificationError: The block is changed or truncated.
+        """
+        at = self._start + block.at
+        body = self._bytes[at : at + block.size]
+        if not hmac.compare_digest(block.mac, _mac(body, self._key)):
+            raise VerificationError(
+                f"derived/{self._name} is changed",
+                f"remove derived/{self._name} from the store: it is derived again",
+            )
+        return _ROWS.decode(zstandard.ZstdDecompressor().decompress(body))
+
+
+class Section(Mapping[str, Value], Generic[Value]):
+    """Rows of one section by key, decoded on access."""
+
+    def __init__(
+        self, file: BlockFile, blocks: list[_Block], kind: type[Value]
+    ) -> None:
+        self._file = file
+        self._blocks = blocks
+        self._firsts = [block.first for block in blocks]
+        self._decode = msgspec.msgpack.Decoder(kind).decode
+        self._found: dict[str, Value] = {}
+        self._read: dict[int, dict[str, msgspec.Raw]] = {}
+
+    def __getitem__(self, key: str) -> Value:
+        if key in self._found:
+            return self._found[key]
+        raw = self._raw(key)
+        if raw is None:
+            raise KeyError(key)
+        value = self._decode(raw)
+        self._found[key] = value
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and (
+            key in self._found or self._raw(key) is not None
+        )
+
+    def _raw(self, key: str) -> msgspec.Raw | None:
+        at = bisect.bisect_right(self._firsts, key) - 1
+        if at < 0:
+            return None
+        rows = self._read.get(at)
+        if rows is None:
+            if len(self._read) >= _MOST_READ:
+                del self._read[next(iter(self._read))]
+            rows = self._read[at] = dict(self._file.rows(self._blocks[at]))
+        return rows.get(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return itertools.chain.from_iterable(
+            (key for key, _ in self._file.rows(block)) for block in self._blocks
+        )
+
+    def __len__(self) -> int:
+        return sum(block.rows for block in self._blocks)
+
+    def decoded(self) -> Iterator[tuple[str, Value]]:
+        """Yield every row in key order, without caching."""
+        for block in self._blocks:
+            for key, raw in self._file.rows(block):
+                yield key, self._decode(raw)

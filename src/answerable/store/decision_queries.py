@@ -1,0 +1,237 @@
+"""SQL over decisions: the view `decisions` and decision queries."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from answerable.model.event import AuditEvent
+from answerable.model.ids import AgentId
+from answerable.store.event_columns import fact
+from answerable.store.query_views import Shown
+from answerable.store.search_index import PLACE, Place
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+# Facts of a decision, as its connector names them.
+_FACTS = (
+    *("effect", "mode", "reason", "layer", "rules", "policy", "durability", "shown"),
+    *("target", "arguments", "ended"),
+)
+# More beginnings alike than these are not worth listing.
+_MOST_ALIKE = 20
+BLANK = "''"
+
+
+def shown(store: "Store") -> Shown:
+    """Build the view `decisions`."""
+    del store  # everything stands in the events
+    facts = ", ".join(f"{fact(name, 'NULL')} AS {name}" for name in _FACTS)
+    view = (
+        "SELECT e.decision_id, make_timestamp_ns(e.event_time) AS event_time, "  # noqa: S608 - ours
+        "nullif(e.person, '') AS person, e.agent, e.run, e.tool, e.action, e.resource, "
+        f"e.outcome, {facts}, e.recorder, e.sequence "
+        "FROM events_raw e WHERE e.decision_id <> ''"
+    )
+    return Shown({}, {"decisions": view})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Filter of a decision query.
+
+    Attributes:
+        of: Agents and identities, of which one must match; None for all.
+        agent: Agent, empty for all.
+        effect: Effect, empty for all.
+        reason: Reason, empty for all.
+        before: Time and id of an event that they precede; (0, b"") for all.
+    """
+
+    of: frozenset[str] | None = None
+    agent: str = ""
+    effect: str = ""
+    reason: str = ""
+    before: tuple[int, bytes] = (0, b"")
+
+    def where(self) -> tuple[str, list[object]]:
+        """Build the SQL condition and its values."""
+        parts, values = ["decision_id <> ''"], list[object]()
+        for column, value in (
+            ("agent", self.agent),
+            (fact("effect", "''"), self.effect),
+            (fact("reason", "''"), self.reason),
+        ):
+            if value:
+                parts.append(f"{column} = ?")
+                values.append(value)
+        if self.of is not None:
+            listed = ", ".join("?" * len(self.of)) or "NULL"
+            parts.append(f"(agent IN ({listed}) OR identity IN ({listed}))")
+            values += 2 * sorted(self.of)
+        if self.before[0]:
+            parts.append("(event_time, event_id) < (?, ?)")
+            values += self.before
+        return " AND ".join(parts), values
+
+
+def newest(store: "Store", asked: Asked, *, since: int, limit: int) -> list[AuditEvent]:
+    """Find the newest decisions, newest first.
+
+    Args:
+        store: The evidence store.
+        asked: The filter.
+        since: UTC nanoseconds, inclusive.
+        limit: Maximum rows.
+    """
+    where, values = asked.where()
+    query = (
+        f"SELECT {PLACE} FROM skimmed e WHERE {where} AND event_time >= ? "  # noqa: S608 - ours
+        "ORDER BY event_time DESC, event_id DESC LIMIT ?"
+    )
+    rows = store.rows(query, [*values, since, limit])
+    return store.whole(cast("list[Place]", rows))
+
+
+def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]:
+    """Count decisions by effect.
+
+    Args:
+        store: The evidence store.
+        asked: The filter.
+        since: UTC nanoseconds, inclusive.
+    """
+    where, values = asked.where()
+    query = (
+        f"SELECT {fact('effect', chr(39) * 2)}, count(*) FROM skimmed e "  # noqa: S608 - ours
+        f"WHERE {where} AND event_time >= ? GROUP BY ALL"
+    )
+    rows = store.rows(query, [*values, since])
+    return {str(effect): cast("int", count) for effect, count in rows}
+
+
+def count_decisions(store: "Store", asked: Asked) -> int:
+    """Count the decisions that match a filter."""
+    where, values = asked.where()
+    query = f"SELECT count(*) FROM skimmed e WHERE {where}"  # noqa: S608 - ours
+    ((count,),) = store.rows(query, values)
+    return cast("int", count)
+
+
+def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
+    """Find decisions by id prefix, oldest first; of many matches the first ones."""
+    query = (
+        f"SELECT {PLACE} FROM skimmed WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
+        "ORDER BY event_time, event_id LIMIT ?"
+    )
+    rows = store.rows(query, [beginning, _MOST_ALIKE])
+    return store.whole(cast("list[Place]", rows))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAct:
+    """Group of decisions that blocked the same action of one agent.
+
+    Attributes:
+        agent: Values of the newest event, also for the next five fields.
+        target: Kind of the named thing.
+        arguments: SHA-256 of the arguments, hex.
+        decision_id: Id of the newest decision.
+        at: Its time, UTC nanoseconds.
+        event_id: Id of its event.
+        reason: Its reason.
+        written_by: Its author class.
+        first: Time of the first decision.
+        count: Number of decisions.
+    """
+
+    agent: str
+    resource_prefix: str
+    tool: str
+    resource: str
+    target: str
+    arguments: str
+    decision_id: str
+    at: int
+    event_id: bytes
+    reason: str
+    written_by: str
+    first: int
+    count: int
+
+
+def held_acts(
+    store: "Store",
+    reasons: Collection[str],
+    *,
+    since: int,
+    limit: int,
+    believed: bool,
+    agent: str = "",
+) -> list[HeldAct]:
+    """List groups of calls that were blocked for one of these reasons, newest first.
+
+    Args:
+        store: The evidence store.
+        reasons: Reasons as spelled in facts.
+        since: UTC nanoseconds, inclusive.
+        limit: Maximum groups.
+        believed: Records of mediators; False for self-reported ones.
+        agent: Agent, empty for all.
+    """
+    sign = "<>" if believed else "="
+    one = "AND agent = ?" if agent else ""
+    named = ", ".join("?" * len(reasons))
+    # What was held back is logged as denied: the column spares reading most facts.
+    query = (
+        "SELECT agent, resource_prefix, tool, resource, target, arguments, "  # noqa: S608 - ours
+        "arg_max(decision_id, place), max(event_time), arg_max(event_id, place), "
+        "arg_max(reason, place), arg_max(written_by, place), min(event_time), count(*) "
+        "FROM (SELECT agent, resource_prefix, tool, resource, decision_id, event_time, "
+        "event_id, written_by, (event_time, event_id) AS place, "
+        f"{fact('target', BLANK)} AS target, {fact('arguments', BLANK)} AS arguments, "
+        f"{fact('reason', BLANK)} AS reason, {fact('effect', BLANK)} AS effect, "
+        f"{fact('ended', BLANK)} AS ended FROM skimmed e WHERE decision_id <> '' "
+        f"AND outcome = 'denied' AND event_time >= ? AND written_by {sign} "
+        f"'self-reported' {one}) WHERE reason IN ({named}) "
+        "AND effect IN ('ask', 'deny') AND ended = '' "
+        "GROUP BY agent, resource_prefix, tool, resource, target, arguments "
+        "ORDER BY max(event_time) DESC, arg_max(event_id, place) DESC LIMIT ?"
+    )
+    values = [since, *([agent] if agent else []), *sorted(reasons), limit]
+    rows = cast("list[tuple[Any, ...]]", store.rows(query, values))
+    return [HeldAct(*row) for row in rows]
+
+
+def stored_among(store: "Store", events: Sequence[AuditEvent]) -> frozenset[bytes]:
+    """Return the digests of those events that are stored."""
+    if not events:
+        return frozenset()
+    begin = min(each.event_time for each in events)
+    listed = ", ".join("?" * len(events))
+    query = (
+        "SELECT raw_sha256 FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - ours
+        f"AND event_id IN ({listed})"
+    )
+    end = max(each.event_time for each in events)
+    rows = store.rows(query, [begin, end, *(each.event_id for each in events)])
+    return frozenset(cast("bytes", row[0]) for row in rows)
+
+
+def persons_of_run(store: "Store", agent: AgentId, run: str) -> tuple[str, ...]:
+    """List the persons behind a run of an agent, from its records.
+
+    Args:
+        store: The evidence store.
+        agent: Agent of the run.
+        run: Run id.
+
+    Returns:
+        Usually one; an empty text for a run without a person.
+    """
+    query = (
+        "SELECT DISTINCT person FROM skimmed WHERE agent = ? AND run = ? "
+        "AND decision_id <> '' AND written_by <> 'self-reported' ORDER BY person"
+    )
+    rows = store.rows(query, [agent, run])
+    return tuple(str(person) for (person,) in rows)

@@ -1,0 +1,253 @@
+"""Deduplication of events by event id, within a day, in bounded memory."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from answerable.evidence.canonical import decode
+from answerable.evidence.log_entries import JournalSealed, Manifest
+from answerable.model.event import AuditEvent
+from answerable.store import journal_files
+from answerable.store.duckdb_engine import Engine, quoted
+from answerable.store.segments import DAY_NS, day_name
+from answerable.store.store_layout import Layout
+from answerable.store.transparency_log import Log
+
+# About 130 bytes each.
+MOST_IDS = 2_000_000
+# A larger day is not cached: its segments are queried for each batch. They are sorted by
+# time, so a batch concerns few of them.
+MOST_OF_A_DAY = 500_000
+_MS = 1_000_000  # nanoseconds: what an id keeps of its time
+_DIGEST = 32
+
+
+class Known:
+    """Cache of stored ids by day; evicts the least recently used days.
+
+    Days with too many events are never cached.
+
+    A known id is then looked up with its digest: the same record is a duplicate,
+    another record under the same id is a conflict.
+    """
+
+    def __init__(self, layout: Layout, log: Log) -> None:
+        self._layout, self._log = layout, log
+        self._days: dict[int, set[bytes]] = {}
+        self._segments: set[str] = set()
+        self._rows: Counter[str] = Counter()  # sealed ones of a day
+        self._tails: dict[str, dict[bytes, bytes]] = {}
+        self._own: set[str] = set()
+        self._sizes: dict[str, int] = {}
+        self._note: bytes | None = None
+        self._engine: Engine | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def sift(
+        self, events: Sequence[AuditEvent]
+    ) -> tuple[list[AuditEvent], int, list[AuditEvent]]:
+        """Separate new events from known ones.
+
+        Args:
+            events: A batch.
+
+        Returns:
+            New events (including conflicts), the number of duplicates, and the
+            conflicts. Nothing is cached before `remember`.
+        """
+        self._catch_up()
+        wanted = {event.event_time // DAY_NS for event in events}
+        self._load(wanted)
+        ids = {event.event_id for event in events}
+        sealed = self._asked(events)
+        known = [sealed, *(self._days[day] for day in wanted)]
+        if len(ids) == len(events) and all(each.isdisjoint(ids) for each in known):
+            return list(events), 0, []
+        fresh: list[AuditEvent] = []
+        suspects: list[AuditEvent] = []
+        batch: dict[bytes, list[bytes]] = {}
+        for event in events:
+            number = event.event_id
+            day = event.event_time // DAY_NS
+            if number in batch or number in sealed or number in self._days[day]:
+                suspects.append(event)
+            else:
+                batch[number] = [event.raw_sha256]
+                fresh.append(event)
+        if not suspects:
+            return fresh, 0, []
+        stored = self._digests(suspects)
+        duplicate, conflicts = 0, []
+        for event in suspects:
+            seen = batch.setdefault(event.event_id, [])
+            if event.raw_sha256 in seen or (event.event_id, event.raw_sha256) in stored:
+                duplicate += 1
+                continue
+            seen.append(event.raw_sha256)
+            fresh.append(event)
+            conflicts.append(event)
+        return fresh, duplicate, conflicts
+
+    def remember(self, events: Sequence[AuditEvent], own: str) -> None:
+        """Cache events that are now in this process's journal."""
+        self._own.add(own)
+        tail = self._tails.setdefault(own, {})
+        for event in events:
+            self._days[event.event_time // DAY_NS].add(event.event_id)
+            held = tail.setdefault(event.event_id, event.raw_sha256)
+            if held is not event.raw_sha256:
+                tail[event.event_id] = held + event.raw_sha256
+
+    def _catch_up(self) -> None:
+        """Load ids that other processes sealed, and drop sealed tails."""
+        note = self._log.checkpoint()
+        if note == self._note:
+            return
+        entries = self._log.entries()
+        for entry in entries:
+            if isinstance(entry, Manifest) and entry.segment not in self._segments:
+                self._segments.add(entry.segment)
+                self._rows[entry.day] += entry.count
+                if self._note is not None and entry.journal not in self._own:
+                    self._days.pop(_day(entry), None)
+        sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
+        if sealed & self._tails.keys():
+            self._tails = {
+                name: tail for name, tail in self._tails.items() if name not in sealed
+            }
+            for day in [day for day in self._days if self._is_large(day)]:
+                del self._days[day]  # its segments know by now
+        self._note = note
+
+    def _load(self, days: set[int]) -> None:
+        for day in days & set(self._days):
+            self._days[day] = self._days.pop(day)
+        held = sum(map(len, self._days.values()))
+        for day in [day for day in self._days if day not in days]:
+            if held < MOST_IDS:
+                break
+            held -= len(self._days.pop(day))
+        missing = days - set(self._days)
+        if not missing:
+            return
+        for name in journal_files.names(self._layout):
+            self._load_tail(name)
+        for day in missing:
+            ids: set[bytes] = set()
+            files = "" if self._is_large(day) else self._files(day)
+            if files:
+                found = self._run(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
+                ids.update(cast("bytes", row[0]) for row in found)
+            for tail in self._tails.values():
+                ids.update(tail)
+            self._days[day] = ids
+
+    def _is_large(self, day: int) -> bool:
+        return self._rows.get(day_name(day), 0) > MOST_OF_A_DAY
+
+    def _asked(self, events: Sequence[AuditEvent]) -> set[bytes]:
+        """Query the segments of large days for these ids."""
+        large = {day for day in self._days if self._is_large(day)}
+        asked = [event for event in events if event.event_time // DAY_NS in large]
+        if not asked:
+            return set()
+        times = [event.event_time for event in asked]
+        files = self._between(min(times), max(times))
+        if not files:
+            return set()
+        from arro3.core import Array, DataType, Table
+
+        ids = Array([event.event_id for event in asked], DataType.binary())
+        engine = self._connection()
+        engine.connection.register("asked", Table.from_pydict({"event_id": ids}))
+        found = self._run(
+            f"SELECT event_id FROM read_parquet([{files}]) "  # noqa: S608 - our own names
+            "SEMI JOIN asked USING (event_id)"
+        )
+        engine.connection.unregister("asked")
+        return {cast("bytes", row[0]) for row in found}
+
+    def _load_tail(self, name: str) -> None:
+        if name in self._own:
+            return
+        try:
+            size = self._layout.journal_file(name).stat().st_size
+            if size == self._sizes.get(name) and name in self._tails:
+                return
+            records = journal_files.acknowledged(self._layout, name)
+        except FileNotFoundError:
+            return
+        self._sizes[name] = size
+        tail: dict[bytes, bytes] = {}
+        for record in records:
+            event = decode(record)
+            tail[event.event_id] = tail.get(event.event_id, b"") + event.raw_sha256
+        self._tails[name] = tail
+
+    def _files(self, day: int) -> str:
+        name = day_name(day)
+        return self._named(lambda entry: entry.day == name)
+
+    def _between(self, first: int, last: int) -> str:
+        """List the segments that may contain ids of these times."""
+        first, last = first // _MS, last // _MS
+        return self._named(
+            lambda entry: (
+                int(entry.min_time) // _MS <= last
+                and first <= int(entry.max_time) // _MS
+            )
+        )
+
+    def _named(self, wanted: Callable[[Manifest], bool]) -> str:
+        return ", ".join(
+            quoted(
+                str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
+            )
+            for e in self._log.entries()
+            if isinstance(e, Manifest) and wanted(e)
+        )
+
+    def _digests(self, suspects: Sequence[AuditEvent]) -> set[tuple[bytes, bytes]]:
+        from arro3.core import Array, DataType, Table
+
+        pairs: set[tuple[bytes, bytes]] = {
+            (event.event_id, raw)
+            for event in suspects
+            for tail in self._tails.values()
+            for raw in _digests(tail.get(event.event_id, b""))
+        }
+        times = [event.event_time for event in suspects]
+        files = self._between(min(times), max(times))
+        if not files:
+            return pairs
+        ids = Array([event.event_id for event in suspects], DataType.binary())
+        engine = self._connection()
+        engine.connection.register("suspects", Table.from_pydict({"event_id": ids}))
+        found = self._run(
+            "SELECT event_id, raw_sha256 FROM "  # noqa: S608 - our own names
+            f"read_parquet([{files}]) SEMI JOIN suspects USING (event_id)"
+        )
+        engine.connection.unregister("suspects")
+        return pairs | {(cast("bytes", a), cast("bytes", b)) for a, b in found}
+
+    def _connection(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine(self._layout.segments)
+        return self._engine
+
+    def _run(self, query: str) -> list[tuple[object, ...]]:
+        return self._connection().run(query)
+
+
+def _digests(joined: bytes) -> list[bytes]:
+    """Split the digests stored under one id: one, or several for a conflict."""
+    return [joined[at : at + _DIGEST] for at in range(0, len(joined), _DIGEST)]
+
+
+def _day(manifest: Manifest) -> int:
+    return int(manifest.min_time) // DAY_NS

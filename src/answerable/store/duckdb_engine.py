@@ -1,0 +1,154 @@
+"""Locked-down DuckDB: limited memory and folders, no extensions, no network."""
+
+import errno
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.store.durable_files import HINTS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Result = TypeVar("Result")
+MEMORY = "384MB"
+LATE = 100_000
+KEPT = "kept"
+
+
+def quoted(text: str) -> str:
+    """Quote a text for SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def interruptible(
+    connection: "DuckDBPyConnection", call: Callable[[], Result]
+) -> Result:
+    """Run a call of the engine so that Ctrl-C ends it.
+
+    DuckDB ignores signals while a query runs, so the query runs in another thread and
+    the main thread interrupts it.
+
+    Raises:
+        KeyboardInterrupt: The process was interrupted; the query has ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(call)
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            while not running.done():  # one that comes too early is lost
+                connection.interrupt()
+                wait([running], 0.05)
+            raise
+
+
+def load_library() -> None:
+    """Import DuckDB early, for a process that will act as another user."""
+    import duckdb  # noqa: F401 - that it is loaded
+
+
+class Engine:
+    """In-memory database over the segments of a store, for one thread.
+
+    Args:
+        segments: Folder of the segments.
+        memory: Memory limit.
+        keeps: Attach a second, compacted database `kept`.
+    """
+
+    def __init__(
+        self, segments: Path, memory: str = MEMORY, *, keeps: bool = False
+    ) -> None:
+        import duckdb
+
+        self._spill: tempfile.TemporaryDirectory[str] | None
+        self._spill = tempfile.TemporaryDirectory(prefix="answerable-")
+        self.connection = duckdb.connect(
+            config={
+                "memory_limit": memory,
+                "threads": 2,
+                "temp_directory": self._spill.name,
+                "python_enable_replacements": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        if keeps:
+            self.connection.execute(f"ATTACH ':memory:' AS {KEPT} (COMPRESS)")
+        # The order matters: folders first, then no other access, then the lock.
+        for setting in (
+            # The newest rows are found in the columns asked about, then read whole.
+            f"late_materialization_max_rows = {LATE}",
+            # What a segment says of itself never changes.
+            "parquet_metadata_cache = true",
+            f"allowed_directories = [{quoted(str(segments.absolute()) + '/')}]",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            self.connection.execute(f"SET {setting}").fetchall()
+
+    def beside(self) -> "Engine":
+        """Open an engine for another thread on the same databases."""
+        made = copy(self)
+        made.connection, made._spill = self.connection.cursor(), None
+        return made
+
+    def pack(self) -> None:
+        """Compact the kept database; deferred while others write."""
+        import duckdb
+
+        with suppress(duckdb.TransactionException):
+            self.connection.execute(f"CHECKPOINT {KEPT}").fetchall()
+
+    def close(self) -> None:
+        """Close the database and free its memory."""
+        self.connection.close()
+        if self._spill is not None:
+            self._spill.cleanup()
+
+    def run(
+        self, query: str, parameters: Sequence[object] = ()
+    ) -> list[tuple[object, ...]]:
+        """Run a query to its end.
+
+        Raises:
+            EnvironmentRefused: A file is missing or the disk is full.
+        """
+        import duckdb
+
+        def call() -> list[tuple[object, ...]]:
+            result = self.connection.execute(query, list(parameters))
+            return result.fetchall() if result.description else []
+
+        try:
+            return interruptible(self.connection, call)
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            said = str(error).splitlines()[0]
+            hint = "see that the store is whole: answerable evidence verify"
+            if (full := os.strerror(errno.ENOSPC)) in said:
+                said, hint = full, HINTS[errno.ENOSPC]
+            raise EnvironmentRefused(
+                f"the query engine was refused: {said}", hint
+            ) from error
+
+    def load_records(self, name: str, records: Sequence[bytes]) -> None:
+        """Register canonical records as a table `name(n, record)`."""
+        from arro3.core import Array, DataType, Table
+
+        table = Table.from_pydict(
+            {
+                "n": Array(range(len(records)), DataType.int32()),
+                "record": Array([r.decode() for r in records], DataType.utf8()),
+            }
+        )
+        self.connection.register(name, table)

@@ -1,0 +1,123 @@
+"""Columns of an event in Parquet and SQL, named and ordered as `AuditEvent`."""
+
+import json
+from collections.abc import Sequence
+from typing import cast
+
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.provenance import WrittenBy
+
+# SQL type by column. Binary ids are BLOB: Spark cannot read DuckDB's UUID columns.
+TYPES: dict[str, str] = {
+    "event_id": "BLOB",
+    "event_time": "BIGINT",
+    "source": "VARCHAR",
+    "scope": "VARCHAR",
+    "written_by": "VARCHAR",
+    "raw_sha256": "BLOB",
+    "action": "VARCHAR",
+    "outcome": "VARCHAR",
+    "native_id": "VARCHAR",
+    "identity": "VARCHAR",
+    "session": "VARCHAR",
+    "credential": "VARCHAR",
+    "person": "VARCHAR",
+    "resource": "VARCHAR",
+    "resource_prefix": "VARCHAR",
+    "resources": "VARCHAR[]",
+    "source_ip": "VARCHAR",
+    "issued": "VARCHAR",
+    "issued_to": "VARCHAR",
+    "issued_until": "BIGINT",
+    "created": "VARCHAR",
+    "deleted": "VARCHAR",
+    "decision_id": "VARCHAR",
+    "run": "VARCHAR",
+    "entities": "VARCHAR[]",
+    "facts": "VARCHAR[][]",
+    "recorder": "VARCHAR",
+    "sequence": "BIGINT",
+    "ingest_time": "BIGINT",
+    "salt": "BLOB",
+    "schema": "BIGINT",
+    "agent": "VARCHAR",
+    "tool": "VARCHAR",
+}
+COLUMNS = tuple(TYPES)
+NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+_TIMES = ("event_time", "ingest_time", "issued_until")
+
+
+# Places in a row, for `to_event`.
+_WRITTEN_BY = COLUMNS.index("written_by")
+_OUTCOME = COLUMNS.index("outcome")
+_FACTS = COLUMNS.index("facts")
+_LISTS = (COLUMNS.index("resources"), COLUMNS.index("entities"))
+_WRITERS = {str(member.value): member for member in WrittenBy}
+_OUTCOMES = {str(member.value): member for member in Outcome}
+
+
+def _shape() -> str:
+    """Build the schema for `json_transform`."""
+    kinds: dict[str, object] = {
+        "BLOB": "VARCHAR",
+        "VARCHAR": "VARCHAR",
+        "BIGINT": "BIGINT",
+        "VARCHAR[]": ["VARCHAR"],
+        "VARCHAR[][]": [["VARCHAR"]],
+    }
+    return json.dumps({name: kinds[kind] for name, kind in TYPES.items()})
+
+
+def _value(name: str, kind: str) -> str:
+    """Build the SQL of one column of a canonical record, with its default."""
+    if name == "schema":
+        return f'coalesce(r.{name}, 1) AS "{name}"'
+    if kind == "BLOB":
+        return f"unhex(coalesce(r.{name}, '')) AS \"{name}\""
+    default = {"VARCHAR": "''", "BIGINT": "0"}.get(kind, "[]")
+    return f'coalesce(r."{name}", {default}) AS "{name}"'
+
+
+def from_canonical(table: str) -> str:
+    """Build the query that decodes canonical JSON of `table(n, record)`."""
+    values = ", ".join(_value(name, kind) for name, kind in TYPES.items())
+    shape = _shape()
+    return (
+        f"SELECT n, {values} FROM "  # noqa: S608 - our own names
+        f"(SELECT n, json_transform(record, '{shape}') AS r FROM {table})"
+    )
+
+
+def readable() -> str:
+    """Build readable columns: hex ids and timestamps."""
+    parts = []
+    for name, kind in TYPES.items():
+        if kind == "BLOB":
+            parts.append(f'lower(hex("{name}")) AS "{name}"')
+        elif name in _TIMES:
+            parts.append(
+                f'CASE WHEN "{name}" <> 0 THEN make_timestamp_ns("{name}") END '
+                f'AS "{name}"'
+            )
+        else:
+            parts.append(f'"{name}"')
+    return ", ".join(parts)
+
+
+def fact(name: str, otherwise: str) -> str:
+    """Build SQL for the value of one fact of an event `e`, or a default."""
+    pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
+    return f"coalesce({pairs}[1][2], {otherwise})"
+
+
+def to_event(row: Sequence[object]) -> AuditEvent:
+    """Build an event from a row of `SELECT COLUMNS`, in that order."""
+    values = list(row)
+    values[_WRITTEN_BY] = _WRITERS[cast("str", values[_WRITTEN_BY])]
+    values[_OUTCOME] = _OUTCOMES[cast("str", values[_OUTCOME])]
+    for place in _LISTS:
+        values[place] = tuple(cast("list[str]", values[place]))
+    facts = cast("list[list[str]]", values[_FACTS])
+    values[_FACTS] = tuple((key, value) for key, value in facts)
+    return AuditEvent(*values)  # type: ignore[arg-type]  # typed by TYPES above

@@ -1,0 +1,95 @@
+"""Inclusion proofs of events, built from the store."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from answerable.evidence.canonical import encode
+from answerable.evidence.log_entries import Manifest
+from answerable.evidence.merkle import inclusion_path, leaf_hash
+from answerable.evidence.proof_bundle import Bundle, ProvenEvent, ProvenSegment
+from answerable.model.errors import UsageError, VerificationError
+from answerable.store.duckdb_engine import quoted
+from answerable.store.durable_files import read_file
+from answerable.store.event_columns import NAMES, to_event
+from answerable.store.query_tables import ColumnType, NamedTable
+from answerable.store.store import Store
+
+
+def prove(store: Store, event_ids: Sequence[bytes]) -> Bundle:
+    """Build a proof bundle for events; an id with a conflict includes every record.
+
+    Raises:
+        UsageError: No sealed event has that id.
+        VerificationError: The store does not match its log.
+    """
+    wanted = list(dict.fromkeys(event_ids))
+    found: set[bytes] = set()
+    segments: list[ProvenSegment] = []
+    events: list[ProvenEvent] = []
+    log_leaves = [leaf_hash(data) for data in store.log.raw()]
+    for index, entry in enumerate(store.log.entries()):
+        if not isinstance(entry, Manifest):
+            continue
+        rows = _rows(store, entry, wanted)
+        if not rows:
+            continue
+        path = tuple(step.hex() for step in inclusion_path(index, log_leaves))
+        text = store.log.raw()[index].decode()
+        segments.append(ProvenSegment(index, text, path))
+        for row, event in _proven(store, entry, rows, len(segments) - 1):
+            events.append(event)
+            found.add(row)
+    missing = [number for number in wanted if number not in found]
+    if missing:
+        raise UsageError(
+            f"no sealed event has the id {missing[0].hex()}",
+            "list ids with: answerable trace; seal what is not yet with: "
+            "answerable ingest",
+        )
+    return Bundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
+
+
+def _rows(
+    store: Store, manifest: Manifest, wanted: Sequence[bytes]
+) -> list[tuple[object, ...]]:
+    # The id starts with its time in milliseconds, so most segments are ruled out.
+    low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
+    here = [w for w in wanted if low <= int.from_bytes(w[:6], "big") <= high]
+    if not here:
+        return []
+    file = store.layout.segment_file(manifest.day, manifest.segment, ".parquet")
+    ids = NamedTable(
+        {"event_id": ColumnType.BYTES}, [{"event_id": number} for number in here]
+    )
+    return store.rows(
+        f"SELECT file_row_number, {NAMES} FROM "  # noqa: S608 - our own names
+        f"read_parquet({quoted(str(file.absolute()))}, file_row_number=true) "
+        "SEMI JOIN wanted_ids USING (event_id) ORDER BY file_row_number",
+        (),
+        {"wanted_ids": ids},
+    )
+
+
+def _proven(
+    store: Store,
+    manifest: Manifest,
+    rows: Sequence[tuple[object, ...]],
+    place: int,
+) -> list[tuple[bytes, ProvenEvent]]:
+    file = store.layout.segment_file(manifest.day, manifest.segment, ".leaves")
+    packed = read_file(file)
+    leaves = [packed[at : at + 32] for at in range(0, len(packed), 32)]
+    proven: list[tuple[bytes, ProvenEvent]] = []
+    for number, *values in rows:
+        row = cast("int", number)
+        event = to_event(values)
+        data = encode(event)
+        if row >= len(leaves) or leaf_hash(data) != leaves[row]:
+            raise VerificationError(
+                f"segment {manifest.segment} row {row} (event "
+                f"{event.event_id.hex()}) does not hold",
+                "see: answerable evidence verify",
+            )
+        path = tuple(step.hex() for step in inclusion_path(row, leaves))
+        proven.append((event.event_id, ProvenEvent(place, row, data.decode(), path)))
+    return proven

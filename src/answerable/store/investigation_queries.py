@@ -1,0 +1,302 @@
+"""SQL of investigations: pages of events, newest first, and counts over time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from answerable.lineage.stitch_inputs import Joint
+from answerable.model.event import AuditEvent
+from answerable.model.lineage import ChainKey
+from answerable.store.chain_queries import (
+    DAY_NS,
+    JOINED,
+    Filter,
+    Interval,
+    conditions,
+    fits,
+    implied,
+    intervals,
+    like,
+    numbered,
+)
+from answerable.store.query_tables import NamedTable
+from answerable.store.search_index import PLACE, Place
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+_TOUCHED = ("created", "deleted", "issued_to", "resource")
+_TEXTS = ("action", "resource")
+_MILLISECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Alternative of an investigation filter.
+
+    Attributes:
+        keys: Joints and intervals, of which one must match; None for all.
+        words: Patterns with `*` and `?`; action or resources must contain each.
+        about: Identity that the event must have created, deleted, issued a credential
+            for or accessed; empty for none.
+    """
+
+    keys: Sequence[Interval] | None = None
+    words: Sequence[str] = ()
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Filter of an investigation.
+
+    Attributes:
+        filter: Actions, resources and time span.
+        parts: Alternatives, of which one must match.
+        equal: Pairs (column, value) that must be equal.
+        before: Time and id of an event that all results precede; None for no limit.
+    """
+
+    filter: Filter
+    parts: Sequence[Part] = (Part(),)
+    equal: Sequence[tuple[str, str]] = ()
+    before: tuple[int, bytes] | None = None
+
+
+def find(store: "Store", wanted: Wanted, limit: int) -> list[AuditEvent]:
+    """Find the newest matching events, newest first."""
+    # Two steps: which events, in the few columns that tell; then those events whole.
+    found: set[Place] = set()
+    for query, parameters, tables in _parts(wanted, PLACE):
+        newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
+        rows = store.rows(newest, [*parameters, limit], tables)
+        found |= set(cast("list[Place]", rows))
+    events = store.whole(sorted(found, reverse=True)[:limit])
+    # Records of one id stand side by side, in the same order wherever they lie.
+    events.sort(key=lambda each: each.raw_sha256)
+    events.sort(key=lambda each: (each.event_time, each.event_id), reverse=True)
+    return events
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Number of events of one time span and outcome.
+
+    Attributes:
+        at: Start of the span, UTC nanoseconds.
+        events: Number of events.
+    """
+
+    at: int
+    outcome: str
+    events: int
+
+
+def count_over_time(store: "Store", wanted: Wanted, width: int) -> list[Count]:
+    """Count matching events by time and outcome.
+
+    Args:
+        store: The evidence store.
+        wanted: The filter.
+        width: Length of a span, nanoseconds.
+    """
+    parts = list(_parts(wanted, "event_id, event_time, outcome"))
+    if not parts:
+        return []
+    # What fits in two ways is counted once.
+    queries = " UNION ".join(query for query, _, _ in parts)
+    values = [value for _, parameters, _ in parts for value in parameters]
+    tables = {name: table for _, _, each in parts for name, table in each.items()}
+    rows = store.rows(
+        f"SELECT event_time // ? * ? AS at, outcome, count(*) FROM ({queries}) "  # noqa: S608 - ours
+        "GROUP BY ALL ORDER BY ALL",
+        [width, width, *values],
+        tables,
+    )
+    return [
+        Count(cast("int", at), cast("str", outcome), cast("int", events))
+        for at, outcome, events in rows
+    ]
+
+
+def count(store: "Store", wanted: Wanted) -> int:
+    """Count matching events."""
+    parts = list(_parts(wanted, "event_id, event_time"))
+    if not parts:
+        return 0
+    queries = " UNION ".join(query for query, _, _ in parts)
+    values = [value for _, parameters, _ in parts for value in parameters]
+    tables = {name: table for _, _, each in parts for name, table in each.items()}
+    ((events,),) = store.rows(f"SELECT count(*) FROM ({queries})", values, tables)  # noqa: S608 - ours
+    return cast("int", events)
+
+
+# Columns of events that counts are grouped by, and their SQL.
+COLUMNS = {
+    "action": "e.action",
+    "resource": "e.resource",
+    "outcome": "e.outcome",
+    "day": f"e.event_time // {DAY_NS}",
+}
+_KEY = "identity, credential, session, person, run, agent, tool"
+_JOINT = f"source, written_by, {_KEY}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Group of events with equal values.
+
+    Attributes:
+        number: Number of their group of chains, -1 for none.
+        joint: Joint of events outside the given chains, else None.
+        values: Values of the requested columns, in order; a day is counted from 1970.
+        events: Number of events.
+    """
+
+    number: int
+    joint: Joint | None
+    values: tuple[object, ...]
+    events: int
+
+
+def count_groups(
+    store: "Store",
+    wanted: Wanted,
+    chains: Sequence[tuple[int, Interval]],
+    columns: Sequence[str],
+) -> list[Group]:
+    """Count matching events by chain and by event columns.
+
+    Args:
+        store: The evidence store.
+        wanted: Events to count.
+        chains: Group numbers with a joint and interval, without overlaps; empty to
+            count by columns alone.
+        columns: Names in `COLUMNS`.
+    """
+    parts = list(_parts(wanted, f"{PLACE}, {_JOINT}, action, resource, outcome"))
+    if not parts:
+        return []
+    queries = " UNION ".join(query for query, _, _ in parts)
+    values = [value for _, parameters, _ in parts for value in parameters]
+    tables = {name: table for _, _, each in parts for name, table in each.items()}
+    number, joint, join = "-1", "NULL", ""
+    if chains:
+        tables["grouped"] = numbered(chains)
+        number = "coalesce(c.n, -1)"
+        joint = f"if(c.n IS NULL, [e.{', e.'.join(_JOINT.split(', '))}], NULL)"
+        join = f"LEFT JOIN grouped c ON {JOINED}"
+    listed = "".join(f", {COLUMNS[name]}" for name in columns)
+    rows = store.rows(
+        f"SELECT {number}, {joint}, count(*){listed} FROM ({queries}) e {join} "  # noqa: S608 - ours
+        "GROUP BY ALL ORDER BY ALL",
+        values,
+        tables,
+    )
+    return [
+        Group(cast("int", at), _joint(key), tuple(told), cast("int", events))
+        for at, key, events, *told in rows
+    ]
+
+
+def _joint(values: object) -> Joint | None:
+    if values is None:
+        return None
+    source, written_by, *key = cast("list[str]", values)
+    return Joint(ChainKey(*key), source, written_by != "self-reported")
+
+
+def first_and_last(store: "Store") -> tuple[int, int]:
+    """Return the times of the oldest and the newest event, zeros for none."""
+    query = "SELECT min(event_time), max(event_time) FROM skimmed"
+    ((first, last),) = store.rows(query)
+    return cast("int", first or 0), cast("int", last or 0)
+
+
+def count_all(store: "Store") -> int:
+    """Count all events, sealed or not."""
+    ((count,),) = store.rows("SELECT count(*) FROM skimmed")
+    return cast("int", count)
+
+
+def by_id(store: "Store", event_id: bytes) -> list[AuditEvent]:
+    """Find the records of an event id: one, or several with different bytes."""
+    # An id starts with its time in milliseconds, so most row groups are ruled out.
+    start = int.from_bytes(event_id[:6], "big") * _MILLISECOND
+    query = (
+        f"SELECT {PLACE} FROM skimmed WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
+        "AND event_id = ?"
+    )
+    rows = store.rows(query, [start, start + _MILLISECOND, event_id])
+    found = store.whole(cast("list[Place]", rows))
+    return sorted(found, key=lambda event: event.raw_sha256)
+
+
+def values_like(
+    store: "Store", column: str, word: str, wanted: Wanted, most: int
+) -> list[str]:
+    """Find values of a column that contain a word, most used first."""
+    if column not in ("action", "resource", "source", "run"):
+        raise ValueError(f"no column to complete from: {column}")
+    found: dict[str, int] = {}
+    for query, parameters, tables in _parts(wanted, f"e.{column} AS value"):
+        rows = store.rows(
+            f"SELECT value, count(*) AS n FROM ({query}) WHERE value <> '' "  # noqa: S608 - ours
+            "AND lower(value) LIKE ? ESCAPE '\\' GROUP BY value "
+            "ORDER BY n DESC, value LIMIT ?",
+            [*parameters, like(f"*{word.lower()}*"), most],
+            tables,
+        )
+        for value, count in rows:
+            key = cast("str", value)
+            found[key] = max(found.get(key, 0), cast("int", count))
+    return sorted(found, key=lambda value: (-found[value], value))[:most]
+
+
+_Query = tuple[str, list[object], dict[str, NamedTable]]
+
+
+def _parts(wanted: Wanted, columns: str) -> Iterator[_Query]:
+    where, parameters = conditions(wanted.filter)
+    for column, value in wanted.equal:
+        where.append(f"{column} = ?")
+        parameters.append(value)
+    if wanted.before is not None:
+        at, key = wanted.before
+        where.append("event_time <= ? AND (event_time < ? OR event_id < ?)")
+        parameters += [at, at, key]
+    for number, part in enumerate(wanted.parts):
+        only, values, tables = _part(f"keys_{number}", part)
+        join = " ".join(map(fits, tables))
+        query = (
+            f"SELECT {columns} FROM skimmed e {join} "  # noqa: S608 - ours
+            f"WHERE {' AND '.join([*where, *only]) or 'true'}"
+        )
+        yield query, [*parameters, *values], tables
+
+
+def _part(
+    name: str, part: Part
+) -> tuple[list[str], list[object], dict[str, NamedTable]]:
+    where: list[str] = []
+    parameters: list[object] = []
+    tables: dict[str, NamedTable] = {}
+    for word in part.words:
+        pattern = like(f"*{word.lower()}*")
+        texts = [f"lower({column}) LIKE ? ESCAPE '\\'" for column in _TEXTS]
+        texts.append(
+            "len(list_filter(resources, lambda r: lower(r) LIKE ? ESCAPE '\\')) > 0"
+        )
+        where.append(f"({' OR '.join(texts)})")
+        parameters += [pattern] * len(texts)
+    if part.about:
+        touched = [f"{column} = ?" for column in _TOUCHED]
+        touched.append("list_contains(resources, ?)")
+        where.append(f"({' OR '.join(touched)})")
+        parameters += [part.about] * len(touched)
+    if part.keys is not None:
+        tables[name] = intervals(part.keys)
+        bounds, values = implied(part.keys)
+        where += bounds
+        parameters += values
+    return where, parameters, tables

@@ -1,0 +1,123 @@
+"""SQL of mediation: platform events and gateway records to be matched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from answerable.model.spool_record import SOURCE
+from answerable.store.chain_queries import (
+    JOINED,
+    Filter,
+    Interval,
+    conditions,
+    intervals,
+)
+from answerable.store.event_columns import fact
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+_PLATFORM = "e.written_by = 'platform'"
+_GATEWAY = f"e.source = '{SOURCE}' AND e.written_by = 'mediator'"
+_MILLISECOND = 1_000_000
+_ENDED, _NUMBER, _TOOK, _TASK = (
+    fact(name, "''") for name in ("ended", "ended_sequence", "milliseconds", "task")
+)
+
+
+def count_acts(
+    store: "Store", keys: Sequence[Interval], wanted: Filter
+) -> list[tuple[int, int, int]]:
+    """Count platform events by joint and time.
+
+    Returns:
+        Index of the joint and interval, UTC nanoseconds, and count.
+    """
+    where, parameters = conditions(wanted)
+    query = (
+        "SELECT c.n, e.event_time, count(*) FROM events e "  # noqa: S608 - ours
+        f"JOIN intervals c ON {JOINED} WHERE {' AND '.join([_PLATFORM, *where])} "
+        "GROUP BY ALL ORDER BY ALL"
+    )
+    rows = store.rows(query, parameters, {"intervals": intervals(keys)})
+    return cast("list[tuple[int, int, int]]", rows)
+
+
+def count_fitting(store: "Store", keys: Sequence[Interval], wanted: Filter) -> int:
+    """Count platform events of some joints, at any time."""
+    where, parameters = conditions(wanted)
+    query = (
+        f"SELECT count(*) FROM events e JOIN intervals c ON {JOINED} "  # noqa: S608 - ours
+        f"WHERE {' AND '.join([_PLATFORM, *where])}"
+    )
+    ((found,),) = store.rows(query, parameters, {"intervals": intervals(keys)})
+    return cast("int", found)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Recorded call of a gateway.
+
+    Attributes:
+        key: Index of its joint and interval in the list.
+        at: Decision time, UTC nanoseconds.
+        action: `mcp:METHOD`.
+        ended: Outcome, empty for a blocked call.
+        milliseconds: Duration, empty without an end.
+        task: Id of a created task.
+    """
+
+    key: int
+    at: int
+    action: str
+    ended: str
+    milliseconds: str
+    task: str
+
+
+def recorded(store: "Store", keys: Sequence[Interval], until: int) -> list[Recorded]:
+    """Find forwarded calls in gateway records before a time (0 for any time)."""
+    where, parameters = conditions(replace(Filter(), until=until))
+    query = (
+        f"SELECT c.n, e.event_time, e.action, {_ENDED}, {_TOOK}, {_TASK} FROM events e "  # noqa: S608 - ours
+        f"JOIN intervals c ON {JOINED} "
+        f"WHERE {' AND '.join([_GATEWAY, *where])} AND {_ENDED} <> ''"
+    )
+    rows = store.rows(query, parameters, {"intervals": intervals(keys)})
+    return [Recorded(*cast("tuple[int, int, str, str, str, str]", r)) for r in rows]
+
+
+# Each number that a recorder gave, and when: of an event, and of the end that is part
+# of it. The first is that of its start, which is no event; when that was is not known.
+_NUMBERS = (
+    "SELECT e.recorder, e.sequence AS number, e.event_time AS moment FROM events e "  # noqa: S608 - ours
+    f"WHERE {_GATEWAY} AND e.sequence > 0 "
+    f"UNION SELECT e.recorder, try_cast({_NUMBER} AS BIGINT), "
+    f"e.event_time + coalesce(try_cast({_TOOK} AS BIGINT), 0) * {_MILLISECOND} "
+    f"FROM events e WHERE {_GATEWAY} AND {_NUMBER} <> '' "
+    f"UNION SELECT DISTINCT e.recorder, 1, 0 FROM events e WHERE {_GATEWAY}"
+)
+
+
+def spans(store: "Store") -> tuple[tuple[int, int], ...]:
+    """Read the time span of the records of each gateway recorder."""
+    query = (
+        f"SELECT min(moment), max(moment) FROM ({_NUMBERS}) WHERE moment > 0 "  # noqa: S608 - ours
+        "GROUP BY recorder ORDER BY ALL"
+    )
+    return tuple(cast("list[tuple[int, int]]", store.rows(query)))
+
+
+def gaps(store: "Store") -> tuple[tuple[int, int], ...]:
+    """Find gaps in the sequence numbers of recorders.
+
+    Returns:
+        Times of the records before (0 at the start) and after each gap.
+    """
+    query = (
+        "SELECT moment, next_moment FROM (SELECT number, moment, "  # noqa: S608 - ours
+        "lead(number) OVER w AS next, lead(moment) OVER w AS next_moment "
+        f"FROM ({_NUMBERS}) WINDOW w AS (PARTITION BY recorder ORDER BY number, moment)) "
+        "WHERE next > number + 1 ORDER BY ALL"
+    )
+    return tuple(cast("list[tuple[int, int]]", store.rows(query)))

@@ -1,0 +1,224 @@
+"""Queries over sealed segments and journal tails."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
+from answerable.store import journal_files
+from answerable.store.duckdb_engine import Engine, interruptible
+from answerable.store.event_columns import NAMES, readable, to_event
+from answerable.store.event_sources import Parts
+from answerable.store.query_tables import NamedTable, quoted_name, register
+from answerable.store.search_index import SKIMMED, UNHELD, Place, Skim
+from answerable.store.store_layout import Layout
+from answerable.store.transparency_log import Log
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SEALED = "events_raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of user SQL; 0 for unlimited.
+
+    Attributes:
+        rows: Maximum number of rows.
+        seconds: Maximum run time.
+    """
+
+    rows: int = 0
+    seconds: float = 0.0
+
+
+UNBOUND = Bounds()
+
+
+class Query:
+    """Trusted connection with current views `events` and `skimmed`.
+
+    Args:
+        layout: Layout of the store.
+        log: Log of the store.
+        skim: In-memory search index shared by threads, None for none.
+    """
+
+    def __init__(self, layout: Layout, log: Log, skim: Skim | None = None) -> None:
+        self._layout, self._log, self._skim = layout, log, skim
+        self._engine: Engine | None = None
+        self._state: object = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def rows(
+        self,
+        query: str,
+        parameters: Sequence[object],
+        tables: Mapping[str, NamedTable],
+    ) -> list[tuple[object, ...]]:
+        """Run trusted SQL; extra tables exist for this call."""
+        engine = self._ready()
+        for name, table in tables.items():
+            register(engine, name, table, passing=True)
+        try:
+            return engine.run(query, parameters)
+        finally:
+            for name in tables:
+                engine.run(f"DROP TABLE IF EXISTS {quoted_name(name)}")
+
+    def select(
+        self,
+        text: str,
+        tables: Mapping[str, NamedTable],
+        views: Mapping[str, str],
+        bounds: Bounds = UNBOUND,
+    ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+        """Run user SQL: one SELECT, on a separate connection.
+
+        Raises:
+            UsageError: It is not exactly one SELECT, or the engine cannot run it.
+        """
+        import duckdb
+
+        engine = Engine(self._layout.segments)
+        try:
+            statements = engine.connection.extract_statements(text)
+            if (
+                len(statements) != 1
+                or statements[0].type != duckdb.StatementType.SELECT
+            ):
+                raise UsageError(
+                    f"sql takes exactly one SELECT (got {len(statements)} statements "
+                    "or another kind)",
+                    "the store is never changed through sql",
+                )
+            _prepare(engine, self._parts(), SEALED)
+            engine.run(f"CREATE VIEW events AS SELECT {readable()} FROM {SEALED}")  # noqa: S608
+            for name, table in tables.items():
+                register(engine, name, table)
+            for name, body in views.items():
+                engine.run(f"CREATE VIEW {quoted_name(name)} AS {body}")
+            # A WITH may hold a DELETE: nothing may be written, not even in memory.
+            engine.run("BEGIN TRANSACTION READ ONLY")
+
+            def call() -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+                result = engine.connection.execute(statements[0])
+                columns = tuple(str(column[0]) for column in result.description or ())
+                return columns, _rows(result, bounds.rows)
+
+            with _within(engine, bounds.seconds):
+                return interruptible(engine.connection, call)
+        except duckdb.InterruptException:
+            raise UsageError(
+                f"sql: it took longer than {bounds.seconds:g} seconds",
+                "ask for less, a day at a time: WHERE event_time >= ...",
+            ) from None
+        except duckdb.Error as error:
+            raise UsageError(
+                f"sql: {str(error).splitlines()[0]}",
+                "the views and their columns: SELECT * FROM information_schema.columns",
+            ) from error
+        finally:
+            engine.close()
+
+    def whole(self, places: Sequence[Place]) -> list[AuditEvent]:
+        """Read complete events by their places in `skimmed`, in that order."""
+        engine = self._ready()
+        found = {} if self._skim is None else self._skim.whole(engine, places)
+        left = [place for place in places if place not in found]
+        if not left:
+            return [found[place] for place in places]
+        by_id: dict[bytes, list[AuditEvent]] = {}
+        for event in self._by_ids(engine, left):
+            by_id.setdefault(event.event_id, []).append(event)
+        events = list[AuditEvent]()
+        for place in places:
+            # Two records of one id and other bytes are both there.
+            events += [found[place]] if place in found else by_id.pop(place[1], [])
+        return events
+
+    def _by_ids(self, engine: Engine, places: Sequence[Place]) -> list[AuditEvent]:
+        ids = list(dict.fromkeys(key for _, key, _, _ in places))
+        times = [at for at, _, _, _ in places]
+        query = (
+            f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - our own names
+            f"AND event_id IN ({', '.join('?' * len(ids))}) ORDER BY raw_sha256"
+        )
+        rows = engine.run(query, [min(times), max(times), *ids])
+        return [to_event(row) for row in rows]
+
+    def _ready(self) -> Engine:
+        state = self._fingerprint()
+        if self._skim is not None:
+            return self._shared(self._skim, state)
+        if self._engine is None:
+            self._engine = Engine(self._layout.segments)
+            self._state = None
+        if state != self._state:
+            _prepare(self._engine, self._parts(), "events")
+            self._engine.run(
+                f"CREATE OR REPLACE VIEW skimmed AS SELECT {SKIMMED}, "  # noqa: S608 - our own names
+                f"{UNHELD} AS segment, 0 AS row FROM events e"
+            )
+            self._state = state
+        return self._engine
+
+    def _shared(self, skim: Skim, state: object) -> Engine:
+        if self._engine is None:
+            self._engine = skim.engine(self._layout, state, self._parts)
+        elif state != self._state:
+            skim.refresh(state, self._parts)
+        self._state = state
+        return self._engine
+
+    def _parts(self) -> Parts:
+        return Parts.read(self._layout, self._log)
+
+    def _fingerprint(self) -> object:
+        tails = []
+        for name in journal_files.names(self._layout):
+            try:
+                tails.append((name, self._layout.journal_file(name).stat().st_size))
+            except FileNotFoundError:
+                continue
+        return self._log.checkpoint(), tails
+
+
+@contextmanager
+def _within(engine: Engine, seconds: float) -> Iterator[None]:
+    """Interrupt queries that exceed a time limit."""
+    if not seconds:
+        yield
+        return
+    timer = threading.Timer(seconds, engine.connection.interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
+    if not most:
+        return result.fetchall()
+    rows = result.fetchmany(most + 1)
+    if len(rows) > most:
+        raise UsageError(
+            f"sql: more than {most:,} rows", "count them, or ask for fewer: LIMIT 100"
+        )
+    return rows
+
+
+def _prepare(engine: Engine, parts: Parts, view: str) -> None:
+    """Create a view over the segments and a table of the journal tails."""
+    parts.load(engine, "tail")
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS {parts.events('tail')}")

@@ -1,0 +1,107 @@
+"""Temporary tables of a query: rows of mappings with declared column types."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from arro3.core import DataType
+    from arro3.core.types import ArrayInput
+
+    from answerable.store.duckdb_engine import Engine
+
+
+class ColumnType(StrEnum):
+    """Column type of a temporary table."""
+
+    TEXT = "VARCHAR"
+    INT = "BIGINT"
+    FLOAT = "DOUBLE"
+    BOOL = "BOOLEAN"
+    BYTES = "BLOB"
+    TEXTS = "VARCHAR[]"
+    TIME = "TIMESTAMP_NS"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTable:
+    """Table that exists for one query.
+
+    Attributes:
+        columns: Type by column name, in order.
+        rows: Values by column name; a missing one is NULL. A `TIME` is UTC
+            nanoseconds or None, a `TEXTS` a sequence of texts.
+    """
+
+    columns: Mapping[str, ColumnType]
+    rows: Sequence[Mapping[str, object]]
+
+
+def quoted_name(name: str) -> str:
+    """Quote an identifier for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def register(
+    engine: "Engine", name: str, table: NamedTable, *, passing: bool = False
+) -> None:
+    """Create or replace a table from the rows.
+
+    Args:
+        engine: Target engine.
+        name: Table name.
+        table: Rows and column types.
+        passing: Make it visible to this connection alone.
+    """
+    from arro3.core import Array, Table
+
+    arrow: dict[str, ArrayInput] = {
+        column: Array(
+            [_cell(row.get(column), kind) for row in table.rows], _arrow_type(kind)
+        )
+        for column, kind in table.columns.items()
+    }
+    values = ", ".join(
+        _cast(column, kind) + f" AS {quoted_name(column)}"
+        for column, kind in table.columns.items()
+    )
+    engine.connection.register("_rows", Table.from_pydict(arrow))
+    target = quoted_name(name)
+    kind = "TEMP TABLE" if passing else "TABLE"
+    engine.run(f"CREATE OR REPLACE {kind} {target} AS SELECT {values} FROM _rows")  # noqa: S608 - quoted
+    engine.connection.unregister("_rows")
+
+
+def _cell(value: object, kind: ColumnType) -> object:
+    if value is None:
+        return None
+    if kind is ColumnType.TEXTS:
+        return json.dumps(value)
+    return str(value) if kind is ColumnType.TEXT else value
+
+
+def _arrow_type(kind: ColumnType) -> "DataType":
+    from arro3.core import DataType
+
+    match kind:
+        case ColumnType.INT | ColumnType.TIME:
+            return DataType.int64()
+        case ColumnType.FLOAT:
+            return DataType.float64()
+        case ColumnType.BOOL:
+            return DataType.bool()
+        case ColumnType.BYTES:
+            return DataType.binary()
+        case ColumnType.TEXT | ColumnType.TEXTS:
+            return DataType.utf8()
+
+
+def _cast(column: str, kind: ColumnType) -> str:
+    name = quoted_name(column)
+    if kind is ColumnType.TEXTS:
+        return f"json_transform({name}, '[\"VARCHAR\"]')"
+    if kind is ColumnType.TIME:
+        return f"make_timestamp_ns({name})"
+    return name

@@ -1,0 +1,139 @@
+"""Restore record: logs that an older copy of a store was restored.
+
+The record is an object in the log. Journals that are incomplete in the copy are sealed
+up to their last valid record; the rest is lost.
+"""
+
+from collections.abc import Iterator
+
+from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
+from answerable.evidence.log_entries import JournalOpened, JournalSealed
+from answerable.evidence.merkle import leaf_hash
+from answerable.evidence.restore_events import (
+    KIND,
+    LostRecords,
+    Restore,
+    encode_restore,
+)
+from answerable.model.errors import UsageError, VerificationError
+from answerable.store import journal_files
+from answerable.store.fsck_history import lost_entries, lost_records
+from answerable.store.store import Store
+
+
+def record_restore(
+    store: Store, exported: bytes | None, reason: str, now: int
+) -> Restore:
+    """Record in the log that an older copy was restored, and seal its journals.
+
+    Args:
+        store: The restored store.
+        exported: An exported checkpoint that it does not contain; None for none.
+        reason: Reason of the restore.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The log is empty, or it contains that checkpoint.
+        VerificationError: The log does not match its own checkpoint, or the exported
+            one is not signed by the store's key.
+    """
+    with store.log.lock():
+        store.log.check()
+        note = store.log.checkpoint()
+        tree = read_checkpoint(note, store.keys.public) if note else None
+        if tree is None or not tree.size:
+            raise UsageError(
+                "nothing is in the log of this store",
+                "name the store that was put back with --store",
+            )
+        broken = {each.journal: each for each in _broken(store)}
+        if exported is not None:
+            lost = {each.journal: each for each in _lost(store, exported, tree)}
+            broken = lost | broken
+        restore = Restore(
+            size=tree.size,
+            root=tree.root.hex(),
+            checkpoint="" if exported is None else exported.decode(),
+            journals=tuple(broken[name] for name in sorted(broken)),
+            reason=reason,
+            at=str(now),
+        )
+        store.put_object(KIND, encode_restore(restore), now)
+        for name in broken:
+            _seal(store, name, now)
+    return restore
+
+
+def _broken(store: Store) -> Iterator[LostRecords]:
+    """Find unsealed journals that are not valid to their end."""
+    entries = store.log.entries()
+    sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
+    opened = {each.journal for each in entries if isinstance(each, JournalOpened)}
+    for name in sorted(opened - sealed):
+        body = journal_files.head_bytes(store.layout, name)
+        try:
+            journal = journal_files.load(store.layout, store.keys, name)
+        except FileNotFoundError:
+            yield LostRecords(name, 0, 0, "it is missing")
+            continue
+        fault = journal_files.fault(store.keys, name, journal, body)
+        if not fault:
+            continue
+        held = known = len(journal.records)
+        try:
+            head = journal_files.newest(store.layout, store.keys, name)
+        except VerificationError:
+            head = None
+        if head is not None:
+            known = max(held, head.count)
+        yield LostRecords(name, held, known, fault)
+
+
+def _lost(store: Store, exported: bytes, tree: Checkpoint) -> list[LostRecords]:
+    """Find journals of an exported checkpoint that are missing or differ."""
+    old = read_checkpoint(exported, store.keys.public)
+    entries = store.log.entries()
+    found = []
+    for head in old.journals:
+        fault = lost_records(store, head, entries)
+        if fault:
+            kept = _count_kept(store, head.name)
+            found.append(LostRecords(head.name, kept, head.count, fault))
+    leaves = [leaf_hash(data) for data in store.log.raw()]
+    if not found and not lost_entries(old, tree, leaves):
+        raise UsageError(
+            "the store contains all that this checkpoint signed: nothing is lost of it",
+            "name a later checkpoint, or leave out --checkpoint",
+        )
+    return found
+
+
+def _count_kept(store: Store, name: str) -> int:
+    """Count the existing records of a journal, sealed or not."""
+    for entry in store.log.entries():
+        if isinstance(entry, JournalSealed) and entry.journal == name:
+            return entry.count
+    try:
+        return len(journal_files.load(store.layout, store.keys, name).records)
+    except FileNotFoundError:
+        return 0
+
+
+def _seal(store: Store, name: str, now: int) -> None:
+    """Seal the valid part of a journal; a missing one is sealed as empty."""
+    opened = any(
+        isinstance(each, JournalOpened) and each.journal == name
+        for each in store.log.entries()
+    )
+    sealed = any(
+        isinstance(each, JournalSealed) and each.journal == name
+        for each in store.log.entries()
+    )
+    if not opened or sealed:
+        return  # of the history that is lost
+    if store.layout.journal_file(name).exists():
+        store.seal_journal(name, now, whole=False)
+        return
+    store.log.append(
+        [JournalSealed(journal=name, count=0, duplicate=0, chain="", at=str(now))]
+    )

@@ -1,0 +1,49 @@
+"""Signed head of a store for export: the log and each open journal."""
+
+from dataclasses import replace
+
+from answerable.evidence.checkpoint import JournalHead, read_checkpoint
+from answerable.evidence.log_entries import JournalSealed
+from answerable.store import journal_files
+from answerable.store.store import Store
+
+_AGAIN = 20
+
+
+def signed_heads(store: Store) -> bytes:
+    """Sign a checkpoint that covers the log and all unsealed records.
+
+    Without the signing key, as in a verify-only copy, it covers the log alone.
+
+    Returns:
+        The note, empty for an empty log.
+
+    Raises:
+        VerificationError: A head file is invalid.
+    """
+    for _ in range(_AGAIN):
+        note = store.log.checkpoint()
+        if not note or not (store.layout.keys / "log.key").exists():
+            return note
+        heads = _heads(store)
+        if store.log.checkpoint() == note:  # nothing was sealed meanwhile
+            break
+    tree = read_checkpoint(note, store.keys.public)
+    if not tree.size:
+        return b""
+    if not heads:
+        return note
+    return replace(tree, journals=heads).sign(store.keys.public, store.keys.seed())
+
+
+def _heads(store: Store) -> tuple[JournalHead, ...]:
+    entries = store.log.entries()
+    sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
+    heads = []
+    for name in journal_files.names(store.layout):
+        if name in sealed:
+            continue
+        head = journal_files.newest(store.layout, store.keys, name)
+        if head is not None and head.count:
+            heads.append(JournalHead(name, head.count, head.chain))
+    return tuple(heads)

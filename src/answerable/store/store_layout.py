@@ -1,0 +1,190 @@
+"""Folder layout and format version of the store."""
+
+import os
+import shlex
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.evidence.canonical import refuse_repeated_names
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.store.durable_files import (
+    FOLDER_MODE,
+    make_folder,
+    read_regular,
+    refuse_foreign,
+    refused,
+    write_file,
+)
+
+STORE_SCHEMA = 1
+
+
+class _Format(msgspec.Struct):
+    """Content of `format.json`; unknown members of later releases are ignored."""
+
+    store: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Folders and files of a store."""
+
+    root: Path
+
+    @property
+    def format(self) -> Path:
+        """Version of the layout."""
+        return self.root / "format.json"
+
+    @property
+    def journal(self) -> Path:
+        """One journal per writing process."""
+        return self.root / "journal"
+
+    @property
+    def segments(self) -> Path:
+        """Sealed events, a folder per day."""
+        return self.root / "segments"
+
+    @property
+    def log(self) -> Path:
+        """Tiles, entry bundles and the checkpoint."""
+        return self.root / "log"
+
+    @property
+    def objects(self) -> Path:
+        """Content-addressed objects."""
+        return self.root / "objects"
+
+    @property
+    def quarantine(self) -> Path:
+        """Records that could not be parsed."""
+        return self.root / "quarantine"
+
+    @property
+    def keys(self) -> Path:
+        """Keys; readable by the owner alone."""
+        return self.root / "keys"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder of a store."""
+        return (
+            self.journal,
+            self.segments,
+            self.log,
+            self.objects,
+            self.quarantine,
+            self.keys,
+        )
+
+    def journal_file(self, name: str) -> Path:
+        """Path of a journal."""
+        return self.journal / f"{name}.log"
+
+    def head_file(self, name: str) -> Path:
+        """Path of a journal's last signed head."""
+        return self.journal / f"{name}.head"
+
+    def segment_file(self, day: str, segment: str, ending: str) -> Path:
+        """Path of a segment's Parquet file, leaves or manifest."""
+        return self.segments / f"day={day}" / f"{segment}{ending}"
+
+
+def open_layout(root: Path, *, create: bool) -> Layout:
+    """Open the folder of a store, or create it.
+
+    Raises:
+        UsageError: There is no store and `create` is off.
+        EnvironmentRefused: A newer release created it, or it is not readable.
+    """
+    layout = Layout(root)
+    _refuse_dangling(layout)
+    refuse_foreign(root)
+    with refused("open", root):
+        exists = layout.format.exists()
+    if not exists:
+        if not create:
+            raise UsageError(
+                f"there is no store at {root}",
+                "check the spelling, or make one with: "
+                f"answerable scan --store {shlex.quote(str(root))}",
+            )
+        _make(layout)
+    _check(layout)
+    return layout
+
+
+def _refuse_dangling(layout: Layout) -> None:
+    """Refuse dangling links: their evidence is unavailable, not absent."""
+    root = layout.root
+    for path in (*reversed(root.parents), root, *layout.folders):
+        if path.is_symlink() and not path.exists():
+            raise EnvironmentRefused(
+                f"{path} is a link to {os.readlink(path)}, which is not there",
+                "mount what it leads to, or name another store with --store",
+            )
+
+
+def _make(layout: Layout) -> None:
+    folders = layout.folders
+    with refused("make", layout.root):
+        if layout.root.exists() and not (
+            layout.root.is_dir()
+            and all(_ours(path, folders) for path in layout.root.iterdir())
+        ):
+            raise UsageError(
+                f"{layout.root} exists and is not a store",
+                "name an empty or new folder with --store",
+            )
+    make_folder(layout.root)
+    with refused("make", layout.root):
+        layout.root.chmod(FOLDER_MODE)
+    for folder in folders:
+        make_folder(folder)
+    # Last: a store that was made half is made again.
+    write_file(layout.format, msgspec.json.encode(_Format(STORE_SCHEMA)) + b"\n")
+
+
+def _ours(path: Path, folders: tuple[Path, ...]) -> bool:
+    """Tell whether a path belongs to an incomplete creation of a store.
+
+    The folder of revocations may exist before the store.
+    """
+    if path.name == "kills" or path.name.startswith(".kills."):
+        return True
+    if path.name.startswith(".format.json.") or path.name == "format.json":
+        return True
+    return path in folders and not any(path.iterdir())
+
+
+def _check(layout: Layout) -> None:
+    with refused("read", layout.format):
+        data = read_regular(layout.format)
+    try:
+        refuse_repeated_names(data)
+        found = msgspec.json.decode(data, type=_Format).store
+    except ValueError as error:
+        raise EnvironmentRefused(
+            f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
+        ) from error
+    if found > STORE_SCHEMA:
+        raise EnvironmentRefused(
+            f"the store {layout.root} has format {found}, this release reads up to "
+            f"{STORE_SCHEMA}",
+            "upgrade answerable, or name another store with --store",
+        )
+    if found < 1:
+        raise EnvironmentRefused(
+            f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
+        )
+    with refused("read", layout.keys):
+        mode = stat.S_IMODE(layout.keys.stat().st_mode)
+        if mode & 0o077 and layout.keys.stat().st_uid == os.getuid():
+            raise EnvironmentRefused(
+                f"{layout.keys} may be read by others (mode {mode:o}, expected 700)",
+                f"chmod 700 {layout.keys}",
+            )

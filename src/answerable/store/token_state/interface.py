@@ -1,0 +1,400 @@
+"""Interface to the state of the token service: delegations, tokens, replay cache, keys.
+
+One test suite checks both implementations: SQLite in the state folder, for one machine,
+and PostgreSQL, for several replicas.
+
+**Atomic.** Each method is one transaction. `commit` applies a whole exchange or
+nothing.
+
+**Concurrent.** Any number of threads and processes, and with PostgreSQL machines, may
+call at once. Of several `commit`s with one `Use` or one ticket, at most one is `DONE`.
+It is exactly one unless its caller was killed between the commit and the answer: then
+the exchange happened, and no client got its token. After a `revoke_*` has returned, no
+delegation is opened and no token is recorded below the revoked one.
+
+**Durable.** A returned call survives the end of the process, `kill -9` included. After
+a loss of power, PostgreSQL (with the default `fsync` on) keeps everything. SQLite keeps
+everything up to the last returned `revoke_*`, `kill_key`, `publish_key` or `new_epoch`;
+it may lose some of the last exchanges. Restoring an older copy loses records in both:
+see `restoring`.
+
+**The epoch** covers records that may have been lost. It is the time of the first start
+after a stop that may have lost records; SQLite detects such a stop itself (the machine
+rebooted and no process had closed the file). A use that may have been presented before
+the epoch (`Use.since`) is refused as `PERHAPS_SEEN`, and every ticket is deleted. A
+client continues with a new token, or with a proof whose nonce was issued since the
+epoch. Lost delegations and tokens are unknown, and unknown ones are inactive.
+
+**The generation** increases at each start and stop and once a minute. A process also
+keeps it in a file next to the database, so a restored older copy is detected as behind.
+The identity names the database itself (file or cluster); a copy in another place has
+another one.
+
+**Freshness.** Each answer is current. Never use the address of a PostgreSQL standby.
+
+**Bounded.** A row is kept for `MARGIN` after its expiry, so that replicas with slightly
+different clocks agree. Each commit checks a few of the oldest rows, `sweep` checks
+more. Servers call `sweep` a few times a second, outside the request path. Uses that
+expired before the last sweep are refused, even if the clock is set back.
+
+**No secrets.** Rows hold digests, thumbprints, ids, names and public keys.
+
+Times are NumericDate, and `now` is the caller's clock.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from answerable.model.claims import Proof, SignedClaims
+from answerable.model.delegation import Delegation, Ticket
+from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.model.signing_key import SigningKey
+
+SKEW = 30  # maximum seconds that an issuer's clock may be ahead of ours
+MARGIN = 60  # seconds that a row is kept after its expiry
+MAX_LINKS = 16  # links of one chain; rules allow far fewer
+
+
+class ControlUnavailable(EnvironmentRefused):
+    """State that is unavailable now: refuse the request and let the client retry.
+
+    It is unknown whether the step was applied. Issue nothing; the single-use keys may
+    be consumed.
+    """
+
+
+class IdTaken(AnswerableError):  # noqa: N818 - an outcome
+    """Conflict with a recorded delegation or token of that id; ids are random."""
+
+
+class Use(msgspec.Struct, frozen=True, gc=False):
+    """Single-use key of the replay cache: a token or a DPoP proof.
+
+    Attributes:
+        key: Unique 32 octets: see `token_use`, `proof_use`.
+        since: Earliest time, by our clock, at which it can have been presented.
+        expires: Time after which its verifier rejects it as too old; it is kept until
+            then.
+    """
+
+    key: bytes
+    since: int
+    expires: int
+
+
+def token_use(claims: SignedClaims) -> Use:
+    """Build the replay key of a presented token.
+
+    The key is (issuer, audience, `jti`); without `jti` it uses `uti`, the same claim in
+    tokens of Entra ID; without either, issuer and payload. It never uses the whole
+    text: an ECDSA signature has a second valid form.
+
+    Source:
+    https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    """
+    uti = claims.leaf("uti")
+    if claims.jti:
+        key = _digest("token", claims.iss, claims.aud, claims.jti)
+    elif isinstance(uti, str) and uti:
+        key = _digest("token-uti", claims.iss, claims.aud, uti)
+    else:
+        key = _digest("token-payload", claims.iss, claims.payload_sha256.hex())
+    return Use(key, claims.iat - SKEW, claims.exp + SKEW)
+
+
+def proof_use(proof: Proof, *, fresh: bool = False) -> Use:
+    """Build the replay key of a DPoP proof: (jkt, jti).
+
+    Args:
+        proof: A valid proof.
+        fresh: It carried a nonce that we issued since the epoch.
+    """
+    since = proof.expires if fresh else proof.iat - SKEW
+    return Use(_digest("proof", proof.jkt, proof.jti), since, proof.expires)
+
+
+def _digest(*parts: str) -> bytes:
+    # Each part with its length: no two lists of parts run together alike.
+    whole = b""
+    for part in parts:
+        spelled = part.encode("utf-8", "surrogatepass")
+        whole += len(spelled).to_bytes(4, "big") + spelled
+    return hashlib.sha256(whole).digest()
+
+
+def new_id(now: float) -> str:
+    """Generate an id for a delegation or a token: 32 hex digits, 80 bits random.
+
+    It begins with the time in steps of 15 microseconds, so that a new row is appended
+    after the last one. With whole seconds, rows of a busy second would be spread over
+    many pages, and a commit would write twice as much.
+    """
+    return (int(now * 65536).to_bytes(6, "big") + os.urandom(10)).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """Issued token.
+
+    Attributes:
+        jti: Token id.
+        delegation: Its delegation.
+        sha256: Digest of the token, 32 octets.
+        expires: Its `exp`.
+        revoked: Time of its revocation, 0 for none.
+    """
+
+    jti: str
+    delegation: str
+    sha256: bytes
+    expires: int
+    revoked: int = 0
+
+
+class Exchange(msgspec.Struct, frozen=True, gc=False):
+    """State changes of one exchange, applied atomically.
+
+    Attributes:
+        uses: Single-use keys that it consumes; none may have been used before.
+        ticket: Digest of the ticket that it consumes, hex, empty without one.
+        under: Id of the delegation that must be active up to its root: the parent of a
+            new delegation, or the renewed one. Empty for a new root.
+        opens: New delegation, None for a renewal.
+        token: Issued token.
+    """
+
+    uses: tuple[Use, ...] = ()
+    ticket: str = ""
+    under: str = ""
+    opens: Delegation | None = None
+    token: IssuedToken | None = None
+
+
+class Outcome(StrEnum):
+    """Outcome of a commit."""
+
+    DONE = "done"
+    SEEN = "seen"
+    PERHAPS_SEEN = "perhaps-seen"  # before the epoch, or before the last sweep
+    TICKET = "ticket"  # unknown, taken, ended, or of another delegation
+    DEAD = "dead"
+
+
+class Dead(StrEnum):
+    """Reason why a delegation is inactive."""
+
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Result of a commit.
+
+    Attributes:
+        outcome: Any value other than `DONE` means no change.
+        use: Use that was seen, or may have been.
+        dead: Id of the inactive delegation.
+        why: Reason of its inactivity.
+    """
+
+    outcome: Outcome
+    use: Use | None = None
+    dead: str = ""
+    why: Dead | None = None
+
+
+DONE = Committed(Outcome.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Chain of a delegation up to its root.
+
+    Attributes:
+        links: Recorded links from the queried delegation to its root.
+        dead: Id of the inactive link nearest to the root, empty if all are active.
+        why: Reason of its inactivity.
+    """
+
+    links: tuple[Delegation, ...]
+    dead: str = ""
+    why: Dead | None = None
+
+    @property
+    def live(self) -> bool:
+        """Tell whether the delegation is active."""
+        return not self.dead
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Identity and generation of the database.
+
+    Attributes:
+        generation: Current generation.
+        recorded: Identity at the last increase, empty for none.
+        present: Current identity of the database.
+    """
+
+    generation: int
+    recorded: str
+    present: str
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """Delegations and tokens that a revocation ended.
+
+    Attributes:
+        delegations: Ids, parents before children.
+        tokens: `jti`s of tokens that had not expired.
+    """
+
+    delegations: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+
+
+def one_by_one(
+    commit: Callable[[Exchange, float], Committed],
+    exchanges: Sequence[Exchange],
+    now: float,
+) -> tuple[Committed | AnswerableError, ...]:
+    """Commit several exchanges one by one."""
+    return tuple(_tried(commit, each, now) for each in exchanges)
+
+
+def _tried(
+    commit: Callable[[Exchange, float], Committed], exchange: Exchange, now: float
+) -> Committed | AnswerableError:
+    try:
+        return commit(exchange, now)
+    except AnswerableError as error:
+        return error
+
+
+class Control(Protocol):
+    """State of the token service. Every method may raise `ControlUnavailable`."""
+
+    def epoch(self) -> int:
+        """Return the epoch, 0 where no record was ever lost."""
+
+    def new_epoch(self, now: float) -> int:
+        """Begin an epoch: earlier records may be lost, e.g. after a restore."""
+
+    def lineage(self) -> Lineage:
+        """Return the identity and generation of the database."""
+
+    def advance(self, least: int) -> int:
+        """Increase the generation beyond `least`, durably, and record the identity."""
+
+    def end_all(self, now: float) -> Died:
+        """Revoke every active delegation with its tokens and tickets."""
+
+    def see(self, use: Use, now: float) -> Outcome:
+        """Record a single use: `DONE`, `SEEN` or `PERHAPS_SEEN`."""
+
+    def commit(self, exchange: Exchange, now: float) -> Committed:
+        """Apply a whole exchange or nothing.
+
+        Raises:
+            IdTaken: The id of the delegation or token exists; nothing has changed.
+        """
+
+    def commit_all(
+        self, exchanges: Sequence[Exchange], now: float
+    ) -> tuple[Committed | AnswerableError, ...]:
+        """Commit several exchanges in order; cheaper than separate calls of `commit`.
+
+        Returns:
+            For each exchange its result, or the error that `commit` would have raised.
+            One that fails does not affect the others.
+        """
+
+    def delegation(self, id: str) -> Delegation | None:
+        """Find a delegation, active or not; None for an unknown id."""
+
+    def chain(self, id: str, now: float) -> Chain:
+        """Find a delegation with its chain, and whether it is active."""
+
+    def children(self, id: str) -> tuple[Delegation, ...]:
+        """List the direct children of a delegation."""
+
+    def put_ticket(self, ticket: Ticket, now: float) -> Committed:
+        """Store a ticket; `DEAD` where its parent is inactive.
+
+        Raises:
+            IdTaken: A ticket with that digest is stored already.
+        """
+
+    def ticket(self, sha256: str, now: float) -> Ticket | None:
+        """Find an unused, unexpired ticket. `commit` consumes it."""
+
+    def token(self, delegation: str, jti: str) -> IssuedToken | None:
+        """Find an issued token by its delegation and `jti`; None for an unknown one."""
+
+    def revoke_delegation(self, id: str, now: float) -> Died:
+        """Revoke a delegation and its descendants, with their tokens and tickets."""
+
+    def revoke_subject(self, subject: str, now: float) -> Died:
+        """Revoke every delegation that names a subject, and all their descendants.
+
+        Apply the revocation to new requests first, since new delegations can be opened
+        meanwhile.
+
+        Args:
+            subject: `agent:...` that acts, `person:...` that is acted for or is the
+                owner, `rule:ID`, or `run:ID` for a delegation.
+            now: NumericDate.
+        """
+
+    def given_to(self, subject: str, now: float) -> tuple[str, ...]:
+        """List the delegations that name a subject, and descendants, active or not.
+
+        Servers that do not query us may still accept a token of one, so they must
+        reject these ids. Repeated calls return the same ids.
+
+        Args:
+            subject: As for `revoke_subject`.
+            now: NumericDate; delegations expired more than `MARGIN` before it are
+                omitted.
+
+        Returns:
+            Ids, in their order.
+        """
+
+    def publish_key(self, key: SigningKey) -> None:
+        """Publish a key to every replica; a known key gets the new times.
+
+        A revoked key stays revoked.
+        """
+
+    def keys(self) -> tuple[SigningKey, ...]:
+        """List the keys of all replicas, ordered by (replica, signs_from, kid)."""
+
+    def kill_key(self, kid: str, now: float) -> bool:
+        """Revoke a key; False where it is unknown or already revoked."""
+
+    def remove_key(self, kid: str) -> None:
+        """Delete a key."""
+
+    def sweep(self, now: float, most: int = 1000) -> int:
+        """Delete expired rows; takes milliseconds, so call it in the background.
+
+        Args:
+            now: NumericDate.
+            most: Approximate number of rows of each kind to check.
+
+        Returns:
+            Number of deleted rows.
+        """
+
+    def close(self) -> None:
+        """Close the state; a clean stop begins no epoch."""

@@ -1,0 +1,42 @@
+"""Selection of the state implementation: SQLite or PostgreSQL."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from answerable.model.errors import UsageError
+from answerable.store.token_state.interface import Control
+from answerable.store.token_state.sqlite import SqliteControl
+
+
+def open_control(
+    folder: Path,
+    now: float,
+    database: str = "",
+    environ: Mapping[str, str] = os.environ,
+) -> Control:
+    """Open the state of the token service.
+
+    Args:
+        folder: Its state folder.
+        now: NumericDate.
+        database: Environment variable with a PostgreSQL address,
+            empty for SQLite in the folder.
+        environ: The environment.
+
+    Raises:
+        UsageError: The variable is not set, or the extra `postgres` not installed.
+        EnvironmentRefused: The state cannot be used, or is of a newer release.
+    """
+    if not database:
+        return SqliteControl(folder, now)
+    address = environ.get(database, "")
+    if not address:
+        raise UsageError(
+            f"the environment variable {database} is not set",
+            "it holds the address of the database, postgresql://...",
+        )
+    # On use: the driver is an extra.
+    from answerable.store.token_state.postgres import PostgresControl
+
+    return PostgresControl(address)

@@ -1,0 +1,113 @@
+"""Connection pool for PostgreSQL, opened on demand.
+
+Each transaction has its own connection. A failed connection is closed and not reused. A
+step whose commit was not confirmed counts as not applied: the caller issues nothing.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from answerable.store.token_state.interface import ControlUnavailable
+from answerable.store.token_state.postgres_schema import SCHEMA
+
+CONNECTIONS = 4  # per process
+WAIT = 5  # seconds for a connection, and for any one statement
+AGAIN = 3  # attempts of a transaction that conflicts with another one
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+
+class Crossed(ControlUnavailable):
+    """Conflict with another transaction; nothing was changed, a retry may succeed."""
+
+
+class Pool:
+    """Pool of connections.
+
+    Args:
+        address: `postgresql://...`; never shown, since it may hold a password.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._idle: list[psycopg.Connection[tuple[Any, ...]]] = []
+        self._places = threading.BoundedSemaphore(CONNECTIONS)
+        self._closed = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """Open a transaction that is committed at the end of the context.
+
+        Raises:
+            ControlUnavailable: No connection, or the commit was not confirmed.
+        """
+        if self._closed or not self._places.acquire(timeout=WAIT):
+            raise _unavailable("every connection is in use")
+        connection = None
+        try:
+            connection = self._idle.pop() if self._idle else self._connect()
+            with connection.transaction(), connection.cursor() as cursor:
+                yield cursor
+        except (errors.DeadlockDetected, errors.SerializationFailure) as error:
+            raise Crossed(type(error).__name__) from None
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise _unavailable(type(error).__name__) from None
+        finally:
+            if connection is not None:
+                self._put_back(connection)
+            self._places.release()
+
+    @contextmanager
+    def connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """Open a separate connection, for the migration of the tables."""
+        try:
+            with self._connect() as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise _unavailable(type(error).__name__) from None
+
+    def close(self) -> None:
+        """Close idle connections and open no more."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        connection = psycopg.connect(
+            self._address,
+            autocommit=True,
+            connect_timeout=WAIT,
+            application_name="answerable sts",
+        )
+        # A confirmed commit must be on the server's disk, whatever its default.
+        connection.execute(
+            f"SET synchronous_commit = on; SET statement_timeout = '{WAIT}s'; "
+            f"SET lock_timeout = '{WAIT}s'; SET search_path = {SCHEMA}; "
+            "SET idle_in_transaction_session_timeout = '30s'; "
+            "SET default_transaction_isolation = 'read committed'"
+        )
+        return connection
+
+    def _put_back(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        status = connection.info.transaction_status
+        if (
+            connection.closed
+            or self._closed
+            or status != psycopg.pq.TransactionStatus.IDLE
+        ):
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+
+def _unavailable(why: str) -> ControlUnavailable:
+    # No message of the driver: it may name hosts, users and more.
+    return ControlUnavailable(
+        f"the database does not answer ({why})",
+        "see that it runs and that its address is right; nothing is given meanwhile",
+    )

@@ -1,0 +1,91 @@
+"""Detection of a database restored from an older copy, and the revocations it needs.
+
+The copy lacks later records: single-use keys, revocations, revoked signing keys. So
+everything that could depend on a lost record ends: an epoch begins, every delegation is
+revoked with its tokens and tickets, and every signing key is revoked. Replicas create
+new keys; agents get new delegations with the tokens of their issuers.
+
+A copy is detected by its generation, which is behind the one in the file `control.mark`
+of the state folder, or by its identity. A copy of the whole state folder onto the same
+inodes, as in a virtual machine snapshot, is not detected: use `answerable sts
+restored`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.store.durable_files import make_folder, read_file, write_file
+from answerable.store.token_state.interface import Control
+
+MARK = "control.mark"
+EVERY = 60  # seconds between two increases
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Delegations, tokens and keys revoked after a restore of an older copy.
+
+    Attributes:
+        epoch: The new epoch, NumericDate.
+        delegations: Number of delegations.
+        tokens: Number of unexpired tokens.
+        keys: `kid`s of signing keys.
+    """
+
+    epoch: int
+    delegations: int
+    tokens: int
+    keys: tuple[str, ...]
+
+
+def end_what_may_be_lost(control: Control, folder: Path, now: float) -> Ended:
+    """Revoke everything that may depend on a lost record.
+
+    Args:
+        control: Restored state.
+        folder: State folder of the token service.
+        now: NumericDate.
+    """
+    epoch = control.new_epoch(now)
+    died = control.end_all(now)
+    published = control.keys()
+    kids = (each.kid for each in published if not each.killed)
+    killed = tuple(kid for kid in kids if control.kill_key(kid, now))
+    count_up(control, folder)
+    return Ended(epoch, len(died.delegations), len(died.tokens), killed)
+
+
+def end_if_older(control: Control, folder: Path, now: float) -> Ended | None:
+    """Detect a restored older copy and revoke what may depend on lost records.
+
+    Args:
+        control: The database, just opened.
+        folder: State folder of the token service.
+        now: NumericDate.
+
+    Returns:
+        The revocations; None where no older copy is detected.
+    """
+    found = control.lineage()
+    is_behind = found.generation < _marked(folder)
+    is_elsewhere = bool(found.recorded) and found.recorded != found.present
+    if is_behind or is_elsewhere:
+        return end_what_may_be_lost(control, folder, now)
+    count_up(control, folder)
+    return None
+
+
+def count_up(control: Control, folder: Path) -> None:
+    """Increase the generation, in the database first and then in the file."""
+    generation = control.advance(_marked(folder))
+    make_folder(folder)
+    write_file(folder / MARK, f"{generation}\n".encode(), sync=False)
+
+
+def _marked(folder: Path) -> int:
+    """Read the generation file; 0 for a missing or torn one."""
+    try:
+        text = read_file(folder / MARK).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return 0
+    return int(text) if text.isdigit() and len(text) < 19 else 0

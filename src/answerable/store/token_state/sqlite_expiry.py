@@ -1,0 +1,71 @@
+"""Gradual deletion of expired rows from the SQLite tables, along with commits.
+
+The tables have no index on expiry. A cursor walks each table in key order and deletes
+expired rows, which is cheaper per row than an index.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from answerable.store.token_state.interface import MARGIN
+
+EVERY = 64  # commits of one process between two sweeps
+
+# Table, its key, rows looked at for each commit (more than a commit adds), and which of
+# the last ones stay whatever has ended.
+_SWEPT = (
+    # By the number of the last one, other processes tell that there are more.
+    ("used", "number", 8, "AND number < (SELECT max(number) FROM used)"),
+    ("delegation", "id", 4, ""),
+    ("token", "delegation", 4, ""),
+    ("ticket", "sha256", 4, ""),
+)
+
+
+class Hands:
+    """Cursors over the tables, run within other transactions.
+
+    Args:
+        execute: Executes a statement.
+        forget: Deletes expired keys outside the tables; returns whether any were.
+    """
+
+    def __init__(
+        self, execute: Callable[..., Any], forget: Callable[[int], bool]
+    ) -> None:
+        self._execute, self._forget = execute, forget
+        self._commits = 0
+        self._hands: dict[str, str | int] = {"used": 0}
+
+    def committed(self, now: float, commits: int = 1) -> None:
+        """Delete expired rows once every few commits."""
+        self._commits += commits
+        if self._commits >= EVERY:
+            self._commits = 0
+            self.sweep(now, EVERY)
+
+    def sweep(self, now: float, share: int) -> int:
+        """Delete expired rows.
+
+        Args:
+            now: NumericDate.
+            share: Rows to check, expressed in commits.
+
+        Returns:
+            Number of deleted rows.
+        """
+        limit = int(now) - MARGIN
+        gone = 0
+        for table, key, rows, stays in _SWEPT:
+            hand = self._hands.get(table, "")
+            asked = f"SELECT {key} FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
+            found = self._execute(asked, (hand, share * rows)).fetchone()
+            until, values = stays, [hand, limit]
+            if found is not None:
+                until, values = f"AND {key} < ?", [hand, limit, found[0]]
+            ends = f"DELETE FROM {table} WHERE {key} >= ? AND expires < ? {until}"  # noqa: S608 - our own names
+            gone += self._execute(ends, values).rowcount
+            self._hands[table] = found[0] if found else type(hand)()
+        if self._forget(limit) or gone:
+            self._execute("UPDATE state SET swept = max(swept, ?)", (limit,))
+        return gone

@@ -1,0 +1,112 @@
+"""POST /introspect (RFC 7662): token state for the token's audience.
+
+An audience authenticates with a client certificate that names it, or with a token of
+ours for that audience with the scope `introspect`, which a rule grants to its workload.
+An operator may ask at the unix socket. Every other request gets `active: false` (RFC
+7662 2.2).
+"""
+
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
+
+from cryptography import x509
+
+from answerable.federation.errors import NonceRequired, TokenRefused
+from answerable.federation.jws_parsing import admit
+from answerable.model.claims import SignedClaims
+from answerable.model.exchange import OAuthError
+from answerable.services.federation.own_tokens import OwnTokens
+from answerable.store.token_state.interface import ControlUnavailable
+from answerable.sts.endpoints.admin import is_admin
+from answerable.sts.endpoints.forms import read_form
+from answerable.sts.endpoints.proof_of_possession import Proving
+from answerable.sts.http.request import Asked
+from answerable.sts.http.responses import Answer, error_answer, json_answer
+from answerable.sts.http.server import Handler
+from answerable.sts.runtime.executor import Blocking
+
+PATH = "/introspect"
+SCOPE = "introspect"
+
+_INACTIVE = {"active": False}
+_CHALLENGE = {"www-authenticate": 'DPoP error="invalid_token"'}
+
+
+class Introspection:
+    """Introspection endpoint for resource servers.
+
+    Args:
+        blocking: Runs calls to the record.
+        admins: Returns the user ids of operators.
+        clock: Returns the time as a NumericDate.
+    """
+
+    def __init__(
+        self,
+        own: OwnTokens,
+        proving: Proving,
+        blocking: Blocking,
+        admins: Callable[[], Collection[int]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._own, self._proving = own, proving
+        self._blocking, self._admins, self._clock = blocking, admins, clock
+
+    def handlers(self) -> dict[tuple[str, str], Handler]:
+        """Return the handlers by method and path."""
+        return {("POST", PATH): self._introspect}
+
+    async def _introspect(self, asked: Asked) -> Answer:
+        token = read_form(asked).get("token", "")
+        now = self._clock()
+        try:
+            return await self._blocking.run(lambda: self._answer(asked, token, now))
+        except NonceRequired:
+            nonce = self._proving.nonce(now)
+            challenge = {"www-authenticate": 'DPoP error="use_dpop_nonce"'}
+            return error_answer(OAuthError.INVALID_CLIENT, {**nonce, **challenge})
+        except TokenRefused:
+            return error_answer(OAuthError.INVALID_CLIENT, _CHALLENGE)
+        except ControlUnavailable:
+            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+
+    def _answer(self, asked: Asked, token: str, now: float) -> Answer:
+        """Build the answer for an authenticated caller.
+
+        Raises:
+            TokenRefused: The caller is not authenticated.
+        """
+        knows = self._audiences(asked, now)
+        try:
+            claims = self._own.read(token, now)
+        except TokenRefused:
+            return json_answer(_INACTIVE)
+        if not knows(claims) or self._own.living(claims, now) is None:
+            return json_answer(_INACTIVE)
+        kind = "DPoP" if claims.cnf.jkt else "Bearer"
+        said = dict(admit(token).payload)
+        return json_answer({"active": True, "token_type": kind, **said})
+
+    def _audiences(self, asked: Asked, now: float) -> Callable[[SignedClaims], bool]:
+        if is_admin(asked, self._admins()):
+            return lambda _: True
+        if "authorization" in asked.head.fields or not asked.link.certificate:
+            held = self._proving.holder(asked, PATH, now).claims
+            return lambda claims: claims.aud == held.aud and SCOPE in held.scope
+        names = names_in(asked.link.certificate)
+        return lambda claims: bool(names & {claims.aud, urlsplit(claims.aud).hostname})
+
+
+def names_in(certificate: bytes) -> frozenset[str]:
+    """Return the URIs and host names in a client certificate (RFC 5280 4.2.1.6).
+
+    TLS, or the terminator, has verified it.
+    """
+    try:
+        read = x509.load_der_x509_certificate(certificate)
+        found = read.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (ValueError, x509.ExtensionNotFound):
+        return frozenset()
+    uris = found.value.get_values_for_type(x509.UniformResourceIdentifier)
+    hosts = found.value.get_values_for_type(x509.DNSName)
+    return frozenset((*uris, *(host for host in hosts if "*" not in host)))

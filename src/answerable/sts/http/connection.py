@@ -1,0 +1,223 @@
+"""One client connection: requests are answered in order.
+
+While one request is answered, at most the next one is read. If the client disconnects,
+the current request is still finished and recorded.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from typing import cast
+
+from answerable.server.admission import Slot, address_of
+from answerable.server.connection_info import Link
+from answerable.server.connection_probe import link_of
+from answerable.server.deadline_timer import NEVER
+from answerable.server.processes.held_process import ProcessGone
+from answerable.server.wire.connection_deadlines import Wait, deadline_of
+from answerable.server.wire.host_check import Served, check_place
+from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.request_head import Head, read_head
+from answerable.server.wire.request_parser import Arrived, Body, Intake
+from answerable.sts.http.responses import CONTINUE, Answer, plain_answer, spelled
+from answerable.sts.http.server import Door
+from answerable.sts.http.tls_terminator import asked_of
+
+MAX_BODY = 64 * 1024  # bytes: two tokens of 16 KiB, escaped
+
+
+class Front(asyncio.Protocol):
+    """Server side of one HTTP/1.1 connection.
+
+    Args:
+        served: Host names of the listener.
+        url: Public scheme and authority of the listener.
+
+    Attributes:
+        deadline: Loop time of the current timeout.
+    """
+
+    def __init__(self, door: Door, served: Served, url: str) -> None:
+        self.deadline = NEVER
+        self._door, self._served = door, served
+        self._link = Link(url=url)
+        self._socket: socket.socket | None = None
+        self._transport: asyncio.Transport | None = None
+        self._slot: Slot | None = None
+        self._is_new = True  # nothing was received
+        self._intake = Intake(read_head, MAX_BODY)
+        self._arrived: deque[Arrived[Head]] = deque()
+        self._head: Head | None = None  # whose body is still to come
+        self._answering = self._advancing = self._posted = False
+        self._wait = Wait.ANSWER
+        self._held = False  # the client sent ahead, and is not read from
+        self._closes = False  # after the present answer
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a request is being answered."""
+        return self._answering
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Read the transport facts about the peer and claim a slot."""
+        transport = cast(asyncio.Transport, transport)
+        door = self._door
+        try:
+            self._link = link_of(transport, self._link.url)
+        except ProcessGone as gone:
+            door.turned_away(gone.reason)
+            transport.abort()
+            return
+        if door.draining or not self._admit(transport):
+            transport.abort()
+            return
+        if self._link.peer is not None:
+            self._socket = transport.get_extra_info("socket")
+        self._transport = transport
+        door.fronts.add(self)
+        door.ticker.add(self)
+        self._time()
+
+    def _admit(self, transport: asyncio.Transport) -> bool:
+        """Claim a slot in the connection quotas."""
+        admission, peer = self._door.admission, self._link.peer
+        if peer is None:
+            self._slot = admission.admit(self, address_of(transport))
+        else:
+            self._slot = admission.admit_local(self, peer.uid)
+        return self._slot is not None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse received bytes."""
+        if self._transport is None or self._closes:
+            return
+        self._is_new = False
+        self._arrived.extend(self._intake.feed(data))
+        self._resume()
+
+    def eof_received(self) -> bool:
+        """Let the transport close."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release the connection."""
+        self._transport = self._socket = None
+        self._door.fronts.discard(self)
+        self._door.ticker.discard(self)
+        if self._slot is not None:
+            self._slot.release()
+        self._arrived.clear()
+
+    def late(self) -> None:
+        """Handle an expired deadline."""
+        if self._head is None and self._intake.is_between:
+            self.abort()
+        else:
+            self._refuse(Refused(Why.SLOW))
+
+    def drain(self) -> None:
+        """Finish the current request, then close."""
+        self._closes = True
+        if not self._answering and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def give(self, answer: Answer) -> None:
+        """Answer the current request."""
+        self._answering = False
+        transport = self._transport
+        if transport is None:
+            return
+        closes = self._closes or self._door.draining or self._is_beyond(answer)
+        transport.write(spelled(answer, closes=closes))
+        if closes:
+            self._closes = True
+            transport.close()
+        else:
+            self._resume()
+
+    def _is_beyond(self, answer: Answer) -> bool:
+        """Count an address after its first token; return whether it is over its quota."""
+        slot = self._slot
+        if slot is None or slot.caller or not self._posted or answer.status != 200:
+            return False
+        return not self._door.admission.identify(slot, slot.address)
+
+    # Requests.
+
+    def _resume(self) -> None:
+        """Process whatever has arrived."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._arrived and not self._answering and self._transport is not None:
+            self._take(self._arrived.popleft())
+        self._advancing = False
+        self._hold_back()
+        self._time()
+
+    def _take(self, each: Arrived[Head]) -> None:
+        try:
+            if isinstance(each, Refused):
+                raise each
+            if isinstance(each, Body):
+                self._ask(each.data)
+            else:
+                self._begin(each)
+        except Refused as refused:
+            self._refuse(refused)
+
+    def _begin(self, head: Head) -> None:
+        check_place(head, self._served)
+        self._head = head
+        self._closes = self._closes or head.closes
+        if head.expects and not self._arrived and self._transport is not None:
+            self._transport.write(CONTINUE)
+
+    def _ask(self, body: bytes) -> None:
+        head, self._head = self._head, None
+        if head is None:
+            return
+        asked = asked_of(head, body, self._link, self._socket, self._door.terminator)
+        self._answering = True
+        self._posted = head.method == "POST"
+        self._door.answer(asked, self)
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer an invalid request and stop reading."""
+        self._closes = True
+        self._arrived.clear()
+        self._head = None
+        self._door.turned_away(refused.why.value)
+        self.give(plain_answer(refused.wire.status))
+
+    def _hold_back(self) -> None:
+        """Pause reading while a parsed part waits."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._held is not bool(self._arrived):
+            self._held = bool(self._arrived)
+            if self._held:
+                transport.pause_reading()
+            else:
+                transport.resume_reading()
+
+    def _time(self) -> None:
+        """Set the deadline for the current state, once for each state."""
+        if self._answering:
+            wait = Wait.ANSWER
+        elif self._head is not None:
+            wait = Wait.BODY
+        elif not self._intake.is_between:
+            wait = Wait.HEAD
+        else:
+            wait = Wait.FIRST if self._is_new else Wait.REQUEST
+        if wait is self._wait:
+            return
+        self._wait = wait
+        self.deadline = deadline_of(wait, self._door.loop.time(), self._door.limits)

@@ -1,0 +1,27 @@
+"""A request to an endpoint, with the known facts about its sender."""
+
+import socket
+
+import msgspec
+
+from answerable.server.connection_info import Link
+from answerable.server.wire.request_head import Head
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """One complete request.
+
+    Attributes:
+        link: Transport facts about the peer. Behind a configured TLS terminator, the
+            certificate is the one it reports, and there is no peer process.
+        socket: The connection, if the peer is a process that can be attested.
+    """
+
+    head: Head
+    body: bytes
+    link: Link
+    socket: socket.socket | None
+
+    def __repr__(self) -> str:
+        """Show only the head."""
+        return f"Asked({self.head!r})"

@@ -1,0 +1,139 @@
+"""HTTP server of one process: routing, limits, deadlines, shutdown."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from answerable.model.config import Terminator
+from answerable.model.exchange import OAuthError
+from answerable.model.worker_limits import Limits
+from answerable.server.admission import AdmissionControl
+from answerable.server.client_certificates import with_valid_certificate
+from answerable.server.deadline_timer import Ticker, Timed
+from answerable.server.wire.refusals import Refused
+from answerable.server.wire.request_head import Head
+from answerable.sts.http.path_aliases import usual_path
+from answerable.sts.http.request import Asked
+from answerable.sts.http.responses import Answer, error_answer, plain_answer
+
+Handler = Callable[[Asked], Awaitable[Answer]]
+
+
+class Open(Timed, Protocol):
+    """A client's connection."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a request is being answered."""
+
+    def give(self, answer: Answer) -> None:
+        """Answer the current request."""
+
+    def drain(self) -> None:
+        """Finish the current request, then close."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Routes:
+    """Endpoints by method and path.
+
+    Args:
+        base: Path of the service's URL, without a trailing slash.
+        handlers: By method and path below the base; a path that ends with a slash
+            matches every longer path.
+    """
+
+    def __init__(self, base: str, handlers: dict[tuple[str, str], Handler]) -> None:
+        self._base = base
+        self._handlers = handlers
+        self._paths = {path for _, path in handlers}
+
+    def find(self, head: Head) -> Handler | int:
+        """Return the handler of a request, or the error status."""
+        path = head.target
+        if path not in self._paths and self._base:
+            path = path.removeprefix(self._base)
+        if path not in self._paths:
+            path = usual_path(path)
+        if path not in self._paths:
+            path = path[: path.rfind("/") + 1]
+        found = self._handlers.get((head.method, path))
+        if found is not None:
+            return found
+        return 405 if path in self._paths else 404
+
+
+@dataclass(slots=True)
+class Door:
+    """HTTP server of one process.
+
+    Attributes:
+        terminator: TLS terminator, None without one.
+        turned_away: Called with the reason of a request refused before any endpoint.
+        failed: Called with unexpected errors of endpoints.
+        clock: Returns UTC seconds.
+        draining: Whether new requests are refused.
+    """
+
+    routes: Routes
+    limits: Limits
+    terminator: Terminator | None
+    loop: asyncio.AbstractEventLoop
+    turned_away: Callable[[str], None]
+    failed: Callable[[BaseException], None]
+    ticker: Ticker = field(init=False)
+    clock: Callable[[], float] = time.time
+    draining: bool = False
+    fronts: set[Open] = field(default_factory=set)
+    admission: AdmissionControl = field(init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.ticker = Ticker(self.loop)
+        self.admission = AdmissionControl(self.limits)
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a request is being answered."""
+        return bool(self._tasks)
+
+    def answer(self, asked: Asked, front: Open) -> None:
+        """Run the handler of a request; it finishes even if the client is gone."""
+        found = self.routes.find(asked.head)
+        if isinstance(found, int):
+            self.turned_away("unknown-path")
+            front.give(plain_answer(found))
+            return
+        link = with_valid_certificate(asked.link, self.clock())
+        asked = msgspec.structs.replace(asked, link=link)
+        task = self.loop.create_task(self._answer(found, asked, front))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, handler: Handler, asked: Asked, front: Open) -> None:
+        try:
+            answer = await handler(asked)
+        except Refused as refused:
+            self.turned_away(refused.why.value)
+            answer = error_answer(OAuthError.INVALID_REQUEST)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, nothing is given
+            self.failed(error)
+            answer = error_answer(OAuthError.SERVER_ERROR)
+        front.give(answer)
+
+    def drain(self) -> None:
+        """Refuse new requests and finish current ones."""
+        self.draining = True
+        for front in list(self.fronts):
+            front.drain()
+
+    def abort(self) -> None:
+        """Close all connections at once."""
+        for front in list(self.fronts):
+            front.abort()

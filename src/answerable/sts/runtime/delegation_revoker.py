@@ -1,0 +1,92 @@
+"""Revocation of the delegations of a subject, with notices to receivers."""
+
+from collections.abc import Callable
+
+from answerable.model.errors import AnswerableError
+from answerable.server.background_tasks import Tasks
+from answerable.server.operator_log import Log
+from answerable.store.token_state.interface import Control, Died
+from answerable.sts.runtime.executor import Blocking
+from answerable.sts.security_events import Ended, Events
+
+# Kinds of subjects that delegations are on record by.
+ON_RECORD = frozenset({"agent", "person", "rule", "run"})
+
+
+class Revoker:
+    """Ends recorded delegations; the revocation file itself blocks new ones.
+
+    Args:
+        blocking: Runs calls to the record.
+        events: Event delivery; None if not configured.
+        clock: Returns the time as a NumericDate.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        blocking: Blocking,
+        events: Events | None,
+        tasks: Tasks,
+        clock: Callable[[], float],
+        log: Log,
+    ) -> None:
+        self._control, self._blocking, self._events = control, blocking, events
+        self._tasks, self._clock, self._log = tasks, clock, log
+
+    async def revoke(self, subject: str) -> bool:
+        """End the delegations of a subject; False if that cannot be recorded now."""
+        if subject.partition(":")[0] not in ON_RECORD:
+            return False
+        now = self._clock()
+        try:
+            died = await self._blocking.run(
+                lambda: self._control.revoke_subject(subject, now)
+            )
+        except AnswerableError as error:
+            # The kill refuses whatever is shown of it; only the record is behind.
+            self._log.error("kill.not-recorded", subject=subject, why=error.message)
+            return False
+        self.notify(subject, "admin", died)
+        return True
+
+    async def revoke_and_list(self, subject: str) -> tuple[str, ...] | None:
+        """End the delegations of a subject and list them; None if unknown.
+
+        The list includes delegations that ended before, because a gateway may not know
+        them.
+        """
+        return await self.given_to(subject) if await self.revoke(subject) else None
+
+    async def given_to(self, subject: str) -> tuple[str, ...] | None:
+        """List the delegations of a subject; None if unknown."""
+        if subject.partition(":")[0] not in ON_RECORD:
+            return None
+        now = self._clock()
+        try:
+            return await self._blocking.run(
+                lambda: self._control.given_to(subject, now)
+            )
+        except AnswerableError as error:
+            self._log.error("kill.not-told", subject=subject, why=error.message)
+            return None
+
+    def notify(self, subject: str, by: str, died: Died) -> None:
+        """Log ended delegations and notify receivers."""
+        if not died.delegations:
+            return
+        ended = len(died.delegations)
+        self._log.warning("delegations.ended", subject=subject, ended=ended)
+        if self._events is not None:
+            self._tasks.spawn(self._tell(self._events, by, died))
+
+    async def _tell(self, events: Events, by: str, died: Died) -> None:
+        at = int(self._clock())
+        try:
+            links = await self._blocking.run(
+                lambda: [self._control.delegation(each) for each in died.delegations]
+            )
+        except AnswerableError as error:
+            self._log.error("event.dropped", why=error.message)
+            return
+        events.tell(Ended(link, by, at) for link in links if link is not None)

@@ -1,0 +1,158 @@
+"""Group commit of exchanges: concurrent exchanges share a transaction and a sync.
+
+A sync costs the same for one record and for many. While one group is written, the next
+collects; a single exchange is served at once, so none waits for more to arrive.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from answerable.model.spool_record import Exchanged
+from answerable.server.recording.record_ticket import NotRecorded
+from answerable.services.federation.exchange_records import Shown
+from answerable.usecases.federation.token_exchange import Outcomes
+
+# Exchanges in a group: the first waits for the last, and larger groups save little. A
+# full group does not wait for the group before it.
+MOST = 16
+
+
+class Serves(Protocol):
+    """Use case that serves several exchanges in one transaction."""
+
+    def exchange_all(
+        self, shown: Sequence[Shown], now: float
+    ) -> Sequence[Outcomes | Exception]:
+        """Serve each request; return the exception in place of a failed one."""
+
+
+class Records(Protocol):
+    """Recorder of issued tokens."""
+
+    def check(self) -> None:
+        """Check that a record can be written now.
+
+        Raises:
+            NotRecorded: It cannot.
+        """
+
+    def give(self, record: Exchanged, durable: "asyncio.Future[None]") -> str:
+        """Queue a record; `durable` completes once it is on disk.
+
+        Raises:
+            NotRecorded: It cannot be queued.
+        """
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class _Waits:
+    """One waiting exchange.
+
+    Attributes:
+        durable: Completed once its record is on disk.
+    """
+
+    shown: Shown
+    durable: "asyncio.Future[None]"
+    outcome: Outcomes | None = None
+
+
+class Gathering:
+    """Group commit of exchanges.
+
+    Args:
+        clock: Returns the time as a NumericDate. Each exchange is judged at the time it
+            is served, so a slow disk extends no lifetime.
+    """
+
+    def __init__(
+        self,
+        serves: Serves,
+        records: Records,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float],
+    ) -> None:
+        self._serves, self._records, self._loop = serves, records, loop
+        self._clock = clock
+        self._waiting: list[_Waits] = []
+        self._under_way = 0  # groups that are not on disk yet
+
+    async def exchange(self, shown: Shown) -> Outcomes:
+        """Serve one exchange in the next group; its record is on disk on return.
+
+        Raises:
+            KeyUnknown: From the use case.
+            ReviewNeeded: From the use case.
+            NotRecorded: It could not be recorded, so no token may be issued.
+        """
+        waiting = self._waiting
+        if not waiting and not self._under_way:
+            self._loop.call_soon(self._serve)
+        waits = _Waits(shown, self._loop.create_future())
+        waiting.append(waits)
+        if len(waiting) >= MOST:
+            self._serve()
+        await waits.durable
+        assert waits.outcome is not None  # noqa: S101 - durable, or failed before
+        return waits.outcome
+
+    def _serve(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        # An exchange that cannot be recorded is not started, so it consumes nothing.
+        waiting = [each for each in waiting if self._can_record(each)]
+        if not waiting:
+            return
+        last: asyncio.Future[None] | None = None
+        for each, told in zip(waiting, self._told(waiting), strict=True):
+            if isinstance(told, Outcomes) and told.minting is not None:
+                if self._given(each, told):
+                    last = each.durable
+            elif not each.durable.done():
+                _tell(each, told)
+        if last is not None:
+            # A group is on disk as a whole.
+            self._under_way += 1
+            last.add_done_callback(self._on_disk)
+
+    def _told(self, waiting: list[_Waits]) -> Sequence[Outcomes | Exception]:
+        try:
+            shown = [each.shown for each in waiting]
+            return self._serves.exchange_all(shown, self._clock())
+        except Exception as error:  # noqa: BLE001 - every waiting exchange gets it
+            return [error] * len(waiting)
+
+    def _can_record(self, each: _Waits) -> bool:
+        try:
+            self._records.check()
+        except NotRecorded as refused:
+            if not each.durable.done():
+                _tell(each, refused)
+            return False
+        return True
+
+    def _given(self, each: _Waits, outcome: Outcomes) -> bool:
+        """Queue the record of an issued token; return whether that worked."""
+        each.outcome = outcome
+        try:
+            self._records.give(outcome.record, each.durable)
+        except Exception as error:  # noqa: BLE001 - likewise
+            if not each.durable.done():
+                _tell(each, error)
+            return False
+        return True
+
+    def _on_disk(self, _: "asyncio.Future[None]") -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._serve()
+
+
+def _tell(each: _Waits, told: Outcomes | Exception) -> None:
+    """Resolve an exchange that needs no record on disk."""
+    if isinstance(told, Exception):
+        each.durable.set_exception(told)
+    else:
+        each.outcome = told
+        each.durable.set_result(None)

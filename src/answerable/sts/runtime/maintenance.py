@@ -1,0 +1,125 @@
+"""Maintenance tasks: issuer key renewal, key rotation, deletion of expired records."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+
+from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.server.operator_log import Log
+from answerable.server.processes.run_registry import Runs
+from answerable.store.token_state.interface import Control
+from answerable.store.token_state.restore_detection import EVERY
+from answerable.sts.token_signing import Signing
+
+RENEWAL = 30  # seconds between two looks at which issuers' keys are due
+TURN = 1  # second between two looks at our own
+SWEEP = 0.1  # seconds between two looks at what ended: little work at a time
+SWEPT = 100  # rows of them
+SILENT = 10.0  # seconds without an answer from which the database counts as down
+RUNS = 0.25  # seconds between two looks at which launched runs have ended
+
+
+class Upkeep:
+    """Maintenance tasks of the token service.
+
+    Args:
+        keys: Keys of foreign issuers.
+        clock: Returns the time as a NumericDate.
+        count_up: Increments the generation of the record.
+    """
+
+    def __init__(
+        self,
+        keys: IssuerKeys,
+        signing: Signing,
+        control: Control,
+        runs: Runs,
+        clock: Callable[[], float],
+        log: Log,
+        *,
+        count_up: Callable[[], None],
+    ) -> None:
+        self._keys, self._signing = keys, signing
+        self._control, self._runs, self._count_up = control, runs, count_up
+        self._clock, self._log = clock, log
+        self._answered = time.monotonic()
+        self._refused = ""  # why the database did not answer the last time
+
+    @property
+    def control_refused(self) -> str:
+        """Return why the database is unavailable; empty if it answers."""
+        silent = time.monotonic() - self._answered
+        if self._refused or silent < SILENT:
+            return self._refused
+        return f"the database has not answered for {silent:.0f} s"
+
+    def works(self) -> Iterator[Coroutine[None, None, None]]:
+        """Yield the endless tasks."""
+        yield self._renew_keys()
+        yield self._turn_keys()
+        yield self._sweep()
+        yield self._end_runs()
+        yield self._count_generations()
+
+    async def _renew_keys(self) -> None:
+        while True:
+            for issuer in self._keys.due(self._clock()):
+                failed = await self._keys.fetch(issuer, self._clock())
+                if failed:
+                    self._log.warning("issuer.keys-refused", issuer=issuer, why=failed)
+            await asyncio.sleep(RENEWAL)
+
+    async def _turn_keys(self) -> None:
+        """Perform due rotation steps once per interval."""
+        while True:
+            await asyncio.sleep(TURN)
+            ring, now = self._signing.ring, self._clock()
+            try:
+                await asyncio.to_thread(ring.refresh, now)
+            except AnswerableError as error:
+                self._log.error("keys.refused", why=error.message)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            now = self._clock()
+            try:
+                # Beside the exchanges, wherever those run: it waits for the disk.
+                await asyncio.to_thread(self._control.sweep, now, SWEPT)
+            except AnswerableError as error:
+                if error.message != self._refused:
+                    self._log.error("control.not-swept", why=error.message)
+                self._refused = error.message
+            else:
+                if self._refused:
+                    self._log.info("control.answers")
+                self._answered, self._refused = time.monotonic(), ""
+
+    async def _count_generations(self) -> None:
+        """Increment the generation, so that a restored copy is recognisably older."""
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await asyncio.to_thread(self._count_up)
+            except AnswerableError as error:
+                self._log.error("control.not-counted", why=error.message)
+
+    async def _end_runs(self) -> None:
+        """Detect ended runs, even if their launcher does not report it.
+
+        An unusable folder is logged once, until the reason changes.
+        """
+        before = ""
+        while True:
+            await asyncio.sleep(RUNS)
+            why = ""
+            try:
+                await asyncio.to_thread(self._runs.sweep)
+            except EnvironmentRefused as error:
+                why = error.message
+            except OSError as error:
+                why = error.strerror or "the folder of runs cannot be read"
+            if why and why != before:
+                self._log.error("runs.not-swept", why=why)
+            before = why

@@ -1,0 +1,32 @@
+"""Process of the token service, under its own user with its own folder.
+
+It reads attested owners from the store and writes its evidence there.
+"""
+
+import sys
+from collections.abc import Callable
+
+from answerable.server import runtime
+from answerable.server.runtime import Listening
+from answerable.sts.runtime.app import House
+from answerable.sts.runtime.settings import Plan
+
+# Switch interval of the interpreter, so that the evidence writer thread waits less;
+# Python's default is five times that.
+SWITCH = 0.001
+
+
+def serve(
+    read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
+) -> None:
+    """Serve a configuration until told to end.
+
+    Args:
+        ready: Called with the listeners once they are open.
+        alone: False if a parent process started it and ends with it.
+
+    Raises:
+        AnswerableError: The settings cannot be loaded or served.
+    """
+    sys.setswitchinterval(SWITCH)
+    runtime.serve("sts", read, House.open, ready, alone=alone)

@@ -1,0 +1,147 @@
+"""Security event push: CAEP 1.0 session-revoked events (RFC 8417, RFC 8935).
+
+Each ended delegation gives one security event token per receiver. After a few failed
+tries an event is dropped and counted; a receiver that must miss none polls
+`/introspect`.
+"""
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from answerable.model.config import TokenService
+from answerable.model.delegation import Delegation
+from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.server.issuers.allowed_addresses import Unfetched
+from answerable.server.issuers.http_fetch import Place, ask
+from answerable.server.operator_log import Log
+from answerable.server.tls import client_context
+from answerable.store.token_state.interface import new_id
+from answerable.sts.token_signing import Signing
+
+REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
+TYP = "secevent+jwt"
+LIFE = 600  # seconds until `exp`: as long as the key that signs is published for sure
+MOST = 10_000  # events that wait, for one receiver
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
+_LARGEST = 16 * 1024  # bytes of an answer
+_FIELDS = (("Content-Type", f"application/{TYP}"), ("Accept", "application/json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An ended delegation.
+
+    Attributes:
+        by: `admin` for a revocation by an operator, `user` for a revoked token.
+        at: NumericDate.
+    """
+
+    link: Delegation
+    by: str
+    at: int
+
+
+class Events:
+    """Delivery of events to the configured receivers.
+
+    Args:
+        service: Configuration with the receivers.
+        clock: Returns the time as a NumericDate.
+        pauses: Seconds before each retry.
+
+    Attributes:
+        counted: Events by outcome: `sent`, `dropped`.
+
+    Raises:
+        EnvironmentRefused: The CA file cannot be used.
+    """
+
+    def __init__(
+        self,
+        service: TokenService,
+        signing: Signing,
+        log: Log,
+        clock: Callable[[], float],
+        pauses: tuple[float, ...] = PAUSES,
+    ) -> None:
+        self.counted: Counter[str] = Counter()
+        self._iss, self._signing, self._log = service.url, signing, log
+        self._clock, self._pauses = clock, pauses
+        tls = _trusted(service.events_ca)
+        self._queues = {url: asyncio.Queue[Ended](MOST) for url in service.events}
+        self._tasks = [
+            asyncio.create_task(self._serve(Place(url, tls, private=True), queue))
+            for url, queue in self._queues.items()
+        ]
+
+    def tell(self, ended: Iterable[Ended]) -> None:
+        """Queue events for every receiver."""
+        for each in ended:
+            for queue in self._queues.values():
+                try:
+                    queue.put_nowait(each)
+                except asyncio.QueueFull:
+                    self.counted["dropped"] += 1
+
+    async def close(self) -> None:
+        """Stop all deliveries."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, place: Place, queue: "asyncio.Queue[Ended]") -> None:
+        while True:
+            ended = await queue.get()
+            sent = await self._push(place, ended)
+            self.counted["sent" if sent else "dropped"] += 1
+
+    async def _push(self, place: Place, ended: Ended) -> bool:
+        """Push one event with retries; return whether it was accepted."""
+        why = ""
+        for pause in (0.0, *self._pauses):
+            await asyncio.sleep(pause)
+            try:
+                await ask(
+                    *(place, _LARGEST, "POST", _FIELDS),
+                    body=self._signed(place.url, ended).encode("ascii"),
+                    statuses=(202,),
+                )
+            except (Unfetched, AnswerableError) as error:
+                why = error.message
+            else:
+                return True
+        self._log.warning("event.dropped", receiver=place.url, why=why)
+        return False
+
+    def _signed(self, audience: str, ended: Ended) -> str:
+        now = self._clock()
+        link = ended.link
+        session = {"format": "opaque", "id": link.id}
+        user = {"format": "iss_sub", "iss": self._iss, "sub": link.sub}
+        claims: dict[str, object] = {
+            "iss": self._iss,
+            "aud": audience,
+            "iat": int(now),
+            "exp": int(now) + LIFE,
+            "jti": new_id(now),
+            "sub_id": {"format": "complex", "session": session, "user": user},
+            "events": {
+                REVOKED: {"event_timestamp": ended.at, "initiating_entity": ended.by}
+            },
+        }
+        return self._signing.sign(claims, TYP, now)
+
+
+def _trusted(ca: str) -> ssl.SSLContext | None:
+    if not ca:
+        return None
+    try:
+        return client_context(ca)
+    except OSError as error:  # an SSLError is one
+        raise EnvironmentRefused(
+            f"cannot use {ca} ({error.strerror or 'no certificate'})",
+            "name who signs the receivers' certificates: sts.events_ca",
+        ) from None

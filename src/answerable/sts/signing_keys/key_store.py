@@ -1,0 +1,177 @@
+"""Private key files: one per key, mode 0600, encrypted.
+
+The passphrase comes from a file elsewhere (a systemd credential, a mounted secret) or
+the environment; then a copy of the folder, from a backup or a disk, reveals no key.
+Without one, a random passphrase is stored next to the keys, which protects only a key
+file that is copied alone. Neither protects from root or from this user while the
+service runs.
+"""
+
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from answerable.federation.jwk import PublicJwk
+from answerable.federation.strict_json import base64url
+from answerable.model.errors import EnvironmentRefused
+from answerable.store.durable_files import make_folder, read_file, refused, write_file
+
+_BESIDE = "passphrase"
+_REPLICA = "replica"
+_ENDING = ".pem"
+_LEAST = 16  # octets of a passphrase
+
+
+class KeyFolder:
+    """The folder `keys` in the state folder.
+
+    Args:
+        state: State folder of the token service.
+        file: File with the passphrase, empty for none.
+        variable: Environment variable with the passphrase, empty for none.
+
+    Raises:
+        EnvironmentRefused: The folder is unusable or readable by others, or the named
+            passphrase is missing.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        file: str = "",
+        variable: str = "",
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._path = state / "keys"
+        make_folder(self._path)
+        _check(self._path)
+        if file:
+            _check(Path(file))
+            self._passphrase = _passphrase(_read(Path(file)), file)
+        elif variable:
+            text = environ.get(variable, "").encode("utf-8", "surrogateescape")
+            self._passphrase = _passphrase(text, f"the variable {variable}")
+        else:
+            beside = self._path / _BESIDE
+            self._passphrase = _passphrase(self._once(beside), str(beside))
+        self.replica = self._once(self._path / _REPLICA)[:16].decode("ascii")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lock the folder, so that one process of a replica generates a key at a time."""
+        with refused("lock", self._path):
+            handle = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def kids(self) -> set[str]:
+        """Return the kids of the stored private keys."""
+        with refused("read", self._path):
+            return {path.stem for path in self._path.glob(f"*{_ENDING}")}
+
+    def make(self) -> tuple[str, PublicJwk]:
+        """Generate and store an ES256 key; return its kid and public JWK."""
+        private = ec.generate_private_key(ec.SECP256R1())
+        jwk = public_jwk(private.public_key())
+        pem = private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(self._passphrase),
+        )
+        write_file(self._file(jwk.thumbprint), pem)
+        return jwk.thumbprint, jwk
+
+    def load(self, kid: str) -> ec.EllipticCurvePrivateKey:
+        """Load a private key.
+
+        Raises:
+            EnvironmentRefused: It is missing, damaged, readable by others, encrypted
+                with another passphrase, or not the key of that kid.
+        """
+        path = self._file(kid)
+        _check(path)
+        try:
+            private = serialization.load_pem_private_key(_read(path), self._passphrase)
+        except (ValueError, TypeError):
+            raise EnvironmentRefused(
+                f"{path} cannot be decrypted",
+                "name the passphrase it was made with; or remove it, and the next key "
+                "takes its place",
+            ) from None
+        if not (
+            isinstance(private, ec.EllipticCurvePrivateKey)
+            and isinstance(private.curve, ec.SECP256R1)
+            and public_jwk(private.public_key()).thumbprint == kid
+        ):
+            raise EnvironmentRefused(f"{path} holds another key", "remove it")
+        return private
+
+    def remove(self, kid: str) -> None:
+        """Delete a private key."""
+        with refused("remove", self._file(kid)):
+            self._file(kid).unlink(missing_ok=True)
+
+    def _file(self, kid: str) -> Path:
+        return self._path / f"{kid}{_ENDING}"
+
+    def _once(self, path: Path) -> bytes:
+        """Read a random secret, creating it on first use."""
+        if not path.exists():
+            draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+            write_file(draft, secrets.token_hex(32).encode("ascii") + b"\n")
+            with refused("make", path):
+                try:
+                    # link() lets the first one win, where rename lets the last.
+                    os.link(draft, path)
+                except FileExistsError:
+                    pass
+                finally:
+                    draft.unlink()
+        _check(path)
+        return _read(path)
+
+
+def public_jwk(public: ec.EllipticCurvePublicKey) -> PublicJwk:
+    """Convert a public key to a JWK."""
+    point = public.public_numbers()
+    x, y = (base64url(number.to_bytes(32, "big")) for number in (point.x, point.y))
+    return PublicJwk(
+        "EC", "P-256", (("crv", "P-256"), ("kty", "EC"), ("x", x), ("y", y))
+    )
+
+
+def _passphrase(text: bytes, where: str) -> bytes:
+    found = text.strip(b"\r\n")
+    if len(found) < _LEAST:
+        raise EnvironmentRefused(
+            f"{where} holds no passphrase of {_LEAST} octets or more",
+            "make one: openssl rand -hex 32",
+        )
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_file(path)
+    except FileNotFoundError:
+        raise EnvironmentRefused(f"{path} is missing") from None
+
+
+def _check(path: Path) -> None:
+    with refused("read", path):
+        facts = path.stat()
+    if facts.st_uid not in (os.geteuid(), 0) or stat.S_IMODE(facts.st_mode) & 0o077:
+        raise EnvironmentRefused(
+            f"{path} belongs to another user, or others may read it",
+            f"give it to the user that runs the token service: chmod go= {path}",
+        )

@@ -1,0 +1,36 @@
+"""Token signing for the endpoints: the active key, and the set to verify with."""
+
+from collections.abc import Mapping
+
+from answerable.federation.jwk_set import KeySet, read_key_set
+from answerable.sts.signing_keys.key_ring import Ring
+
+ALGS = ("ES256",)
+
+
+class Signing:
+    """Signing and verification keys of the service."""
+
+    def __init__(self, ring: Ring) -> None:
+        self.ring = ring
+        self._jwks = b""
+        self._set = KeySet({}, ())
+
+    def sign(self, claims: Mapping[str, object], typ: str, now: float) -> str:
+        """Sign claims as a compact JWS.
+
+        Raises:
+            NoSigningKey: No key is active.
+        """
+        return self.ring.sign(claims, typ, now).decode("ascii")
+
+    def jwks(self) -> bytes:
+        """Return the public keys of all replicas (RFC 7517 5)."""
+        return self.ring.jwks()
+
+    def key_set(self) -> KeySet:
+        """Return the same keys, parsed for verification."""
+        jwks = self.ring.jwks()
+        if jwks != self._jwks:
+            self._set, self._jwks = read_key_set(jwks, ALGS), jwks
+        return self._set

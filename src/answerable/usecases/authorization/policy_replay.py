@@ -1,0 +1,48 @@
+"""Replay of recent requests against another policy, before it is in force.
+
+Both policies decide with the current revocations and other state, so that differences
+come from the policies only. The identity of a caller is that of the recorded call.
+"""
+
+from collections.abc import Sequence
+
+from answerable.authorization.decision_table import Table
+from answerable.authorization.policy_replay import Redecided, replayed
+from answerable.model.decision import Request
+from answerable.model.policy_replay import Replayed
+from answerable.usecases.authorization.authorize import Authority
+
+
+class Replay:
+    """Incremental replay of requests against another policy.
+
+    Args:
+        authority: Authorizer in force.
+        requests: Recent requests, oldest first.
+        left_out: Number of requests that were not kept.
+    """
+
+    def __init__(
+        self,
+        authority: Authority,
+        table: Table,
+        requests: Sequence[Request],
+        left_out: int,
+    ) -> None:
+        self._before, self._after = authority, authority.trial(table)
+        # Newest first, so that a time limit drops the oldest.
+        self._requests = list(requests)
+        self._left_out = left_out
+        self._decided: list[Redecided] = []
+
+    def step(self, most: int) -> bool:
+        """Decide some more requests; return whether any are left."""
+        for _ in range(min(most, len(self._requests))):
+            request = self._requests.pop()
+            before = self._before.authorize(request)
+            self._decided.append((request, before, self._after.authorize(request)))
+        return bool(self._requests)
+
+    def outcome(self) -> Replayed:
+        """Return the result so far."""
+        return replayed(self._decided, self._left_out + len(self._requests))

@@ -1,0 +1,40 @@
+"""Document of a policy replay (`gateway try`)."""
+
+from answerable.model.documents.core import Document
+from answerable.model.documents.policy_replay import ReplayItem, TurnedItem
+from answerable.model.policy_replay import Replayed, Turned
+from answerable.presentation.inventory_lists import no_coverage
+
+
+def told(policy: str, replayed: Replayed) -> Document:
+    """Build the document of a policy replay.
+
+    Args:
+        policy: Digest of the other policy.
+    """
+    item = ReplayItem(
+        policy=policy,
+        calls=replayed.calls,
+        left_out=replayed.left_out,
+        would_have_denied=replayed.held_back,
+        would_have_passed=replayed.let_through,
+        in_name=replayed.in_name,
+        turned=[_turned(each) for each in replayed.turned],
+        more=replayed.more,
+    )
+    return Document("replay", [item], no_coverage())
+
+
+def _turned(turned: Turned) -> TurnedItem:
+    return TurnedItem(
+        agent=turned.agent,
+        server=turned.server,
+        before=turned.before.value,
+        after=turned.after.value,
+        passed=turned.passed,
+        passes=turned.passes,
+        reason=turned.reason.value,
+        rules_before=list(turned.rules_before),
+        rules=list(turned.rules),
+        count=turned.count,
+    )

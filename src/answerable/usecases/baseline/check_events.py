@@ -1,0 +1,129 @@
+"""Cloud events of an identity compared with its earlier behaviour (`baseline check`).
+
+A run is the activity of one credential. Events have neither arguments nor results, so
+only two layers are checked: actions (L1) and their resources (L2).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from answerable.baseline.entity_extraction import canonical, kind_of
+from answerable.baseline.judgement import judge
+from answerable.baseline.learning import learn
+from answerable.baseline.profile_index import Held
+from answerable.baseline.run_fold import fold
+from answerable.model.baseline import Profile, Subject, Terms
+from answerable.model.behaviour import Observation, Progress, Run, Value
+from answerable.model.decision import Effect
+from answerable.model.documents.baseline import BaselineCheckItem
+from answerable.model.documents.core import Coverage, Document
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
+from answerable.presentation.inventory_lists import spelled_time
+from answerable.services.baseline.profile_learning import WINDOW
+from answerable.store.behaviour_queries import events_of_identity
+from answerable.store.store import Store
+
+CLOUD = "cloud"  # server name of cloud events
+_MOST = 1000
+
+
+def check(store: Store, identity: str, *, since: int, now: int) -> Document:
+    """List new behaviour of an identity since a time.
+
+    Args:
+        identity: Name in events, e.g. the ARN of a role.
+        since: UTC nanoseconds; up to 90 days of earlier events are the training data.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The store has no earlier event of it.
+    """
+    events = events_of_identity(store, identity, since=since - WINDOW, until=now)
+    before = [each for each in events if each.event_time < since]
+    if not before:
+        raise UsageError(
+            f"no event of {identity} is in the store from before (it teaches what is "
+            "usual)",
+            "read an earlier trail in: answerable ingest cloudtrail:PATH",
+        )
+    profile = learned(before, identity, since)
+    items = list(_departing(events, profile, since))
+    coverage: Coverage = {
+        "partial": False,
+        "sources": [],
+        "seen": [
+            f"{profile.runs} runs and {len(before)} events before",
+            f"{len(events) - len(before)} events since",
+        ],
+        "not_collected": ["arguments and results of calls (L3, L4)"],
+    }
+    if len(items) > _MOST:
+        more = f"{len(items) - _MOST} more departures (the first {_MOST} are listed)"
+        coverage["not_collected"].append(more)
+    return Document("baseline-check", items[:_MOST], coverage)
+
+
+def learned(before: Iterable[AuditEvent], identity: str, now: int) -> Profile:
+    """Learn the profile of an identity from its events."""
+    by_run: dict[str, list[AuditEvent]] = defaultdict(list)
+    for event in before:
+        by_run[_run(event)].append(event)
+    runs = [
+        Run(
+            id=name,
+            agent="",
+            identity=identity,
+            person="",
+            started=members[0].event_time,
+            written_by=members[0].written_by,
+            calls=tuple(map(observed, members)),
+        )
+        for name, members in by_run.items()
+    ]
+    subject = Subject(identity, "", CLOUD)
+    return learn(fold({}, runs), subject, Terms(min_persons=1), now)
+
+
+def observed(event: AuditEvent) -> Observation:
+    """Convert an event to an observed call: its action and its resources."""
+    named = [each for each in (event.resource, *event.resources) if each]
+    values = tuple(
+        Value("resource", kind_of(each), canonical(kind_of(each), each))
+        for each in dict.fromkeys(named)
+    )
+    return Observation(
+        id=event.event_id.hex(),
+        at=event.event_time,
+        tool=f"{CLOUD}/{event.action}",
+        is_write=False,
+        values=values,
+    )
+
+
+def _run(event: AuditEvent) -> str:
+    """Return the run id of an event: its credential, or its day if it names none."""
+    day = event.event_time // (86_400 * 10**9)
+    return event.credential or f"day {day}"
+
+
+def _departing(
+    events: Iterable[AuditEvent], profile: Profile, since: int
+) -> Iterator[BaselineCheckItem]:
+    held = Held.of(profile)
+    for event in events:
+        if event.event_time < since:
+            continue
+        judgement = judge(held, observed(event), Progress())
+        found = [each for each in judgement.findings if each.layer in ("L1", "L2")]
+        if judgement.effect is Effect.ALLOW or not found:
+            continue
+        yield {
+            "event": event.event_id.hex(),
+            "at": spelled_time(event.event_time),
+            "identity": event.identity,
+            "action": event.action,
+            "resource": event.resource,
+            "codes": list(dict.fromkeys(each.code.value for each in found)),
+            "sentence": found[0].sentence,
+        }

@@ -1,0 +1,122 @@
+"""Draft profiles for renamed tools (`baseline rename`)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+
+import msgspec
+
+from answerable.baseline.profile_document import digest, encode
+from answerable.baseline.tool_renames import rename_tools
+from answerable.model.baseline import Profile
+from answerable.model.documents.core import Document
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.presentation.command_hints import command
+from answerable.services.baseline.profile_learning import BASELINE
+from answerable.services.baseline.profiles import COVERAGE, item
+from answerable.services.statements import signed_baselines
+from answerable.store.store import Store
+
+Pinned = Callable[[str], str]
+"""Returns the SHA-256 of a tool's approved definition, empty where it has none."""
+
+
+def rename(
+    store: Store,
+    agent: AgentId,
+    names: Iterable[str],
+    pinned: Pinned,
+    *,
+    now: int,
+) -> Document:
+    """Draft a new profile for each signed profile that holds a renamed tool.
+
+    The draft follows the signed profile and carries the map of names, so that the owner
+    signs both with `baseline sign`.
+
+    Args:
+        names: `OLD=NEW`, each `SERVER/TOOL`.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: A pair is malformed, no signed profile holds OLD, one holds NEW
+            already, or NEW was not approved though OLD was.
+    """
+    renames = _pairs(names)
+    standing = signed_baselines.held(store, now).standing
+    own = [each for subject, each in standing.items() if subject.agent == agent]
+    if not own:
+        raise UsageError(
+            f"{agent} has no baseline in force (expected a signed one)",
+            command("baseline", "learn", agent),
+        )
+    known = sorted({tool for each in own for tool in _tools(each.profile)})
+    for old in renames:
+        if old not in known:
+            near = get_close_matches(old, known, 1)
+            raise UsageError(
+                f"no baseline of {agent} holds {old} (expected a tool that one holds)",
+                f"did you mean {near[0]}?" if near else f"it holds {', '.join(known)}",
+            )
+    items = []
+    for each in own:
+        mine = {old: new for old, new in renames.items() if old in _tools(each.profile)}
+        if not mine:
+            continue
+        profile = _renamed(each.profile, mine, pinned)
+        name = store.put_object(BASELINE, encode(profile), now)
+        items.append(item(name, profile, standing))
+    following = command("baseline", "diff", str(items[0]["digest"])[:16])
+    return Document("baselines", items, COVERAGE, next=following)
+
+
+def _pairs(names: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in names:
+        old, sign, new = text.partition("=")
+        servers = [each.partition("/")[0] for each in (old, new)]
+        whole = all(all(each.partition("/")[::2]) for each in (old, new))
+        if not sign or not whole or old == new:
+            raise UsageError(
+                f"{text[:160]!r} is no rename (expected SERVER/OLD=SERVER/NEW)",
+                "for example bank/pay=bank/transfer",
+            )
+        if servers[0] != servers[1]:
+            raise UsageError(
+                f"{text[:160]!r} names two servers (expected one)",
+                "a tool of another server is another tool: learn a baseline for it",
+            )
+        if old in found or new in found.values():
+            raise UsageError(f"{text[:160]!r} names a tool twice (expected once)")
+        found[old] = new
+    return found
+
+
+def _tools(profile: Profile) -> set[str]:
+    """List the tools of a profile, value sources included."""
+    return {each.tool for each in profile.capabilities} | {
+        each.source for each in profile.edges if "/" in each.source
+    }
+
+
+def _renamed(profile: Profile, names: Mapping[str, str], pinned: Pinned) -> Profile:
+    definitions = {}
+    held = {each.tool for each in profile.capabilities if each.definition}
+    for old, new in names.items():
+        if new in _tools(profile):
+            raise UsageError(
+                f"the baseline holds {new} already (expected a name that is new)",
+                command("baseline", "show", digest(encode(profile))[:16]),
+            )
+        definition = pinned(new)
+        if definition:
+            definitions[new] = definition
+        elif old in held:
+            server, _, tool = new.partition("/")
+            raise UsageError(
+                f"{new} was not approved (expected a pinned definition, as {old} has)",
+                command("tools", "approve", server, tool, "--config", "FILE"),
+            )
+    parent = digest(encode(profile))
+    renamed = rename_tools(profile, names.items(), definitions)
+    return msgspec.structs.replace(renamed, parent=parent)

@@ -1,0 +1,145 @@
+"""Replay of recorded calls against a profile (`baseline replay`).
+
+A replay counts as a worker's window does: calls of one recorder, in the order of their
+decisions and ends. Its judgement of a call equals that of shadow mode at the time.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from answerable.baseline.judgement import judge
+from answerable.baseline.profile_index import Held
+from answerable.baseline.window import Window
+from answerable.model.baseline import Profile
+from answerable.model.baseline_assessment import Judgement
+from answerable.model.decision import Effect
+from answerable.model.documents.baseline import BaselineReplayItem, ReplayedCallItem
+from answerable.model.documents.core import Document
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.presentation.inventory_lists import spelled_time
+from answerable.services.baseline import profile_learning
+from answerable.services.baseline.profile_learning import Call, kept
+from answerable.services.baseline.profiles import COVERAGE
+from answerable.services.statements import signed_baselines
+from answerable.store.behaviour_queries import watched_since
+from answerable.store.store import Store
+
+_SECOND = 10**9
+_MOST = 200  # listed calls
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Judgement of a profile on one recorded call."""
+
+    call: Call
+    judgement: Judgement
+
+
+def replay(
+    store: Store, agent: AgentId, name: str, *, since: int, now: int, most: int = 0
+) -> Document:
+    """Judge the recorded calls of an agent by a profile.
+
+    Args:
+        name: Digest of the profile; empty for those in force.
+        since: UTC nanoseconds, inclusive.
+        now: UTC nanoseconds.
+        most: Read at most this many calls, the newest; 0 for all.
+
+    Raises:
+        UsageError: The profile does not exist, or none is in force.
+    """
+    profiles: list[tuple[str, Profile]] = []
+    if name:
+        profiles.append(kept(store, name))
+    else:
+        standing = signed_baselines.held(store, now).standing
+        profiles += [
+            (each.digest, each.profile)
+            for subject, each in standing.items()
+            if subject.agent == agent
+        ]
+    if not profiles:
+        raise UsageError(f"no baseline of {agent} stands", "name one: --profile DIGEST")
+    # Earlier calls belong to its window, too.
+    begin = watched_since(store, agent, most=most) if most else 0
+    found = profile_learning.calls(store, agent, since=begin, until=now)
+    items = [_item(digest, profile, found, since) for digest, profile in profiles]
+    return Document("baseline-replay", items, COVERAGE)
+
+
+def replayed(found: Iterable[Call], profile: Profile) -> Iterator[Answered]:
+    """Judge the recorded calls of a subject again, in the order of their records."""
+    by_recorder: dict[str, list[Call]] = defaultdict(list)
+    for each in found:
+        by_recorder[each.row.recorder].append(each)
+    held = Held.of(profile)
+    for calls in by_recorder.values():
+        yield from _of_worker(calls, held)
+
+
+def _of_worker(calls: list[Call], held: Held) -> Iterator[Answered]:
+    steps = [(each.row.sequence, each, True) for each in calls]
+    steps += [(each.row.ended, each, False) for each in calls if each.row.came]
+    window: Window | None = None
+    for _, each, is_decision in sorted(steps, key=lambda step: step[0]):
+        if window is None:
+            window = Window({}, span=each.acted.span * _SECOND)
+        run, seen = each.row.run, each.seen
+        if not is_decision:
+            window.recorded(run, seen)
+            continue
+        if not window.knows(run):
+            window.begin(run, seen.at)
+        subject = held.profile.subject
+        if (each.acted.identity, each.server) == (subject.identity, subject.server):
+            progress = window.progress(run, seen.at)
+            judgement = judge(held, each.acted.seen, progress, each.acted.envelope)
+            yield Answered(each, judgement)
+
+
+def _item(
+    digest: str, profile: Profile, found: list[Call], since: int
+) -> BaselineReplayItem:
+    effects: Counter[str] = Counter()
+    compared = differing = 0
+    held_back: list[ReplayedCallItem] = []
+    for each in replayed(found, profile):
+        row, judgement = each.call.row, each.judgement
+        if row.at < since:
+            continue
+        effects[judgement.effect.value] += 1
+        if each.call.acted.profile == digest and not row.chain:
+            compared += 1
+            differing += each.call.acted.effect != judgement.effect
+        if judgement.effect is not Effect.ALLOW:
+            held_back.append(_call(each))
+    subject = profile.subject
+    return {
+        "digest": digest,
+        "agent": subject.agent,
+        "identity": subject.identity or None,
+        "server": subject.server,
+        "calls": effects.total(),
+        "allowed": effects[Effect.ALLOW.value],
+        "asked": effects[Effect.ASK.value],
+        "denied": effects[Effect.DENY.value],
+        "compared": compared,
+        "differing": differing,
+        "held_back": held_back[-_MOST:],
+    }
+
+
+def _call(each: Answered) -> ReplayedCallItem:
+    findings = each.judgement.findings
+    return {
+        "decision": each.call.row.decision_id,
+        "at": spelled_time(each.call.row.at),
+        "tool": each.call.seen.tool,
+        "effect": each.judgement.effect.value,
+        "codes": list(dict.fromkeys(found.code.value for found in findings)),
+        "sentence": findings[0].sentence if findings else "",
+    }

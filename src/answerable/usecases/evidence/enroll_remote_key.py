@@ -1,0 +1,70 @@
+"""Enrolment of an owner key that a browser made, with proof of possession."""
+
+import msgspec
+
+from answerable.evidence import dsse, signed_statements
+from answerable.evidence.note import PublicKey, verify_bytes
+from answerable.model.documents.core import Document
+from answerable.model.errors import VerificationError
+from answerable.model.ids import PersonId
+from answerable.model.owner_key import owner_key_id
+from answerable.services.statements import owner_keys
+from answerable.services.statements.owner_keys import Word
+from answerable.store.store import Store
+
+POSSESSION = "application/vnd.answerable.key-possession.v1+json"
+LIFE = 90 * 86_400 * 10**9  # nanoseconds: a browser protects keys less than files
+
+
+def possession(store: Store, public: bytes, person: PersonId) -> bytes:
+    """Build the payload of type `POSSESSION` that a key signs to prove possession.
+
+    A person must not enroll a key that another person holds: that person would lose it.
+    """
+    said = {
+        "key": owner_key_id(public),
+        "person": person,
+        "store": owner_keys.identity(store),
+    }
+    return msgspec.json.encode(said, order="sorted")
+
+
+def enroll(
+    store: Store,
+    public: bytes,
+    person: PersonId,
+    proof: bytes,
+    word: Word,
+    *,
+    uid: int,
+    now: int,
+) -> Document:
+    """Record the owner key that a person's browser made.
+
+    Args:
+        public: 32 bytes.
+        proof: Signature of the key over its `possession` payload.
+        uid: User id of this process.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The key is malformed, belongs to another person or is revoked.
+        VerificationError: The signature does not prove possession for this person.
+    """
+    said = dsse.pae(POSSESSION, possession(store, public, person))
+    key = PublicKey(owner_key_id(public), public)
+    if signed_statements.usable(public) and not verify_bytes(key, proof, said):
+        raise VerificationError(
+            f"the key {key.name} did not sign that it is {person}'s",
+            "make a key on this page; nothing was recorded",
+        )
+    return owner_keys.enroll(
+        store,
+        public,
+        person,
+        valid_from=now,
+        valid_until=now + LIFE,
+        uid=uid,
+        now=now,
+        word=word,
+    )

@@ -1,0 +1,187 @@
+"""Verification, checkpoints, proofs and bundles of the evidence log."""
+
+from collections.abc import Callable, Sequence
+
+from answerable.evidence.canonical import decode
+from answerable.evidence.checkpoint import read_checkpoint
+from answerable.evidence.log_entries import Manifest, decode_entry
+from answerable.evidence.merkle import leaf_hash
+from answerable.evidence.note import PublicKey
+from answerable.evidence.proof_bundle import decode_bundle, encode_bundle, open_bundle
+from answerable.model.connector import no_progress
+from answerable.model.documents.core import Coverage, Document
+from answerable.model.documents.evidence import (
+    BundleItem,
+    CheckItem,
+    CheckpointItem,
+    ProveItem,
+)
+from answerable.model.errors import UsageError, VerificationError
+from answerable.presentation.command_hints import command
+from answerable.store import fsck, inclusion_proofs, signed_heads
+from answerable.store.fsck_segments import counted
+from answerable.store.store import Store
+
+_HINT = "compare with a copy of the store; everything before this record still holds"
+
+
+def verify(
+    source: Store | bytes,
+    *,
+    checkpoint: bytes | None = None,
+    key: str = "",
+    now: int,
+    progress: Callable[[int, int, str], None] = no_progress,
+) -> Document:
+    """Verify a store, or a bundle without a store.
+
+    Args:
+        source: The store, or the bytes of a bundle.
+        checkpoint: Exported checkpoint that the log must still contain.
+        key: Text of the public key; a bundle needs one, a store has its own.
+        now: UTC nanoseconds.
+        progress: Called with (done, total, what).
+
+    Returns:
+        One item per check; failed if a check fails.
+    """
+    del now  # the answer does not depend on the time
+    public = PublicKey.parse(key) if key else None
+    if isinstance(source, Store):
+        checks = fsck.verify(source, checkpoint, public, progress)
+    else:
+        checks = _bundle_checks(source, checkpoint, public)
+    items: list[CheckItem] = [
+        {
+            "check": check.check,
+            "ok": check.ok,
+            "detail": check.detail,
+            "hint": "" if check.ok else check.hint or _HINT,
+        }
+        for check in checks
+    ]
+    return Document(
+        "verify", items, _coverage(), failed=not all(check.ok for check in checks)
+    )
+
+
+def _bundle_checks(
+    data: bytes, checkpoint: bytes | None, key: PublicKey | None
+) -> list[fsck.Check]:
+    if key is None:
+        raise UsageError(
+            "a bundle is checked with the public key of its log (got none)",
+            "ask the operator of the log for keys/log.pub, then: --key FILE",
+        )
+    if checkpoint is not None:
+        raise UsageError(
+            "a bundle cannot be compared with another checkpoint",
+            "compare the store: answerable evidence verify --checkpoint FILE",
+        )
+    try:
+        opened = open_bundle(decode_bundle(data), key)
+    except VerificationError as error:
+        return [fsck.Check("bundle", False, error.message)]
+    tree = opened.checkpoint
+    signed = f"log of size {tree.size:,} signed by {key.name}"
+    records = f"{counted(len(opened.events), 'event')} in the log"
+    return [
+        fsck.Check("checkpoint", True, signed),
+        fsck.Check("bundle", True, records),
+    ]
+
+
+def checkpoint(store: Store, *, now: int) -> Document:
+    """Show the signed head of the log and of journals; `note` is the text to export."""
+    del now
+    note = signed_heads.signed_heads(store)
+    if not note:
+        raise UsageError(
+            "nothing is in the log yet", "run: answerable ingest cloudtrail:PATH"
+        )
+    tree = read_checkpoint(note, store.keys.public)
+    item: CheckpointItem = {
+        "origin": tree.origin,
+        "size": tree.size,
+        "root": tree.root.hex(),
+        "key": str(store.keys.public),
+        "note": note.decode(),
+    }
+    return Document("checkpoint", [item], _coverage())
+
+
+def prove(store: Store, event_id: str, *, now: int) -> Document:
+    """Show a record with its inclusion proof up to the signed head."""
+    del now
+    cut = inclusion_proofs.prove(store, [_number(event_id)])
+    tree = read_checkpoint(cut.checkpoint.encode(), store.keys.public)
+    items: list[ProveItem] = []
+    for proven in cut.events:
+        segment = cut.segments[proven.segment]
+        manifest = decode_entry(segment.manifest.encode())
+        if not isinstance(manifest, Manifest):
+            raise VerificationError("a proof names no segment")
+        data = proven.event.encode()
+        items.append(
+            {
+                "event_id": decode(data).event_id.hex(),
+                "event": proven.event,
+                "leaf": leaf_hash(data).hex(),
+                "segment": manifest.segment,
+                "row": proven.row,
+                "rows": manifest.count,
+                "path": list(proven.path),
+                "event_root": manifest.event_root,
+                "log_index": segment.index,
+                "log_size": tree.size,
+                "log_path": list(segment.path),
+                "log_root": tree.root.hex(),
+                "checkpoint": cut.checkpoint,
+            }
+        )
+    return Document(
+        "prove",
+        items,
+        _coverage(),
+        next=command("evidence", "bundle", event_id, "--out", "bundle.json"),
+    )
+
+
+def bundle(store: Store, event_ids: Sequence[str], *, now: int) -> Document:
+    """Build one file of records and proofs; `bundle` is its content."""
+    del now
+    cut = inclusion_proofs.prove(store, [_number(text) for text in event_ids])
+    public = store.keys.public
+    tree = read_checkpoint(cut.checkpoint.encode(), public)
+    item: BundleItem = {
+        "events": len(cut.events),
+        "segments": len(cut.segments),
+        "log_size": tree.size,
+        "key": str(public),
+        "bundle": encode_bundle(cut).decode(),
+    }
+    return Document(
+        "bundle",
+        [item],
+        _coverage(),
+        next="answerable evidence verify BUNDLE --key PUB",
+    )
+
+
+def _number(text: str) -> bytes:
+    """Parse an event id: 32 hex digits, with or without the dashes of a UUID."""
+    digits = text.strip().replace("-", "")
+    try:
+        number = bytes.fromhex(digits)
+    except ValueError:
+        number = b""
+    if len(number) != 16 or len(digits) != 32:
+        raise UsageError(
+            f"not an event id (got {text[:80]!r}, expected 32 hex digits)",
+            "list ids with: answerable trace",
+        )
+    return number
+
+
+def _coverage() -> Coverage:
+    return {"partial": False, "sources": [], "seen": [], "not_collected": []}

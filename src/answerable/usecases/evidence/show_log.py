@@ -1,0 +1,46 @@
+"""Content of the evidence log: segments, objects and unsealed events."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from answerable.evidence.log_entries import Manifest, ObjectEntry
+from answerable.store.investigation_queries import count_all
+from answerable.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Summary of the evidence log.
+
+    Attributes:
+        newest: Newest segments, latest first.
+        segments: Number of segments.
+        events: Number of events in them.
+        waiting: Stored events that are not sealed yet.
+        objects: Number of objects of each kind.
+        days: First and last day of events, empty for none.
+    """
+
+    newest: Sequence[Manifest]
+    segments: int
+    events: int
+    waiting: int
+    objects: Mapping[str, int]
+    days: tuple[str, ...]
+
+
+def sealed(store: Store, most: int) -> Sealed:
+    """Summarize the evidence log."""
+    entries = store.log.entries()
+    segments = [each for each in entries if isinstance(each, Manifest)]
+    events = sum(each.count for each in segments)
+    days = sorted({each.day for each in segments})
+    return Sealed(
+        newest=segments[::-1][:most],
+        segments=len(segments),
+        events=events,
+        waiting=max(count_all(store) - events, 0),
+        objects=Counter(each.of for each in entries if isinstance(each, ObjectEntry)),
+        days=(days[0], days[-1]) if days else (),
+    )

@@ -1,0 +1,29 @@
+"""Paths and API calls that a scan of each source would read (`where`)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from answerable.connectors import registry
+from answerable.model.documents.core import Document
+from answerable.model.documents.evidence import ProbeItem
+from answerable.presentation.inventory_lists import no_coverage
+from answerable.services.inventory import scan_sources as named
+
+
+def where(sources: Sequence[str], *, home: Path, cwd: Path) -> Document:
+    """List the places that `scan` of the same sources would read.
+
+    Raises:
+        UsageError: A source is unknown.
+    """
+    items: list[ProbeItem] = [
+        {
+            "source": str(source),
+            "place": probe.place,
+            "what": probe.what,
+            "found": probe.found,
+        }
+        for source in named.parse(sources, home=home, cwd=cwd)
+        for probe in registry.inventory_connector(source.name).where(source.location)
+    ]
+    return Document("where", items, no_coverage())

@@ -1,0 +1,225 @@
+"""Permission queries: `reach`, `can` and `who-can`."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from answerable.model.connector import no_progress
+from answerable.model.documents.core import Document
+from answerable.model.inventory import Inventory
+from answerable.reach.expected_verdict import Expectation, read_assumptions
+from answerable.services.reach.query_context import Context, alone, asked_of
+from answerable.services.reach.request_context import of_session, read_given
+
+if TYPE_CHECKING:
+    from answerable.services.reach.permission_lists import Listed, Progress
+
+
+@alone
+def reach(
+    inventory: Inventory,
+    subject: str,
+    *,
+    now: int,
+    resource: str = "*",
+    action: str = "*",
+    direct: bool = False,
+    context: Context = None,
+    session_policy: str = "",
+    endpoint_policy: str = "",
+    limit: int = 0,
+    progress: "Progress" = no_progress,
+) -> Document:
+    """List the permissions of a subject, direct and through identities it can assume.
+
+    Args:
+        subject: Agent, identity or credential: id, ARN or unambiguous name.
+        now: UTC nanoseconds.
+        resource: Only rows that could touch a resource matching this glob.
+        action: Only rows that could be an action matching this glob.
+        direct: Leave out roles, escalation and credentials.
+        context: Condition keys of the request.
+        session_policy: File with the policy of the subject's own session.
+        endpoint_policy: File with the policy of the VPC endpoint.
+        limit: Most rows; 0 for all. Coverage has the number of identities.
+        progress: Progress callback.
+
+    Raises:
+        UsageError: The subject is not known, or a file holds no policy.
+    """
+    from answerable.services.reach import permission_lists
+
+    progress(0, 0, "policies")
+    facts = inventory.facts
+    subject, context = of_session(facts, subject, context or {})
+    given = read_given(facts, context, session_policy, endpoint_policy, now)
+    asked = asked_of(inventory, None, given, now, direct=direct)
+    return permission_lists.reach(
+        asked,
+        subject,
+        resource=resource,
+        action=action,
+        limit=limit,
+        progress=progress,
+    )
+
+
+@alone
+def can(
+    inventory: Inventory,
+    subject: str,
+    action: str,
+    resource: str,
+    *,
+    now: int,
+    context: Context = None,
+    session_policy: str = "",
+    endpoint_policy: str = "",
+    direct: bool = False,
+    expect: str = "",
+    assume: Iterable[str] = (),
+) -> Document:
+    """Decide whether a subject can make one call, with the proof.
+
+    Args:
+        subject: Agent, identity or credential: id, ARN or unambiguous name.
+        action: `service:Action` in any case.
+        resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
+        now: UTC nanoseconds.
+        context: Condition keys of the request.
+        session_policy: File with the policy of the subject's own session.
+        endpoint_policy: File with the policy of the VPC endpoint.
+        direct: Leave out roles, escalation and credentials.
+        expect: Expected verdict; the document has failed if the verdict differs.
+        assume: Names of assumptions that the expectation accepts.
+
+    Raises:
+        UsageError: Subject, action, resource or assumption is not known, or a file
+            holds no policy.
+    """
+    from answerable.services.reach import permission_check
+
+    expected = Expectation(expect, read_assumptions(assume))
+    facts = inventory.facts
+    subject, context = of_session(facts, subject, context or {})
+    given = read_given(facts, context, session_policy, endpoint_policy, now)
+    service = action.partition(":")[0]
+    asked = asked_of(inventory, {service}, given, now, direct=direct)
+    return permission_check.can(asked, subject, action, resource, expected=expected)
+
+
+@alone
+def who_can(
+    inventory: Inventory,
+    action: str,
+    resource: str,
+    *,
+    now: int,
+    direct: bool = False,
+    context: Context = None,
+    session_policy: str = "",
+    endpoint_policy: str = "",
+    limit: int = 0,
+) -> Document:
+    """List every identity that can make one call, and outsiders that can assume one.
+
+    Args:
+        action: `service:Action` in any case.
+        resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
+        now: UTC nanoseconds.
+        direct: Leave out roles, escalation and credentials.
+        context: Condition keys of the request.
+        session_policy: File with a policy that limits the session of each subject.
+        endpoint_policy: File with the policy of the VPC endpoint.
+        limit: Most callers, the gravest first; 0 for all. Those of whom it is not
+            known are listed whatever the limit.
+
+    Raises:
+        UsageError: Action or resource is not known, or a file holds no policy.
+    """
+    from answerable.services.reach import permission_lists
+
+    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
+    service = action.partition(":")[0]
+    asked = asked_of(inventory, {service}, given, now, direct=direct)
+    return permission_lists.who_can(asked, action, resource, limit=limit)
+
+
+@alone
+def reach_part(
+    inventory: Inventory,
+    subject: str,
+    *,
+    now: int,
+    resource: str = "*",
+    action: str = "*",
+    direct: bool = False,
+    context: Context = None,
+    after: str = "",
+    rows: int = 200,
+    ways: int = 25,
+) -> "Listed":
+    """List part of the permissions of a subject, with bounded work.
+
+    Args:
+        subject: Agent, identity or credential: id, ARN or unambiguous name.
+        now: UTC nanoseconds.
+        resource: Only rows that could touch a resource matching this glob.
+        action: Only rows that could be an action matching this glob.
+        direct: Leave out roles, escalation and credentials.
+        context: Condition keys of the request.
+        after: Cursor, empty for the beginning.
+        ways: Most identities to examine.
+
+    Raises:
+        UsageError: As for `reach`; or the cursor is malformed.
+    """
+    from answerable.services.reach import permission_lists
+
+    facts = inventory.facts
+    subject, context = of_session(facts, subject, context or {})
+    given = read_given(facts, context, "", "", now)
+    asked = asked_of(inventory, None, given, now, direct=direct)
+    return permission_lists.reach_part(
+        asked,
+        subject,
+        resource=resource,
+        action=action,
+        after=after,
+        rows=rows,
+        ways=ways,
+    )
+
+
+@alone
+def who_can_part(
+    inventory: Inventory,
+    action: str,
+    resource: str,
+    *,
+    now: int,
+    direct: bool = False,
+    context: Context = None,
+    after: str = "",
+    rows: int = 100,
+) -> "Listed":
+    """List part of the identities that can make one call.
+
+    Args:
+        action: `service:Action` in any case.
+        resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
+        now: UTC nanoseconds.
+        direct: Leave out roles, escalation and credentials.
+        context: Condition keys of the request.
+        after: Cursor, empty for the beginning.
+
+    Raises:
+        UsageError: As for `who_can`; or the cursor is malformed.
+    """
+    from answerable.services.reach import permission_lists
+
+    given = read_given(inventory.facts, context, "", "", now)
+    service = action.partition(":")[0]
+    asked = asked_of(inventory, {service}, given, now, direct=direct)
+    return permission_lists.who_can_part(
+        asked, action, resource, after=after, rows=rows
+    )

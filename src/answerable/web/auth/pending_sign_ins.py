@@ -1,0 +1,111 @@
+"""Pending sign-ins, kept in an encrypted cookie of the browser.
+
+The server stores nothing per sign-in, so floods cannot evict another person's sign-in.
+The cookie is AES-256-GCM ciphertext (RFC 5116) under a key of this process.
+"""
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from answerable.federation.oidc_login.requests import Sealed
+from answerable.usecases.federation.web_sign_in import Begun
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+LIVES = 10 * 60  # seconds
+ANSWERED = 10_000  # cookies that were answered and are remembered as used
+LONGEST_PATH = 1024  # characters of where a browser goes next; else the first page
+
+_NONCE = 12  # bytes, RFC 5116 5.1
+_PURPOSE = b"answerable sign-in under way"
+
+
+class Pending(msgspec.Struct, frozen=True, array_like=True):
+    """One pending sign-in.
+
+    Attributes:
+        state: State of the authorization request.
+        max_age: Accepted age of the provider's session, seconds.
+        onward: Local path to continue at.
+        until: Seconds since the epoch.
+    """
+
+    state: str
+    nonce: str
+    verifier: str
+    max_age: int
+    onward: str
+    until: float
+
+    def __repr__(self) -> str:
+        """Show no secrets."""
+        return "Pending()"
+
+    @property
+    def sealed(self) -> Sealed:
+        """Return the secrets of this sign-in."""
+        return Sealed(self.state, self.nonce, self.verifier)
+
+
+@dataclass(slots=True)
+class PendingSignIns:
+    """Encoder and decoder of the cookies; each is redeemed once.
+
+    Attributes:
+        clock: Returns seconds since the epoch.
+    """
+
+    clock: Callable[[], float]
+    _cipher: "AESGCM" = field(init=False, repr=False)
+    _answered: OrderedDict[bytes, None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.clear()
+
+    def begin(self, begun: Begun, onward: str) -> str:
+        """Return the cookie value for a new sign-in."""
+        sealed = begun.sealed
+        path = onward if len(onward) <= LONGEST_PATH else "/"
+        until = self.clock() + LIVES
+        pending = Pending(
+            sealed.state, sealed.nonce, sealed.verifier, begun.max_age, path, until
+        )
+        nonce = os.urandom(_NONCE)
+        data = self._cipher.encrypt(nonce, msgspec.msgpack.encode(pending), _PURPOSE)
+        return urlsafe_b64encode(nonce + data).decode().rstrip("=")
+
+    def take(self, cookie: str) -> Pending | None:
+        """Decrypt a cookie, once.
+
+        Only the newest `ANSWERED` redeemed cookies are remembered; the provider rejects
+        a reused code anyway (RFC 6749 4.1.2).
+        """
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            data = urlsafe_b64decode(cookie.encode("ascii") + b"==")
+            nonce, data = data[:_NONCE], data[_NONCE:]
+            opened = self._cipher.decrypt(nonce, data, _PURPOSE)
+        except (ValueError, InvalidTag):
+            return None
+        if nonce in self._answered:
+            return None
+        self._answered[nonce] = None
+        if len(self._answered) > ANSWERED:
+            self._answered.popitem(last=False)
+        pending = msgspec.msgpack.decode(opened, type=Pending)
+        return pending if self.clock() < pending.until else None
+
+    def clear(self) -> None:
+        """Invalidate all cookies, because the provider changed."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        self._cipher = AESGCM(AESGCM.generate_key(256))
+        self._answered = OrderedDict()

@@ -1,0 +1,109 @@
+"""Host, origin and fetch metadata checks before any other processing.
+
+Another page can make a browser send requests, but cannot set Host, Origin or
+`Sec-Fetch-Site` (Fetch 2.1, Fetch Metadata 2.3). Without `Sec-Fetch-Site`, Origin
+decides; a client that sends neither is no page, and still needs the session's CSRF
+token for changes.
+"""
+
+from collections.abc import Mapping
+
+from answerable.server.wire.host_check import Served
+from answerable.web.http.errors import Refused
+
+# Read by us: one value, or it is refused.
+ONCE = (
+    "authorization",
+    "content-length",
+    "content-type",
+    "dpop",
+    "host",
+    "hx-request",
+    "if-none-match",
+    "last-event-id",
+    "origin",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "x-csrf-token",
+)
+LARGEST_HEAD = 32 << 10  # bytes
+METHODS = ("GET", "HEAD", "POST")
+
+
+def read_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Return the header fields by name.
+
+    Raises:
+        Refused: A known field is repeated, or the head is too large.
+    """
+    if sum(len(name) + len(value) for name, value in raw) > LARGEST_HEAD:
+        raise Refused(431, "head", "the head of the request is too large")
+    fields: dict[str, str] = {}
+    for name_sent, value in raw:
+        name = name_sent.decode("latin-1").lower()
+        if name in fields and name in ONCE:
+            raise Refused(400, "repeated-header", f"{name} stands twice")
+        fields[name] = value.decode("latin-1")
+    return fields
+
+
+def check(method: str, fields: Mapping[str, str], served: Served, url: str) -> None:
+    """Reject requests for another host or from another origin.
+
+    Args:
+        served: Hosts of the listener.
+        url: Public scheme and authority.
+
+    Raises:
+        Refused: A check failed.
+    """
+    host = fields.get("host", "").lower()
+    if host not in served.hosts:
+        says = "no such host is served here"
+        raise Refused(421, "misdirected", says, "call it by the address it printed")
+    if method not in METHODS:
+        raise Refused(405, "method", "only GET and POST are served here")
+    site = fields.get("sec-fetch-site", "")
+    if method != "POST":
+        _check_reading(site, fields)
+        return
+    origin = fields.get("origin", "").lower()
+    scheme = "https" if url.startswith("https:") else "http"
+    own = {f"{scheme}://{host}", *served.origins}
+    # A page of ours asks for no referrer, so its forms come with the origin `null`.
+    by_origin = origin in own or (origin in ("", "null") and site == "same-origin")
+    if site not in ("", "same-origin") or not (by_origin or origin == site == ""):
+        raise Refused(
+            403, "other-origin", "another page sent this", "open this page itself"
+        )
+
+
+def _check_reading(site: str, fields: Mapping[str, str]) -> None:
+    """Allow cross-site navigation only, no embedding or fetching."""
+    if site in ("", "same-origin", "none"):
+        return
+    mode, dest = fields.get("sec-fetch-mode"), fields.get("sec-fetch-dest")
+    if mode != "navigate" or dest != "document":
+        raise Refused(403, "other-origin", "another page asked for this")
+
+
+def secured(url: str) -> dict[str, str]:
+    """Return the security header fields of every response."""
+    csp = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'"
+    )
+    fields = {
+        "content-security-policy": csp,
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    }
+    if url.startswith("https:"):
+        fields["strict-transport-security"] = "max-age=31536000"
+    return fields

@@ -1,0 +1,79 @@
+"""Strict parsing of query strings and forms: unknown fields are an error.
+
+An empty field counts as absent, because forms send every field.
+"""
+
+from collections.abc import Collection, Mapping
+from urllib.parse import parse_qsl, urlencode
+
+from answerable.web.http.errors import Refused
+
+MOST_FIELDS = 64
+LONGEST_TARGET = 8 << 10  # bytes of path and query
+LARGEST_FORM = 1 << 20  # bytes
+
+_CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\r\n") | {"\x7f"}
+
+
+def read_fields(
+    data: bytes, takes: Collection[str], *, blanks: bool = False
+) -> dict[str, str]:
+    """Parse a query or a form (WHATWG URL 5.1).
+
+    Args:
+        takes: Accepted names, each at most once.
+        blanks: Keep empty fields.
+
+    Raises:
+        Refused: A name is unknown or repeated, or a value is not text.
+    """
+    try:
+        pairs = parse_qsl(
+            data.decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=MOST_FIELDS,
+            errors="strict",
+        )
+    except ValueError:  # no UTF-8, or too many
+        raise Refused(
+            400, "no-text", "the fields are no text, or too many of it"
+        ) from None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in takes:
+            raise Refused(
+                400,
+                "unknown-field",
+                "an unknown field was sent",
+                f"accepted fields: {', '.join(sorted(takes)) or 'none'}",
+            )
+        if name in fields:
+            raise Refused(400, "repeated-field", f"{name} was sent twice")
+        if not _CONTROLS.isdisjoint(value):
+            raise Refused(400, "no-text", f"{name} holds control characters")
+        fields[name] = value
+    return {name: value for name, value in fields.items() if value or blanks}
+
+
+def permalink(path: str, query: Mapping[str, str]) -> str:
+    """Join path and query."""
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def own_path(text: str) -> str:
+    r"""Return a path that is safe for redirects; the front page for anything else.
+
+    Browsers read `//host` and `/\host` as another host, and drop tabs and line ends
+    first.
+    """
+    plain = text.isascii() and text.isprintable() and " " not in text
+    inside = text.startswith("/") and not text.startswith(("//", "/\\"))
+    return text if plain and inside and "\\" not in text else "/"
+
+
+def read_versions(field: str) -> frozenset[str]:
+    """Parse entity tags (RFC 9110 13.1.2) for weak comparison."""
+    tags = (tag.strip().removeprefix("W/") for tag in field.split(","))
+    return frozenset(
+        tag[1:-1] for tag in tags if len(tag) > 2 and tag[0] == tag[-1] == '"'
+    )

@@ -1,0 +1,117 @@
+"""Verification of the whole log in a subprocess, one at a time.
+
+It reads all evidence. Pages show the last result with its time and log size.
+"""
+
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.documents.evidence import CheckItem
+
+_LONGEST = 6 * 3600  # seconds
+_SLOWER = 10  # others come first
+
+
+class _Document(msgspec.Struct):
+    items: list[CheckItem]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One verification.
+
+    Attributes:
+        started: UTC nanoseconds.
+        size: Size of the log at the start.
+        ended: UTC nanoseconds, 0 while it runs.
+        failed: Why it gave no result, empty otherwise.
+    """
+
+    started: int
+    size: int
+    ended: int = 0
+    checks: Sequence[CheckItem] = ()
+    failed: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether every check passed."""
+        return bool(self.checks) and all(check["ok"] for check in self.checks)
+
+
+class Verifying:
+    """Verifications of one store.
+
+    Args:
+        root: Folder of the store.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.running: Verified | None = None
+        self.last: Verified | None = None
+
+    def start(self, size: int) -> bool:
+        """Start a verification; False if one runs.
+
+        Args:
+            size: Current size of the log.
+        """
+        with self._lock:
+            if self.running is not None:
+                return False
+            self.running = Verified(time.time_ns(), size)
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        return True
+
+    def wait(self) -> None:
+        """Wait for the running verification."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        running = self.running or Verified(time.time_ns(), 0)
+        try:
+            checks = self._checks()
+        except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
+            done = replace(running, failed=type(error).__name__)
+        else:
+            done = replace(running, checks=checks)
+        with self._lock:
+            self.last = replace(done, ended=time.time_ns())
+            self.running = None
+
+    def _checks(self) -> list[CheckItem]:
+        # -P: a module of that name in the working directory must not be run.
+        command = [sys.executable, "-P", "-m", "answerable", "--quiet", "-o", "json"]
+        command += ["--store", str(self._root.absolute()), "evidence", "verify"]
+        keep = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "VIRTUAL_ENV")
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in keep if name in os.environ},
+        )
+        atexit.register(process.kill)
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, _SLOWER)
+        try:
+            answer, _ = process.communicate(timeout=_LONGEST)
+        finally:
+            process.kill()
+            atexit.unregister(process.kill)
+        return msgspec.json.decode(answer, type=_Document).items

@@ -1,0 +1,45 @@
+"""Table of all routes of pages and `/api/v1`."""
+
+from answerable.web import decision_stream
+from answerable.web.api import operation_table as api
+from answerable.web.pages import (
+    agent,
+    approval_requests,
+    baselines,
+    decisions,
+    event,
+    evidence,
+    identity,
+    inventory_lists,
+    investigation,
+    overview,
+    owner_keys,
+    pin_diff,
+    reach,
+    revocations,
+    signing,
+    time_counts,
+)
+from answerable.web.routing import Route, Stream
+
+ROUTES: tuple[Route, ...] = (
+    *overview.ROUTES,
+    *inventory_lists.ROUTES,
+    *agent.ROUTES,
+    *identity.ROUTES,
+    *investigation.ROUTES,
+    *event.ROUTES,
+    *time_counts.ROUTES,
+    *reach.ROUTES,
+    *baselines.ROUTES,
+    *decisions.ROUTES,
+    *approval_requests.ROUTES,
+    *owner_keys.ROUTES,
+    *signing.ROUTES,
+    *revocations.ROUTES,
+    *pin_diff.ROUTES,
+    *evidence.ROUTES,
+    *api.ROUTES,
+)
+
+STREAMS: tuple[Stream, ...] = (*decision_stream.STREAMS,)

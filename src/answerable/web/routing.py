@@ -1,0 +1,163 @@
+"""Types between HTTP and handlers: routes, requests, answers."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from answerable.model.documents.core import Document
+from answerable.web.visitor import May, Visit
+
+if TYPE_CHECKING:
+    from answerable.web.store_cache import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A checked request.
+
+    Attributes:
+        query: Query parameters, each once.
+        form: Fields of a POST, without the checked CSRF token.
+        url: Path and query, a permalink.
+        part: Whether only a part of the page is requested (htmx).
+        said: Confirmation to show once; empty for none.
+        heard: Last received event of a stream; empty for none.
+        held: ETags that the client holds (`If-None-Match`).
+    """
+
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+    url: str = "/"
+    part: bool = False
+    said: str = ""
+    heard: str = ""
+    held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page to render.
+
+    Attributes:
+        template: Its template; for `part`, only its block `part`.
+        values: Template values, besides `visit`, `asked` and `title`.
+    """
+
+    template: str
+    title: str
+    values: Mapping[str, object]
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A document as JSON.
+
+    Attributes:
+        after: Cursor of the next page, empty for none.
+        version: ETag for this visitor; empty if not cacheable.
+        next: Path and query of the next page, empty for none.
+    """
+
+    document: Document
+    after: str = ""
+    status: int = 200
+    version: str = ""
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """JSON that is no document, with its ETag."""
+
+    body: bytes
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """The client already holds this version (304)."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A redirect after a change (303).
+
+    Attributes:
+        to: Local path and query.
+        said: Confirmation shown there once.
+    """
+
+    to: str
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file download."""
+
+    name: str
+    media: str
+    body: bytes
+
+
+Answer: TypeAlias = Page | Told | Json | Same | Moved | File
+Handler: TypeAlias = "Callable[[Desk, Visit, Asked], Answer]"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route.
+
+    Attributes:
+        path: Exact path; ids are in parameters, never in the path.
+        handler: Runs in a worker thread.
+        may: Permissions, any of which suffices; the handler filters further.
+        takes: Accepted parameters (GET) or fields (POST).
+        blanks: Whether an empty field differs from an absent one.
+    """
+
+    path: str
+    handler: Handler
+    may: frozenset[May] = frozenset({May.LOOK})
+    takes: tuple[str, ...] = ()
+    method: str = "GET"
+    blanks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One server-sent event.
+
+    Attributes:
+        data: Encoded as JSON.
+        id: Resume position (`Asked.heard`); empty for none.
+    """
+
+    event: str
+    data: object
+    id: str = ""
+
+
+Teller: TypeAlias = "Callable[[Desk, Visit, Asked], AsyncIterator[Happened]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A route with server-sent events.
+
+    Attributes:
+        tell: Yields the events of one visitor in the event loop; must not block.
+        may: Permissions, any of which suffices; `tell` filters further.
+    """
+
+    path: str
+    tell: Teller
+    may: frozenset[May]
+    takes: tuple[str, ...] = ()
+
+
+class Forbidden(Exception):  # noqa: N818 - what becomes of a request, no fault
+    """The visitor may not see or do this; answered as not found."""

@@ -1,0 +1,126 @@
+"""Settings of the web interface: configuration file, state folder, store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file, read_policies
+from answerable.connectors.config.parse.addresses import is_loopback, parse_address
+from answerable.connectors.config.parse.config_file import Reading, read_config
+from answerable.model.config import Config, Listener
+from answerable.model.errors import UsageError
+from answerable.server.reloadable_plan import config_of, store_of
+from answerable.server.state_folders import decisions_state, gateway_state
+from answerable.server.tls import without_tls_files
+from answerable.store.store import Store
+
+OWN = "web"  # folder of its own in the store, where the file names none
+USUAL = "127.0.0.1:8470"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Settings from one reading of the configuration file.
+
+    Attributes:
+        config: The configuration; empty without a file.
+        named: Whether a file was named.
+        reading: Parse result with faults.
+        store: Folder of the store.
+    """
+
+    config: Config
+    named: bool
+    listen: tuple[Listener, ...]
+    reading: Reading
+    store: Path
+
+    @property
+    def state(self) -> Path:
+        """Return the state folder of the process."""
+        web = self.config.web
+        return Path(web.state) if web and web.state else self.store / OWN
+
+    @property
+    def spools(self) -> tuple[Path, ...]:
+        """Return the folders of decisions that are not in the store yet."""
+        places = [gateway_state(self.config, self.store)]
+        if self.token_service is not None:
+            places.append(self.token_service)
+        if self.config.decisions is not None:
+            places.append(decisions_state(self.config.decisions, self.store))
+        elif not self.named:
+            places += [self.store / each for each in ("sts", "decisions")]
+        return tuple(place / "spool" for place in places)
+
+    @property
+    def token_service(self) -> Path | None:
+        """Return the state folder of the token service, None without one."""
+        sts = self.config.sts
+        return (Path(sts.state) if sts.state else self.store / "sts") if sts else None
+
+    @property
+    def sign_in_states(self) -> tuple[Path, ...]:
+        """Return the state folders of the servers with sign-in."""
+        token_service = self.token_service
+        return (self.state,) if token_service is None else (self.state, token_service)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the file has no faults."""
+        return not self.reading.faults
+
+    @property
+    def fixed(self) -> Mapping[str, object]:
+        """Return the settings that need a restart, by their names in the file."""
+        return {
+            "web.listen": without_tls_files(self.listen),
+            "web.state": self.state,
+            "store": self.store,
+        }
+
+
+def read_plan(
+    place: str, store: Path | None, usual: Path | None, listen: str = ""
+) -> Plan:
+    """Load the settings; without a file, pages are served on this machine only.
+
+    Args:
+        place: The file, empty for none.
+        store: Store named on the command line, None without.
+        listen: Address that overrides the file, HOST:PORT.
+
+    Raises:
+        ConfigError: The file is invalid.
+        UsageError: The file is missing, the address is invalid, or there is no store.
+        EnvironmentRefused: It may not be read.
+    """
+    reading = read_policies(read_file(place)) if place else _none()
+    config = config_of(place, reading)
+    root = store_of(config, store, usual)
+    listeners = config.web.listen if config.web else (_listener(USUAL),)
+    if listen:
+        listeners = (_listener(listen, insecure=config.listen.insecure),)
+    if not place:  # a mistyped path is an error and creates nothing
+        Store.open(root, now=0, create=False).close()
+    return Plan(config, bool(place), listeners, reading, root)
+
+
+def _none() -> Reading:
+    reading = read_config(b"limits: {}\n", "no configuration", "/")
+    return replace(reading, data=b"")
+
+
+def _listener(text: str, *, insecure: bool = False) -> Listener:
+    address = parse_address(text)
+    if address is None:
+        raise UsageError(
+            f"no address to listen at (got {text!r}, expected HOST:PORT)",
+            "answerable serve --only web --listen 127.0.0.1:8470",
+        )
+    if not insecure and not is_loopback(address.host):
+        raise UsageError(
+            f"{text} is reachable from outside without TLS",
+            "name a listener with tls in the configuration, or listen.insecure: true",
+        )
+    return Listener(address, "", (), (), "", None)

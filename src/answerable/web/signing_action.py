@@ -1,0 +1,58 @@
+"""Signing action: a statement that a person may sign on a page."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from answerable.model.errors import UsageError
+from answerable.services.statements.owner_keys import Signatory
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+Fields = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A statement that a person may sign.
+
+    Attributes:
+        title: What the person states, in one sentence.
+        follows: Consequences, a sentence each.
+        subject: Id of its subject.
+        tell: Runs the use case with the signer and the time.
+        command: The same on the command line.
+        back: Page to return to.
+        second_step: Page on which it can be signed, if this page only shows that
+            enforcement ends; empty if it can be signed here.
+    """
+
+    title: str
+    follows: tuple[str, ...]
+    subject: str
+    tell: "Callable[[Store, Signatory, int], object]"
+    command: str
+    back: str
+    said: str
+    second_step: str = ""
+
+
+def word(
+    fields: Fields,
+    name: str,
+    usual: str,
+    known: "Mapping[str, int] | list[str] | tuple[str, ...]",
+) -> str:
+    """Read one of a few words.
+
+    Raises:
+        UsageError: It is another word.
+    """
+    said = fields.get(name, usual)
+    if said not in known:
+        raise UsageError(
+            f"unknown word for {name} (got {said[:80]!r}, expected {', '.join(known)})",
+            "choose one of them",
+        )
+    return said

@@ -1,0 +1,198 @@
+"""Cache over one store: connections per thread, and derived data.
+
+Derived data is rebuilt when the store changes, and periodically because evidence
+expires. A slow rebuild runs in the background while the previous data is served; only
+the very first request waits.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TypeVar
+
+from answerable.model.config import Config
+from answerable.model.errors import AnswerableError
+from answerable.services.gc_control import settled
+from answerable.store.search_index import Skim
+from answerable.store.store import Store
+from answerable.web.store_view import Standing, stamp, stand
+from answerable.web.total_cache import TotalCache
+
+Kept = TypeVar("Kept")
+_MINUTE = 60_000_000_000
+# Data that takes at most this many CPU seconds is rebuilt inline, and is never stale.
+_SHORT = 0.5
+# Rebuilds take at most one part in this many of the time.
+_SHARE = 5
+_PATIENCE = 1.0  # seconds that an end waits for what is made beside
+_logger = logging.getLogger(__name__)
+
+
+class Desk:
+    """Cache over one store.
+
+    Args:
+        root: Folder of the store.
+        config: The configuration, None without one.
+        spools: Folders of decisions that are not in the store yet.
+
+    Attributes:
+        is_ready: Whether the first load has finished, or failed.
+        totals: Sizes of paginated answers.
+    """
+
+    def __init__(
+        self, root: Path, config: Config | None = None, spools: tuple[Path, ...] = ()
+    ) -> None:
+        self.root, self.config, self.spools = root, config, spools
+        self._skim = Skim()
+        self._own = threading.local()
+        self._open: list[Store] = []
+        self._lock = threading.Lock()
+        self._standing: Standing | None = None
+        self._stamp = b""
+        self._looked = 0.0
+        self._threads: list[threading.Thread] = []
+        self.is_ready = False
+        self.totals = TotalCache()
+
+    @property
+    def now(self) -> int:
+        """Return the time, UTC nanoseconds."""
+        return time.time_ns()
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """Return this thread's connection to the store."""
+        held: Store | None = getattr(self._own, "store", None)
+        if held is None:
+            held = self._own.store = Store.open(
+                self.root, now=self.now, create=False, skim=self._skim
+            )
+            self._open.append(held)
+        yield held
+
+    def close(self) -> bool:
+        """Close the store in every thread.
+
+        Returns:
+            False if a thread still reads.
+        """
+        until = time.monotonic() + _PATIENCE
+        for each in self._threads:
+            each.join(max(0.0, until - time.monotonic()))
+            if each.is_alive():
+                return False
+        while self._open:
+            self._open.pop().close()
+        self._skim.close()
+        self._own = threading.local()
+        return True
+
+    def version(self) -> str:
+        """Return the version of the store and its derived data."""
+        standing = self.standing()
+        with self.store() as store:
+            said = stamp(store) + standing.version.encode()
+        return hashlib.sha256(said).hexdigest()[:24]
+
+    def begin(self, warm: Callable[["Desk"], None]) -> None:
+        """Start the first load in the background.
+
+        Args:
+            warm: Builds the other cached data.
+        """
+        work = threading.Thread(target=self._begun, args=(warm,), daemon=True)
+        self._threads.append(work)
+        work.start()
+
+    def _begun(self, warm: Callable[["Desk"], None]) -> None:
+        try:
+            with settled():
+                warm(self)
+        except AnswerableError as error:
+            _logger.warning("the store view could not be loaded: %s", error.message)
+        finally:
+            self._let_go()
+            self.is_ready = True  # requests report the error
+
+    def standing(self) -> Standing:
+        """Return the current view; a slightly older one during a slow rebuild."""
+        making: Standing | None = getattr(self._own, "making", None)
+        if making is not None:
+            return making
+        with self.store() as store:
+            state, known = stamp(store), self._standing
+            if known is not None and not self._is_due(known, state, self.now):
+                return known
+            if known is not None and known.took > _SHORT:
+                self._make_beside(known)
+                return known
+            with self._lock:
+                made = self._standing
+                if made is not None and not self._is_due(made, state, self.now):
+                    return made
+                return self._make(store, state)
+
+    def kept(self, name: str, make: Callable[[Standing], Kept]) -> Kept:
+        """Return data derived from the current view, built once per view."""
+        return self.standing().kept(name, make)
+
+    def _is_due(self, known: Standing, state: bytes, now: int) -> bool:
+        # A build of one second is repeated after five minutes or more.
+        lasts = max(_MINUTE, int(known.took * _SHARE * _MINUTE))
+        old = not known.at <= now < min(known.at + lasts, known.until)
+        return old or state != self._stamp
+
+    def _make(self, store: Store, state: bytes) -> Standing:
+        before = self._standing
+        slow = before is None or before.took > _SHORT
+        with settled(replaces=before is not None) if slow else nullcontext():
+            made = stand(store, self.now, before)
+            if before is not None:
+                self._own.making = made
+                try:
+                    made.follow(before)
+                finally:
+                    self._own.making = None
+        self._stamp, self._standing, self._looked = state, made, time.monotonic()
+        return made
+
+    def _make_beside(self, known: Standing) -> None:
+        """Start a background rebuild, one at a time and rate-limited."""
+        if time.monotonic() - self._looked < _SHARE * known.took:
+            return
+        if self._lock.acquire(blocking=False):
+            self._start()
+
+    def _start(self) -> None:
+        try:
+            work = threading.Thread(target=self._beside_others, daemon=True)
+            self._threads = [each for each in self._threads if each.is_alive()]
+            self._threads.append(work)
+            work.start()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _beside_others(self) -> None:
+        try:
+            with self.store() as store:
+                self._make(store, stamp(store))
+        except AnswerableError as error:
+            _logger.warning("the store view could not be reloaded: %s", error.message)
+        finally:
+            self._looked = time.monotonic()
+            self._let_go()
+            self._lock.release()
+
+    def _let_go(self) -> None:
+        held: Store | None = getattr(self._own, "store", None)
+        if held is not None:
+            self._open.remove(held)
+            held.close()
+            self._own.store = None

@@ -1,0 +1,227 @@
+"""Layout of chain diagrams: nodes of a chain in six columns. No markup."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from answerable.lineage.search_query import Query
+from answerable.model.documents.trace import HopItem, TraceItem
+from answerable.presentation.chain_groups import (
+    COLUMNS,
+    Act,
+    Gaps,
+    Grouped,
+    brief,
+    hops_of,
+    is_broken_glass,
+    is_missing,
+    relative,
+)
+from answerable.presentation.text import shorten, shorten_end
+
+# So many nodes are drawn in one picture, and so many acts of one chain.
+MOST_NODES = 200
+MOST_ACTS = 12
+_MISSING = "missing"
+_FINE = ("success", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node.
+
+    Attributes:
+        column: From 0 to 5.
+        row: From the top of its chain.
+        text: Label, shortened to fit.
+        whole: Full text, with how it is known.
+        ended: Outcome of a failed call; else empty.
+        to: Link, empty for none.
+    """
+
+    column: int
+    row: int
+    depth: int
+    text: str
+    whole: str
+    status: str
+    ended: str = ""
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Link targets of nodes.
+
+    Attributes:
+        query: Current query; a group links to a narrower one.
+        page: Returns the page of an id.
+    """
+
+    query: Query
+    page: Callable[[str], str]
+
+    def trace(self, **said: str) -> str:
+        """Link to a narrower query."""
+        query = self.query
+        for field, value in said.items():
+            query = query.asking(field, value)
+        return f"/trace?{urlencode({'q': query.text})}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One chain with its nodes.
+
+    Attributes:
+        columns: Its nodes by column.
+    """
+
+    group: Grouped
+    columns: Sequence[Sequence[Node]]
+    rows: int
+
+    @property
+    def nodes(self) -> int:
+        """Count the nodes."""
+        return sum(map(len, self.columns))
+
+
+def placed(
+    groups: Sequence[Grouped], ways: Ways, gaps: Gaps, cells: Sequence[int]
+) -> Iterator[Placed]:
+    """Lay out chains until the node limit.
+
+    Args:
+        cells: Characters that fit into a node, by column.
+    """
+    drawn = 0
+    for group in groups:
+        place = _place(group, ways, gaps, cells)
+        drawn += place.nodes
+        if drawn > MOST_NODES:
+            return
+        yield place
+
+
+def _place(group: Grouped, ways: Ways, gaps: Gaps, cells: Sequence[int]) -> Placed:
+    item, hops = group.item, hops_of(group.item)
+    who: list[list[Node]] = []
+    row = 0
+    for name in COLUMNS[:4]:
+        path = {"agent": item["agent_path"], "identity": item["identity_path"]}
+        nodes = list(_path(name, hops[name], path.get(name, []), gaps))
+        owner = item["identity_owner"]
+        if name == "identity" and owner["value"]:
+            whole = f"{nodes[-1].whole}; owned by {owner['value']} ({owner['status']})"
+            nodes[-1] = replace(nodes[-1], whole=whole)
+        who.append(
+            [
+                replace(node, row=row + at, to=node.to and ways.page(node.to))
+                for at, node in enumerate(nodes)
+            ]
+        )
+        row += len(nodes) - 1
+    acts = _acts(group, ways)
+    first = max(0, row - len(acts) + 1)
+    done = [replace(act, row=first + at) for at, (act, _) in enumerate(acts)]
+    what = [replace(node, row=first + at) for at, (_, node) in enumerate(acts)]
+    columns = [*who, done, what]
+    fitted = [
+        [_fitted(node, cells[at]) for node in nodes] for at, nodes in enumerate(columns)
+    ]
+    return Placed(group, fitted, max(row + 1, len(acts)))
+
+
+def _path(name: str, hop: HopItem, path: Sequence[str], gaps: Gaps) -> Iterator[Node]:
+    """Return the nodes of a hop: one, or a path from the root down."""
+    column = COLUMNS.index(name)
+    if is_missing(hop):
+        number = gaps.number(name, hop)
+        told = hop["source"] or "no source is known"
+        whole = f"{name} missing: {told}"
+        yield Node(column, 0, 0, f"∅ {number} {told}", whole, _MISSING)
+        return
+    values = list(path) if len(path) > 1 else [hop["value"]]
+    texts = (
+        relative(name, values) if name == "agent" else [brief(name, v) for v in values]
+    )
+    for depth, (value, text) in enumerate(zip(values, texts, strict=True)):
+        last = depth == len(values) - 1
+        whole = f"{name} {value}" + (f" ({_told(hop)})" if last else "")
+        yield Node(column, 0, depth, text, whole, hop["status"], to=value)
+
+
+def _told(hop: HopItem) -> str:
+    return f"{hop['status']}, {hop['source']}" if hop["source"] else hop["status"]
+
+
+def _acts(group: Grouped, ways: Ways) -> list[tuple[Node, Node]]:
+    acts = group.together()
+    shown = acts if len(acts) <= MOST_ACTS else acts[: MOST_ACTS - 1]
+    nodes = [(_action(act, ways), _resource(act, ways)) for act in shown]
+    left = acts[len(shown) :]
+    if left:
+        events = sum(len(act.items) for act in left)
+        to = _narrower(group.item, ways)
+        text = f"… {len(left)} more acts"
+        whole = f"{len(left)} more acts, {events} events: ask for this chain alone"
+        more = Node(4, 0, 0, text, whole, "observed", to=to)
+        nodes.append(
+            (more, Node(5, 0, 0, f"{events} events", whole, "observed", to=to))
+        )
+    return nodes
+
+
+def _narrower(item: TraceItem, ways: Ways) -> str:
+    hops = hops_of(item)
+    said = {
+        name: hops[name]["value"]
+        for name in ("agent", "identity")
+        if not is_missing(hops[name])
+    }
+    return ways.trace(**said)
+
+
+def _action(act: Act, ways: Ways) -> Node:
+    item, hop = act.item, hops_of(act.item)["action"]
+    ended = item["outcome"] if item["outcome"] not in _FINE else ""
+    text = brief("action", hop["value"])
+    if is_broken_glass(item):
+        text = f"BREAK-GLASS {text}"
+    if ended:
+        text += f" ({ended})"
+    if len(act.items) > 1:
+        text += f" ×{len(act.items):,}"  # noqa: RUF001 - the multiplication sign is meant
+    whole = f"{hop['value']}: {item['outcome'] or 'no outcome recorded'}"
+    whole += f", {len(act.items):,} events" if len(act.items) > 1 else ""
+    to = f"/event?{urlencode({'id': item['event_id']})}"
+    if len(act.items) > 1:
+        pattern = f"{act.resource}*" if act.resources > 1 else act.resource
+        to = ways.trace(action=hop["value"], resource=pattern)
+    return Node(4, 0, 0, text, whole, hop["status"], ended, to)
+
+
+def _resource(act: Act, ways: Ways) -> Node:
+    hop = hops_of(act.item)["resource"]
+    if act.resources > 1:
+        text = f"{act.resources:,} under {act.resource}"
+        to = ways.trace(resource=f"{act.resource}*")
+        return Node(5, 0, 0, text, text, hop["status"], to=to)
+    if is_missing(hop):
+        told = hop["source"] or "no source is known"
+        return Node(5, 0, 0, "∅ not named", f"resource missing: {told}", _MISSING)
+    whole = f"{hop['value']} ({_told(hop)})"
+    to = ways.trace(resource=hop["value"])
+    return Node(5, 0, 0, brief("resource", hop["value"]), whole, hop["status"], to=to)
+
+
+def _fitted(node: Node, cells: int) -> Node:
+    """Shorten a label: an email at its end, other ids in the middle."""
+    room = cells - 2 * node.depth
+    head, _, rest = node.text.partition(" under ")
+    if rest and node.column == 5:
+        room -= len(head) + 7
+        return replace(node, text=f"{head} under {shorten(rest, max(4, room), '…')}")
+    cut = shorten_end if node.column in (0, 4) or node.status == _MISSING else shorten
+    return replace(node, text=cut(node.text, max(4, room), "…"))

@@ -1,0 +1,136 @@
+"""The page of measurements and the benchmark that writes it belong together."""
+
+import ast
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench import __main__ as bench
+from bench import report
+from bench.figures import Figure, at_most
+from tests.architecture.package_graph import PACKAGE, Package, bindings, package_of
+
+FACTS = {
+    "processor": "one",
+    "date": "2026-01-01",
+    "revision": "aaaa",
+    "load before": "0.1",
+    "load after": "0.2",
+}
+GOAL = at_most(5, "<= 5")
+
+
+def figure(what: str, value: float) -> Figure:
+    part = what.partition(":")[0]
+    return Figure(what, "s", (value,), f"python -m bench --only {part}", GOAL)
+
+
+def test_a_section_is_replaced_whole_or_not_at_all() -> None:
+    first = [figure("reach: cold", 9), figure("gateway: call", 1)]
+    before = report.text(FACTS, first, ("reach", "gateway"), "")
+    assert "- reach: cold: 9 s" in before
+    later = FACTS | {"revision": "bbbb"}
+    after = report.text(later, [figure("reach: cold", 4)], ("reach",), before)
+    assert "Every goal was held." in after
+    assert after.count("at revision aaaa") == after.count("at revision bbbb") == 1
+    kept = after.partition("## Gateway")[2]
+    assert kept == before.partition("## Gateway")[2]
+
+
+def test_part_of_a_section_writes_nothing() -> None:
+    assert report.covers(("reach",))
+    assert not report.covers(("ingest", "queries"))
+
+
+# What the page may say: each line comes from a part that drives a command or a server.
+
+ENGINES = tuple(
+    f"{PACKAGE}.{name}."
+    for name in (
+        *("api", "baseline", "enforce", "evidence", "federate", "flows", "gateway"),
+        *("inventory", "lineage", "reach", "serving", "sts", "web"),
+    )
+)
+MEASURED = (
+    *("ingest", "queries", "reach", "peers", "gateway.figures", "enforce.figures"),
+    *("federation.figures", "web.figures"),
+)
+
+
+def imports(root: Path) -> dict[str, set[str]]:
+    """Everything that each module of the benchmark imports."""
+    return {
+        ".".join(path.relative_to(root).with_suffix("").parts): {
+            target
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for _, target in bindings(node)
+        }
+        for path in sorted((root / "bench").rglob("*.py"))
+    }
+
+
+def of_engines(found: Mapping[str, set[str]]) -> list[str]:
+    """Name what measured parts import of the engines, through the benchmark's own."""
+    waiting = [f"bench.{name}" for name in MEASURED]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name in found:
+            seen.add(name)
+            waiting += [up for each in found[name] for up in (each, _above(each))]
+    named = {(name, target) for name in seen for target in found[name]}
+    return sorted(f"{name}: {each}" for name, each in named if each.startswith(ENGINES))
+
+
+def _above(dotted: str) -> str:
+    return dotted.rpartition(".")[0]
+
+
+def unreached(found: Mapping[str, set[str]], package: Package) -> list[str]:
+    """Name what the benchmark imports and the command line does not reach."""
+    reached = package.reached([f"{PACKAGE}.__main__"])
+    return sorted(
+        f"{name}: {target}"
+        for name, targets in found.items()
+        for target in targets
+        if target.partition(".")[0] == PACKAGE
+        and not set(package.above(target)) <= reached
+    )
+
+
+def test_the_page_has_the_sections_of_the_benchmark_and_no_others(root: Path) -> None:
+    text = (root / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert sections == [*(name for name, _ in report._SECTIONS), "How"]
+    measured = {part for _, parts in report._SECTIONS for part in parts}
+    assert measured == set(bench.PARTS) - set(bench.LAWS)
+    for line in re.findall(
+        r"^\|.*`python -m bench --only (\S+)` \|$", text, re.MULTILINE
+    ):
+        assert set(line.split(",")) <= measured, line
+
+
+def test_what_the_page_says_is_measured_through_what_a_user_runs(root: Path) -> None:
+    assert of_engines(imports(root)) == []
+
+
+def test_the_benchmark_imports_nothing_that_no_command_reaches(root: Path) -> None:
+    assert unreached(imports(root), package_of(root)) == []
+
+
+def test_a_part_that_drives_an_engine_is_found(tmp_path: Path) -> None:
+    files = {
+        "bench/reach_queries.py": "from bench import engine\n",
+        "bench/engine.py": "from answerable.reach.dead import sweep\n",
+        "bench/reach_law.py": "from answerable.reach.live import ask\n",
+        "src/answerable/__main__.py": "from answerable.reach.live import ask\n",
+        "src/answerable/reach/live.py": "ask = 1\n",
+        "src/answerable/reach/dead.py": "sweep = 1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = imports(tmp_path)
+    wrong = ["bench.engine: answerable.reach.dead.sweep"]
+    assert of_engines(found) == wrong
+    assert unreached(found, Package(tmp_path / "src")) == wrong

@@ -1,0 +1,175 @@
+"""A journal that was cut at an older group is noticed, whichever head is put beside it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from answerable.evidence import journal_format as frames
+from answerable.evidence.note import public_key, sign_bytes
+from answerable.model.connector import no_progress
+from answerable.model.errors import VerificationError
+from answerable.model.event import AuditEvent
+from answerable.store import fsck
+from answerable.store.store import Store
+from answerable.usecases.evidence import prove as flow
+
+Make = Callable[..., AuditEvent]
+GROUPS = (1, 4, 2, 7, 1, 3)
+HEAD = 4 + frames.HEAD
+
+
+class Written:
+    """A store with one unsealed journal, and what was seen of it after each group."""
+
+    def __init__(self, place: Path, make: Make, now: int) -> None:
+        self.place = place
+        self.sizes: list[int] = []
+        self.heads: list[bytes] = []
+        self.exported: list[bytes] = []
+        count = 0
+        with Store.open(place, now=now) as store:
+            for size in GROUPS:
+                store.append([make(count + n) for n in range(size)], now)
+                count += size
+                (self.log,) = store.layout.journal.glob("*.log")
+                self.head = self.log.with_suffix(".head")
+                self.sizes.append(self.log.stat().st_size)
+                self.heads.append(self.head.read_bytes())
+                note = flow.checkpoint(store, now=now).items[0]["note"]
+                self.exported.append(str(note).encode())
+        self.data = self.log.read_bytes()
+
+    def cut(self, group: int, head: bytes | None) -> None:
+        """Leave the first groups alone, and put a head beside them."""
+        self.log.write_bytes(self.data[: self.sizes[group]])
+        self.head.write_bytes(self.heads[-1] if head is None else head)
+
+    def within(self, group: int) -> bytes:
+        """Give the head in the journal, after a group."""
+        return self.data[self.sizes[group] - frames.HEAD : self.sizes[group]]
+
+    def wrong(self, exported: bytes | None = None) -> list[str]:
+        with Store.open(self.place, now=0, create=False) as store:
+            checks = fsck.verify(store, exported, None, no_progress)
+        return [check.detail for check in checks if not check.ok]
+
+
+@pytest.fixture
+def written(place: Path, make: Make, now: int) -> Written:
+    return Written(place, make, now)
+
+
+def test_every_cut_at_every_group_shows_without_an_exported_checkpoint(
+    written: Written, now: int
+) -> None:
+    tried = 0
+    for group in range(len(GROUPS) - 1):
+        for head in (None, *(written.within(each) for each in range(len(GROUPS)))):
+            written.cut(group, head)
+            (detail,) = written.wrong()
+            assert detail.startswith(f"journal/{written.log.name}: "), (group, detail)
+            with (
+                Store.open(written.place, now=now) as store,
+                pytest.raises(VerificationError, match="journal/"),
+            ):
+                store.seal(now)
+            tried += 1
+    print(f"{tried} cuts tried")
+    written.cut(len(GROUPS) - 1, None)
+    assert written.wrong() == []
+
+
+def test_every_cut_with_the_head_file_of_that_time_shows_by_an_exported_checkpoint(
+    written: Written,
+) -> None:
+    tried = 0
+    for group in range(len(GROUPS)):
+        written.cut(group, written.heads[group])
+        assert written.wrong() == []  # as it was once: docs/evidence.md says so
+        for later, note in enumerate(written.exported):
+            found = written.wrong(note)
+            if later <= group:
+                assert found == [], (group, later)
+            else:
+                (detail,) = found
+                counts = f"{sum(GROUPS[: later + 1])} records, it holds "
+                assert f"journal/{written.log.name} was cut" in detail
+                assert counts + str(sum(GROUPS[: group + 1])) in detail
+            tried += 1
+    print(f"{tried} cuts tried against exported checkpoints")
+
+
+def test_a_cut_journal_that_was_sealed_shows_by_an_exported_checkpoint(
+    written: Written, now: int
+) -> None:
+    for group in range(len(GROUPS)):
+        kept = written.place.with_name(f"kept-{group}")
+        shutil.copytree(written.place, kept)
+        written.cut(group, written.heads[group])
+        with Store.open(written.place, now=now) as store:
+            store.seal(now)
+        for later, note in enumerate(written.exported):
+            found = written.wrong(note)
+            assert bool(found) == (later > group), (group, later, found)
+            assert not found or "was cut" in found[0]
+        shutil.rmtree(written.place)
+        kept.rename(written.place)
+
+
+def test_a_journal_that_grew_or_was_sealed_holds_by_each_exported_checkpoint(
+    written: Written, now: int
+) -> None:
+    for _ in ("unsealed", "sealed"):
+        assert [written.wrong(note) for note in written.exported] == [[]] * len(GROUPS)
+        with Store.open(written.place, now=now) as store:
+            store.seal(now)
+
+
+def test_a_journal_rewritten_with_the_signing_key_shows_by_an_exported_checkpoint(
+    written: Written, make: Make, now: int
+) -> None:
+    """Whoever has the key can sign other records, and as many of them."""
+    seed = bytes.fromhex((written.place / "keys/log.key").read_text())
+    name = written.log.stem
+    head = frames.header(name)
+    journal = frames.read(written.data, name, lambda signature, data: True)
+    records = [r.replace(b"s3:GetObject", b"s3:PutObject") for r in journal.records]
+    data, chain = frames.pack(records, frames.chain_start(head))
+    count = len(records)
+    signature = sign_bytes(seed, frames.signed_part(head, count, chain))
+    body = frames.head_body(count, chain, signature)
+    newest = sign_bytes(seed, frames.signed_newest(head, count, chain))
+    written.log.write_bytes(head + data + frames.head_frame(body))
+    written.head.write_bytes(frames.head_body(count, chain, newest))
+    assert public_key("name", seed)
+    assert written.wrong() == []
+    (detail,) = written.wrong(written.exported[2])
+    assert detail.startswith(f"journal/{written.log.name} was rewritten")
+
+
+@pytest.fixture
+def older(place: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store with a journal of format 1."""
+    with monkeypatch.context() as patch:
+        patch.setattr(frames, "_MAGIC", frames._MAGIC_1)
+        patch.setattr(frames, "_SIGNED", frames._SIGNED_1)
+        patch.setattr(frames, "_NEWEST", frames._SIGNED_1)
+        with Store.open(place, now=now) as store:
+            store.append([make(number) for number in range(3)], now)
+    return place
+
+
+def test_a_journal_of_format_1_is_read_checked_and_sealed(
+    older: Path, make: Make, now: int
+) -> None:
+    (path,) = older.glob("journal/*.log")
+    assert path.read_bytes().startswith(b"answerable journal 1\n")
+    with Store.open(older, now=now) as store:
+        store.append([make(3)], now)
+        assert store.rows("SELECT count(*) FROM events") == [(4,)]
+        assert all(c.ok for c in fsck.verify(store, None, None, no_progress))
+        store.seal(now)
+        assert store.rows("SELECT count(*) FROM events") == [(4,)]
+        assert all(c.ok for c in fsck.verify(store, None, None, no_progress))

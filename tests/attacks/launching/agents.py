@@ -1,7 +1,0 @@
-"""The command that starts an agent of another user."""
-
-from tests.serving.processes.world import World
-
-
-def words(world: World, *command: str, options: tuple[str, ...] = ()) -> list[str]:
-    return world.words("-q", "--user", "nobody", *options, "--", *command, uid=0)

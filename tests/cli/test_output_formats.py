@@ -1,0 +1,117 @@
+"""Every command answers in every form, and each form is whole."""
+
+import csv
+import io
+import json
+
+import pytest
+
+FORMS = ("table", "json", "ndjson", "csv")
+KINDS = (
+    *("scan", "where", "agents", "identities", "credentials", "people", "tools"),
+    *("who-owns", "reach", "can", "who-can", "ingest", "trace", "trace-score", "sql"),
+    *("decision", "asks", "amendments", "requests"),
+    *("baselines", "baseline", "baseline-diff", "baseline-replay", "baseline-check"),
+    *("verify", "prove", "checkpoint", "bundle", "doctor"),
+    *("reach-all", "what-if", "what-if-cuts"),
+    *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
+    "trace-by",
+)
+FLAGS = ((), ("--quiet",), ("--debug",), ("--allow-partial",), ("-q", "--debug"))
+
+
+def test_the_table_above_names_every_kind(commands) -> None:
+    assert set(KINDS) == set(commands)
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
+@pytest.mark.parametrize("kind", KINDS)
+def test_json_is_one_document_whatever_the_flags(flows, run, commands, kind, flags):
+    ran = run(*commands[kind], "-o", "json", *flags)
+    assert ran.code == 0
+    document = json.loads(ran.out)
+    assert document["schema"] == f"answerable/{kind}/v1"
+    assert set(document) == {"schema", "items", "coverage"}
+    assert document["items"]
+    assert "next:" not in ran.out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ndjson_ends_with_a_coverage_line(flows, run, commands, kind):
+    lines = [
+        json.loads(line)
+        for line in run(*commands[kind], "-o", "ndjson").out.splitlines()
+    ]
+    assert len(lines) >= 2
+    assert lines[-1]["schema"] == f"answerable/{kind}/v1"
+    assert lines[-1]["coverage"]["not_collected"] == ["scp"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_csv_has_a_head_and_cells_that_are_text_or_json(flows, run, commands, kind):
+    rows = list(csv.reader(io.StringIO(run(*commands[kind], "-o", "csv").out)))
+    assert len(rows) >= 2
+    assert {len(row) for row in rows} == {len(rows[0])}
+    item = flows.flow(kind)().items[0]
+    nested = {name for name, value in item.items() if isinstance(value, list | dict)}
+    for name, cell in zip(rows[0], rows[1], strict=True):
+        if name in nested:
+            assert json.loads(cell) == item[name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_is_plain_ends_with_coverage_and_hints_on_stderr(
+    flows, run, commands, kind, tmp_path, monkeypatch
+):
+    words = [*commands[kind], *(["--out", "b"] if kind == "bundle" else [])]
+    monkeypatch.chdir(tmp_path)
+    ran = run(*words)
+    assert ran.code == 0
+    assert "\x1b" not in ran.out
+    assert ran.out.splitlines()[-1].startswith("coverage: aws 2 h old (SCPs not coll")
+    assert "next: answerable " in ran.err
+    assert "next:" not in ran.out
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_quiet_leaves_the_answer_alone(flows, run, commands, kind, form):
+    loud = run(*commands[kind], "-o", form)
+    quiet = run(*commands[kind], "-o", form, "--quiet")
+    assert quiet.out == loud.out
+    assert quiet.err == ""
+
+
+def test_what_a_spreadsheet_would_run_is_made_text(flows, run):
+    from answerable.model.documents.core import Document
+    from answerable.presentation.serialization import to_csv
+
+    empty = {"partial": False, "sources": [], "seen": [], "not_collected": []}
+    rows = list(to_csv(Document("sql", [{"a": "=1+1", "b": "\x1b[2J"}], empty)))
+    assert rows == ["a,b", "'=1+1,\\x1b[2J"]
+    for blank in (" ", "  ", "\u00a0", "\u3000", "\u2003 "):
+        for sign in "=+-@":
+            (_, row) = to_csv(Document("sql", [{"a": f"{blank}{sign}1"}], empty))
+            assert row.startswith("'"), (blank, sign)
+
+
+def test_a_bundle_goes_to_its_file_or_alone_to_the_pipe(flows, run, tmp_path):
+    out = tmp_path / "b.json"
+    assert run("evidence", "bundle", "01").out == '{"a": [1]}\n'
+    kept = run("evidence", "bundle", "01", "--out", str(out))
+    assert out.read_text() == '{"a": [1]}\n'
+    assert '{"a"' not in kept.out
+    assert f"next: answerable evidence verify {out} --key here+1+abc" in kept.err
+
+
+def test_a_checkpoint_is_exported_byte_for_byte(flows, run, tmp_path):
+    out = tmp_path / "checkpoint"
+    assert run("evidence", "checkpoint", "--export", str(out)).code == 0
+    assert out.read_bytes() == b"here\n3\nxyz\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_file_that_cannot_be_written_is_5(flows, run, tmp_path):
+    missing = tmp_path / "no" / "folder"
+    ran = run("evidence", "checkpoint", "--export", str(missing))
+    assert (ran.code, ran.out) == (5, "")

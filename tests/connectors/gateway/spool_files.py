@@ -1,0 +1,135 @@
+"""Spools to read: records of every kind, written as a recorder writes them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from answerable.evidence.spool_format import chain_start, encode, lines
+from answerable.model.caller import Caller, Shown
+from answerable.model.decision import (
+    Decision,
+    Durability,
+    Effect,
+    Mode,
+    Reason,
+    Target,
+)
+from answerable.model.ids import AgentId, event_id
+from answerable.model.spool_record import (
+    Act,
+    Closed,
+    Decided,
+    End,
+    Ended,
+    Ending,
+    Opened,
+    Record,
+    Refusals,
+)
+
+T0 = 1_794_000_000_000_000_000
+NAME = "0123456789abcdef"
+CALLER = Caller(
+    AgentId("agent:declared/invoices"),
+    True,
+    "person:ana@corp.example",
+    "run-1",
+    Shown.DPOP_TOKEN,
+    "corp/svc-invoices",
+    b"\x07" * 32,
+    0,
+)
+ACT = Act("2026-07-28", "tools/call", "files", Target.TOOL, "read_file", size=99)
+ALLOW = Decision(
+    Effect.ALLOW,
+    True,
+    Mode.ENFORCE,
+    Reason.ALLOWED,
+    ("agents.invoices.allow[0]",),
+    "ab" * 32,
+    Durability.DURABLE,
+)
+DENY = replace(ALLOW, effect=Effect.DENY, passes=False, reason=Reason.NO_RULE)
+ERROR = replace(DENY, effect=Effect.ERROR, reason=Reason.EVALUATION)
+SHADOWED = replace(ALLOW, effect=Effect.DENY, mode=Mode.SHADOW, reason=Reason.NO_RULE)
+
+
+def decided(
+    number: int,
+    decision: Decision = ALLOW,
+    act: Act = ACT,
+    caller: Caller = CALLER,
+    name: str = NAME,
+) -> Decided:
+    """Make a decision as the recorder numbers and names it."""
+    at = T0 + number * 10**9
+    key = event_id(at, "gateway", name, str(number).encode()).hex()
+    return Decided(number, at, key, caller, act, decision)
+
+
+def ended(number: int, of: int, outcome: Ending = Ending.COMPLETED) -> Ended:
+    """Make the end of a call."""
+    end = End(outcome, status=200, size=512, sha256="cd" * 32)
+    return Ended(number, T0 + number * 10**9, of, end)
+
+
+def opened(previous: str = "", recorded: int = 0, name: str = NAME) -> Opened:
+    """Make the first record."""
+    return Opened(1, T0, name, 0, previous, recorded)
+
+
+def refused(number: int, why: str = "not-json", count: int = 7) -> Refusals:
+    """Make a count of refusals."""
+    return Refusals(number, T0 + number * 10**9, why, count)
+
+
+def closed(number: int) -> Closed:
+    """Make the last record."""
+    return Closed(number, T0 + number * 10**9)
+
+
+def spelled(records: Sequence[Record], name: str = NAME) -> bytes:
+    """Spell records as one file."""
+    return lines(map(encode, records), chain_start(name))[0]
+
+
+def write(spool: Path, data: bytes, name: str = NAME, cuts: Sequence[int] = ()) -> Path:
+    """Write a recorder's folder: its bytes cut into files at whole lines.
+
+    Args:
+        spool: Where.
+        data: All its lines.
+        name: The recorder.
+        cuts: After so many lines a new file begins.
+    """
+    folder = spool / name
+    folder.mkdir(parents=True)
+    parts = data.splitlines(keepends=True)
+    edges = [0, *sorted({min(cut, len(parts)) for cut in cuts}), len(parts)]
+    for number, start in enumerate(edges[:-1]):
+        part = b"".join(parts[start : edges[number + 1]])
+        (folder / f"{number + 1:06d}.jsonl").write_bytes(part)
+    return folder
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Record]:
+    """What a recorder may have recorded: ends come after their decisions, if at all."""
+    records: list[Record] = [opened()]
+    open_calls: list[int] = []
+    for step in draw(st.lists(st.integers(0, 9), max_size=12)):
+        number = len(records) + 1
+        if open_calls and step < 4:
+            outcome = draw(st.sampled_from(list(Ending)))
+            place = draw(st.integers(0, len(open_calls) - 1))
+            records.append(ended(number, open_calls.pop(place), outcome))
+        elif step == 4:
+            records.append(refused(number))
+        else:
+            decision = draw(st.sampled_from([ALLOW, ALLOW, DENY, ERROR, SHADOWED]))
+            records.append(decided(number, decision))
+            if decision.passes:
+                open_calls.append(number)
+    return records

@@ -1,0 +1,95 @@
+"""A journal shows every change, and says where the acknowledged part ends."""
+
+import hashlib
+import hmac
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerable.evidence import journal_format
+
+NAME = "0123456789abcdef"
+GROUPS = st.lists(st.lists(st.binary(max_size=30), min_size=1, max_size=4), max_size=4)
+
+
+def sign(data: bytes) -> bytes:
+    return hmac.new(b"key", data, hashlib.sha512).digest()
+
+
+def holds(signature: bytes, data: bytes) -> bool:
+    return hmac.compare_digest(signature, sign(data))
+
+
+def written(groups: list[list[bytes]]) -> bytes:
+    first = journal_format.header(NAME)
+    data, chain, count = first, journal_format.chain_start(first), 0
+    for group in groups:
+        frames, chain = journal_format.pack(group, chain)
+        count += len(group)
+        body = journal_format.head_body(
+            count, chain, sign(journal_format.signed_part(first, count, chain))
+        )
+        data += frames + journal_format.head_frame(body)
+    return data
+
+
+@given(GROUPS)
+def test_records_come_back_in_order(groups: list[list[bytes]]) -> None:
+    found = journal_format.read(written(groups), NAME, holds)
+    assert found.records == [record for group in groups for record in group]
+    assert found.fault == ""
+    assert found.end == len(written(groups))
+    if found.head is not None:
+        assert (
+            journal_format.chain_after(found.header, found.leaves) == found.head.chain
+        )
+
+
+@given(GROUPS, st.integers(0, 10_000))
+def test_a_cut_journal_gives_its_whole_groups(
+    groups: list[list[bytes]], cut: int
+) -> None:
+    data = written(groups)
+    found = journal_format.read(data[: cut % (len(data) + 1)], NAME, holds)
+    records = [record for group in groups for record in group]
+    assert found.records == records[: len(found.records)]
+    bounds = [sum(map(len, groups[:n])) for n in range(len(groups) + 1)]
+    assert len(found.records) in bounds
+
+
+@given(GROUPS, st.integers(0, 10_000), st.integers(0, 7))
+def test_a_flipped_bit_is_a_fault_or_shortens_what_is_acknowledged(
+    groups: list[list[bytes]], place: int, bit: int
+) -> None:
+    data = bytearray(written(groups))
+    data[place % len(data)] ^= 1 << bit
+    found = journal_format.read(bytes(data), NAME, holds)
+    count = sum(map(len, groups))
+    assert found.fault or len(found.records) < count or not groups
+    if found.records:
+        whole = [record for group in groups for record in group]
+        assert found.records == whole[: len(found.records)]
+
+
+def test_the_journal_of_another_name_does_not_hold() -> None:
+    found = journal_format.read(written([[b"a"]]), "fedcba9876543210", holds)
+    assert found.fault == "header does not hold"
+
+
+def test_a_head_signed_by_another_key_does_not_hold() -> None:
+    found = journal_format.read(written([[b"a"]]), NAME, lambda signature, data: False)
+    assert found.fault == "head after record 1 does not hold"
+    assert found.records == []
+
+
+def test_the_changed_record_is_named() -> None:
+    data = written([[b"aaaa", b"bbbb"], [b"cccc"]])
+    found = journal_format.read(data.replace(b"bbbb", b"bbxb"), NAME, holds)
+    assert found.fault == "record 1 does not hold"
+
+
+def test_swapped_records_do_not_hold() -> None:
+    data = written([[b"aaaa", b"bbbb"]])
+    swapped = data.replace(b"aaaa", b"####").replace(b"bbbb", b"aaaa")
+    found = journal_format.read(swapped.replace(b"####", b"bbbb"), NAME, holds)
+    assert found.fault == "record 0 does not hold"

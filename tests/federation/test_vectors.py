@@ -1,0 +1,129 @@
+"""The figures of the standards, word for word; each cites its section."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.federation.actor_claim import read_actors
+from answerable.federation.dpop import read_proof
+from answerable.federation.errors import ProofRefused, TokenRefused
+from answerable.federation.jwk import VerificationKey, read_public_jwk
+from answerable.federation.jwk_set import read_key_set
+from answerable.federation.jws_parsing import admit
+from answerable.federation.sender_constraint import check_certificate
+from answerable.federation.strict_json import unbase64url
+from answerable.federation.token_verification import Issuers, KnownIssuer
+from answerable.model.claims import Actor
+from answerable.model.provenance import WrittenBy
+from tests.federation.sample_tokens import RSA, document, issuer, public, sign, take
+
+VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text("utf-8"))
+
+
+def each(name: str) -> Any:
+    return pytest.mark.parametrize(
+        "vector", [pytest.param(v, id=v["source"]) for v in VECTORS[name]]
+    )
+
+
+@each("signatures")
+def test_a_signature_of_the_standards_holds(vector: dict[str, Any]) -> None:
+    key = VerificationKey.of(read_public_jwk(vector["jwk"]), vector["alg"])
+    signed, _, signature = vector["jws"].rpartition(".")
+    assert key.holds(signed.encode(), unbase64url(signature))
+
+
+@each("signatures")
+def test_a_signature_of_the_standards_holds_for_nothing_else(
+    vector: dict[str, Any],
+) -> None:
+    key = VerificationKey.of(read_public_jwk(vector["jwk"]), vector["alg"])
+    signed, _, text = vector["jws"].rpartition(".")
+    signature = unbase64url(text)
+    for place in range(0, len(signature), 7):
+        changed = bytearray(signature)
+        changed[place] ^= 1
+        assert not key.holds(signed.encode(), bytes(changed))
+    assert not key.holds(signed.encode() + b"A", signature)
+    assert not key.holds(signed.encode(), signature[:-1])
+    assert not key.holds(signed.encode(), signature + b"\0")
+
+
+@each("refused")
+def test_what_no_key_is_looked_for_is_refused_for_its_reason(
+    vector: dict[str, Any],
+) -> None:
+    with pytest.raises(TokenRefused) as refused:
+        admit(vector["jws"])
+    assert refused.value.reason == vector["reason"]
+
+
+@each("thumbprints")
+def test_a_thumbprint_is_that_of_the_standard(vector: dict[str, Any]) -> None:
+    assert read_public_jwk(vector["jwk"]).thumbprint == vector["thumbprint"]
+
+
+@each("proofs")
+def test_a_proof_of_the_standard_holds_in_its_minute(vector: dict[str, Any]) -> None:
+    def read(now: int, **changes: str) -> Any:
+        asked = {k: vector[k] for k in ("method", "url", "access_token")} | changes
+        return read_proof(
+            vector["proof"],
+            asked["method"],
+            asked["url"],
+            now,
+            access_token=asked["access_token"],
+            jkt="0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+        )
+
+    proof = read(vector["iat"])
+    assert (proof.jti, proof.iat) == (vector["jti"], vector["iat"])
+    assert read(proof.expires) == proof
+    for wrong in (
+        {"method": "PUT"},
+        {"url": vector["url"] + "/x"},
+        {"access_token": "Kz"},
+    ):
+        with pytest.raises(ProofRefused):
+            read(vector["iat"], **wrong)
+    with pytest.raises(ProofRefused):
+        read(proof.expires + 1)
+
+
+@each("certificates")
+def test_a_certificate_of_the_standard_is_the_one_bound(vector: dict[str, Any]) -> None:
+    der = base64.b64decode(vector["der"])
+    check_certificate(vector["x5t_s256"], der)
+    for other in (b"", der + b"\0", der[:-1]):
+        with pytest.raises(ProofRefused):
+            check_certificate(vector["x5t_s256"], other)
+
+
+@each("act")
+def test_the_actors_of_the_standard_are_read_newest_first(
+    vector: dict[str, Any],
+) -> None:
+    chain = read_actors({"act": vector["act"]}, ours=False)
+    assert chain.actors == tuple(Actor(sub) for sub in vector["actors"])
+    assert chain.written_by is WrittenBy.SELF_REPORTED
+
+
+def test_the_access_token_of_rfc_9068_is_read() -> None:
+    vector = VECTORS["access_token"]
+    facts = vector["claims"]
+    pin = issuer(iss=facts["iss"], algs=("RS256",), max_ttl=facts["exp"] - facts["iat"])
+    keys = read_key_set(document(public(RSA, kid="RjEwOwOA")), ("RS256",))
+    token = sign(vector["header"], facts, RSA, "RS256")
+    found = take(
+        token, Issuers(KnownIssuer(pin, facts["aud"], keys)), facts["aud"], facts["iat"]
+    )
+    assert (found.sub, found.client_id, found.jti) == (
+        facts["sub"],
+        facts["client_id"],
+        facts["jti"],
+    )
+    assert found.scope == ("openid", "profile", "reademail")
+    assert found.unchecked == ()

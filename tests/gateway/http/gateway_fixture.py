@@ -1,0 +1,379 @@
+"""A gateway on a loop of its own, a server behind it that says what a test has it say.
+
+Both ends of the gateway are plain sockets here, so that a test sees and sends bytes.
+"""
+
+import asyncio
+import hmac
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from answerable.authorization.decision_table import compile_table
+from answerable.connectors.config.parse.config_file import read_config
+from answerable.evidence.spool_format import read_line
+from answerable.gateway.baseline_enforcement import Behaviour
+from answerable.gateway.call_pipeline import Exchange
+from answerable.gateway.definition_watcher import Definitions
+from answerable.gateway.http.client_connection import Front
+from answerable.gateway.http.server import Door
+from answerable.gateway.http.upstream_pool import pools
+from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.server_identity import nowhere
+from answerable.gateway.session_ids import Sessions
+from answerable.gateway.upstream_credentials.provider import Credentials
+from answerable.model.config import Config
+from answerable.model.spool_record import Decided, Ended, Record, Refusals
+from answerable.server.authentication.authenticator import Callers
+from answerable.server.deadline_timer import Ticker
+from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.server.pins.pin_enforcer import PinKeeper
+from answerable.server.pins.pin_files import PinFiles
+from answerable.server.wire.host_check import Served
+from answerable.usecases.authorization.authorize import Authority
+from tests.federation.sample_tokens import AUD, EC, ISS, document, public
+from tests.gateway.http.message_builders import HOST
+from tests.gateway.http.raw_client import Client
+
+URL = "https://gateway.example"
+SECRET = b"s" * 32
+CONFIG = """
+issuers:
+  corp: {{iss: "{iss}", audience: "{aud}", keys: keys.json, algs: [ES256], bearer: true}}
+listen: {{gateway: [{{address: "127.0.0.1:8471"}}]}}
+servers:
+  files:
+    url: http://127.0.0.1:{port}/mcp
+    reads: [read_file, big]
+default_mode: enforce
+agents:
+  ana:
+    owner: ana@example.com
+    mode: enforce
+    callers: [{{issuer: corp, sub: ana}}]
+    allow:
+      - server: files
+        tools: [read_file, write_file, big]
+        resources: ["file:///srv/*"]
+        prompts: ["*"]
+        inputs: [elicitation]
+  ben:
+    owner: ben@example.com
+    mode: enforce
+    callers: [{{issuer: corp, sub: ben}}]
+    allow: [{{server: files, tools: [read_file]}}]
+  olga:
+    owner: olga@example.com
+    mode: observe
+    callers: [{{issuer: corp, sub: olga}}]
+{more}
+"""
+
+
+Script = Callable[["Peer"], None]
+
+
+class Peer:
+    """One connection of the gateway to the server, as the server has it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.held = b""
+
+    def request(self) -> tuple[bytes, bytes]:
+        """Head and body of the next request; `EOFError` where there is none."""
+        while b"\r\n\r\n" not in self.held:
+            self._more()
+        head, _, self.held = self.held.partition(b"\r\n\r\n")
+        length = 0
+        for line in head.lower().split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            length = int(value) if name == b"content-length" else length
+        while len(self.held) < length:
+            self._more()
+        body, self.held = self.held[:length], self.held[length:]
+        return head, body
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def gone(self, seconds: float = 5) -> bool:
+        """Say whether the gateway closes the connection."""
+        self.sock.settimeout(seconds)
+        try:
+            return self.sock.recv(1) == b""
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+
+    def _more(self) -> None:
+        piece = self.sock.recv(65536)
+        if not piece:
+            raise EOFError
+        self.held += piece
+
+
+class Backend:
+    """The server: a thread for each connection."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.requests: list[tuple[bytes, bytes]] = []
+        self.connections = 0
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._socks: list[socket.socket] = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listening.accept()
+            except OSError:
+                return
+            sock.settimeout(30)
+            self.connections += 1
+            self._socks.append(sock)
+            thread = threading.Thread(target=self._serve, args=(sock,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        peer = Peer(sock)
+        original = peer.request
+
+        def request() -> tuple[bytes, bytes]:
+            self.requests.append(original())
+            return self.requests[-1]
+
+        peer.request = request  # type: ignore[method-assign]
+        with suppress(EOFError, OSError), sock:
+            self.script(peer)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for sock in self._socks:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in [self._accepting, *self._threads]:
+            thread.join(10)
+
+
+def always(data: bytes) -> Script:
+    """A server that replies the same to every request."""
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.request()
+            peer.send(data)
+
+    return script
+
+
+@dataclass
+class Gateway:
+    """A gateway that runs."""
+
+    port: int
+    loop: asyncio.AbstractEventLoop
+    door: Door
+    spool: Path
+    stop: Callable[[], None]
+
+    def client(self) -> Client:
+        return Client(self.port)
+
+    def run(self, work: Callable[[], object]) -> object:
+        """Run something on the gateway's loop."""
+        done: list[object] = []
+        event = threading.Event()
+
+        def now() -> None:
+            done.append(work())
+            event.set()
+
+        self.loop.call_soon_threadsafe(now)
+        assert event.wait(10)
+        return done[0]
+
+    def records(self) -> list[Record]:
+        """Stop, and give all that was recorded."""
+        self.stop()
+        return [
+            read_line(line)[0]
+            for path in sorted(self.spool.rglob("*.jsonl"))
+            for line in path.read_bytes().splitlines(keepends=True)
+        ]
+
+    def decisions(self) -> list[tuple[str, str, str]]:
+        """(method, name, reason) of each decision."""
+        return [
+            (each.act.method, each.act.name, each.decision.reason.value)
+            for each in self.records()
+            if isinstance(each, Decided)
+        ]
+
+    def outcomes(self) -> list[str]:
+        return [e.end.outcome.value for e in self.records() if isinstance(e, Ended)]
+
+    def refusals(self) -> list[str]:
+        return [e.why for e in self.records() if isinstance(e, Refusals)]
+
+
+def fingerprint(secret: str) -> str:
+    """A keyed fingerprint, by a key of the tests."""
+    return hmac.digest(SECRET, secret.encode(), "sha256").hex()[:24]
+
+
+def _untold(event: str, server: str, what: str) -> None:
+    """Leave what an operator would be told."""
+
+
+class Quarantines:
+    """What was told of pins."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+
+    def quarantined(self, subject: str, why: str, like: str) -> None:
+        self.told.append((subject, why, like))
+
+    def alike(self, subject: str, like: str, how: str) -> None:
+        self.told.append((subject, how, like))
+
+    def released(self, subject: str) -> None:
+        self.told.append((subject, "released", ""))
+
+    def refused(self, why: str) -> None:
+        self.told.append(("", why, ""))
+
+
+def _door(
+    config: Config,
+    spool: Path,
+    loop: asyncio.AbstractEventLoop,
+    pins: Quarantines | None,
+) -> tuple[Door, PinKeeper | None]:
+    """Put a worker together."""
+    ticker = Ticker(loop)
+    authority = Authority(compile_table(config))
+    keeper = None
+    if pins is not None:
+        files = PinFiles(spool.parent)
+        keeper = PinKeeper(files, config.servers, authority, loop, pins)
+    met = nowhere if keeper is None else keeper.met
+    servers = pools(config.servers, config.limits, ticker, met)
+    spawned: list[Door] = []
+    credentials = Credentials(
+        config, time.time, lambda work: spawned[0].spawn(work), fingerprint, _untold
+    )
+    definitions = Definitions(servers, keeper)
+    recorder = Recorder(spool, 0, loop, config.limits)
+    exchange = Exchange(
+        *(authority, recorder, servers, credentials),
+        definitions=definitions,
+        behaviour=Behaviour(config, *([keeper.definition] if keeper else [])),
+    )
+    callers = Callers(config, IssuerKeys(config.issuers), time.time, secret=SECRET)
+    door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)
+    spawned.append(door)
+    authority.on_kill(lambda _: door.recheck())
+    return door, keeper
+
+
+async def _end(door: Door, keeper: PinKeeper | None) -> None:
+    door.abort()
+    if keeper is not None:
+        await keeper.written()
+    for pool in door.exchange.servers.values():
+        pool.close()
+    for _ in range(1000):
+        if not len(door.ticker):
+            break
+        await asyncio.sleep(0.01)
+    door.exchange.recorder.close()
+
+
+@contextmanager
+def gateway(
+    tmp_path: Path,
+    backend_port: int,
+    more: str = "",
+    *,
+    shown: str = "",
+    pins: Quarantines | None = None,
+    pin: str = "first-use",
+) -> Iterator[Gateway]:
+    """Run a gateway in front of a server, which is shown what a line says."""
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "keys.json").write_bytes(document(public(EC, kid="k1")))
+    text = CONFIG.format(port=backend_port, more=more, iss=ISS, aud=AUD)
+    if shown:
+        text = text.replace("    reads:", f"    {shown}\n    reads:", 1)
+    text = text.replace("    reads:", f"    pin: {pin}\n    reads:", 1)
+    config = read_config(text.encode(), "answerable.yaml", str(tmp_path)).config
+    started = threading.Event()
+    made: list[Gateway] = []
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        spool = tmp_path / "spool"
+        door, keeper = _door(config, spool, loop, pins)
+        served = Served(frozenset({HOST}))
+        listening = await loop.create_server(
+            lambda: Front(door, served, URL), "127.0.0.1", 0
+        )
+
+        def stop() -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
+            thread.join(20)
+
+        port = listening.sockets[0].getsockname()[1]
+        made.append(Gateway(port, loop, door, spool, stop))
+        started.set()
+        await ended.wait()
+        listening.close()
+        await _end(door, keeper)
+
+    thread = threading.Thread(target=lambda: uvloop.run(serve()))
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield made[0]
+    finally:
+        made[0].stop()
+
+
+@contextmanager
+def stage(
+    tmp_path: Path,
+    script: Script,
+    more: str = "",
+    *,
+    shown: str = "",
+    pins: Quarantines | None = None,
+    pin: str = "first-use",
+) -> Iterator[tuple[Gateway, Backend]]:
+    """Run a gateway and a server behind it."""
+    backend = Backend(script)
+    try:
+        running_at = gateway(
+            tmp_path, backend.port, more, shown=shown, pins=pins, pin=pin
+        )
+        with running_at as running:
+            yield running, backend
+    finally:
+        backend.close()

@@ -1,0 +1,121 @@
+"""A recorder on a loop of its own, and decisions to give it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from answerable.evidence.spool_format import chain_start, follows, read_line
+from answerable.gateway.recording.recorder import Recorder
+from answerable.model.caller import Caller, Shown
+from answerable.model.decision import (
+    Decision,
+    Durability,
+    Effect,
+    Mode,
+    Reason,
+    Target,
+)
+from answerable.model.ids import AgentId
+from answerable.model.spool_record import End, Ending, Record
+from answerable.model.worker_limits import Limits
+from answerable.server.mcp.call import Call
+from answerable.server.mcp.messages import Kind
+from answerable.server.mcp.methods import Era
+
+TOKEN = b"\x07" * 32
+CALLER = Caller(
+    agent=AgentId("agent:declared/invoices"),
+    known=True,
+    person="person:ana@example.com",
+    run="run-1",
+    shown=Shown.DPOP_TOKEN,
+    principal="corp/svc-invoices",
+    token_sha256=TOKEN,
+    expires=0,
+)
+OTHER = replace(CALLER, agent=AgentId("agent:declared/reporter"))
+SECRET = "a word that nobody may keep"
+BODY = json.dumps(
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "read_file", "arguments": {"path": SECRET}},
+    }
+).encode()
+_AT = BODY.index(b'{"path"')
+CALL = Call(
+    Era.V2026_07_28,
+    Kind.REQUEST,
+    "tools/call",
+    1,
+    "files",
+    Target.TOOL,
+    "read_file",
+    arguments=memoryview(BODY)[_AT : BODY.index(b"}", _AT) + 1],
+)
+BUFFERED = Decision(
+    effect=Effect.ALLOW,
+    passes=True,
+    mode=Mode.ENFORCE,
+    reason=Reason.ALLOWED,
+    determining=("agents.invoices.allow[0]",),
+    policy="ab" * 32,
+    durability=Durability.BUFFERED,
+)
+DURABLE = replace(BUFFERED, durability=Durability.DURABLE)
+DENIED = replace(BUFFERED, effect=Effect.DENY, passes=False, reason=Reason.NO_RULE)
+COMPLETED = End(Ending.COMPLETED, status=200, size=512, sha256="cd" * 32)
+
+USUAL = Limits()
+
+Story = Callable[[Recorder], Awaitable[None]]
+
+
+def recording(
+    spool: Path, story: Story, limits: Limits = USUAL, *, worker: int = 0
+) -> str:
+    """Run a story with a recorder, and close it.
+
+    Returns:
+        The recorder's name.
+    """
+
+    async def run() -> str:
+        recorder = Recorder(spool, worker, asyncio.get_running_loop(), limits)
+        try:
+            await story(recorder)
+        finally:
+            recorder.close()
+        return recorder.name
+
+    return asyncio.run(run())
+
+
+def lines(spool: Path) -> list[bytes]:
+    """Give the lines of the only recorder."""
+    data = b"".join(file.read_bytes() for file in sorted(spool.glob("*/*.jsonl")))
+    return data.rstrip(b"\0").splitlines(keepends=True)
+
+
+def records(spool: Path) -> list[Record]:
+    """Give the records of the only recorder, and hold them to their chain."""
+    (folder,) = (path for path in spool.iterdir() if path.is_dir())
+    chain, found = chain_start(folder.name), []
+    for line in lines(spool):
+        record, raw, after = read_line(line)
+        assert follows(raw, after, chain)
+        found.append(record)
+        chain = after
+    return found
+
+
+async def until(what: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for something that another thread brings about."""
+    for _ in range(int(seconds * 100)):
+        if what():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError

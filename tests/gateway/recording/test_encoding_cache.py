@@ -1,0 +1,55 @@
+"""What many records say alike is spelled once, and stands in each as it would."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerable.evidence.spool_format import encode, encode_decided
+from answerable.gateway.recording.recorder import MOST_SPELLED, Spelled
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision, Target
+from answerable.model.spool_record import Act, Decided
+from tests.gateway.recording.recorder_fixture import (
+    BUFFERED,
+    CALLER,
+    DENIED,
+    DURABLE,
+    OTHER,
+)
+
+ACTS = st.builds(
+    Act,
+    era=st.sampled_from(["2026-07-28", "unnamed"]),
+    method=st.text(max_size=5),
+    server=st.text(max_size=5),
+    target=st.sampled_from(list(Target)),
+    name=st.text(max_size=5),
+    size=st.integers(0, 2**32),
+)
+
+
+@given(
+    st.integers(1, 2**62),
+    st.integers(0, 2**62),
+    st.sampled_from([CALLER, OTHER]),
+    ACTS,
+    st.sampled_from([BUFFERED, DURABLE, DENIED]),
+)
+def test_a_decision_that_is_spelled_in_parts_is_spelled_as_a_whole(
+    sequence: int, at: int, caller: Caller, act: Act, decision: Decision
+) -> None:
+    whole = encode(Decided(sequence, at, "0" * 32, caller, act, decision))
+    spelled = Spelled()
+    for _ in range(2):
+        parts = encode_decided(
+            sequence, at, "0" * 32, spelled(caller), act, spelled(decision)
+        )
+        assert parts == whole
+
+
+def test_what_is_spelled_once_is_not_taken_for_another_in_its_place() -> None:
+    spelled = Spelled()
+    for number in range(3 * MOST_SPELLED):
+        caller = replace(CALLER, run=str(number))  # often where the last one was
+        assert bytes(spelled(caller)) == encode(caller)

@@ -1,0 +1,135 @@
+"""A child does no more than every agent above it may, whatever it is allowed itself."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.authorization.decision_table import compile_table
+from answerable.gateway.call_pipeline import Exchange
+from answerable.gateway.in_flight_call import Denied, Passage
+from answerable.model.caller import Caller
+from answerable.model.config import Allow, Config
+from answerable.model.decision import Decision, Effect, Layer, Reason, Request
+from answerable.server.mcp.call import Call, read_call
+from answerable.usecases.authorization.authorize import Authority
+from tests.authorization.config_strategies import (
+    agent,
+    config,
+    configs,
+    requests,
+    server,
+)
+from tests.federation.sample_tokens import NOW
+from tests.gateway.http.in_memory_worker import Notes
+from tests.gateway.request_builders import body, modern
+from tests.server.authentication.test_authenticator import acts
+from tests.server.authentication.token_builders import TCP, bound, callers, proven
+
+ROOT, CHILD = "agent:declared/root", "agent:declared/child"
+PERSON = "person:ana@example.com"
+
+
+def allows(name: str, *tools: str) -> Allow:
+    return Allow(f"agents.{name}.allow[0]", "weather", tools, (), (), ())
+
+
+CONFIG = config(
+    agent("root", allows("root", "read")),
+    agent("child", allows("child", "read", "write")),
+    servers=(server("weather"),),
+)
+
+
+def child(folder: Path, *, ours: bool = True, **claims: Any) -> Caller:
+    """The child that its parent's delegation was handed to."""
+    known = callers(folder, ours=ours, agents=CONFIG.agents)
+    said = {"sub": PERSON, "act": acts(CHILD, ROOT)} | claims
+    return known.identify(proven(bound(**said)), TCP, NOW)
+
+
+def calls(tool: str) -> tuple[Call, bytes]:
+    data = body("tools/call", {"name": tool, "arguments": {}})
+    return read_call(modern("tools/call", tool), data), data
+
+
+def begun(caller: Caller, tool: str, kills: frozenset[str] = frozenset()) -> Decision:
+    """Have the child call a tool; what was decided."""
+    loop: Any = None
+    notes: Any = Notes(loop)
+    authority = Authority(compile_table(CONFIG))
+    authority.set_kills(kills)
+    call, data = calls(tool)
+    passage = Exchange(authority, notes, {}).begin(caller, call, data)
+    ((_, _, decision, _),) = notes.kept
+    assert isinstance(decision, Decision)
+    assert isinstance(passage, Passage if decision.passes else Denied)
+    return decision
+
+
+def test_a_child_with_more_than_its_parent_does_what_both_may(tmp_path: Path) -> None:
+    caller = child(tmp_path)
+    assert (caller.agent, caller.chain) == (CHILD, (ROOT,))
+    assert begun(caller, "read").passes
+    wider = begun(caller, "write")
+    assert (wider.passes, wider.effect) == (False, Effect.DENY)
+    assert (wider.reason, wider.layer) == (Reason.PARENT, Layer.CHAIN)
+    assert wider.determining[0] == ROOT
+
+
+def test_the_same_child_started_by_itself_does_what_it_may(tmp_path: Path) -> None:
+    alone = child(tmp_path, act=acts(CHILD))
+    assert (alone.agent, alone.chain) == (CHILD, ())
+    assert begun(alone, "write").passes
+
+
+def test_a_child_whose_parent_nobody_declares_does_nothing(tmp_path: Path) -> None:
+    orphan = child(tmp_path, act=acts(CHILD, "agent:declared/gone"))
+    assert begun(orphan, "read").reason is Reason.PARENT
+
+
+def test_an_agent_that_acts_for_nobody_is_above_its_child_too(tmp_path: Path) -> None:
+    under = child(tmp_path, sub=ROOT, act=acts(CHILD))
+    assert under.chain == (ROOT,)
+    assert begun(under, "write").reason is Reason.PARENT
+
+
+@pytest.mark.parametrize("killed", [ROOT, CHILD, PERSON])
+def test_a_kill_above_stops_the_child(tmp_path: Path, killed: str) -> None:
+    decision = begun(child(tmp_path), "read", frozenset({killed}))
+    assert (decision.reason, decision.determining) == (Reason.KILLED, (killed,))
+
+
+def test_a_kill_above_cuts_what_the_child_has_open(tmp_path: Path) -> None:
+    loop: Any = None
+    notes: Any = Notes(loop)
+    authority = Authority(compile_table(CONFIG))
+    exchange = Exchange(authority, notes, {})
+    passage = exchange.begin(child(tmp_path), *calls("read"))
+    assert isinstance(passage, Passage)
+    authority.set_kills(frozenset({"agent:declared/other"}))
+    assert exchange.may_go_on(passage)
+    authority.set_kills(frozenset({ROOT}))
+    assert not exchange.may_go_on(passage)
+
+
+CHAINS = st.lists(st.sampled_from(("ana", "ben", "cam")), max_size=3, unique=True)
+
+
+@given(configs(), requests(), CHAINS)
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_chain_may_each_agent_of_it_may_alone(
+    config: Config, request: Request, chain: list[str]
+) -> None:
+    authority = Authority(compile_table(config))
+    above = tuple(agent(name).id for name in chain)
+    chained = msgspec.structs.replace(request, chain=above)
+    if authority.authorize(chained).effect is not Effect.ALLOW:
+        return
+    for each in (request.agent, *above):
+        known = request.known or each in above
+        alone = msgspec.structs.replace(request, agent=each, known=known)
+        assert authority.authorize(alone).effect is Effect.ALLOW

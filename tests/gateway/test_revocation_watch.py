@@ -1,0 +1,220 @@
+"""The watch over the kills: one that is written holds, whatever happens to the file."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.server import revocation_list
+from answerable.server.revocation_list import KillFile, KillList, KillWatch
+from answerable.usecases.authorization.authorize import Authority
+from tests.gateway.recording.recorder_fixture import until
+
+AGENT = "agent:declared/invoices"
+
+
+class Watched:
+    """A file of kills, and a process that watches it."""
+
+    def __init__(self, state: Path) -> None:
+        self.file = KillFile(state)
+        self.list = KillList(state)
+        self.authority = Authority()
+        self.refusals: list[str] = []
+
+    def holds(self) -> bool:
+        return AGENT in self.authority.kills
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setattr(revocation_list, "EVERY", 0.01)
+    return Watched(tmp_path)
+
+
+def watch(watched: Watched, story: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        loop = asyncio.get_running_loop()
+        watch = KillWatch(
+            watched.list,
+            watched.authority,
+            loop,
+            lambda killed, revived: None,
+            watched.refusals.append,
+        )
+        try:
+            await story()
+        finally:
+            watch.close()
+
+    asyncio.run(whole())
+
+
+def test_a_kill_that_could_not_be_read_at_once_is_read_later(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may have no file descriptor left at that moment."""
+
+    def fail(path: Path) -> bytes:
+        raise EnvironmentRefused(f"cannot read {path}: Too many open files")
+
+    async def story() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(revocation_list, "read_file", fail)
+            watched.file.path.write_text(f"{AGENT}\n")
+            await until(lambda: bool(watched.refusals))
+            await asyncio.sleep(0.1)
+        await until(watched.holds)
+
+    watch(watched, story)
+    assert len(watched.refusals) == 1
+
+
+def test_whatever_goes_wrong_while_it_reads_the_next_kill_holds(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> bytes:
+        raise MemoryError
+
+    async def story() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(revocation_list, "read_file", fail)
+            watched.file.path.write_text(f"{AGENT}\n")
+            await until(lambda: bool(watched.refusals))
+        await until(watched.holds)
+
+    watch(watched, story)
+    assert watched.refusals == ["the kills cannot be read (MemoryError)"]
+
+
+def test_a_file_that_is_gone_revives_nobody(watched: Watched) -> None:
+    watched.file.kill(AGENT)
+
+    async def story() -> None:
+        watched.file.path.unlink()
+        await until(lambda: bool(watched.refusals))
+        assert watched.holds()
+        watched.file.revive(AGENT)
+        await until(lambda: not watched.holds())
+
+    watch(watched, story)
+    assert watched.refusals == [f"{watched.file.path} is gone"]
+
+
+def test_a_file_that_was_never_there_is_no_kill(watched: Watched) -> None:
+    async def story() -> None:
+        await asyncio.sleep(0.1)
+
+    watch(watched, story)
+    assert not watched.refusals
+    assert not watched.holds()
+
+
+def test_a_kill_says_by_whom_and_the_first_who_did_stays(tmp_path: Path) -> None:
+    file = revocation_list.KillFile(tmp_path)
+    file.kill(AGENT, "ana@corp.example\trun:other\nagent:declared/other")
+    assert not file.kill(AGENT, "ben@corp.example")
+    told = file.told()
+    assert told is not None
+    assert told[AGENT].by == "ana@corp.examplerun:otheragent:declared/other"
+    assert str(told[AGENT]).startswith(" by ana@corp.example")
+    assert file.read() == {AGENT}
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        (AGENT, ("", "")),
+        (f"{AGENT}\tana", ("ana", "")),
+        (f"{AGENT}\t\t2026-11-27T19:00:00Z", ("", "2026-11-27T19:00:00Z")),
+        (f"{AGENT}\tan\x1ba\tlater", ("ana", "")),
+    ],
+)
+def test_whatever_stands_behind_a_subject_the_kill_holds(
+    tmp_path: Path, line: str, note: tuple[str, str]
+) -> None:
+    file = revocation_list.KillFile(tmp_path)
+    file.path.write_text(f"{line}\n")
+    file.path.chmod(0o600)
+    assert file.read() == {AGENT}
+    assert file.told() == {AGENT: revocation_list.Note(*note)}
+    file.kill("agent:declared/other")
+    assert file.read() == {AGENT, "agent:declared/other"}
+    assert (file.told() or {})[AGENT] == revocation_list.Note(*note)
+
+
+def test_a_kill_says_whether_it_changed_anything(tmp_path: Path) -> None:
+    file = revocation_list.KillFile(tmp_path)
+    assert not file.revive(AGENT)
+    assert file.kill(AGENT)
+    assert not file.kill(AGENT)
+    assert file.revive(AGENT)
+    assert not file.revive(AGENT)
+
+
+def test_a_kill_holds_while_the_event_loop_is_busy(watched: Watched) -> None:
+    """Calls that flood a worker delay no kill: it holds for the next one decided."""
+
+    async def story() -> None:
+        watched.file.kill(AGENT)
+        until = time.monotonic() + 1
+        while not watched.holds():  # and the loop does nothing else
+            assert time.monotonic() < until
+            time.sleep(0.01)  # noqa: ASYNC251 - on purpose
+        assert not cuts
+        await asyncio.sleep(0.05)
+        assert cuts == [{AGENT}]
+
+    cuts: list[frozenset[str]] = []
+    watched.authority.on_kill(cuts.append)
+    watch(watched, story)
+
+
+def test_kills_of_an_earlier_release_hold_beside_those_of_the_store(
+    watched: Watched, tmp_path: Path
+) -> None:
+    old = KillFile(tmp_path / "gateway")
+    old.kill(AGENT, "ana")
+    watched.list = KillList(tmp_path, tmp_path / "gateway", tmp_path / "sts")
+
+    async def story() -> None:
+        assert watched.holds()
+        watched.file.kill("server:files", "ben", "moved")
+        await until(lambda: "server:files" in watched.authority.kills)
+        assert watched.holds()
+        KillFile(tmp_path / "sts").kill("rule:ci")
+        await until(lambda: "rule:ci" in watched.authority.kills)
+        assert watched.list.revive(AGENT)
+        await until(lambda: not watched.holds())
+
+    watch(watched, story)
+    assert not watched.refusals
+    told = watched.list.told()
+    assert str(told["server:files"]).endswith(": moved")
+    assert set(told) == {"server:files", "rule:ci"}
+
+
+def test_what_is_decided_by_beside_kills_is_not_lost_to_a_kill() -> None:
+    """Kills come from a thread; what the loop sets at that moment stays."""
+    authority, ended = Authority(), threading.Event()
+
+    def kill() -> None:
+        number = 0
+        while not ended.is_set():
+            authority.hold_kills(frozenset({f"run:{number}"}))
+            number += 1
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    for _ in range(300):
+        quarantine = MappingProxyType({"files": frozenset({"tool"})})
+        authority.set_quarantine(quarantine)  # type: ignore[arg-type]
+        assert authority._standing.quarantine is quarantine
+        time.sleep(0)
+    ended.set()
+    thread.join(10)

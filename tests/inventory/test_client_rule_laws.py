@@ -1,0 +1,166 @@
+"""Law: no rule of an agent's client, added or removed, turns a reach into `never`."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.connectors.formats.agent_clients import ConfigFile, Role
+from answerable.connectors.formats.agent_config import ConfigDocument, sight_client
+from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS, ClientTools
+from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.sighting_context import Frame
+from answerable.inventory import join
+from answerable.model.credential import CredentialClass
+from answerable.model.inventory import Inventory
+from answerable.model.provenance import WrittenBy
+from answerable.model.tool import SHELL
+from answerable.reach import subjects
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.formula import chained, verdict
+from answerable.services.reach.query_context import asked_of
+from answerable.services.reach.request_context import Given
+from tests.inventory.fact_builders import (
+    HOME,
+    NOW,
+    credential,
+    identity,
+    link,
+    policy,
+    statement,
+    sync,
+)
+
+PROFILE = "cred:fp/profile"
+ROLE = identity("role/admin")
+MAPS = (("mcpServers",),)
+ARGUMENTS = ("", "(*)", "(aws:*)", "(aws s3 ls)", "(")
+
+
+def inventory_of(
+    client: str, *documents: dict[str, Any], definition: dict[str, Any] | None = None
+) -> Inventory:
+    """Join a home whose client has these settings with an account it can act in."""
+    files = [
+        ConfigDocument(
+            ConfigFile(client, f"settings{number}.json", role=role, maps=MAPS),
+            f"settings{number}",
+            parse_document(json.dumps(each).encode(), Format.JSON, f"/s{number}.json"),
+            WrittenBy.SELF_REPORTED,
+        )
+        for number, (role, each) in enumerate(
+            [(Role.SETTINGS, each) for each in documents]
+            + [(Role.AGENT, each) for each in (definition,) if each]
+        )
+    ]
+    frame = Frame("home:h", HOME, WrittenBy.SELF_REPORTED, NOW, lambda text: text[:24])
+    found = sight_client(client, ("ana",), files, frame, lambda *_: None)
+    ambient = credential(PROFILE, cls=CredentialClass.AMBIENT, kind="aws-profile")
+    allowed, attached = policy(ROLE.id, statement("*", "*"))
+    return join(
+        [
+            sync(
+                "home:h",
+                agents=tuple(found.agents),
+                tools=tuple(found.tools),
+                credentials=(*found.credentials, ambient),
+                links=(link(PROFILE, ROLE.id, "profile-role"),),
+            ),
+            sync(
+                "aws:a",
+                identities=(ROLE,),
+                policies=(allowed,),
+                attachments=(attached,),
+                collected=("identity-policies",),
+            ),
+        ],
+        now=NOW,
+    )
+
+
+def verdicts(
+    graph: Graph, inventory: Inventory, client: str, sub_agent: str = ""
+) -> set[str]:
+    """Say how surely an agent acts as each of its identities."""
+    found = subjects.starts(graph, inventory, f"agent:{client}/ana{sub_agent}")
+    assert {start.identity for start in found.starts} == {ROLE.id}
+    return {
+        verdict(chained(*(hop.formula for hop in start.hops))) for start in found.starts
+    }
+
+
+def put(into: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
+    for key in keys[:-1]:
+        below = into.setdefault(key, {})
+        if not isinstance(below, dict):
+            return
+        into = below
+    into[keys[-1]] = value
+
+
+@st.composite
+def settings_of(draw: st.DrawFn, table: ClientTools) -> dict[str, Any]:
+    """Draw settings in which any of a client's rules may stand."""
+    names = [name for name, _ in table.tools()] + ["*", "Unknown"]
+    patterns = st.lists(
+        st.builds(str.__add__, st.sampled_from(names), st.sampled_from(ARGUMENTS)),
+        max_size=4,
+    )
+    states = st.dictionaries(
+        st.sampled_from(names),
+        st.sampled_from(["allow", "ask", "deny", False, True, {"aws *": "deny"}]),
+        max_size=4,
+    )
+    drawn: dict[str, Any] = {}
+    for rules in table.rules:
+        if draw(st.booleans()):
+            put(drawn, rules.keys, draw(st.one_of(patterns, states)))
+    for limit in table.limits:
+        if draw(st.booleans()):
+            put(drawn, limit.keys, draw(st.sampled_from(sorted(limit.values))))
+    return drawn
+
+
+@pytest.mark.parametrize("table", CLIENT_TOOLS, ids=lambda table: table.client)
+def test_no_rule_of_a_client_turns_a_reach_into_never(table: ClientTools) -> None:
+    graph = asked_of(inventory_of(table.client, {}), {"s3"}, Given(), NOW).graph
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(settings_of(table), min_size=1, max_size=2))
+    def law(documents: list[dict[str, Any]]) -> None:
+        ruled = inventory_of(table.client, *documents)
+        shells = [t for t in ruled.facts.tools if t.transport == SHELL]
+        assert [t.server for t in shells] == list(table.commands)
+        free = any(not t.rule and t.enabled for t in shells)
+        expected = "always" if free else "only-if"
+        assert verdicts(graph, ruled, table.client) == {expected}
+
+    law()
+
+
+TOOLS = ("Read", "Bash", "mcp__db", "mcp__db__query", "mcp__other", "*", "db")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.none() | st.lists(st.sampled_from(TOOLS), max_size=3),
+    st.lists(st.sampled_from(TOOLS), max_size=2),
+)
+def test_no_definition_of_a_sub_agent_ends_a_reach_or_hides_a_server(
+    granted: list[str] | None, refused: list[str]
+) -> None:
+    definition: dict[str, Any] = {"name": "helper", "disallowedTools": refused}
+    if granted is not None:
+        definition["tools"] = granted
+    servers = {"mcpServers": {"db": {"command": "db-server"}}}
+    inventory = inventory_of("claude-code", servers, definition=definition)
+    graph = asked_of(inventory, {"s3"}, Given(), NOW).graph
+    tools = [t for t in inventory.facts.tools if t.agent.endswith("/helper")]
+    assert {"db", "Bash"} <= {tool.server for tool in tools}
+    assert all(tool.rule for tool in tools if not tool.enabled)
+    acting = [tool for tool in tools if not tool.is_indirect]
+    free = any(not tool.rule and tool.enabled for tool in acting)
+    expected = "always" if free else "only-if"
+    assert verdicts(graph, inventory, "claude-code", "/helper") == {expected}

@@ -1,0 +1,265 @@
+"""Callers from outside the snapshot, and rows under every kind of policy."""
+
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Policy
+from answerable.reach import queries
+from answerable.reach.aws.compiled.external_callers import caller_of
+from answerable.reach.aws.evaluation.single_request import ask_as
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.permission_rows.row_types import Filter, row_texts, speller
+from answerable.reach.formula import verdict
+from answerable.reach.queries import Reply
+from answerable.reach.who_can import who_can
+from tests.reach.account_builder import (
+    A,
+    B,
+    Builder,
+    given_policy,
+    role,
+    statement,
+    user,
+)
+from tests.reach.layer_accounts import (
+    ANA,
+    ANYONE,
+    BUCKET,
+    EVERYTHING,
+    OBJECT,
+    ana,
+    entered,
+    estate_of,
+    levels,
+)
+
+# --- callers from outside
+
+
+def may(build: Builder, text: str, action: str, resource: str) -> str:
+    estate = estate_of(build)
+    caller = caller_of(text, estate.accounts)
+    assert caller is not None
+    return verdict(ask_as(estate, caller, action, resource).formula)
+
+
+def test_a_text_that_is_no_caller_is_told_apart() -> None:
+    for text in ("ana", "arn:aws:s3:::red", "", "arn:aws:iam::1:user/x", "12345"):
+        assert caller_of(text, {}) is None
+
+
+def test_the_resource_s_own_policy_lets_callers_in_from_outside() -> None:
+    build = ana()
+    build.resource(BUCKET, "s3:bucket", A)
+    service, foreign = "logging.s3.amazonaws.com", role("x", B)
+    build.policy(
+        BUCKET,
+        "resource",
+        statement(
+            "logs", action="s3:PutObject", resource="*", principal={"Service": service}
+        ),
+        statement("b", action="s3:GetObject", resource="*", principal={"AWS": B}),
+    )
+    assert may(build, service, "s3:PutObject", OBJECT) == "always"
+    assert may(build, service, "s3:GetObject", OBJECT) == "never"
+    assert may(build, foreign, "s3:GetObject", OBJECT) == "always"
+    assert may(build, foreign, "s3:PutObject", OBJECT) == "never"
+    assert may(build, "*", "s3:GetObject", OBJECT) == "never"
+    assert may(build, foreign, "iam:GetUser", ANA) == "never"
+
+
+def subjects(replies: list[Reply]) -> dict[str, str]:
+    return {reply.subject: verdict(reply.formula).value for reply in replies}
+
+
+def test_who_can_lists_whom_the_resource_s_own_policy_lets_in() -> None:
+    build = ana(allowed=False)
+    build.resource(BUCKET, "s3:bucket", A)
+    named = {"AWS": ["*", role("x", B), user("gone")], "Service": "s3.amazonaws.com"}
+    build.policy(
+        BUCKET,
+        "resource",
+        statement("in", action="s3:GetObject", resource="*", principal=named),
+    )
+    graph = Graph(estate_of(build))
+    for direct in (True, False):
+        replies = list(who_can(graph, "s3:GetObject", OBJECT, direct=direct))
+        found = subjects(replies)
+        assert found == dict.fromkeys(
+            [ANA, "*", role("x", B), "s3.amazonaws.com"], "always"
+        )
+        assert all(not reply.path for reply in replies)
+
+
+def test_a_caller_from_outside_acts_through_the_roles_it_may_enter() -> None:
+    graph = Graph(estate_of(entered()))
+    outsider = IdentityId(user("eve", B))
+    reply = queries.can(graph, outsider, "s3:GetObject", OBJECT, direct=False)
+    assert verdict(reply.formula) == "always"
+    assert [(hop.origin, hop.via, hop.to) for hop in reply.path] == [
+        (outsider, "sts:AssumeRole", role("reader"))
+    ]
+    alone = queries.can(graph, outsider, "s3:GetObject", OBJECT, direct=True)
+    assert verdict(alone.formula) == "only-if"  # the bucket's policy is not known
+    other = IdentityId(user("eve", "999988887777"))
+    reply = queries.can(graph, other, "s3:PutObject", OBJECT, direct=False)
+    assert verdict(reply.formula) == "only-if"
+    assert not reply.path
+
+
+def test_who_enters_from_an_account_that_was_placed_is_of_its_organisation() -> None:
+    build = Builder()
+    reader = build.identity(role("reader"))
+    build.policy(reader, "identity", statement("s3", action="s3:Get*", resource="*"))
+    ours = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+    trusted = statement(
+        "in", action="sts:AssumeRole", principal={"AWS": B}, condition=ours
+    )
+    build.policy(reader, "trust", trusted)
+
+    def entering() -> str | None:
+        graph = Graph(estate_of(build))
+        replies = who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        return subjects(list(replies)).get(B)
+
+    assert entering() == "only-if"
+    build.organization(B, "o-1")
+    assert entering() == "always"
+    build.organization(B, "o-2")
+    assert entering() is None
+
+
+def test_the_rows_of_a_caller_from_outside_are_those_it_was_granted() -> None:
+    build = entered()
+    build.resource(BUCKET, "s3:bucket", A)
+    yes = statement("b", action="s3:List*", resource=BUCKET, principal={"AWS": B})
+    build.policy(BUCKET, "resource", yes)
+    graph = Graph(estate_of(build))
+    spelled = speller(graph.estate.catalogue, graph.estate.written, "*")
+    found = [
+        (*row_texts(reply.row, spelled), bool(reply.path))
+        for reply in queries.reach(
+            graph, IdentityId(user("eve", B)), Filter(), direct=False
+        )
+        if reply.row
+    ]
+    assert found == [("s3:List*", BUCKET, False), ("s3:Get*", "*", True)]
+
+
+# --- rows
+
+
+def rows(
+    build: Builder, *, session: Policy | None = None, endpoint: Policy | None = None
+) -> list[tuple[str, str, str]]:
+    graph = Graph(estate_of(build, session=session, endpoint=endpoint))
+    principal = graph.principal(graph.start(IdentityId(ANA)))
+    spelled = speller(graph.estate.catalogue, graph.estate.written, "*")
+    return [
+        (*row_texts(row, spelled), verdict(row.formula).value)
+        for row in queries.principal_rows(graph, principal, Filter())
+    ]
+
+
+def test_keys_are_set_apart_from_what_is_sure_of_everything_else() -> None:
+    assert rows(ana()) == [
+        ("* except kms:*", "*", "always"),
+        ("kms:*", "*", "only-if"),
+    ]
+
+
+def test_calls_on_no_key_are_not_set_apart_with_the_keys() -> None:
+    build = ana(allowed=False)
+    lists = statement("l", action=["kms:ListAliases", "kms:Decrypt"], resource="*")
+    build.policy(ANA, "identity", lists)
+    assert rows(build) == [
+        ("kms:ListAliases", "*", "always"),
+        ("kms:Decrypt", "*", "only-if"),
+    ]
+
+
+def test_every_limiting_layer_narrows_rows() -> None:
+    build = ana()
+    levels(build, "r-1", A)
+    build.policy(
+        "ou-1", "scp", statement("s3", action="s3:*", resource="*"), policy="p-s3"
+    )
+    assert rows(build) == [("s3:*", "*", "always")]
+    session = given_policy("s", statement("get", action="s3:Get*", resource="*"))
+    assert rows(build, session=session) == [("s3:Get*", "*", "always")]
+    endpoint = given_policy(
+        "e", statement("red", action="*", resource=f"{BUCKET}/*", principal=ANYONE)
+    )
+    found = rows(build, session=session, endpoint=endpoint)
+    assert found == [("s3:Get*", f"{BUCKET}/*", "always")]
+
+
+def test_a_deny_of_a_level_is_taken_out_of_rows() -> None:
+    build = ana()
+    levels(build, "r-1", "ou-1", A)
+    no = statement("no", effect="Deny", action="kms:*", resource="*")
+    build.policy(A, "scp", no, policy="p-no")
+    assert rows(build) == [("* except kms:*", "*", "always")]
+
+
+def test_a_service_some_of_whose_resources_deny_is_set_apart() -> None:
+    build = ana()
+    no = statement("no", effect="Deny", action="s3:*", resource="*", principal=ANYONE)
+    build.policy(BUCKET, "resource", no)
+    assert rows(build)[-1] == ("s3:*", "*", "only-if")
+    assert rows(build)[0] == ("* except kms:*, s3:*", "*", "always")
+    other = ana()
+    named = statement(
+        "no", effect="Deny", action="s3:*", resource="*", principal={"AWS": user("ben")}
+    )
+    other.policy(BUCKET, "resource", named)
+    assert rows(other)[0] == ("* except kms:*", "*", "always")
+
+
+def test_what_a_resource_s_own_policy_grants_is_a_row_of_its_own() -> None:
+    build = ana(allowed=False)
+    yes = statement("yes", action="s3:Get*", resource="*", principal={"AWS": ANA})
+    build.policy(BUCKET, "resource", yes)
+    assert rows(build) == [
+        ("s3:Get*", BUCKET, "always"),
+        ("s3:Get*", f"{BUCKET}/*", "always"),
+    ]
+
+
+def test_an_admin_under_a_level_that_denies_anything_is_none() -> None:
+    build = ana()
+    levels(build, "r-1", "ou-1", A)
+    graph = Graph(estate_of(build))
+    assert graph.admin(graph.start(IdentityId(ANA)))
+    no = statement("no", effect="Deny", action="ec2:*", resource="*")
+    build.policy(A, "scp", no, policy="p-no")
+    graph = Graph(estate_of(build))
+    assert not graph.admin(graph.start(IdentityId(ANA)))
+
+
+def test_a_session_policy_limits_the_subject_and_no_role_it_assumes() -> None:
+    build = entered()
+    build.identity(ANA)
+    build.policy(ANA, "identity", EVERYTHING)
+    trusts = statement("a", action="sts:AssumeRole", principal={"AWS": ANA})
+    build.policy(role("reader"), "trust", trusts, policy="p-more")
+    assume = given_policy("s", statement("sts", action="sts:*", resource="*"))
+    graph = Graph(estate_of(build, session=assume))
+    who = IdentityId(ANA)
+    alone = queries.can(graph, who, "s3:GetObject", OBJECT, direct=True)
+    assert verdict(alone.formula) == "never"
+    reply = queries.can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    assert verdict(reply.formula) == "always"
+    assert reply.actor == role("reader")
+
+
+def test_an_endpoint_policy_limits_the_call_asked_about_and_no_hop() -> None:
+    build = entered()
+    build.identity(ANA)
+    trusts = statement("a", action="sts:AssumeRole", principal={"AWS": ANA})
+    build.policy(role("reader"), "trust", trusts, policy="p-more")
+    gets = statement("s3", action="s3:Get*", resource="*", principal=ANYONE)
+    graph = Graph(estate_of(build, endpoint=given_policy("e", gets)))
+    who = IdentityId(ANA)
+    reply = queries.can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    assert verdict(reply.formula) == "always"
+    reply = queries.can(graph, who, "s3:ListBucket", BUCKET, direct=False)
+    assert verdict(reply.formula) == "never"

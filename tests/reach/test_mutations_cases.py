@@ -1,0 +1,285 @@
+"""Mistakes planted at the edges: a row of the tables finds each."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from answerable.model.policy import ConditionClause
+from answerable.model.sighting import Facts
+from answerable.reach.aws.compiled import (
+    attachments,
+    principal_matching,
+    protected_objects,
+    saml_providers,
+    service_facts,
+    trust_index,
+)
+from answerable.reach.aws.compiled.accounts import Estate
+from answerable.reach.aws.compiled.principals import Principal
+from answerable.reach.aws.escalation_rules.registry import EDITS, LAUNCHES, RUNNING
+from answerable.reach.aws.evaluation import conditions, date_conditions
+from answerable.reach.aws.evaluation.context_keys import Known
+from answerable.reach.aws.paths import created_identities, search, witness_resources
+from answerable.reach.formula import TRUE, atom, verdict
+from tests.reach import test_cases as table
+from tests.reach.mutation import planted
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def everywhere(patch: pytest.MonkeyPatch, right: object, wrong: object) -> None:
+    """Plant wherever the engine took something by its name."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("answerable.reach."):
+            for key, value in list(vars(module).items()):
+                if value is right:
+                    patch.setattr(module, key, wrong)
+
+
+def swap(right: object, wrong: object) -> Plant:
+    return lambda patch: everywhere(patch, right, wrong)
+
+
+def without_edit(action: str) -> Plant:
+    return swap(EDITS, tuple(edit for edit in EDITS if edit.action != action))
+
+
+def without_launch(*calls: str) -> Plant:
+    kept = [
+        rule
+        for rule in LAUNCHES
+        if [need.action for need in rule.needs] != [*calls] or rule.changes
+    ]
+    return swap(LAUNCHES, tuple(kept))
+
+
+def without_protection(word: str) -> Plant:
+    left = tuple(
+        one for one in protected_objects.PROTECTED if word not in one.resources
+    )
+    return lambda patch: patch.setattr(protected_objects, "PROTECTED", left)
+
+
+def owner_only_but(service: str) -> Plant:
+    kept = frozenset(
+        call for call in protected_objects.OWNER_ONLY if not call.startswith(service)
+    )
+    return swap(protected_objects.OWNER_ONLY, kept)
+
+
+def no_members(patch: pytest.MonkeyPatch) -> None:
+    right = attachments.Builder.__init__
+
+    def made(self: attachments.Builder, facts: Facts) -> None:
+        right(self, facts)
+        self.member_of.clear()
+
+    patch.setattr(attachments.Builder, "__init__", made)
+
+
+def nobody_escapes(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, principal_matching.may_escape, lambda clause: False)
+
+
+def everyone_escapes(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, principal_matching.escape, lambda clause: TRUE)
+
+
+def escape_stays_open(patch: pytest.MonkeyPatch) -> None:
+    open_ = atom("answerable:wildcard-principal", "Escapes", ("*",))
+    everywhere(patch, principal_matching.escape, lambda clause: open_)
+
+
+def session_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(principal_matching, "SESSION_NAME", "sts:nothing")
+
+
+def every_session_is_named(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(principal_matching, "atom", lambda key, operator, values: TRUE)
+    patch.setattr(principal_matching, "SESSION_NAME", "sts:nothing")
+
+
+def no_session_is_named(patch: pytest.MonkeyPatch) -> None:
+    right = principal_matching._named
+
+    def named(*args: object, **more: object) -> principal_matching.Names:
+        found = right(*args, **more)  # type: ignore[arg-type]
+        return [(how, when) for how, when in found if how != "escaping"]
+
+    patch.setattr(principal_matching, "_named", named)
+
+
+def tokens_need_permission(patch: pytest.MonkeyPatch) -> None:
+    left = frozenset(["sts:getcalleridentity"])
+    everywhere(patch, service_facts.NO_PERMISSION, left)
+
+
+def sessions_get_tokens(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(service_facts, "_LONG_TERM", frozenset())
+
+
+def federated_users_get_tokens(patch: pytest.MonkeyPatch) -> None:
+    def free(self: Principal, action: str) -> bool | None:
+        return service_facts.is_free(action, of_session=self.is_role)
+
+    patch.setattr(Principal, "is_free", free)
+
+
+def clusters_are_there(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, LAUNCHES, tuple(replace(rule, awaits="") for rule in LAUNCHES))
+
+
+def dates_stay_open(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, date_conditions.decide_by_time, lambda clause, seen_at: clause)
+
+
+def sessions_end_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(date_conditions, "_LONGEST_SESSION", 0)
+
+
+def every_request_has_a_token(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(date_conditions, "_TOKEN_TIME", "aws:nothing")
+    patch.setattr(
+        date_conditions,
+        "_REQUEST_TIME",
+        (*date_conditions._REQUEST_TIME, "aws:tokenissuetime"),
+    )
+
+
+def times_are_reversed(patch: pytest.MonkeyPatch) -> None:
+    right = date_conditions._test
+
+    def test(order: str, *more: object) -> bool | None:
+        found = right(order, *more)  # type: ignore[arg-type]
+        return None if found is None else not found
+
+    patch.setattr(date_conditions, "_test", test)
+
+
+def a_stated_time_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    right = conditions.clause_holds
+
+    def holds(clause: ConditionClause, known: Known) -> bool | None:
+        decided = isinstance(clause, conditions.DecidedClause)
+        return clause.holds if decided else right(clause, known)
+
+    everywhere(patch, conditions.clause_holds, holds)
+
+
+def a_new_name_is_any(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, search._name_of, lambda edge: edge.to.identity)
+
+
+def a_new_name_is_the_usual_one(patch: pytest.MonkeyPatch) -> None:
+    right = witness_resources.candidates
+    everywhere(patch, right, lambda *args: right(*args)[:1])
+
+
+def a_taken_name_is_new(patch: pytest.MonkeyPatch) -> None:
+    right = created_identities.at_one_name
+
+    def at_one_name(estate: Estate, *more: object) -> object:
+        return right(replace(estate, principals={}), *more)  # type: ignore[arg-type]
+
+    everywhere(patch, right, at_one_name)
+
+
+def cognito_is_a_service(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, trust_index.service_kind, lambda service: "Service")
+
+
+def without_running(kind: str) -> Plant:
+    return swap(RUNNING, tuple(rule for rule in RUNNING if rule.kind != kind))
+
+
+def every_call_takes_saml(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(saml_providers, "SAML", "sts:assumerolewithwebidentity")
+
+
+def every_provider_is_one(patch: pytest.MonkeyPatch) -> None:
+    right = saml_providers.arn_of
+    everywhere(patch, right, lambda text: right(text) + "-2")
+
+
+def nothing_is_asserted(patch: pytest.MonkeyPatch) -> None:
+    rules = (
+        replace(rule, awaits="") if rule.kind == "iam:saml-provider" else rule
+        for rule in RUNNING
+    )
+    everywhere(patch, RUNNING, tuple(rules))
+
+
+POOLS = ("cognito-identity:CreateIdentityPool", "cognito-identity:SetIdentityPoolRoles")
+RUN = ("ecs:RegisterTaskDefinition", "ecs:RunTask")
+PLANTED: list[tuple[str, str, Plant]] = [
+    ("groups", "a policy on a group forgotten", without_edit("iam:PutGroupPolicy")),
+    ("groups", "joining forgotten", without_edit("iam:AddUserToGroup")),
+    ("groups", "members forgotten", no_members),
+    ("wildcard-principal", "nobody escapes", nobody_escapes),
+    ("wildcard-principal", "everyone escapes", everyone_escapes),
+    ("wildcard-principal", "the key is not looked at", escape_stays_open),
+    ("role-session-name", "not looked at", session_not_looked_at),
+    ("role-session-name", "every session is named", every_session_is_named),
+    ("role-session-name", "no session is named", no_session_is_named),
+    ("get-session-token", "asked of policies", tokens_need_permission),
+    ("get-session-token", "sessions may", sessions_get_tokens),
+    ("get-session-token", "federated users may", federated_users_get_tokens),
+    ("ecs-cluster", "clusters are there", clusters_are_there),
+    ("ecs-cluster", "no own cluster", without_launch("ecs:CreateCluster", *RUN)),
+    ("ecs-cluster", "no cluster of others", without_launch(*RUN)),
+    ("protected", "AWS managed policies", without_protection(":aws:policy")),
+    ("protected", "service-linked roles", without_protection("aws-service-role")),
+    ("protected", "Identity Center", without_protection("aws-reserved")),
+    ("owner-only", "keys", owner_only_but("kms")),
+    ("owner-only", "buckets", owner_only_but("s3")),
+    ("owner-only", "queues", owner_only_but("sqs")),
+    ("identity-pools", "no new pool", without_launch(*POOLS)),
+    ("identity-pools", "Cognito is a service", cognito_is_a_service),
+    ("identity-pools", "pools are there", clusters_are_there),
+    ("saml-providers", "no rule", without_running("iam:saml-provider")),
+    ("saml-providers", "another call", every_call_takes_saml),
+    ("saml-providers", "another provider", every_provider_is_one),
+    ("saml-providers", "nothing is asserted", nothing_is_asserted),
+    ("new-name", "any name", a_new_name_is_any),
+    ("new-name", "the usual name", a_new_name_is_the_usual_one),
+    ("new-name", "a taken name", a_taken_name_is_new),
+    ("elapsed", "dates stay open", dates_stay_open),
+    ("elapsed", "sessions end at once", sessions_end_at_once),
+    ("elapsed", "every request has a token", every_request_has_a_token),
+    ("elapsed", "times are reversed", times_are_reversed),
+    ("elapsed", "a stated time is ignored", a_stated_time_is_ignored),
+]
+
+
+def is_found(edge: str) -> bool:
+    """Tell whether a row of an edge is answered otherwise than the table says."""
+    for row in table.ROWS:
+        if row.get("edge") == edge:
+            said = table.asked(row)
+            keys = {one.key for alternative in said.formula for one in alternative}
+            if verdict(said.formula) != row["verdict"] or keys != set(
+                row.get("open", [])
+            ):
+                return True
+    for case in table.PATHS:
+        if case.get("edge") == edge:
+            item = table.answer(case)
+            via = [hop["via"] for hop in item["path"]]
+            if item["verdict"] != case["verdict"] or via != case.get("via", []):
+                return True
+            if "to" in case and [hop["to"] for hop in item["path"]] != case["to"]:
+                return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("edge", "plant"),
+    [(edge, plant) for edge, _, plant in PLANTED],
+    ids=[f"{edge}: {what}" for edge, what, _ in PLANTED],
+)
+def test_a_row_finds_a_planted_mistake(edge: str, plant: Plant) -> None:
+    with planted(plant):
+        assert is_found(edge)
+    assert not is_found(edge)

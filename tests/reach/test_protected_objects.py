@@ -1,0 +1,200 @@
+"""Objects that AWS protects, calls of the owner alone, and ways that were not followed."""
+
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.model.coverage import Held
+from answerable.model.documents.core import CanItem
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import SourceCoverage
+from answerable.reach import queries
+from answerable.reach.aws.compiled.accounts import compile_estate
+from answerable.reach.aws.compiled.protected_objects import OWNER_ONLY
+from answerable.reach.aws.compiled.trust_index import service_kind
+from answerable.reach.aws.condition_keys import tag_explanations
+from answerable.reach.aws.escalation_rules.managed_services import MANAGED_SERVICES
+from answerable.reach.aws.escalation_rules.registry import KINDS, Launch
+from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.collected_data import Collected
+from answerable.reach.formula import FALSE, TRUE
+from answerable.usecases.reach import permissions as flow
+from tests.reach.account_builder import A, B, Builder, catalogue, role, statement, user
+
+ANA, ONE = user("ana"), role("one")
+SSO = role("aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1")
+READ = ("s3:GetObject", "arn:aws:s3:::red/a")
+
+
+def trusting(service: str) -> Builder:
+    build = Builder()
+    build.identity(ANA)
+    build.identity(ONE)
+    entering = ["sts:AssumeRole", "sts:TagSession", "sts:AssumeRoleWithWebIdentity"]
+    principal = {service_kind(service): service}
+    named = statement("t", action=entering, principal=principal)
+    build.policy(ONE, "trust", named)
+    build.policy(ONE, "identity", statement("r", action="s3:*", resource="*"))
+    return build
+
+
+def held(actions: list[str]) -> list[object]:
+    return [statement(a, action=a, resource="*") for a in actions]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    MANAGED_SERVICES,
+    ids=lambda rule: "+".join(need.action for need in rule.needs) + rule.awaits[:9],
+)
+def test_a_rule_is_followed_and_lost_with_any_call_it_needs(rule: Launch) -> None:
+    calls = ["iam:PassRole", *dict.fromkeys(need.action for need in rule.needs)]
+    services = {call.partition(":")[0] for call in calls} | {"s3", "sts"}
+    known = load(sorted(services))
+
+    def answer(actions: list[str]) -> tuple[int, int]:
+        build = trusting(rule.service)
+        build.policy(ANA, "identity", *held(actions))  # type: ignore[arg-type]
+        if rule.changes:
+            arn = KINDS[rule.changes].format(
+                partition="aws", region="us-east-1", account=A, name="n"
+            )
+            build.resource(arn, rule.changes, A)
+        graph = Graph(compile_estate(build.facts(), known))
+        found = queries.can(graph, IdentityId(ANA), *READ, direct=False).formula
+        rank = 0 if found == FALSE else 2 if found == TRUE else 1
+        return rank, -min((len(one) for one in found), default=0)
+
+    whole = answer(calls)
+    assert whole[0] == (1 if rule.awaits else 2)
+    for gone in calls:
+        assert answer([call for call in calls if call != gone]) < whole, gone
+
+
+def item(build: Builder) -> CanItem:
+    return cast(CanItem, flow.can(build.inventory(), ANA, *READ, now=0).items[0])
+
+
+def test_a_pass_to_a_service_without_a_rule_is_named() -> None:
+    build = trusting("personalize.amazonaws.com")
+    build.policy(ANA, "identity", *held(["iam:PassRole"]))  # type: ignore[arg-type]
+    found = item(build)
+    word = f"passed-roles (account {A}, personalize.amazonaws.com)"
+    assert found["verdict"] == "never"
+    assert word in found["coverage"]["not_collected"]
+    assert "passed-roles" in found["assuming"]
+    silent = trusting("personalize.amazonaws.com")
+    silent.policy(ANA, "identity", *held(["s3:ListBucket"]))  # type: ignore[arg-type]
+    assert word not in item(silent)["coverage"]["not_collected"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls"),
+    [
+        ("ecs:task", ["ecs:ExecuteCommand"]),
+        (
+            "ec2:launch-template",
+            ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"],
+        ),
+    ],
+)
+def test_code_that_no_source_tells_of_is_named(kind: str, calls: list[str]) -> None:
+    build = trusting("ecs-tasks.amazonaws.com")
+    build.policy(ANA, "identity", *held(calls))  # type: ignore[arg-type]
+    word = f"running-code (account {A}, {kind})"
+    assert word in item(build)["coverage"]["not_collected"]
+
+
+TASK = f"arn:aws:ecs:us-east-1:{A}:task/apps/0123"
+APPS = f"arn:aws:ecs:us-east-1:{A}:cluster/apps"
+
+
+def tasks(*on: str) -> CanItem:
+    """Ana may enter tasks on some resources; one task runs as the role that reads."""
+    build = trusting("ecs-tasks.amazonaws.com")
+    build.resource(TASK, "ecs:task", A, runs_as=ONE)
+    enter = statement("x", action="ecs:ExecuteCommand", resource=on)
+    build.policy(ANA, "identity", enter)
+    return item(build)
+
+
+def test_a_task_is_entered_as_its_role() -> None:
+    found = tasks(TASK, APPS)
+    assert (found["verdict"], found["path"][0]["to"]) == ("only-if", ONE)
+    assert tasks(TASK)["verdict"] == "never"  # its cluster is needed as well
+    assert tasks(APPS)["verdict"] == "never"
+
+
+@pytest.mark.parametrize("kind", ["ecs:task", "ec2:launch-template"])
+def test_code_that_was_collected_in_a_region_is_missing_in_others(kind: str) -> None:
+    calls = {"ecs:task": "ecs:ExecuteCommand", "ec2:launch-template": "ec2:*"}
+
+    def words(region: str) -> list[str]:
+        build = trusting("ecs-tasks.amazonaws.com")
+        service = calls[kind].partition(":")[0]
+        on = f"arn:aws:{service}:{region}:{A}:*"
+        said = statement("c", action=calls[kind], resource=on)
+        build.policy(ANA, "identity", said)
+        inventory = build.inventory()
+        held = Held("running-code", A, "eu-west-1", kind)
+        source = SourceCoverage(
+            "aws-resources:x", "aws-resources", 1, (), ("running-code",), (), (held,)
+        )
+        inventory = replace(inventory, coverage=(*inventory.coverage, source))
+        found = flow.can(inventory, ANA, *READ, now=0).items[0]
+        listed = cast(CanItem, found)["coverage"]["not_collected"]
+        return [word for word in listed if kind in word]
+
+    assert words("eu-west-1") == []
+    assert words("us-east-1") == [f"running-code (account {A}, {kind}, us-east-1)"]
+    assert words("*") == [f"running-code (account {A}, {kind}, other regions)"]
+
+
+def test_kinds_of_code_say_nothing_of_functions_and_instances() -> None:
+    collected = Collected([Held("running-code", A, "eu-west-1", "ecs:task")])
+    missing = f"running-code (account {A}, eu-west-1)"
+    assert collected.lacking("running-code", A, "eu-west-1") == missing
+    assert collected.lacking("running-code", A, "eu-west-1", "ecs:task") == ""
+
+
+def test_nobody_edits_a_role_of_identity_center() -> None:
+    build = Builder()
+    build.identity(ANA)
+    edits = held(["iam:UpdateAssumeRolePolicy", "iam:PutRolePolicy"])
+    build.policy(ANA, "identity", *edits)  # type: ignore[arg-type]
+    build.identity(SSO)
+    named = {"Federated": f"arn:aws:iam::{A}:saml-provider/AWSSSO_1"}
+    saml = statement("t", action="sts:AssumeRoleWithSAML", principal=named)
+    build.policy(SSO, "trust", saml)
+    build.policy(SSO, "identity", statement("r", action="s3:*", resource="*"))
+    graph = Graph(compile_estate(build.facts(), catalogue()))
+    ana = IdentityId(ANA)
+    assert queries.can(graph, ana, *READ, direct=False).formula == FALSE
+    put = queries.can(graph, ana, "iam:PutRolePolicy", SSO, direct=False)
+    assert put.formula == FALSE
+    assert put.determining[0].effect == "impossible"
+
+
+def test_calls_of_the_owner_alone_are_in_the_catalogue() -> None:
+    known = load(["kms", "s3", "sqs"])
+    assert [call for call in OWNER_ONLY if known.action(call) is None] == []
+
+
+def test_a_short_name_that_several_have_carries_its_account() -> None:
+    both = (IdentityId(role("deploy")), IdentityId(role("deploy", B)))
+    assert tag_explanations._named(both) == f"deploy ({A}), deploy ({B})"
+    assert tag_explanations._named((*both[:1], IdentityId(role("ci")))) == "deploy, ci"
+
+
+def test_layers_and_coverage_say_the_same_of_rcps() -> None:
+    build = Builder()
+    build.organization(A, "o-1", ["r-1"], management=True)
+    build.identity(ANA)
+    build.policy(ANA, "identity", statement("r", action="s3:*", resource="*"))
+    build.resource("arn:aws:s3:::red", "s3:bucket", A)
+    found = item(build)
+    layers = {one["layer"]: one["state"] for one in found["layers"]}
+    words = {word.partition(" ")[0] for word in found["coverage"]["not_collected"]}
+    assert (layers["rcp"], "rcp" in words) == ("does-not-apply", False)

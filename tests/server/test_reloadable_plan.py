@@ -1,0 +1,37 @@
+"""What a later reading of the file changes in a process that runs."""
+
+from pathlib import Path
+
+import pytest
+
+from answerable.connectors.config.parse.config_file import read_config
+from answerable.server.reloadable_plan import needs_restart, store_of
+from answerable.store.store import Store
+from answerable.web.runtime.settings import read_plan
+
+NAMED, FILED, USUAL = Path("/named"), Path("/filed"), Path("/usual")
+
+
+def test_what_a_running_process_cannot_change_is_named(tmp_path: Path) -> None:
+    first, other = tmp_path / "first", tmp_path / "other"
+    for each in (first, other):
+        Store.open(each, now=0).close()
+    plan = read_plan("", first, USUAL)
+    assert needs_restart(plan, read_plan("", first, USUAL)) == []
+    moved = read_plan("", first, USUAL, "127.0.0.1:9")
+    assert needs_restart(plan, moved) == ["web.listen"]
+    later = read_plan("", other, USUAL)
+    assert needs_restart(plan, later) == ["web.state", "store"]
+
+
+@pytest.mark.parametrize(
+    ("named", "filed", "expected"),
+    [(NAMED, FILED, NAMED), (None, FILED, FILED), (None, "", USUAL)],
+)
+def test_the_command_line_names_the_store_before_the_file_does(
+    named: Path | None, filed: Path | str, expected: Path
+) -> None:
+    text = f"store: {filed}\n" if filed else "limits: {}\n"
+    config = read_config(text.encode(), "answerable.yaml", "/").config
+    assert config is not None
+    assert store_of(config, named, USUAL) == expected

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.model.errors import VerificationError
+from answerable.store.block_file import BlockFile, BlockFileError, encode
+
+KEY = b"k" * 32
+TEXTS = st.text(max_size=12)
+
+
+def opened(folder: Path, data: bytes, generation: str = "g") -> BlockFile:
+    path = folder / "rows.blocks"
+    path.write_bytes(data)
+    return BlockFile(path, generation, KEY)
+
+
+@given(st.dictionaries(TEXTS, st.binary(max_size=9_000), max_size=40), TEXTS)
+@settings(max_examples=50)
+def test_a_section_reads_as_the_mapping_it_was_made_of(
+    tmp_path_factory: pytest.TempPathFactory, rows: dict[str, bytes], absent: str
+) -> None:
+    data = encode("g", {"one": sorted(rows.items()), "none": []}, KEY)
+    file = opened(tmp_path_factory.mktemp("blocks"), data)
+    section = file.section("one", bytes)
+    assert dict(section) == rows
+    assert dict(section.decoded()) == rows
+    assert list(section) == sorted(rows)
+    assert len(section) == len(rows)
+    assert (absent in section) == (absent in rows)
+    assert section.get(absent) == rows.get(absent)
+    assert dict(file.section("none", bytes)) == dict(file.section("other", bytes)) == {}
+
+
+def test_keys_that_do_not_ascend_are_refused() -> None:
+    for keys in (("b", "a"), ("a", "a")):
+        with pytest.raises(ValueError, match="ascend"):
+            encode("g", {"one": [(key, 1) for key in keys]}, KEY)
+
+
+def test_every_changed_or_cut_byte_is_noticed(tmp_path: Path) -> None:
+    rows = [(f"{number:04}", number * "x") for number in range(400)]
+    data = encode("g", {"one": rows}, KEY)
+    for at in range(0, len(data), 1 + len(data) // 60):
+        changed = bytearray(data)
+        changed[at] ^= 1
+        with pytest.raises((BlockFileError, VerificationError)):
+            dict(opened(tmp_path, bytes(changed)).section("one", str))
+        with pytest.raises((BlockFileError, VerificationError)):
+            dict(opened(tmp_path, data[:at]).section("one", str))
+
+
+def test_another_generation_and_another_key_are_missing(tmp_path: Path) -> None:
+    data = encode("g", {"one": [("a", 1)]}, KEY)
+    with pytest.raises(BlockFileError, match="generation"):
+        opened(tmp_path, data, generation="h")
+    with pytest.raises(BlockFileError, match="changed"):
+        opened(tmp_path, encode("g", {"one": [("a", 1)]}, b"other"))
+    with pytest.raises(BlockFileError, match="missing"):
+        BlockFile(tmp_path / "absent", "g", KEY)

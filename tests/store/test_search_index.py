@@ -1,0 +1,164 @@
+"""What is held in memory answers as the files do, whatever lies where."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from answerable.model.event import AuditEvent, Outcome
+from answerable.store import chain_queries, decision_queries, investigation_queries
+from answerable.store.chain_queries import Filter
+from answerable.store.decision_queries import Asked
+from answerable.store.investigation_queries import Part, Wanted
+from answerable.store.search_index import Skim
+from answerable.store.store import Store
+
+Make = Callable[..., AuditEvent]
+_ROLE = "arn:aws:iam::123456789012:role/role-1"
+
+
+def _decision(make: Make, number: int) -> AuditEvent:
+    effect = "deny" if number % 2 else "allow"
+    reason = "needs-approval" if number % 2 else "allowed"
+    return make(
+        number,
+        source="gateway",
+        decision_id=f"{number:032x}",
+        outcome=Outcome.DENIED if number % 2 else Outcome.SUCCESS,
+        facts=(("effect", effect), ("reason", reason), ("target", "tool")),
+    )
+
+
+def _fill(store: Store, make: Make, now: int) -> None:
+    """Three segments, one with decisions and two records of one id; and a tail."""
+    store.append([make(n) for n in range(6)], now)
+    store.seal(now)
+    store.append([_decision(make, n) for n in range(10, 14)], now)
+    store.append([make(20, raw="one")], now)
+    store.append([make(20, raw="another")], now)
+    store.seal(now)
+    called = (("authorised_by", "s3:ListBucket"), ("category", "Data"))
+    store.append([make(n, facts=called, resources=("r", _ROLE)) for n in (30, 23)], now)
+    store.seal(now)
+    store.append([make(40), _decision(make, 41)], now)
+
+
+_WANTED = {
+    "all": Wanted(Filter()),
+    "of a time": Wanted(Filter(since=1_700_000_003_000_000_000)),
+    "touching": Wanted(Filter(), (Part(about=_ROLE),)),
+    "with a word": Wanted(Filter(), (Part(words=("WAREHOUSE/1",)),)),
+    "on a resource": Wanted(Filter(resources=["arn:aws:s3:::warehouse/?"])),
+    "of a log": Wanted(Filter(), equal=[("source", "gateway")]),
+    "on what was listed": Wanted(Filter(resources=[_ROLE])),
+}
+
+
+def _answers(store: Store) -> dict[str, object]:
+    told: dict[str, object] = {
+        name: investigation_queries.find(store, wanted, limit)
+        for name, wanted in _WANTED.items()
+        for limit in (50,)
+    }
+    told |= {
+        f"{n} by time": investigation_queries.count_over_time(store, w, 10**9)
+        for n, w in _WANTED.items()
+    }
+    told["ends"] = investigation_queries.first_and_last(store)
+    told["ids"] = [
+        investigation_queries.by_id(store, e.event_id)
+        for e in investigation_queries.find(store, _WANTED["all"], 50)
+    ]
+    told["decisions"] = decision_queries.newest(store, Asked(), since=0, limit=9)
+    told["denied"] = decision_queries.newest(
+        store, Asked(effect="deny"), since=0, limit=2
+    )
+    told["effects"] = decision_queries.count_effects(store, Asked(), since=0)
+    told["acts"] = decision_queries.held_acts(
+        store, ["needs-approval"], since=0, limit=9, believed=True
+    )
+    told["begin"] = decision_queries.find_decisions(store, "0000")
+    told["recorded"] = chain_queries.recorded(store), chain_queries.recorded_days(store)
+    told["sources"] = chain_queries.count_sources(store)
+    return told
+
+
+def _few(store: Store) -> tuple[object, ...]:
+    found = investigation_queries.find(store, _WANTED["all"], 50)
+    return found, decision_queries.newest(store, Asked(), since=0, limit=9)
+
+
+@pytest.fixture(params=[0, 6, 100], ids=["none is held", "some are", "all are"])
+def skimmed(request: pytest.FixtureRequest, place: Path, now: int) -> Iterator[Store]:
+    skim = Skim(request.param)
+    with Store.open(place, now=now, skim=skim) as opened:
+        yield opened
+    skim.close()
+
+
+def test_it_answers_as_files_do(
+    skimmed: Store, place: Path, make: Make, now: int
+) -> None:
+    with Store.open(place, now=now) as plain:
+        _fill(plain, make, now)
+        expected = _answers(plain)
+        assert len(investigation_queries.find(plain, _WANTED["all"], 50)) == 16
+        assert _answers(skimmed) == expected
+        assert _few(skimmed) == _few(plain), "what is kept whole is what was read"
+
+
+def test_what_is_added_and_sealed_meanwhile_is_there_once(
+    place: Path, make: Make, now: int
+) -> None:
+    skim = Skim(6)
+    with (
+        Store.open(place, now=now) as plain,
+        Store.open(place, now=now, skim=skim) as skimmed,
+    ):
+        _fill(plain, make, now)
+        assert _few(skimmed) == _few(plain)
+        plain.append([make(50), _decision(make, 51)], now)
+        assert _few(skimmed) == _few(plain)
+        plain.seal(now)
+        assert _few(skimmed) == _few(plain)
+        plain.append([make(60)], now)
+        plain.seal(now)
+        assert _few(skimmed) == _few(plain)
+    skim.close()
+
+
+def test_two_threads_look_at_one_and_keep_their_tables_apart(
+    place: Path, make: Make, now: int
+) -> None:
+    skim = Skim()
+    with (
+        Store.open(place, now=now, skim=skim) as one,
+        Store.open(place, now=now, skim=skim) as other,
+    ):
+        _fill(one, make, now)
+        assert _few(one) == _few(other)
+        wanted = replace(_WANTED["all"], parts=[Part(keys=[])])
+        assert investigation_queries.find(one, wanted, 9) == []
+        assert len(investigation_queries.find(other, _WANTED["all"], 50)) == 16
+    skim.close()
+
+
+def test_what_was_found_in_a_tail_is_given_though_it_was_sealed_since(
+    place: Path, make: Make, now: int
+) -> None:
+    skim = Skim()
+    with (
+        Store.open(place, now=now) as plain,
+        Store.open(place, now=now, skim=skim) as store,
+    ):
+        plain.append([make(1), make(2)], now)
+        places = store.rows(
+            "SELECT event_time, event_id, segment, row FROM skimmed ORDER BY ALL"
+        )
+        plain.append([make(3)], now)
+        plain.seal(now)
+        plain.append([make(4), make(5)], now)
+        found = store.whole(places)  # type: ignore[arg-type]  # rows of that shape
+        assert [each.event_id for each in found] == [make(n).event_id for n in (1, 2)]
+    skim.close()

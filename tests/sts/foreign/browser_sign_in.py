@@ -1,0 +1,39 @@
+"""A person signs in at the foreign issuer, by a scripted browser."""
+
+import threading
+from dataclasses import replace
+
+from answerable.model.claims import Issuer, TokenType
+from answerable.model.config import PinnedIssuer
+from answerable.server.login.sign_in_environment import ways_of
+from answerable.services.federation.sign_in import sign_in
+from answerable.services.federation.stored_login import LoggedIn
+from tests.sts.foreign.issuer import ForeignIssuer
+from tests.sts.foreign.user_agent import UserAgent
+
+
+def pinned(foreign: ForeignIssuer, client: str, *algs: str) -> PinnedIssuer:
+    pin = Issuer("corp", foreign.url, algs, (TokenType.ID_TOKEN,), 3600)
+    return PinnedIssuer(pin, client, "discovery", bearer=False, person="email")
+
+
+def by_browser(
+    at: PinnedIssuer, account: str = "bo@example.com", agent: UserAgent | None = None
+) -> tuple[LoggedIn, list[str]]:
+    """Sign in with a scripted browser; give its last pages too."""
+    browser, pages = agent or UserAgent(), list[str]()
+    threads: list[threading.Thread] = []
+
+    def go(url: str) -> None:
+        pages.append(browser.sign_in(url, account)[1])
+
+    def show(url: str) -> bool:
+        threads.append(threading.Thread(target=go, args=(url,)))
+        threads[-1].start()
+        return True
+
+    try:
+        return sign_in(replace(ways_of(at.ca, str), show=show), at, device=False), pages
+    finally:
+        for each in threads:
+            each.join()

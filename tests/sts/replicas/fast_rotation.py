@@ -1,0 +1,20 @@
+"""`answerable serve` whose signing keys live seconds where they live hours.
+
+Run as a script: FACTOR, then the words of the command. Whatever says how long a key is
+published, signs, and may be kept by verifiers is divided by the factor, so that their
+proportions stay. How long a token lives is as it is.
+"""
+
+import sys
+
+from answerable.cli.main import main
+from answerable.federation import key_rotation
+from answerable.sts.endpoints import public_pages
+
+if __name__ == "__main__":
+    factor = int(sys.argv[1])
+    key_rotation.CACHED = public_pages.CACHED = key_rotation.CACHED // factor
+    key_rotation.LEAD //= factor
+    key_rotation.LIFE = key_rotation.LEAD
+    sys.argv = ["answerable", *sys.argv[2:]]
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The coverage line is short whatever is missing; `--coverage` and JSON have all."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.model.documents.core import Coverage
+from answerable.presentation.coverage_text import every, parts
+
+NAMES = ["aws", "aws-org", "aws-keys", "aws-resources", "home", "repo", "config"]
+KINDS = ["scp", "rcp", "resource-policies", "identity-policies", "access-keys"]
+KINDS += ["agent-configs", "workflows", "cloudtrail", "session-policies", "s3-acls"]
+
+
+def covered(missing: list[str], *sources: str) -> Coverage:
+    return {
+        "partial": False,
+        "sources": [
+            {"source": each, "at": "", "age_s": 7200, "problems": []}
+            for each in sources
+        ],
+        "seen": [],
+        "not_collected": missing,
+    }
+
+
+def test_credentials_whose_principal_is_unknown_are_counted() -> None:
+    missing = [f"cred:fp/{n:024x}: principal not collected" for n in range(40)]
+    (home, rest) = parts(covered(missing, "home:~"))
+    assert (home, rest) == ("home 2 h old", "40 principals not collected")
+    assert sum("cred:fp/" in line for line in every(covered(missing, "home:~"))) == 40
+
+
+def test_a_platform_that_no_source_was_scanned_of_is_said_so() -> None:
+    line = parts(covered(["identity-policies", "scp", "boundaries"], "home:~"))
+    assert line == ["home 2 h old", "aws not scanned"]
+    line = parts(covered(["scp"], "aws:x", "home:~"))
+    assert line == ["aws 2 h old (SCPs not collected)", "home 2 h old"]
+
+
+def test_what_is_missing_of_many_accounts_is_counted() -> None:
+    missing = [f"scp (account {n})" for n in range(300)]
+    assert parts(covered(missing, "aws:x")) == [
+        "aws 2 h old (SCPs of 300 places not collected)"
+    ]
+
+
+@settings(max_examples=80)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(KINDS),
+            st.builds("{} (account {})".format, st.sampled_from(KINDS), st.integers()),
+            st.integers().map("cred:fp/{}: principal not collected".format),
+            st.text(max_size=400),
+        ),
+        max_size=60,
+    ),
+    st.lists(st.sampled_from(NAMES), unique=True),
+)
+def test_the_line_is_short_and_the_list_leaves_nothing_out(missing, names) -> None:
+    coverage = covered(missing, *(f"{name}:x" for name in names))
+    line = " · ".join(parts(coverage))
+    assert len(line) <= 400
+    assert "\n" not in line
+    assert "not collected not collected" not in line
+    listed = [x for x in every(coverage) if x.startswith(("not collected", "not st"))]
+    assert len(listed) == len(missing)

@@ -1,0 +1,262 @@
+"""A decision is found by its id, in the store and before it is shipped, and told whole."""
+
+import fcntl
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from answerable.connectors.config.parse.rule_quote import quote
+from answerable.model.decision import Layer, Reason, Target
+from answerable.model.errors import AmbiguousError, EnvironmentRefused, UsageError
+from answerable.services.authorization import decision_records as decided_flow
+from answerable.services.authorization.decision_items import PolicyText, decision
+from answerable.store.decision_queries import Asked
+from answerable.store.store import Store
+from answerable.usecases.authorization.list_decisions import decisions, read_place
+from answerable.usecases.evidence.ship_spool import ship
+from tests.connectors.gateway.spool_files import (
+    ACT,
+    DENY,
+    closed,
+    decided,
+    ended,
+    opened,
+    spelled,
+    write,
+)
+from tests.connectors.gateway.test_spool import living
+
+NOW = 1_794_100_000_000_000_000
+TEXT = b"""\
+servers:
+  files: {url: "http://127.0.0.1:1/mcp"}
+agents:
+  my.invoices:
+    allow:
+      - server: files
+        tools: [a]
+  invoices:
+    mode: enforce
+    allow:
+      - server: files   # why
+        tools:
+          - read_file
+          - list_files
+      - server: mail
+        tools: [send]
+    owner: ana@corp.example
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "store", now=NOW) as opened_store:
+        yield opened_store
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+def shown(store: Store, spool: Path | None, text: str, **more: Any) -> Any:
+    (item,) = decision(store, spool, text, now=NOW, **more).items
+    return item
+
+
+ARGUMENTS = hashlib.sha256(b"{}").hexdigest()
+ACTED = msgspec.structs.replace(ACT, arguments=ARGUMENTS)
+STORY = [
+    opened(),
+    decided(2, act=ACTED),
+    decided(3, DENY, ACTED),
+    ended(4, 2),
+    closed(5),
+]
+WENT_ON, HELD = STORY[1].id, STORY[2].id  # type: ignore[union-attr]  # decisions
+
+
+def test_a_decision_is_the_same_before_and_after_it_is_shipped(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    before = shown(store, spool, HELD)
+    ship(store, spool, now=NOW)
+    after = shown(store, spool, HELD)
+    assert (before["stored"], after["stored"]) == (False, True)
+    assert before | {"stored": True} == after
+    assert after["reason"] == "no-rule"
+    assert after["layer"] == "table"
+    assert (after["passed"], after["outcome"]) == (False, "denied")
+    assert after["amendment"] == {
+        "agent": "agent:declared/invoices",
+        "server": "files",
+        "target": "tool",
+        "name": "read_file",
+        "arguments": ARGUMENTS,
+        "by": "owner",
+        "sign": f"answerable asks allow {HELD} --key KEY",
+    }
+
+
+def test_a_part_of_the_decisions_says_of_how_many_shipped_or_not(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    for shipped in (False, True):
+        if shipped:
+            ship(store, spool, now=NOW)
+        first, after = decisions(store, spool, Asked(), limit=1, now=NOW)
+        assert (len(first.items), first.total) == (1, 2)
+        place = read_place(after)
+        last, end = decisions(store, spool, Asked(before=place), limit=1, now=NOW)
+        assert (len(last.items), last.total, end) == (1, 2, "")
+        whole, _ = decisions(store, spool, Asked(), limit=2, now=NOW)
+        assert (len(whole.items), whole.total) == (2, -1)
+
+
+def test_what_went_on_says_how_it_ended_and_needs_no_amendment(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    item = shown(store, spool, WENT_ON.upper())
+    assert (item["passed"], item["ended"]) == (True, "completed")
+    assert item["amendment"] is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "by"),
+    [
+        (Reason.FORBIDDEN, "two persons"),
+        (Reason.PARENT, "two persons"),
+        (Reason.ASKED, "owner"),
+        (Reason.KILLED, None),
+        (Reason.QUARANTINED, None),
+        (Reason.EVALUATION, None),
+        (Reason.NOT_ITS_OWN, None),
+    ],
+)
+def test_who_may_lift_a_denial_follows_from_its_reason(
+    store: Store, spool: Path, reason: Reason, by: str | None
+) -> None:
+    told = decided(2, replace(DENY, reason=reason, layer=Layer.CEDAR))
+    write(spool, spelled([opened(), told, closed(3)]))
+    item = shown(store, spool, told.id)
+    assert item["layer"] == "cedar"
+    assert (item["amendment"] and item["amendment"]["by"]) == by
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (Target.RESOURCE, "file:///srv/a"),
+        (Target.PROMPT, "weekly/report"),
+        (Target.TOOL, "a/b"),
+        (Target.MODEL, ""),
+    ],
+)
+def test_what_was_named_is_named_again(
+    store: Store, spool: Path, target: Target, name: str
+) -> None:
+    act = msgspec.structs.replace(ACT, target=target, name=name)
+    told = decided(2, DENY, act)
+    write(spool, spelled([opened(), told, closed(3)]))
+    wanted = shown(store, spool, told.id)["amendment"]
+    assert (wanted["server"], wanted["target"], wanted["name"]) == (
+        "files",
+        target,
+        name,
+    )
+
+
+def test_a_beginning_will_do_where_it_is_one_decisions_alone(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    shared = next(n for n in range(32) if WENT_ON[n] != HELD[n])
+    assert shown(store, spool, HELD[: shared + 1])["id"] == HELD
+    with pytest.raises(AmbiguousError) as error:
+        decision(store, spool, HELD[:6], now=NOW)
+    assert set(error.value.candidates) == {WENT_ON, HELD}
+
+
+@pytest.mark.parametrize("text", ["ffffffffffff", "abc", "", "xyzxyzxyz", "' or 1=1"])
+def test_an_id_that_nothing_bears_is_told(store: Store, spool: Path, text: str) -> None:
+    with pytest.raises(UsageError) as error:
+        decision(store, spool, text, now=NOW)
+    assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "text"),
+    [
+        (
+            "agents.invoices.allow[0]",
+            11,
+            "- server: files   # why\n  tools:\n    - read_file\n    - list_files",
+        ),
+        ("agents.invoices.allow[1]", 15, "- server: mail\n  tools: [send]"),
+        ("agents.my.invoices.allow[0]", 6, "- server: files\n  tools: [a]"),
+    ],
+)
+def test_a_rule_is_quoted_as_it_stands(rule: str, line: int, text: str) -> None:
+    found = quote(TEXT, rule)
+    assert found is not None
+    assert (found.line, found.text) == (line, text)
+
+
+@pytest.mark.parametrize(
+    "rule", ["servers.files", "agents.invoices.allow[9]", "agents.eve.allow[0]", "[0]"]
+)
+def test_nothing_else_is_quoted(rule: str) -> None:
+    assert quote(TEXT, rule) is None
+
+
+def test_text_of_a_file_that_changed_since_is_told_as_such(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    for digest, current in (("ab" * 32, True), ("00" * 32, False)):
+        policy = PolicyText("answerable.yaml", digest, TEXT)
+        (rule,) = shown(store, spool, HELD, policy=policy)["determining"]
+        assert rule["place"] == "answerable.yaml:11"
+        assert rule["current"] is current
+
+
+def test_a_spool_that_may_not_be_read_is_told(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(spool, spelled(STORY))
+    monkeypatch.setattr(
+        "answerable.services.authorization.decision_records.held", _refuse
+    )
+    with pytest.raises(UsageError, match="may not be read"):
+        decision(store, spool, HELD, now=NOW)
+
+
+def _refuse(spool: Path, how: int, *, patience: float) -> None:
+    raise EnvironmentRefused(f"may not be read: {spool}")
+
+
+def test_a_spool_that_is_being_shipped_is_waited_for_but_not_for_ever(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(spool, spelled(STORY))
+    with living(spool):
+        monkeypatch.setattr(decided_flow, "_PATIENCE", 0.1)
+        waiting = decided_flow.spooled(spool)
+        assert waiting.unread == f"the spool is being shipped or read: {spool}"
+        with pytest.raises(UsageError, match="is being shipped or read"):
+            decision(store, waiting, HELD, now=NOW)
+    with living(spool) as shipping:
+        monkeypatch.setattr(decided_flow, "_PATIENCE", 30.0)
+        release = threading.Timer(0.1, fcntl.flock, (shipping, fcntl.LOCK_UN))
+        release.start()
+        assert shown(store, spool, HELD)["id"] == HELD
+        release.join()

@@ -1,0 +1,129 @@
+"""The stored inventory answers as the joined one, whatever happened in between."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from answerable.inventory.resolve import KINDS, name_table, resolve
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.inventory import Inventory
+from answerable.model.sighting import Facts, Sync
+from answerable.services.inventory import snapshots
+from answerable.store import derived_inventory
+from answerable.store.lineage_facts import chains_generation
+from answerable.store.store import Store
+from tests.inventory.fact_builders import (
+    DAY,
+    NOW,
+    agent,
+    arn,
+    credential,
+    evidence,
+    human,
+    identity,
+    link,
+    tool,
+)
+from tests.inventory.stored_scans import save
+
+ROLE = arn("role/data-reader")
+
+
+def scanned(owner: str) -> Sync:
+    user = agent("claude-code/ana")
+    key = credential("cred:aws/AKIAIOSFODNN7EXAMPLE")
+    facts = Facts(
+        persons=(human("ana@corp.example"), human("ben@corp.example")),
+        agents=(user,),
+        tools=(tool("claude-code/ana", "warehouse", key.id),),
+        credentials=(key,),
+        links=(link(key.id, ROLE),),
+        identities=(identity("role/data-reader"), identity("user/path/ci")),
+        evidence=(evidence(ROLE, owner),),
+    )
+    return Sync("aws:a", "aws", NOW, facts, collected=("identity-policies",))
+
+
+def assert_same(one: Inventory, other: Inventory) -> None:
+    for field in fields(Facts):
+        assert getattr(one.facts, field.name) == getattr(other.facts, field.name)
+    for name in ("persons", "agents", "credentials", "owners", "own_owners"):
+        assert dict(getattr(one, name)) == dict(getattr(other, name)), name
+        assert list(getattr(one, name)) == list(getattr(other, name)), name
+    for name in ("at", "name", "coverage", "judged_at"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def test_a_stored_inventory_equals_the_joined_one(store: Store) -> None:
+    save(store, [scanned("ana@corp.example")], NOW)
+    for now in (0, NOW + 400 * DAY):
+        (store.root / "derived" / "inventory.blocks").unlink(missing_ok=True)
+        joined = snapshots.load(store, now=now)
+        stored = snapshots.load(store, now=now)
+        assert joined.names is None and stored.names is not None  # noqa: PT018
+        assert_same(joined, stored)
+        table = name_table(joined)
+        assert dict(stored.names.entries) == dict(table.entries)
+        assert dict(stored.names.principals) == dict(table.principals)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data-reader",
+        "DATA-READER",
+        str(ROLE),
+        "ci",
+        "user/ci",
+        "arn:aws:iam::111122223333:user/ci",
+        "arn:aws:sts::111122223333:assumed-role/data-reader/session",
+        "ana@corp.example",
+        "nobody-here",
+        "",
+    ],
+)
+def test_a_name_is_resolved_alike_from_both(store: Store, text: str) -> None:
+    save(store, [scanned("ana@corp.example")], NOW)
+    joined, stored = snapshots.load(store), snapshots.load(store)
+
+    def told(inventory: Inventory) -> object:
+        try:
+            return resolve(inventory, text, KINDS)
+        except (AmbiguousError, UsageError) as error:
+            return type(error), str(error), getattr(error, "hint", None)
+
+    assert told(joined) == told(stored)
+
+
+def test_what_changes_the_input_is_seen_at_once(store: Store) -> None:
+    save(store, [scanned("ana@corp.example")], NOW)
+    assert snapshots.load(store).owners[ROLE].person == "person:ana@corp.example"
+    save(store, [scanned("ben@corp.example")], NOW + 1)
+    assert snapshots.load(store).owners[ROLE].person == "person:ben@corp.example"
+    first = snapshots.named(store)[0].name
+    assert snapshots.load(store, first).owners[ROLE].person == "person:ana@corp.example"
+    assert snapshots.load(store).owners[ROLE].person == "person:ben@corp.example"
+
+
+def test_a_file_that_is_damaged_or_of_another_version_is_derived_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(store, [scanned("ana@corp.example")], NOW)
+    joined = snapshots.load(store)
+    path: Path = store.root / "derived" / "inventory.blocks"
+    path.write_bytes(path.read_bytes()[:-1000])
+    path.write_bytes(b"x" * 10)
+    assert_same(joined, snapshots.load(store))
+    monkeypatch.setattr(
+        derived_inventory, "DERIVATION", derived_inventory.DERIVATION + 1
+    )
+    generation = chains_generation(store)
+    assert derived_inventory.load_inventory(store, generation, 0) is None
+    assert_same(joined, snapshots.load(store))
+
+
+def test_a_disk_that_refuses_leaves_the_answer(store: Store) -> None:
+    save(store, [scanned("ana@corp.example")], NOW)
+    (store.root / "derived").write_bytes(b"not a folder")
+    assert ROLE in snapshots.load(store).owners

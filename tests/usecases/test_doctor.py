@@ -1,0 +1,116 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from answerable.model.documents.core import Document
+from answerable.store.store import Store
+from answerable.usecases.operations.doctor import doctor
+from tests.inventory.fact_builders import DAY
+from tests.usecases.connector_stub import Stage
+
+NOW = 21_000 * DAY
+
+
+@pytest.fixture(autouse=True)
+def _stage(stage: Stage) -> None:
+    """Nobody's real home is looked at."""
+
+
+def checked(root: Path) -> tuple[dict[str, tuple[bool, str]], Document]:
+    document = doctor(root, now=NOW, home=root, cwd=root)
+    found = {str(i["check"]): (bool(i["ok"]), str(i["hint"])) for i in document.items}
+    return found, document
+
+
+def test_a_store_that_is_not_there_yet_is_fine_and_is_not_made(tmp_path: Path) -> None:
+    found, document = checked(tmp_path / "new" / "store")
+    assert found["store"][0]
+    assert not document.failed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_whole_store_passes(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        store.fingerprint("x")
+    found, document = checked(tmp_path / "store")
+    assert found["store"] == (True, "")
+    assert found["keys"] == (True, "")
+    assert not document.failed
+
+
+def test_keys_that_others_may_read_fail_with_the_command_that_helps(
+    tmp_path: Path,
+) -> None:
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        store.fingerprint("x")
+    (tmp_path / "store" / "keys" / "fingerprint.key").chmod(0o644)
+    found, document = checked(tmp_path / "store")
+    assert found["keys"][0] is False
+    assert found["keys"][1].startswith("chmod go-rwx ")
+    assert document.failed
+
+
+def test_a_damaged_snapshot_fails_and_says_what_to_do(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        store.put_object("snapshot", b"not one", NOW)
+    found, document = checked(tmp_path / "store")
+    assert found["snapshot"][0] is False
+    assert "evidence verify" in found["snapshot"][1]
+    assert document.failed
+
+
+def test_doctor_outlives_what_other_commands_end_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        store.put_object("snapshot", b"{}", NOW)
+
+    def broken(store: Store) -> None:
+        raise RuntimeError("some engine's own words")
+
+    monkeypatch.setattr("answerable.usecases.operations.doctor.load", broken)
+    found, document = checked(tmp_path / "store")
+    assert found["snapshot"][0] is False
+    assert document.failed
+
+
+def test_a_newer_store_fails_and_says_to_upgrade(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "store", now=NOW):
+        pass
+    (tmp_path / "store" / "format.json").write_text('{"store": 99}')
+    found, document = checked(tmp_path / "store")
+    assert found["store"][0] is False
+    assert "upgrade" in found["store"][1]
+    assert document.failed
+
+
+def test_a_folder_of_something_else_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found, _ = checked(tmp_path)
+    assert found["store"] == (False, "name an empty or new folder with --store")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_store_that_may_not_be_made_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    found, _ = checked(tmp_path / "store")
+    assert found["store"][0] is False
+
+
+def test_a_clock_before_the_release_fails(tmp_path: Path) -> None:
+    document = doctor(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
+    assert document.failed
+    assert next(i["check"] for i in document.items if not i["ok"]) == "clock"
+
+
+def test_a_scan_from_the_future_fails(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        store.put_object("snapshot", b"{}", NOW + DAY)
+    document = doctor(tmp_path / "store", now=NOW, home=tmp_path, cwd=tmp_path)
+    assert document.failed
+
+
+def test_every_failed_check_has_a_hint(tmp_path: Path) -> None:
+    document = doctor(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
+    assert all(item["hint"] for item in document.items if not item["ok"])

@@ -1,0 +1,90 @@
+"""Owner keys in a store: who may be enrolled, and what is told of them."""
+
+import pytest
+
+from answerable.evidence.note import public_key
+from answerable.model.errors import UsageError
+from answerable.model.ids import PersonId, person_id
+from answerable.services.statements import owner_keys
+from answerable.services.statements.owner_keys import Signer
+from answerable.store.store import Store
+from tests.inventory.fact_builders import DAY, NOW
+
+ANA, BEN = person_id("ana@corp.example"), person_id("ben@corp.example")
+
+
+def signer(letter: str) -> Signer:
+    seed = letter.encode() * 32
+    return Signer(public_key("key", seed).raw, seed)
+
+
+A, B = signer("a"), signer("b")
+
+
+def enroll(
+    store: Store, key: Signer, person: PersonId, *, at: int = NOW, days: int = 365
+) -> None:
+    owner_keys.enroll(
+        store,
+        key.public,
+        person,
+        valid_from=at,
+        valid_until=at + days * DAY,
+        uid=1000,
+        now=at,
+    )
+
+
+ENROLLING = {
+    "small order": (bytes(32), ANA, 0, 1, "usable"),
+    "over before it begins": (A.public, ANA, 2, 1, "valid from"),
+    "over already": (A.public, ANA, -2, -1, "valid from"),
+    "another's": (B.public, ANA, 0, 1, "one person's"),
+}
+
+
+@pytest.mark.parametrize(
+    ("public", "person", "begin", "end", "why"),
+    ENROLLING.values(),
+    ids=ENROLLING.keys(),
+)
+def test_a_key_that_may_not_be_enrolled_is_told_why(
+    store: Store, public: bytes, person: PersonId, begin: int, end: int, why: str
+) -> None:
+    enroll(store, B, BEN)
+    with pytest.raises(UsageError, match=why):
+        owner_keys.enroll(
+            store,
+            public,
+            person,
+            valid_from=NOW + begin * DAY,
+            valid_until=NOW + end * DAY,
+            uid=0,
+            now=NOW,
+        )
+    assert len(store.objects(owner_keys.ENROLMENT)) == 1
+
+
+def test_a_revoked_key_stays_revoked(store: Store) -> None:
+    enroll(store, A, ANA)
+    owner_keys.revoke(store, A.id, since=None, uid=0, now=NOW + 1)
+    with pytest.raises(UsageError, match="stays so"):
+        enroll(store, A, ANA, at=NOW + 2)
+    (item,) = owner_keys.listed(store, now=NOW + 2).items
+    assert (item["state"], item["written_by"]) == ("revoked", "self-reported")
+
+
+@pytest.mark.parametrize(
+    ("at", "state"), [(-1, "not-yet"), (0, "valid"), (364, "valid"), (365, "expired")]
+)
+def test_the_list_says_what_a_key_is_worth(store: Store, at: int, state: str) -> None:
+    enroll(store, A, ANA)
+    (item,) = owner_keys.listed(store, now=NOW + at * DAY).items
+    assert item["state"] == state
+
+
+def test_an_unknown_or_short_key_name_is_told(store: Store) -> None:
+    enroll(store, A, ANA)
+    for name in ("", "owner-key:", A.id[:13], "owner-key:zzzzzz"):
+        with pytest.raises(UsageError, match="unknown owner key"):
+            owner_keys.revoke(store, name, since=None, uid=0, now=NOW)

@@ -1,0 +1,30 @@
+"""What cannot be learned is told for what it is."""
+
+from pathlib import Path
+
+import pytest
+
+from answerable.model.baseline import Subject
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.services.baseline import profile_learning, profiles
+from answerable.store.store import Store
+from tests.inventory.fact_builders import DAY, NOW
+
+AGENT, ROLE = AgentId("agent:declared/one"), "arn:aws:iam::111122223333:role/r"
+
+
+def test_what_was_not_asked_for_is_told_apart_from_what_was_not_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(store: Store) -> UsageError:
+        with pytest.raises(UsageError, match="no watched call of") as told:
+            profiles.learn(store, AGENT, server="mail", since=NOW - DAY, now=NOW)
+        return told.value
+
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        assert "is in the store" in said(store).message
+        known = [Subject("", AGENT, "files"), Subject(ROLE, AGENT, "s3")]
+        monkeypatch.setattr(profile_learning, "subjects", lambda found: known)
+        assert "is at that server as that identity" in said(store).message
+        assert said(store).hint == f"there are calls at files, s3 as {ROLE}"

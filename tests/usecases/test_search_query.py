@@ -1,0 +1,82 @@
+"""The query box: what is spelled reads back as the same, and what is wrong is said."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerable.lineage.search_query import CHOICES, FIELDS, Query, parse
+from answerable.model.errors import UsageError
+
+TEXTS = st.text(min_size=1, max_size=30).filter(str.strip)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> Query:
+    said = {}
+    for field in draw(st.sets(st.sampled_from(FIELDS))):
+        choices = CHOICES.get(field)
+        said[field] = draw(st.sampled_from(choices) if choices else TEXTS)
+    words = draw(st.lists(TEXTS, max_size=8, unique=True))
+    ordered = tuple((field, said[field]) for field in FIELDS if field in said)
+    return Query(ordered, tuple(words))
+
+
+@given(queries())
+def test_what_is_spelled_reads_back_as_the_same(query: Query) -> None:
+    assert parse(query.text) == query
+
+
+@given(st.text(max_size=200) | st.text(alphabet='ab:" \\*', max_size=40))
+def test_any_text_is_a_query_or_is_refused_with_a_reason(text: str) -> None:
+    try:
+        query = parse(text)
+    except UsageError:
+        return
+    assert parse(query.text) == query
+
+
+def test_the_query_of_the_manual_is_read() -> None:
+    query = parse("resource:s3://warehouse agent:*bot since:7d status:missing")
+    assert dict(query.said) == {
+        "resource": "s3://warehouse",
+        "agent": "*bot",
+        "since": "7d",
+        "status": "missing",
+    }
+    assert query.text == "agent:*bot resource:s3://warehouse status:missing since:7d"
+
+
+def test_an_action_or_an_arn_is_a_word() -> None:
+    query = parse("s3:GetObject arn:aws:s3:::warehouse")
+    assert query.words == ("s3:GetObject", "arn:aws:s3:::warehouse")
+
+
+def test_a_value_in_quotes_may_hold_spaces_colons_and_quotes() -> None:
+    query = parse(r'resource:"s3://a b" "status:missing" "say \"hi\""')
+    assert query.get("resource") == "s3://a b"
+    assert query.words == ("status:missing", 'say "hi"')
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("agnet:bot", "did you mean agent:?"),
+        ("resources:x", "did you mean resource:?"),
+        ("agent:a agent:b", "stands twice"),
+        ("agent:", "asks for nothing"),
+        ('agent:"', "no end"),
+        ("status:lost", "is one of observed"),
+        ("status:tool=gone", "is one of observed"),
+        ("outcome:refused", "is one of success"),
+        ("a b c d e f g h i", "too many words"),
+        ("x" * 2_001, "too long"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said.replace("?", r"\?")):
+        parse(text)
+
+
+def test_a_query_can_ask_for_more_and_for_less() -> None:
+    query = parse("agent:a word").asking("resource", "b c").asking("agent", "")
+    assert query.text == 'resource:"b c" word'

@@ -1,0 +1,132 @@
+"""What is not taken is refused as a problem document, whatever it holds."""
+
+import pytest
+
+from answerable.web.api.operation_table import OPERATIONS
+from answerable.web.api.operations import PREFIX
+from answerable.web.visitor import Role
+from tests.web.api.conftest import get
+from tests.web.dispatcher_harness import Stage
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"onmouseover=',
+    "javascript:alert(1)",
+    "‮gnp.exe",
+    "' OR 1=1 --",
+    "../../../etc/passwd",
+    "%00",
+    "*" * 100,
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("/agents", {"limit": "0"}, 400),
+        ("/agents", {"limit": "1001"}, 400),
+        ("/agents", {"limit": "1e3"}, 400),
+        ("/agents", {"limit": ""}, 400),
+        ("/agents", {"limit": "٣"}, 400),
+        ("/agents", {"owner-state": "mine"}, 400),
+        ("/agents", {"other": "x"}, 400),
+        ("/agents", {"kind": "x" * 2_001}, 400),
+        ("/agents", {"after": "x"}, 422),
+        ("/trace", {"after": "-1-00"}, 422),
+        ("/trace", {"q": "agnet:x"}, 422),
+        ("/trace", {"q": "agent:x", "agent": "y"}, 422),
+        ("/decisions", {"after": "x"}, 422),
+        ("/asks", {"after": "eA"}, 422),
+        ("/who-owns", {}, 400),
+        ("/who-owns", {"id": ""}, 400),
+        ("/who-owns", {"id": "nobody"}, 422),
+        ("/can", {"subject": "a", "action": "b"}, 400),
+        ("/can", {"subject": "a", "action": "b", "resource": "c"}, 422),
+        ("/reach", {"subject": "a", "context": "no value"}, 422),
+        ("/event", {"id": "0" * 32}, 404),
+        ("/nothing", {}, 404),
+    ],
+)
+def test_what_does_not_fit_is_a_problem(
+    here: Stage, path: str, query: dict[str, str], status: int
+) -> None:
+    cookie, _ = here.signed_in(*Role)
+    answer = get(here, cookie, path, query)
+    assert answer.status == status, answer.text
+    assert answer.fields["content-type"] == "application/problem+json"
+    assert set(answer.json) <= {"type", "title", "status", "detail", "hint"}
+    assert answer.json["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "hint"),
+    [
+        ("/trace", {"source": "cloudtrial"}, "did you mean cloudtrail?"),
+        ("/trace", {"q": "source:gatewya"}, "did you mean gateway?"),
+        ("/trace", {"source": "x"}, "events come from: cloudtrail, gateway"),
+        (
+            "/decisions",
+            {"agent": "agent:claude-code/ana/reportre"},
+            "did you mean agent:claude-code/ana/reporter?",
+        ),
+    ],
+)
+def test_a_misspelled_name_is_no_empty_list(
+    here: Stage, path: str, query: dict[str, str], hint: str
+) -> None:
+    cookie, _ = here.signed_in(*Role)
+    answer = get(here, cookie, path, query)
+    assert answer.status == 422, answer.text
+    assert answer.json["hint"] == hint
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/trace", {"source": "gateway"}),
+        ("/decisions", {"agent": "agent:claude-code/ana/reporter"}),
+        ("/decisions", {"agent": "reporter"}),
+    ],
+)
+def test_a_known_name_without_events_is_an_empty_list(
+    here: Stage, path: str, query: dict[str, str]
+) -> None:
+    cookie, _ = here.signed_in(*Role)
+    answer = get(here, cookie, path, query)
+    assert (answer.status, answer.json["items"]) == (200, [])
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_breaks_nothing(here: Stage, text: str) -> None:
+    cookie, _ = here.signed_in(*Role)
+    for each in OPERATIONS:
+        if each.method != "GET" or each.name == "sql":
+            continue
+        query = {one.name: text for one in each.takes if not one.choices}
+        query.pop("limit", None)
+        answer = get(here, cookie, each.path, query)
+        assert answer.status in (200, 400, 404, 422), (each.name, answer.text)
+        assert answer.fields["content-type"].startswith("application/")
+        assert answer.fields["x-content-type-options"] == "nosniff"
+    assert here.failures == []
+
+
+def test_nobody_is_told_to_sign_in(here: Stage) -> None:
+    for each in OPERATIONS:
+        target = f"{PREFIX}{each.path}"
+        answer = (
+            here.get(target) if each.method == "GET" else here.post(target, {"a": "b"})
+        )
+        assert answer.status == 401, each.name
+        assert answer.fields["www-authenticate"] == "Bearer"
+
+
+def test_a_method_that_is_not_served_is_told_those_that_are(here: Stage) -> None:
+    cookie, _ = here.signed_in(*Role)
+    for each in OPERATIONS:
+        target = f"{PREFIX}{each.path}"
+        methods = {e.method for e in OPERATIONS if e.path == each.path}
+        answer = here.ask("PUT", target, cookie=cookie)
+        assert answer.status == 405
+        allowed = set(answer.fields["allow"].split(", ")) - {"HEAD"}
+        assert allowed == methods

@@ -1,0 +1,146 @@
+"""Each role against each operation, and against what is one's own and what is not."""
+
+import pytest
+
+from answerable.web.api.operation_table import OPERATIONS
+from answerable.web.api.operations import PREFIX, Operation
+from answerable.web.routing import Forbidden
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role, Visit
+from tests.usecases.owned_store import AGENT, OTHER
+from tests.usecases.test_attested_owners import ANA, BEN
+from tests.web.api.conftest import told
+from tests.web.conftest import visitor
+from tests.web.dispatcher_harness import Stage
+
+VIEW, SEE, OWN, RUN = Role.VIEWER, Role.INVESTIGATOR, Role.OWNER, Role.ADMIN
+ALL, DEEDS, EVERY = {VIEW, SEE, OWN, RUN}, {SEE, OWN, RUN}, {SEE, RUN}
+MAY: dict[str, set[Role]] = {
+    **dict.fromkeys(("agents", "identities", "credentials", "tools", "people"), ALL),
+    **dict.fromkeys(("who-owns", "tools-diff", "snapshots", "coverage"), ALL),
+    **dict.fromkeys(("reach", "can", "who-can", "owner-keys"), ALL),
+    **dict.fromkeys(("trace", "event", "decision", "decisions"), DEEDS),
+    **dict.fromkeys(("reach-all", "what-if"), ALL),
+    **dict.fromkeys(("trace-score", "trace-unmediated", "what-if-cuts"), EVERY),
+    **dict.fromkeys(("asks", "ask", "amendments", "requests"), DEEDS),
+    **dict.fromkeys(("baselines", "baseline", "baseline-diff"), DEEDS),
+    **dict.fromkeys(("baseline-replay", "baseline-check"), DEEDS),
+    **dict.fromkeys(("evidence-checkpoint", "evidence-prove"), DEEDS),
+    **dict.fromkeys(("evidence-bundle", "do-evidence-bundle-verify"), DEEDS),
+    **dict.fromkeys(("evidence-verify", "do-evidence-verify"), EVERY),
+    "sign": {OWN},
+    "do-sign": {OWN},
+    "do-kill": {OWN, RUN},
+    "do-revive": {RUN},
+    "sql": {RUN},
+    "doctor": {RUN},
+    "where": {RUN},
+    "sts-rules": {RUN},
+    "kills": {RUN},
+}
+
+
+def test_every_operation_has_been_decided_on() -> None:
+    assert {each.name for each in OPERATIONS} == MAY.keys()
+
+
+@pytest.mark.parametrize("each", OPERATIONS, ids=lambda e: e.name)
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_asks_what_it_may(here: Stage, each: Operation, role: Role) -> None:
+    cookie, session = here.signed_in(role)
+    target = f"{PREFIX}{each.path}"
+    if each.method == "GET":
+        # A parameter that is not taken: nothing is asked, and who may is told of it.
+        answer = here.get(f"{target}?none-of-ours=1", cookie=cookie)
+    else:
+        form = {"none-of-ours": "1", "csrf": session.token()}
+        answer = here.post(target, form, cookie)
+    assert answer.status == (400 if role in MAY[each.name] else 404), answer.text
+
+
+OWNERS = {
+    ANA: Visit(ANA, frozenset({Role.OWNER}), frozenset({AGENT})),
+    BEN: Visit(BEN, frozenset({Role.OWNER}), frozenset({OTHER})),
+}
+SEES = [
+    (OWNERS[ANA], True),
+    (OWNERS[BEN], False),
+    (visitor(Role.OWNER), False),
+    (visitor(Role.INVESTIGATOR), True),
+    (visitor(Role.ADMIN), True),
+    (visitor(Role.VIEWER), False),
+]
+
+
+@pytest.mark.parametrize(("visit", "sees"), SEES)
+@pytest.mark.parametrize("path", ["/decisions", "/asks"])
+def test_deeds_of_others_are_not_listed(
+    owned: tuple[Desk, str], path: str, visit: Visit, sees: bool
+) -> None:
+    desk, decision = owned
+    told_of = told(desk, visit, path, since="90d") if path == "/asks" else None
+    answer = told_of or told(desk, visit, path)
+    ids = [item["id"] for item in answer.document.items]
+    assert ids == ([decision] if sees else [])
+    assert not answer.after
+
+
+@pytest.mark.parametrize(("visit", "sees"), SEES)
+@pytest.mark.parametrize("path", ["/decision", "/ask"])
+def test_deeds_of_others_are_as_if_there_were_none(
+    owned: tuple[Desk, str], path: str, visit: Visit, sees: bool
+) -> None:
+    desk, decision = owned
+    if sees:
+        items = told(desk, visit, path, id=decision).document.items
+        assert [item["agent"] for item in items] == [AGENT]
+        return
+    said = []
+    for each in (decision, "0" * 32):
+        with pytest.raises(Forbidden) as caught:
+            told(desk, visit, path, id=each)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+@pytest.fixture(scope="module")
+def acted(desk: Desk) -> tuple[str, str]:
+    """An agent of the sample, and an event of its."""
+    every = told(desk, visitor(Role.INVESTIGATOR), "/trace", limit="1000").document
+    for item in every.items:
+        agents = item["agent_path"]
+        if isinstance(agents, list) and agents:
+            return str(agents[-1]), str(item["event_id"])
+    raise AssertionError("the sample has no event of an agent")
+
+
+@pytest.mark.parametrize("path", ["/event", "/evidence/prove", "/evidence/bundle"])
+def test_records_of_others_are_neither_shown_nor_proved(
+    desk: Desk, acted: tuple[str, str], path: str
+) -> None:
+    agent, event = acted
+    mine, others = visitor(Role.OWNER, owns=(agent,)), visitor(Role.OWNER, owns=("x",))
+    assert len(told(desk, mine, path, id=event).document.items) == 1
+    with pytest.raises(Forbidden):
+        told(desk, others, path, id=event)
+
+
+def test_rows_of_others_are_left_out_of_a_trace(
+    desk: Desk, acted: tuple[str, str]
+) -> None:
+    agent, _ = acted
+    mine = told(desk, visitor(Role.OWNER, owns=(agent,)), "/trace", limit="1000")
+    every = told(desk, visitor(Role.INVESTIGATOR), "/trace", limit="1000")
+    theirs = told(desk, visitor(Role.OWNER, owns=("x",)), "/trace")
+    assert 0 < len(mine.document.items) < len(every.document.items)
+    assert theirs.document.items == []
+    for item in mine.document.items:
+        assert agent in [*item["agent_path"], *item["identity_path"]]  # type: ignore[misc]
+
+
+def test_an_owners_keys_alone_are_listed_to_them(owned: tuple[Desk, str]) -> None:
+    desk, _ = owned
+    assert len(told(desk, visitor(Role.ADMIN), "/owner-keys").document.items) == 2
+    (own,) = told(desk, OWNERS[ANA], "/owner-keys").document.items
+    assert own["person"] == ANA
+    assert told(desk, visitor(Role.VIEWER), "/owner-keys").document.items == []

@@ -1,0 +1,32 @@
+"""A desk on a store in which Ana answers for one agent, and Ben for another."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from answerable.web.store_cache import Desk
+from tests.usecases.owned_store import owned_store
+from tests.web.signing.owner_store import Stopped
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what only matters when the power fails."""
+    monkeypatch.setattr("os.fsync", lambda handle: None)
+    monkeypatch.setattr("os.fdatasync", lambda handle: None)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which Ana answers for one agent, and Ben for another."""
+    return owned_store(tmp_path_factory.mktemp("made") / "store")
+
+
+@pytest.fixture
+def desk(made: Path, tmp_path: Path) -> Iterator[Desk]:
+    shutil.copytree(made, tmp_path / "store")
+    desk = Stopped(tmp_path / "store", None, (tmp_path / "spool",))
+    yield desk
+    desk.close()

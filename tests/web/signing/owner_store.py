@@ -1,0 +1,58 @@
+"""A store in which people answer for agents, a desk on it at which time stands still."""
+
+from dataclasses import replace
+
+from msgspec import structs
+
+from answerable.model.decision import Reason
+from answerable.model.ids import PersonId, event_id
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role, Visit
+from tests.connectors.gateway.spool_files import (
+    ACT,
+    CALLER,
+    DENY,
+    NAME,
+    closed,
+    decided,
+    opened,
+    spelled,
+    write,
+)
+from tests.inventory.fact_builders import NOW
+from tests.usecases.owned_store import AGENT, HOUR
+from tests.usecases.test_attested_owners import ANA, BEN
+
+LATER = NOW + HOUR
+
+
+class Stopped(Desk):
+    """A desk at which it is always the same time."""
+
+    at = LATER
+
+    @property
+    def now(self) -> int:
+        return self.at
+
+
+def owner(person: PersonId = ANA, *owns: str, fresh: bool = True) -> Visit:
+    roles = frozenset({Role.OWNER})
+    return Visit(person, roles, frozenset(owns), "c", fresh=fresh, by="corp")
+
+
+OWNER = owner(ANA, AGENT)
+ADMIN = Visit(None, frozenset({Role.ADMIN}), csrf="c", fresh=True, by="local")
+INVESTIGATOR = Visit(BEN, frozenset({Role.INVESTIGATOR}), csrf="c")
+
+
+def held_back(
+    desk: Desk, name: str = "read_file", reason: Reason = Reason.NO_RULE
+) -> str:
+    """Have a gateway hold a call back; it waits in the spool."""
+    caller, act = replace(CALLER, agent=AGENT), structs.replace(ACT, name=name)
+    record = decided(2, replace(DENY, reason=reason), act, caller)
+    key = event_id(LATER, "gateway", NAME, b"2").hex()
+    record = structs.replace(record, at=LATER, id=key)
+    write(desk.spools[0], spelled([opened(), record, closed(3)]))
+    return record.id

@@ -1,0 +1,397 @@
+"""What owners sign on pages: shown whole, signed elsewhere, recorded by the same flow."""
+
+import json
+import os
+from base64 import b64decode, b64encode
+from dataclasses import replace
+
+import pytest
+
+from answerable.evidence import dsse, signed_statements
+from answerable.model.config import UnixCaller
+from answerable.model.decision import Reason
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.ids import PersonId
+from answerable.services.authorization import approval_requests
+from answerable.services.statements import owner_keys
+from answerable.services.statements.owner_keys import Signer
+from answerable.services.statements.policy_exceptions import AMENDMENT
+from answerable.store.store import Store
+from answerable.usecases.evidence import enroll_remote_key
+from answerable.web.pages import owner_keys as keys_page
+from answerable.web.routing import Forbidden, Moved, Page
+from answerable.web.store_cache import Desk
+from answerable.web.visitor import Role, Visit
+from tests.authorization.config_strategies import agent as declared_agent
+from tests.authorization.config_strategies import config
+from tests.usecases.owned_store import AGENT, OTHER
+from tests.usecases.test_attested_owners import ANA, BEN, A, B, signer
+from tests.web.conftest import answer, shown
+from tests.web.markup_checks import HOSTILE, faults
+from tests.web.signing.owner_store import (
+    ADMIN,
+    INVESTIGATOR,
+    LATER,
+    OWNER,
+    held_back,
+    owner,
+)
+
+
+def drafts(desk: Desk, visit: Visit, **said: str) -> dict[str, str]:
+    """Give what a page has its browser sign, by key."""
+    page = answer(desk, visit, "/sign", **said)
+    assert isinstance(page, Page)
+    return {each.key: each.payload for each in page.values["drafts"]}  # type: ignore[attr-defined]  # of a test
+
+
+def envelope(payload: str, key: Signer = A) -> str:
+    """Sign as a browser does: it has the bytes, and knows nothing else."""
+    said = dsse.pae(signed_statements.PAYLOAD_TYPE, b64decode(payload))
+    sig = dsse.sign(
+        signed_statements.PAYLOAD_TYPE, b64decode(payload), key.id, key.seed
+    )
+    assert said
+    return json.dumps(
+        {
+            "payload": payload,
+            "payloadType": signed_statements.PAYLOAD_TYPE,
+            "signatures": [
+                {
+                    "keyid": key.id,
+                    "sig": b64encode(sig.signatures[0].sig).decode(),
+                }
+            ],
+        }
+    )
+
+
+def signed(desk: Desk, visit: Visit = OWNER, key: Signer = A, **said: str) -> Moved:
+    payload = drafts(desk, visit, **said)[key.id]
+    moved = answer(
+        desk, visit, "/sign", "POST", **said, envelope=envelope(payload, key)
+    )
+    assert isinstance(moved, Moved)
+    return moved
+
+
+def state(desk: Desk, decision: str) -> object:
+    page = answer(desk, OWNER, "/ask", id=decision)
+    assert isinstance(page, Page)
+    return page.values["ask"]["state"]  # type: ignore[index]  # of a test
+
+
+def test_an_owner_lets_an_agent_do_what_it_asked_for(desk: Desk) -> None:
+    decision = held_back(desk)
+    assert state(desk, decision) == "open"
+    said = {"act": "allow", "id": decision, "for": "8h"}
+    page = shown(desk, OWNER, "/sign", **said)
+    # All of what is signed is there to be read before it is.
+    for told in (AGENT, "read_file", "files", ANA, A.id, "amendment"):
+        assert told in page
+    # Of a name that an agent has written nothing passes for the sentence.
+    assert f"{AGENT} do this: tool &#34;read_file&#34; at &#34;files&#34;<" in page
+    moved = signed(desk, **said)
+    assert (moved.to, state(desk, decision)) == (f"/ask?id={decision}", "allowed")
+
+
+def test_an_owner_refuses_and_takes_back(desk: Desk) -> None:
+    decision = held_back(desk)
+    signed(desk, act="refuse", id=decision)
+    assert state(desk, decision) == "refused"
+    for said, told in ((decision, "refused"), ("No ask of the last 7 days", "open")):
+        page = shown(desk, OWNER, "/asks", state=told)
+        assert said in page
+        assert "Nothing waits for an answer" not in page
+    signed(desk, act="allow", id=decision, arguments="any", **{"for": "always"})
+    with desk.store() as store:
+        name = _amendment(store)
+    page = shown(desk, OWNER, "/asks")
+    assert name in page
+    assert "always" not in page
+    signed(desk, act="take-back", id=name)
+    assert state(desk, decision) != "allowed"
+    with pytest.raises(VerificationError, match="recorded already"):
+        signed(desk, act="take-back", id=name)
+
+
+def _amendment(store: Store) -> str:
+    kept = store.objects(AMENDMENT)[-1]
+    return signed_statements.digest_of(dsse.decode(store.get_object(kept.digest)))
+
+
+def test_showing_records_nothing(desk: Desk) -> None:
+    decision = held_back(desk)
+    with desk.store() as store:
+        before = len(store.log.entries())
+        shown(desk, OWNER, "/sign", act="allow", id=decision)
+        assert len(store.log.entries()) == before
+
+
+def test_what_is_not_theirs_is_told_to_nobody(desk: Desk) -> None:
+    decision = held_back(desk)
+    for visit in (owner(BEN, OTHER), owner(ANA), INVESTIGATOR, ADMIN):
+        for act in ("allow", "refuse"):
+            with pytest.raises(Forbidden):
+                answer(desk, visit, "/sign", act=act, id=decision)
+            with pytest.raises(Forbidden):
+                answer(
+                    desk, visit, "/sign", "POST", act=act, id=decision, envelope="{}"
+                )
+    for visit in (owner(BEN, OTHER), owner(ANA)):
+        with pytest.raises(Forbidden):
+            answer(desk, visit, "/ask", id=decision)
+        assert decision not in shown(desk, visit, "/asks")
+        assert decision not in shown(desk, visit, "/decisions")
+    for visit in (INVESTIGATOR, ADMIN, OWNER):
+        assert decision in shown(desk, visit, "/asks")
+        assert decision in shown(desk, visit, "/decisions")
+    # Of a part of an id one could try them all.
+    for part in (decision[:6], decision[:31], "", "0" * 32):
+        with pytest.raises(Forbidden):
+            answer(desk, OWNER, "/sign", act="allow", id=part)
+
+
+def test_a_key_of_somebody_else_signs_nothing_in_ones_own_session(desk: Desk) -> None:
+    decision = held_back(desk)
+    said = {"act": "allow", "id": decision}
+    payload = drafts(desk, OWNER, **said)[A.id]
+    ben = owner(BEN, AGENT)  # a session that says more than the log does
+    with pytest.raises(VerificationError, match="expected the attested owner"):
+        drafts(desk, ben, **said)
+    for visit, text in ((ben, envelope(payload)), (OWNER, envelope(payload, B))):
+        with pytest.raises(VerificationError):
+            answer(desk, visit, "/sign", "POST", **said, envelope=text)
+    with desk.store() as store:
+        assert store.objects(AMENDMENT) == ()
+
+
+def test_nothing_but_what_was_shown_is_taken(desk: Desk) -> None:
+    decision = held_back(desk)
+    said = {"act": "allow", "id": decision}
+    payload = drafts(desk, OWNER, **said)[A.id]
+    other = {**said, "for": "30d"}
+    with pytest.raises(VerificationError, match="until differ"):
+        answer(desk, OWNER, "/sign", "POST", **other, envelope=envelope(payload))
+    whole = b64decode(payload).replace(b"read_file", b"drop_file")
+    with pytest.raises(VerificationError, match="name differ"):
+        answer(
+            *(desk, OWNER, "/sign", "POST"),
+            **said,
+            envelope=envelope(b64encode(whole).decode()),
+        )
+    for text in ("", "{}", "[1]", "x" * 10_000):
+        with pytest.raises(VerificationError):
+            answer(desk, OWNER, "/sign", "POST", **said, envelope=text)
+
+
+def test_who_has_no_key_here_is_told_the_command(desk: Desk) -> None:
+    decision = held_back(desk)
+    with desk.store() as store:
+        owner_keys.revoke(store, A.id, since=None, uid=1, now=desk.now)
+    page = shown(desk, OWNER, "/sign", act="allow", id=decision)
+    assert "data-signing" not in page
+    assert f"answerable asks allow {decision} --key KEY --for 1h" in page
+
+
+def test_one_answers_again_for_ones_own_and_for_what_nobody_answers_for(
+    desk: Desk,
+) -> None:
+    third = "agent:declared/three"
+    for agent in (AGENT, third):
+        moved = signed(desk, act="attest", id=agent)
+        assert agent.rpartition("/")[2] in moved.to
+    with desk.store() as store:
+        found = owner_keys.attestations(store)
+    assert [e.subject for e in found if e.seen.at == LATER] == [AGENT, third]
+    for subject in (OTHER, "agent:nobody/knows"):  # Ben's, and nobody's
+        with pytest.raises(Forbidden):
+            answer(desk, OWNER, "/sign", act="attest", id=subject)
+
+
+def test_words_that_are_none_are_refused(desk: Desk) -> None:
+    decision = held_back(desk)
+    for said in (
+        {"act": "burn"},
+        {"act": "allow", "for": "2 years"},
+        {"act": "allow", "arguments": "all"},
+    ):
+        with pytest.raises(UsageError):
+            answer(desk, OWNER, "/sign", id=decision, **said)
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_name_is_text_on_every_page(desk: Desk, name: str) -> None:
+    decision = held_back(desk, name[:2000])
+    visit = replace(OWNER, roles=frozenset({Role.OWNER, Role.ADMIN}))
+    for path, said in (
+        ("/decisions", {}),
+        ("/decisions", {"agent": name}),
+        ("/asks", {"agent": name}),
+        ("/asks", {}),
+        ("/ask", {"id": decision}),
+        ("/sign", {"act": "allow", "id": decision}),
+    ):
+        assert faults(shown(desk, visit, path, **said)) == []
+
+
+# Keys.
+
+
+def proof(desk: Desk, key: Signer, person: PersonId = ANA) -> str:
+    with desk.store() as store:
+        said = enroll_remote_key.possession(store, key.public, person)
+    signatures = dsse.sign(
+        enroll_remote_key.POSSESSION, said, key.id, key.seed
+    ).signatures
+    return b64encode(signatures[0].sig).decode()
+
+
+def enrol(desk: Desk, visit: Visit, key: Signer, person: PersonId = ANA) -> None:
+    public = b64encode(key.public).decode()
+    shown = proof(desk, key, person)
+    answer(desk, visit, "/keys", "POST", public=public, proof=shown)
+
+
+def test_a_browsers_key_is_enrolled_for_who_signed_in_just_now(desk: Desk) -> None:
+    key = signer("n")
+    with pytest.raises(UsageError, match="within minutes"):
+        enrol(desk, owner(ANA, AGENT, fresh=False), key)
+    with pytest.raises(VerificationError):
+        enrol(desk, OWNER, key, BEN)  # made for somebody else's name
+    with pytest.raises(Forbidden):
+        enrol(desk, ADMIN, key)  # nobody by name
+    enrol(desk, OWNER, key)
+    with desk.store() as store:
+        known = owner_keys.keys(store)[key.id]
+    assert known.person == ANA
+    assert known.enrolled[0][1].by == f"corp for {ANA}"
+    decision = held_back(desk)
+    signed(desk, OWNER, key, act="allow", id=decision)
+    assert state(desk, decision) == "allowed"
+
+
+def test_keys_are_listed_to_their_persons_and_to_who_looks_after_them(
+    desk: Desk,
+) -> None:
+    assert B.id not in shown(desk, OWNER, "/keys")
+    assert A.id in shown(desk, OWNER, "/keys")
+    for visit in (ADMIN, INVESTIGATOR):
+        page = shown(desk, visit, "/keys")
+        assert A.id in page
+        assert B.id in page
+
+
+def test_a_key_is_revoked_by_its_person_or_an_administrator(desk: Desk) -> None:
+    with pytest.raises(Forbidden):
+        answer(desk, OWNER, "/keys/revoke", "POST", key=B.id)
+    for name in ("", "owner-key:x", A.id[:-1]):
+        with pytest.raises(Forbidden):
+            answer(desk, ADMIN, "/keys/revoke", "POST", key=name)
+    answer(desk, OWNER, "/keys/revoke", "POST", key=A.id)
+    answer(desk, ADMIN, "/keys/revoke", "POST", key=B.id)
+    with desk.store() as store:
+        for key in owner_keys.keys(store).values():
+            assert owner_keys.state(key, desk.now) == "revoked"
+
+
+def test_an_administrator_enrols_what_a_person_handed_over(desk: Desk) -> None:
+    key = signer("h")
+    pem = "-----BEGIN PUBLIC KEY-----\r\n{}\r\n-----END PUBLIC KEY-----\r\n"
+    body = b64encode(keys_page._SPKI + key.public).decode()
+    said = {"person": "ana@corp.example", "public": pem.format(body)}
+    with pytest.raises(UsageError):
+        answer(desk, replace(ADMIN, fresh=False), "/keys/enroll", "POST", **said)
+    answer(desk, ADMIN, "/keys/enroll", "POST", **said)
+    with desk.store() as store:
+        found = owner_keys.keys(store)[key.id]
+    assert found.enrolled[0][1].by.startswith("administrator without a name")
+    for public in ("", "AAAA", "not base64", b64encode(bytes(33)).decode()):
+        with pytest.raises(UsageError):
+            answer(
+                *(desk, ADMIN, "/keys/enroll", "POST"),
+                person="ana@corp.example",
+                public=public,
+            )
+
+
+def test_what_runs_as_the_user_of_the_page_is_said_to_be_advice(desk: Desk) -> None:
+    decision = held_back(desk)
+    said = {"act": "allow", "id": decision}
+    assert "advisory" not in shown(desk, OWNER, "/sign", **said)
+    uid = os.getuid()
+    declared = replace(declared_agent("one"), callers=(UnixCaller(uid, None, ""),))
+    desk.config = config(declared)
+    for path, asked in (
+        ("/sign", said),
+        ("/ask", {"id": decision}),
+        ("/baseline", {"agent": AGENT}),
+    ):
+        assert f"uid {uid}" in shown(desk, OWNER, path, **asked)
+
+
+BEN_TOO = owner(BEN, OTHER)
+
+
+def begun(desk: Desk) -> tuple[str, str]:
+    """Ana signs the first half; give the decision and the id of what waits."""
+    decision = held_back(desk, reason=Reason.FORBIDDEN)
+    said = {"act": "break-glass", "id": decision, "for": "1h", "code": "INC-7"}
+    page = shown(desk, OWNER, "/sign", **said)
+    for told in (AGENT, "read_file", "INC-7", "another person", "break-glass start"):
+        assert told in page
+    signed(desk, **said)
+    with desk.store() as store:
+        return decision, _amendment(store)
+
+
+def standing(desk: Desk, name: str) -> str:
+    with desk.store() as store:
+        items = approval_requests.amendments(store, now=desk.now).items
+    return str(next(each["state"] for each in items if each["id"] == name))
+
+
+def test_two_persons_break_the_glass_each_in_their_browser(desk: Desk) -> None:
+    _, name = begun(desk)
+    assert standing(desk, name) == "open"
+    assert f"act=confirm&amp;id={name}" in shown(desk, OWNER, "/asks")
+    with pytest.raises(VerificationError, match="expected another person"):
+        signed(desk, act="confirm", id=name)
+    assert standing(desk, name) == "open"
+    signed(desk, BEN_TOO, B, act="confirm", id=name)
+    assert standing(desk, name) == "standing"
+    with pytest.raises(Forbidden):  # nobody is waited for any more
+        answer(desk, BEN_TOO, "/sign", act="confirm", id=name)
+
+
+def test_only_who_answers_for_something_breaks_a_glass(desk: Desk) -> None:
+    decision, name = begun(desk)
+    for visit in (owner(ANA), owner(BEN), INVESTIGATOR, ADMIN, BEN_TOO):
+        with pytest.raises(Forbidden):
+            answer(desk, visit, "/sign", act="break-glass", id=decision)
+    for visit in (owner(BEN), INVESTIGATOR, ADMIN):
+        with pytest.raises(Forbidden):
+            answer(desk, visit, "/sign", act="confirm", id=name)
+    for wrong in ("", name[:16], name[:-1], "0" * 64, "../" + name):
+        with pytest.raises(Forbidden):
+            answer(desk, BEN_TOO, "/sign", act="confirm", id=wrong)
+        with pytest.raises(Forbidden):
+            answer(desk, OWNER, "/sign", act="break-glass", id=wrong)
+
+
+def test_what_an_owner_lifts_alone_needs_no_second_and_words_are_words(
+    desk: Desk,
+) -> None:
+    alone = held_back(desk)
+    with pytest.raises(UsageError, match="two persons cannot lift"):
+        answer(desk, OWNER, "/sign", act="break-glass", id=alone)
+    assert "Break the glass" not in shown(desk, OWNER, "/decision", id=alone)
+
+
+def test_a_break_glass_takes_a_word_and_a_short_while(desk: Desk) -> None:
+    decision = held_back(desk, reason=Reason.FORBIDDEN)
+    page = shown(desk, OWNER, "/decision", id=decision)
+    assert "Break the glass" in page
+    for wrong in ({"code": "my owner said so"}, {"for": "always"}, {"for": "30d"}):
+        with pytest.raises(UsageError):
+            answer(desk, OWNER, "/sign", act="break-glass", id=decision, **wrong)

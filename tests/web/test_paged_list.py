@@ -1,0 +1,133 @@
+"""A list neither repeats nor omits a row, however it is ordered and paged."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.model.errors import UsageError
+from answerable.web.paged_list import Facet, Listing, Shape, Wanted
+
+Row = tuple[str, int, str]
+SHAPE: Shape[Row] = Shape(
+    key=lambda row: row[0],
+    facets=(Facet("kind", "kind", lambda row: row[2]),),
+    orders={"name": lambda row: row[0], "size": lambda row: row[1]},
+    words=lambda row: (row[0], row[2]),
+)
+FEW = settings(max_examples=40)
+ROWS = st.lists(
+    st.tuples(st.text(max_size=3), st.integers(0, 3), st.sampled_from("ab")),
+    unique_by=lambda row: row[0],
+    max_size=30,
+)
+ORDERS = st.sampled_from(["", "name", "-name", "size", "-size"])
+
+
+def walked(listing: Listing[Row], order: str, rows: int, **more: object) -> list[Row]:
+    found: list[Row] = []
+    after = ""
+    while True:
+        page = listing.page(Wanted(order=order, after=after, **more), rows)  # type: ignore[arg-type]
+        found += page.rows
+        if not page.older:
+            return found
+        after = page.older
+
+
+@FEW
+@given(ROWS, ORDERS, st.integers(1, 7))
+def test_pages_put_together_are_the_list(
+    rows: list[Row], order: str, size: int
+) -> None:
+    listing = Listing(SHAPE, rows)
+    found = walked(listing, order, size)
+    assert found == listing.every(Wanted(order=order))
+    assert sorted(found) == sorted(rows)
+    at = 1 if order.endswith("size") else 0
+    keys = [row[at] for row in found]
+    assert keys == sorted(keys, reverse=order.startswith("-"))
+
+
+@FEW
+@given(ROWS, ORDERS, st.integers(1, 7))
+def test_the_page_in_front_is_the_one_that_was_left(
+    rows: list[Row], order: str, size: int
+) -> None:
+    listing = Listing(SHAPE, rows)
+    first = listing.page(Wanted(order=order), size)
+    if not first.older:
+        return
+    second = listing.page(Wanted(order=order, after=first.older), size)
+    back = listing.page(Wanted(order=order, before=second.newer), size)
+    assert back.rows == first.rows
+    assert not back.newer
+
+
+@FEW
+@given(ROWS, ORDERS, st.integers(1, 5), st.data())
+def test_what_leaves_and_comes_moves_no_other_row(
+    rows: list[Row], order: str, size: int, data: st.DataObject
+) -> None:
+    first = Listing(SHAPE, rows).page(Wanted(order=order), size)
+    gone = data.draw(st.sets(st.sampled_from(rows))) if rows else set()
+    rest = Listing(SHAPE, [row for row in rows if row not in gone])
+    found = list(first.rows)
+    if first.older:
+        after = Wanted(order=order, after=first.older)
+        found += rest.page(after, len(rows)).rows
+    stayed = [row for row in found if row not in gone]
+    assert sorted(stayed) == sorted(row for row in rows if row not in gone)
+    assert len(set(found)) == len(found)
+
+
+def test_a_list_is_narrowed_by_words_and_by_what_things_are() -> None:
+    listing = Listing(SHAPE, [("Alpha", 1, "a"), ("alp", 2, "b"), ("beta", 3, "a")])
+    assert listing.page(Wanted(search="ALP")).total == 2
+    assert listing.page(Wanted(search="alp b")).total == 1
+    assert listing.page(Wanted(only={"kind": "a"})).total == 2
+    assert listing.page(Wanted(only={"kind": "z"})).total == 0
+    assert listing.counts["kind"] == {"a": 2, "b": 1}
+
+
+_LETTERS = st.text("aAé\u0130\ud800 \n", max_size=5)
+
+
+@FEW
+@given(st.lists(st.tuples(_LETTERS, st.sampled_from("aA")), max_size=9), _LETTERS)
+def test_words_are_found_as_by_looking_at_each_row(
+    rows: list[tuple[str, str]], search: str
+) -> None:
+    items = [(text, at, kind) for at, (text, kind) in enumerate(rows)]
+    shape = replace(SHAPE, key=lambda row: str(row[1]))
+    listing = Listing(shape, items)
+    for kind in ("", "a"):
+        expected = [
+            (text, at, has)
+            for text, at, has in items
+            if kind in ("", has)
+            and all(w in f"{text} {has}".casefold() for w in search.casefold().split())
+        ]
+        wanted = Wanted(search=search, only={"kind": kind}, order="size")
+        assert listing.every(wanted) == expected
+        assert listing.every(wanted) == expected, "as kept"
+        assert listing.joint({"kind": "a"}) == sum(has == "a" for _, _, has in items)
+
+
+@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WzEsMl0", "W251bGwsImEiXQ", "é"])
+def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
+    with pytest.raises(UsageError):
+        Listing(SHAPE, [("a", 1, "a")]).page(Wanted(after=cursor))
+
+
+def test_a_cursor_of_another_order_is_refused() -> None:
+    listing = Listing(SHAPE, [(name, 1, "a") for name in "abc"])
+    cursor = listing.page(Wanted(order="size"), 1).older
+    with pytest.raises(UsageError):
+        listing.page(Wanted(order="name", after=cursor))
+
+
+def test_an_order_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="unknown order"):
+        Listing(SHAPE, [("a", 1, "a")]).page(Wanted(order="colour"))
